@@ -1,0 +1,1 @@
+"""Maps between embedding spaces: arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""Aligners of word vectors."""

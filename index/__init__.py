@@ -1,0 +1,1 @@
+"""Vector indexes and collections: store vectors with ids and metadata, and search them."""

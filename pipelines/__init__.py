@@ -1,0 +1,1 @@
+"""Encode, align, index and search: the verbs people use."""
