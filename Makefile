@@ -1,0 +1,49 @@
+# `make demo` and `make test` set up everything they need in .venv by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: demo test check lint bench tables clean
+
+demo: $(VENV)/.demo
+	$(BIN)/interlingua demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: lint test
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m interlingua.benchmarks.report --check
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m interlingua.benchmarks.storage
+	$(BIN)/python -m interlingua.benchmarks.encoder_agreement
+	$(BIN)/python -m interlingua.benchmarks.udhr
+	$(BIN)/python -m interlingua.benchmarks.bli
+	$(BIN)/python -m interlingua.benchmarks.tatoeba
+	$(BIN)/python -m interlingua.benchmarks.report
+
+tables: $(VENV)/.dev
+	$(BIN)/python -m interlingua.benchmarks.report
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch goes first: the version in constraints.txt decides which build everything else is installed against
+$(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) torch
+	$(PIP) --editable ".[demo]"
+	touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.demo
+	$(PIP) --editable ".[demo,dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo-output .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,114 @@
+"""What every array that enters `align` passes: its namespace, its shape, its values.
+
+The linear methods take NumPy, CuPy, torch or any other arrays of the array API standard and stay on the
+array's device; `array_api_compat` gives the one namespace to write against.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import array_api_compat
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "as_matrix",
+    "check_same_dimension",
+    "is_numpy",
+    "namespace",
+    "row_blocks",
+    "to_numpy",
+    "unit_rows",
+]
+
+
+def namespace(*arrays: Any) -> Any:
+    """Return the array API namespace that the arrays share."""
+    return array_api_compat.array_namespace(*arrays)
+
+
+def is_numpy(array: Any) -> bool:
+    """Tell whether `array` is a NumPy array."""
+    return array_api_compat.is_numpy_array(array)
+
+
+def to_numpy(array: Any) -> NDArray[Any]:
+    """Return a NumPy copy or view of an array of any namespace, wherever it lies."""
+    if is_numpy(array):
+        return np.asarray(array)
+    if array_api_compat.is_torch_array(array):
+        return np.asarray(array.detach().cpu().numpy())
+    if array_api_compat.is_cupy_array(array):
+        return np.asarray(array.get())
+    return np.from_dlpack(array)
+
+
+def as_matrix(array: Any, name: str) -> Any:
+    """Return `array` as a finite two-dimensional float32 matrix of its own namespace.
+
+    Parameters
+    ----------
+    array : (n, d) array, or a nested list of numbers
+        The rows.
+    name : str
+        What to call it in an error.
+
+    Raises
+    ------
+    ValueError
+        If it is not two-dimensional, has no column, or holds NaN or infinity.
+    """
+    if not array_api_compat.is_array_api_obj(array):
+        array = np.asarray(array)
+    xp = namespace(array)
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise ValueError(
+            f"{name} must be a matrix of shape (n, d) with one vector a row, "
+            f"but its shape is {tuple(array.shape)}; reshape a single vector with x[None, :]"
+        )
+    matrix = xp.astype(array, xp.float32, copy=False)
+    if is_numpy(matrix):
+        matrix = np.ascontiguousarray(matrix)
+    if not bool(xp.all(xp.isfinite(matrix))):
+        bad = np.flatnonzero(~to_numpy(xp.all(xp.isfinite(matrix), axis=1)))
+        raise ValueError(
+            f"{name} must be finite, but {bad.size} of {matrix.shape[0]} rows hold NaN or infinity "
+            f"(first: row {bad[0]}); drop these rows before calling"
+        )
+    return matrix
+
+
+def check_same_dimension(first: Any, second: Any, names: tuple[str, str]) -> None:
+    """Raise ValueError unless two matrices have the same number of columns."""
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"{names[0]} and {names[1]} must have the same dimension, but have {first.shape[1]} and "
+            f"{second.shape[1]}; bring both into one space first (see SharedSpace.transform)"
+        )
+
+
+def unit_rows(matrix: Any) -> Any:
+    """Return the rows divided by their Euclidean length; a zero row stays zero.
+
+    Examples
+    --------
+    >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]], dtype=np.float32)).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    xp = namespace(matrix)
+    lengths = xp.sqrt(xp.sum(matrix * matrix, axis=1, keepdims=True))
+    return matrix / xp.where(lengths > 0, lengths, xp.ones_like(lengths))
+
+
+def row_blocks(matrix: Any, size: int) -> Iterator[tuple[int, Any]]:
+    """Yield (first row, block of at most `size` rows) over the whole matrix.
+
+    Examples
+    --------
+    >>> [(first, len(block)) for first, block in row_blocks(np.zeros((5, 1)), 2)]
+    [(0, 2), (2, 2), (4, 1)]
+    """
+    # subtle: the array API leaves a stop beyond the last row undefined, so it is clipped here
+    rows = int(matrix.shape[0])
+    for first in range(0, rows, size):
+        yield first, matrix[first : min(first + size, rows), :]

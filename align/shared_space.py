@@ -1,0 +1,274 @@
+"""The learned object: for every language or space one map into the common space, with its provenance."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import as_matrix, namespace, unit_rows
+from .files import replacing
+from .normalization import Normalization
+
+__all__ = ["FORMAT_VERSION", "SharedSpace", "SpaceError", "SpaceMap", "map_vectors"]
+
+FORMAT_VERSION = 1
+_MAGIC = "interlingua shared space"
+
+
+class SpaceError(ValueError):
+    """A shared space does not fit what it is asked to do, or its file cannot be trusted."""
+
+
+@dataclass(frozen=True)
+class SpaceMap:
+    """Normalise, then multiply: x -> unit(normalise(x) W), for one language or space.
+
+    Parameters
+    ----------
+    normalization : Normalization
+        The steps before the matrix, with their learned means.
+    matrix : (d_in, d_out) array of float32, or None
+        W; None stands for the identity.
+    """
+
+    normalization: Normalization
+    matrix: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.matrix is None:
+            return
+        if self.matrix.ndim != 2 or self.matrix.shape[0] != self.normalization.dimension:
+            raise ValueError(
+                f"the matrix must have as many rows as the normalisation has dimensions "
+                f"({self.normalization.dimension}), but its shape is {self.matrix.shape}"
+            )
+        if not np.isfinite(self.matrix).all():
+            raise ValueError("the matrix must be finite, but holds NaN or infinity")
+
+    @property
+    def input_dimension(self) -> int:
+        """Dimension of the vectors that go in."""
+        return self.normalization.dimension
+
+    @property
+    def output_dimension(self) -> int:
+        """Dimension of the vectors that come out."""
+        return self.input_dimension if self.matrix is None else int(self.matrix.shape[1])
+
+    def transform(self, vectors: Any) -> Any:
+        """Return (n, d_out) unit rows of float32, in the namespace and on the device of `vectors`."""
+        rows = self.normalization.transform(vectors)
+        if self.matrix is not None:
+            rows = rows @ namespace(rows).asarray(self.matrix, device=rows.device)
+        return unit_rows(rows)
+
+
+@dataclass(frozen=True)
+class SharedSpace:
+    """One common space for several languages or models.
+
+    Every method of this project, supervised or not, for two languages or many, words or sentences, yields one.
+
+    Parameters
+    ----------
+    maps : mapping of str to SpaceMap
+        One map for each language or space; all end in the same dimension.
+    method : str
+        The method that learned it.
+    encoder : str
+        Identity of the encoder whose vectors the maps take; empty for word vectors.
+    scores : mapping of str to float
+        What was measured on pairs held out from the fit.
+    provenance : mapping
+        Anything else JSON can hold: number of pairs, coverage, hash of the data.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 0.2], [0.2, 1.0]], dtype=np.float32)
+    >>> space = SharedSpace({"fr": SpaceMap(Normalization.fit(x, "unit"))}, method="identity")
+    >>> print(space.transform(x[:1], "fr").round(3))
+    [[0.981 0.196]]
+    >>> space.transform(x, "de")
+    Traceback (most recent call last):
+    ...
+    interlingua.align.shared_space.SpaceError: this space has no language 'de'; it has: fr
+    """
+
+    maps: Mapping[str, SpaceMap]
+    method: str
+    encoder: str = ""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.maps:
+            raise SpaceError("a shared space needs at least one map, but none was given")
+        dimensions = {name: each.output_dimension for name, each in self.maps.items()}
+        if len(set(dimensions.values())) > 1:
+            raise SpaceError(f"all maps must end in one dimension, but they end in {dimensions}")
+        for attribute in ("maps", "scores", "provenance"):
+            frozen = MappingProxyType(dict(getattr(self, attribute)))
+            object.__setattr__(self, attribute, frozen)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The names of the languages or spaces."""
+        return tuple(self.maps)
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of the common space."""
+        return next(iter(self.maps.values())).output_dimension
+
+    def check_encoder(self, encoder: str) -> None:
+        """Raise SpaceError unless the maps were learned on vectors of this encoder.
+
+        Vectors of two encoders may agree in dimension and have nothing else in common; mixing them gives no
+        error, just bad results.
+        """
+        if self.encoder != encoder:
+            learned = repr(self.encoder) if self.encoder else "vectors of no named encoder"
+            given = repr(encoder) if encoder else "vectors of no named encoder"
+            raise SpaceError(
+                f"this space was learned on {learned}, but is given {given}; "
+                "use the same encoder, or fit a new space on its vectors"
+            )
+
+    def transform(self, vectors: Any, language: str) -> Any:
+        """Map vectors of a language into the common space.
+
+        Parameters
+        ----------
+        vectors : (n, d_in) array
+            Vectors of that language, seen in the fit or not.
+        language : str
+            One of `languages`.
+
+        Returns
+        -------
+        (n, d) array of float32
+            Unit rows, in the namespace and on the device of `vectors`.
+
+        Raises
+        ------
+        SpaceError
+            If the language is unknown or the dimension is wrong.
+        """
+        if language not in self.maps:
+            raise SpaceError(f"this space has no language {language!r}; it has: {', '.join(self.maps)}")
+        vectors = as_matrix(vectors, "vectors")
+        chosen = self.maps[language]
+        if vectors.shape[1] != chosen.input_dimension:
+            raise SpaceError(
+                f"the map of {language!r} takes vectors of dimension {chosen.input_dimension}, but these have "
+                f"{vectors.shape[1]}; give vectors of the encoder or file that the space was learned on"
+            )
+        return chosen.transform(vectors)
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file with a JSON header; the old file stays whole until the new one is."""
+        path = Path(path)
+        with replacing(path) as file:
+            file.write(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Return the file that `save` writes."""
+        from safetensors.numpy import save
+
+        tensors: dict[str, NDArray[np.float32]] = {}
+        for number, each in enumerate(self.maps.values()):
+            tensors[f"{number}.means"] = np.ascontiguousarray(each.normalization.means)
+            if each.matrix is not None:
+                tensors[f"{number}.matrix"] = np.ascontiguousarray(each.matrix)
+        header = {
+            "format_version": FORMAT_VERSION,
+            "languages": list(self.maps),
+            "steps": [list(each.normalization.steps) for each in self.maps.values()],
+            "method": self.method,
+            "encoder": self.encoder,
+            "scores": dict(self.scores),
+            "provenance": dict(self.provenance),
+        }
+        return save(tensors, {"format": _MAGIC, "space": json.dumps(header, ensure_ascii=False)})
+
+    @classmethod
+    def load(cls, path: str | Path, *, encoder: str | None = None) -> "SharedSpace":
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        encoder : str, optional
+            The identity of the encoder in use; another one than the space was learned on is refused.
+
+        Raises
+        ------
+        SpaceError
+            If it is no shared space, of another format version, damaged, or of another encoder.
+        OSError
+            If it cannot be read.
+        """
+        path = Path(path)
+        space = cls.from_bytes(path.read_bytes(), name=str(path))
+        if encoder is not None:
+            space.check_encoder(encoder)
+        return space
+
+    @classmethod
+    def from_bytes(cls, content: bytes, *, name: str = "these bytes") -> "SharedSpace":
+        """Read the content of a file that `save` wrote; `name` is what errors call it."""
+        header, tensors = _parse(content, name)
+        version = header.get("format_version")
+        if version != FORMAT_VERSION:
+            raise SpaceError(
+                f"{name} has format version {version!r}, but this release reads version {FORMAT_VERSION}; "
+                "use the release that wrote it, or fit the space again"
+            )
+        try:
+            maps = {
+                language: SpaceMap(
+                    Normalization(tuple(steps), tensors[f"{number}.means"]), tensors.get(f"{number}.matrix")
+                )
+                for number, (language, steps) in enumerate(zip(header["languages"], header["steps"], strict=True))
+            }
+            return cls(maps, header["method"], header["encoder"], header["scores"], header["provenance"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise SpaceError(f"{name} is damaged: {error}; restore it from a copy or fit it again") from error
+
+
+def map_vectors(
+    space: SharedSpace, vectors: Mapping[str, Any], languages: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """Return the vectors of several languages in the common space, as one dict."""
+    chosen = vectors if languages is None else languages
+    return {language: space.transform(vectors[language], language) for language in chosen}
+
+
+def _parse(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Split a safetensors file into its JSON header and its arrays, or say why it is refused."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        size = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+        if metadata.get("format") != _MAGIC:
+            raise SpaceError(
+                f"{name} is a safetensors file but no shared space; write one with `interlingua align` "
+                "or `interlingua space fit`"
+            )
+        header = json.loads(metadata["space"])
+        tensors = load(content)
+    except (SafetensorError, ValueError, KeyError, AttributeError, TypeError) as error:
+        if isinstance(error, SpaceError):
+            raise
+        raise SpaceError(f"{name} is no shared space or is damaged; restore it from a copy or fit it again") from error
+    if not isinstance(header, dict):
+        raise SpaceError(f"{name} is damaged: its header is no JSON object; restore it from a copy or fit it again")
+    return header, tensors
