@@ -29,7 +29,7 @@ def namespace(*arrays: Any) -> Any:
 
 def is_numpy(array: Any) -> bool:
     """Tell whether `array` is a NumPy array."""
-    return array_api_compat.is_numpy_array(array)
+    return bool(array_api_compat.is_numpy_array(array))
 
 
 def to_numpy(array: Any) -> NDArray[Any]:

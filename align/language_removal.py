@@ -1,6 +1,6 @@
 """Take out of sentence vectors what tells the language: the first aligner, without any pair."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ class Centring:
         return self
 
 
-def nearest_language(space: SharedSpace, vectors: Any) -> list[str]:
+def nearest_language(space: SharedSpace, vectors: Any, *, among: Sequence[str] | None = None) -> list[str]:
     """Guess the language of each vector: the one whose mean is nearest.
 
     Parameters
@@ -101,19 +101,23 @@ def nearest_language(space: SharedSpace, vectors: Any) -> list[str]:
         A space whose maps centre, learned by `Centring`.
     vectors : (n, d) array
         Vectors of the same encoder, not yet mapped.
+    among : sequence of str, optional
+        The languages to choose from; by default all of the space.
 
     Returns
     -------
     list of n str
-        Names from `space.languages`.
+        Names from `among`.
 
     Raises
     ------
     SpaceError
         If the space's maps do not start with unit length and a mean in one common dimension.
     """
+    names = list(space.languages if among is None else among)
     means = []
-    for name, each in space.maps.items():
+    for name in names:
+        each = space.maps[name]
         if each.normalization.steps[:2] != ("unit", "centre"):
             raise SpaceError(
                 f"a language can be guessed only in a space whose maps centre unit vectors, but the map of {name!r} "
@@ -126,4 +130,4 @@ def nearest_language(space: SharedSpace, vectors: Any) -> list[str]:
     rows = to_numpy(Normalization.fit(vectors, "unit").transform(vectors))
     # ||x - m||² = const - 2 x·m + ||m||²
     distances = (centres**2).sum(axis=1) - 2 * rows @ centres.T
-    return [space.languages[best] for best in distances.argmin(axis=1)]
+    return [names[best] for best in distances.argmin(axis=1)]

@@ -124,7 +124,8 @@ def mean_neighbor_similarity(vectors: Any, others: Any, neighborhood: int = 10) 
     (n,) array of float32
         r in CSLS: high for hubs.
     """
-    return top_k(vectors, others, neighborhood).scores.mean(axis=1, dtype=np.float64).astype(np.float32)
+    scores = top_k(vectors, others, neighborhood).scores
+    return np.asarray(scores.mean(axis=1, dtype=np.float64), np.float32)
 
 
 def softmax_normalizer(candidates: Any, background: Any, inverse_temperature: float) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
 """The learned object: for every language or space one map into the common space, with its provenance."""
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from .arrays import as_matrix, namespace, unit_rows
 from .files import replacing
 from .normalization import Normalization
 
-__all__ = ["FORMAT_VERSION", "SharedSpace", "SpaceError", "SpaceMap", "map_vectors"]
+__all__ = ["FORMAT_VERSION", "SharedSpace", "SpaceError", "SpaceMap"]
 
 FORMAT_VERSION = 1
 _MAGIC = "interlingua shared space"
@@ -125,17 +126,20 @@ class SharedSpace:
         """Dimension of the common space."""
         return next(iter(self.maps.values())).output_dimension
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the file that `save` writes: equal spaces, equal fingerprint."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
     def check_encoder(self, encoder: str) -> None:
-        """Raise SpaceError unless the maps were learned on vectors of this encoder.
+        """Raise SpaceError if the maps were learned on vectors of another encoder.
 
         Vectors of two encoders may agree in dimension and have nothing else in common; mixing them gives no
-        error, just bad results.
+        error, just bad results. Where either identity is unknown (empty), nothing can be checked.
         """
-        if self.encoder != encoder:
-            learned = repr(self.encoder) if self.encoder else "vectors of no named encoder"
-            given = repr(encoder) if encoder else "vectors of no named encoder"
+        if self.encoder and encoder and self.encoder != encoder:
             raise SpaceError(
-                f"this space was learned on {learned}, but is given {given}; "
+                f"this space was learned on vectors of {self.encoder!r}, but is given vectors of {encoder!r}; "
                 "use the same encoder, or fit a new space on its vectors"
             )
 
@@ -186,6 +190,7 @@ class SharedSpace:
             if each.matrix is not None:
                 tensors[f"{number}.matrix"] = np.ascontiguousarray(each.matrix)
         header = {
+            "format": _MAGIC,
             "format_version": FORMAT_VERSION,
             "languages": list(self.maps),
             "steps": [list(each.normalization.steps) for each in self.maps.values()],
@@ -194,7 +199,8 @@ class SharedSpace:
             "scores": dict(self.scores),
             "provenance": dict(self.provenance),
         }
-        return save(tensors, {"format": _MAGIC, "space": json.dumps(header, ensure_ascii=False)})
+        # subtle: one metadata key, for safetensors does not keep the order of several and equal spaces must be equal bytes
+        return save(tensors, {"space": json.dumps(header, ensure_ascii=False)})
 
     @classmethod
     def load(cls, path: str | Path, *, encoder: str | None = None) -> "SharedSpace":
@@ -242,14 +248,6 @@ class SharedSpace:
             raise SpaceError(f"{name} is damaged: {error}; restore it from a copy or fit it again") from error
 
 
-def map_vectors(
-    space: SharedSpace, vectors: Mapping[str, Any], languages: Iterable[str] | None = None
-) -> dict[str, Any]:
-    """Return the vectors of several languages in the common space, as one dict."""
-    chosen = vectors if languages is None else languages
-    return {language: space.transform(vectors[language], language) for language in chosen}
-
-
 def _parse(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Split a safetensors file into its JSON header and its arrays, or say why it is refused."""
     from safetensors import SafetensorError
@@ -258,17 +256,15 @@ def _parse(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray
     try:
         size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
-        if metadata.get("format") != _MAGIC:
+        header = json.loads(metadata.get("space", "{}"))
+        if header.get("format") != _MAGIC:
             raise SpaceError(
                 f"{name} is a safetensors file but no shared space; write one with `interlingua align` "
                 "or `interlingua space fit`"
             )
-        header = json.loads(metadata["space"])
         tensors = load(content)
     except (SafetensorError, ValueError, KeyError, AttributeError, TypeError) as error:
         if isinstance(error, SpaceError):
             raise
         raise SpaceError(f"{name} is no shared space or is damaged; restore it from a copy or fit it again") from error
-    if not isinstance(header, dict):
-        raise SpaceError(f"{name} is damaged: its header is no JSON object; restore it from a copy or fit it again")
     return header, tensors

@@ -1,1 +1,20 @@
 """Encode, align, index and search: the verbs people use."""
+
+from .declaration import Translation, load_declaration
+from .encoder import Encoder, load_encoder
+from .passages import Passage, read_passages
+from .search import CrossLingualSearch, SearchHit
+from .translate import WordTranslations, translate_words
+
+__all__ = [
+    "CrossLingualSearch",
+    "Encoder",
+    "Passage",
+    "SearchHit",
+    "Translation",
+    "WordTranslations",
+    "load_declaration",
+    "load_encoder",
+    "read_passages",
+    "translate_words",
+]

@@ -45,7 +45,7 @@ def test_what_is_loaded_is_what_was_saved(tmp_path):
 
 def test_another_encoder_is_refused(tmp_path):
     a_space().save(tmp_path / "a.space")
-    with pytest.raises(SpaceError, match="learned on 'e5@abc', but is given 'labse'"):
+    with pytest.raises(SpaceError, match="learned on vectors of 'e5@abc', but is given vectors of 'labse'"):
         SharedSpace.load(tmp_path / "a.space", encoder="labse")
 
 

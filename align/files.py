@@ -1,0 +1,135 @@
+"""Write a file whole or not at all."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Literal
+
+__all__ = ["replacing", "replacing_path"]
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str], mode: Literal["w", "wb"] = "wb") -> Iterator[IO[Any]]:
+    r"""Open a file for writing that takes the place of `path` only when it is complete.
+
+    The text goes to a new file in the same folder, which is flushed to the disk (fsync) and renamed over `path` at
+    the end of the block. An exception inside the block, Ctrl-C included, removes the new file and leaves an older
+    `path` as it was; a killed process leaves at most a stray ``.interlingua-*.tmp``. Readers that have the old file
+    open or mapped keep the old content.
+
+    Parameters
+    ----------
+    path : str or path
+        What to write. A symbolic link is followed, so that the link stays. A device or a pipe, such as
+        ``/dev/stdout``, cannot be replaced and is written to directly.
+    mode : {"wb", "w"}
+        Bytes, or text as UTF-8 with ``\n`` line ends on every system.
+
+    Yields
+    ------
+    file object
+        Open for writing; ``.name`` is the path of the temporary file.
+
+    Raises
+    ------
+    IsADirectoryError
+        If `path` is a folder.
+    OSError
+        If the folder does not exist or cannot be written, or the disk is full.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "note.txt"
+    ...     with replacing(path, "w") as file:
+    ...         written = file.write("whole")
+    ...         seen_early = path.exists()
+    ...     (seen_early, path.read_text())
+    (False, 'whole')
+    """
+    if mode not in ("w", "wb"):
+        message = f"mode must be 'w' or 'wb', got {mode!r}"
+        raise ValueError(message)
+    if _is_special(Path(path)):
+        with _open(Path(path), mode) as file:
+            yield file
+        return
+    with replacing_path(path) as temporary, _open(temporary, mode) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Name a temporary file that takes the place of `path` at the end of the block.
+
+    For libraries that open the file themselves. The same promises as `replacing`; the file exists, empty, when the
+    block begins, and may be overwritten or replaced by the library.
+
+    Parameters
+    ----------
+    path : str or path
+        What to write: a new name or an existing ordinary file.
+
+    Yields
+    ------
+    Path
+        The temporary file, in the folder of `path`.
+
+    Raises
+    ------
+    IsADirectoryError
+        If `path` is a folder.
+    OSError
+        If `path` is a device or a pipe, which cannot be replaced, or the folder cannot be written.
+    """
+    if _is_special(Path(path)):
+        message = f"{os.fspath(path)} is a device or a pipe and cannot be replaced; name an ordinary file"
+        raise OSError(message)
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        message = f"{os.fspath(path)} is a folder; name a file in it"
+        raise IsADirectoryError(message)
+    temporary = target.parent / f".interlingua-{secrets.token_hex(8)}.tmp"
+    try:
+        # Created here with the usual permissions (the umask applies), not with the 0600 of `tempfile`.
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    except FileNotFoundError as error:
+        message = f"cannot write {os.fspath(path)}: the folder {target.parent} does not exist; create it first"
+        raise FileNotFoundError(message) from error
+    try:
+        if target.exists():
+            shutil.copymode(target, temporary)
+        yield temporary
+        _flush_to_disk(temporary, os.O_RDWR)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":
+        _flush_to_disk(target.parent, os.O_RDONLY)  # the rename itself
+
+
+def _is_special(path: Path) -> bool:
+    """Tell whether `path` exists and is neither an ordinary file nor a folder."""
+    try:
+        kind = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(kind) or stat.S_ISDIR(kind))
+
+
+def _open(path: Path, mode: Literal["w", "wb"]) -> IO[Any]:
+    return path.open("w", encoding="utf-8", newline="\n") if mode == "w" else path.open("wb")
+
+
+def _flush_to_disk(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,291 @@
+"""Vectors with string ids and metadata: what people add to, search, save and load."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .attachments import check_attachments
+from .checks import check_vectors
+from .factory import create_index, read_index, spec_from_json, spec_to_json
+from .faiss_config import FaissConfig
+from .filters import Where, matching_rows
+from .folder import read_folder, write_folder
+from .manifest import MANIFEST_NAME, CorruptCollectionError, naming
+from .metadata import MetadataTable, check_json
+from .metric import Metric
+from .result import CollectionResult
+from .vector_index import FileWriter, VectorIndex
+
+__all__ = ["Collection"]
+
+_ATTACHMENT = "attachment-"
+
+
+class Collection:
+    """Vectors under string ids with metadata, searched with filters, saved into a folder.
+
+    A failing call leaves the collection exactly as it was. Memory is that of the index and of `MetadataTable`.
+    Not made for several threads that write at once.
+
+    Attributes
+    ----------
+    attributes : dict
+        JSON-able facts of the user's own that are saved with the collection, such as the encoder's identity.
+    attachments : dict of bytes
+        Files of the user's own that are saved with it, under names of letters, digits, dots, dashes and underscores;
+        `array_to_bytes` makes one of an array.
+
+    Examples
+    --------
+    >>> collection = Collection.create(2)
+    >>> collection.add(["hujambo", "ni hao"], [[1.0, 0.1], [0.9, 0.3]], [{"language": "sw"}, {"language": "zh"}])
+    >>> collection.search([[1.0, 0.0]], k=1)[0][0].id
+    'hujambo'
+    >>> collection.search([[1.0, 0.0]], k=5, languages=["zh"]).ids
+    (('ni hao',),)
+    """
+
+    def __init__(self, index: VectorIndex, table: MetadataTable | None = None) -> None:
+        self._index = index
+        self._table = MetadataTable() if table is None else table
+        if len(self._index) != len(self._table):
+            raise ValueError(
+                f"index and metadata differ in length ({len(self._index)} vs {len(self._table)}); "
+                "start from an empty index and use add"
+            )
+        self.attributes: dict[str, Any] = {}
+        self.attachments: dict[str, bytes] = {}
+
+    @classmethod
+    def create(
+        cls,
+        dimension: int,
+        metric: Metric | str = Metric.COSINE,
+        kind: str = "flat",
+        config: FaissConfig | Mapping[str, Any] | None = None,
+    ) -> "Collection":
+        """Return an empty collection; the arguments are those of `create_index`."""
+        return cls(create_index(kind, dimension, metric, config))
+
+    @property
+    def dimension(self) -> int:
+        """Length of each vector."""
+        return self._index.dimension
+
+    @property
+    def metric(self) -> Metric:
+        """How vectors are compared."""
+        return self._index.metric
+
+    @property
+    def index(self) -> VectorIndex:
+        """The index beneath; read it, but add and remove through the collection."""
+        return self._index
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids, in the order of adding (an upserted row counts as added last); O(n)."""
+        return tuple(self._table.ids)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What the collection is: kind, dimension, metric, config, count, fields, attributes, attachments."""
+        return {
+            **spec_to_json(self._index.spec),
+            "count": len(self),
+            "fields": list(self._table.fields),
+            "attributes": check_json(self.attributes, "attributes"),
+            "attachments": {name: len(content) for name, content in self.attachments.items()},
+        }
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._table
+
+    def add(self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Add rows.
+
+        Parameters
+        ----------
+        ids : n strings
+            New and distinct.
+        vectors : (n, d) array
+        metadata : n dictionaries, optional
+            JSON-able; copied.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an id is there already, repeats or is no string, or vectors or metadata cannot be kept.
+        """
+        self._put(ids, vectors, metadata, replace=False)
+
+    def upsert(
+        self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None = None
+    ) -> None:
+        """Add rows, each in place of the row of the same id if there is one; metadata is replaced, not merged."""
+        self._put(ids, vectors, metadata, replace=True)
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove rows by id.
+
+        Raises
+        ------
+        KeyError
+            If an id is not in the collection; then nothing is removed.
+        """
+        numbers = np.unique(self._table.numbers(ids))
+        if len(numbers):
+            self._index.remove(numbers)
+            self._table.remove(numbers)
+
+    def get(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return a copy of each row's metadata; `KeyError` if an id is not in the collection."""
+        return self._table.metadata(self._table.rows(ids))
+
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Return the stored vectors (n, d), of unit length for `cosine`; `KeyError` if an id is unknown."""
+        return self._index.reconstruct(self._table.numbers(ids))
+
+    def search(
+        self,
+        queries: ArrayLike,
+        k: int = 10,
+        *,
+        where: Where | None = None,
+        languages: Iterable[str] | None = None,
+    ) -> CollectionResult:
+        """Return the k best rows for each query.
+
+        Parameters
+        ----------
+        queries : (n, d) array
+        k : int
+            At least 1; fewer rows are returned where fewer pass the filter.
+        where : mapping, optional
+            Field -> wanted value or list of them: all of the fields, any of the values, see `matching_rows`.
+        languages : iterable of str, optional
+            Short for ``where={"language": [...]}``.
+
+        Raises
+        ------
+        ValueError
+            If queries, k or the filter are not as above, or the filter names a field that no row has.
+        """
+        allowed = matching_rows(self._table, _merge(where, languages))
+        found = self._index.search(queries, k, allowed=allowed)
+        hit = found.ids >= 0
+        rows = self._table.rows_of(found.ids[hit])
+        ids, metadata = [self._table.ids[row] for row in rows.tolist()], self._table.metadata(rows)
+        stops = np.cumsum(np.count_nonzero(hit, axis=1)).tolist()
+        spans = [slice(start, stop) for start, stop in zip([0, *stops], stops)]
+        return CollectionResult(
+            ids=tuple(tuple(ids[span]) for span in spans),
+            scores=found.scores,
+            metadata=tuple(tuple(metadata[span]) for span in spans),
+            metric=found.metric,
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the collection into the folder `path`, whole or not at all; see `interlingua.index.folder`.
+
+        Raises
+        ------
+        FileExistsError
+            If the folder holds something that is no saved collection.
+        ValueError, TypeError
+            If attributes or attachments cannot be kept; nothing is written then.
+        """
+        if not isinstance(self.attributes, dict):
+            raise TypeError(f"attributes must be a dictionary, not {type(self.attributes).__name__}")
+        contents = {
+            "type": "collection",
+            "count": len(self),
+            **spec_to_json(self._index.spec),
+            "attributes": check_json(self.attributes, "attributes"),
+        }
+        check_attachments(self.attachments)
+        files: dict[str, FileWriter | bytes] = {**self._index.files(), **self._table.files()}
+        files |= {_ATTACHMENT + name: bytes(content) for name, content in self.attachments.items()}
+        write_folder(Path(path), contents=contents, files=files)
+
+    @classmethod
+    def load(cls, path: str | Path, *, threads: int | None = None) -> "Collection":
+        """Return the collection saved in the folder `path`, after verifying every checksum.
+
+        Parameters
+        ----------
+        path : str or Path
+        threads : int, optional
+            For FAISS, see `FaissFlatConfig`.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder.
+        CorruptCollectionError
+            If a file is missing, altered or foreign, or of another format; the text names it.
+        """
+        folder = Path(path)
+
+        def parse(contents: dict[str, Any], files: dict[str, Path]) -> Collection:
+            with naming(folder / MANIFEST_NAME):
+                if contents["type"] != "collection":
+                    raise ValueError(f"it describes a {contents['type']!r}, not a collection; use load_index")
+                spec, count = spec_from_json(contents)
+                attributes = check_json(contents["attributes"], "attributes")
+                if not isinstance(attributes, dict):
+                    raise TypeError("its attributes are no dictionary")
+                if missing := {"rows.json", "row_ids.npy", "codes.npy"} - set(files):
+                    raise ValueError(f"it lists no {', '.join(sorted(missing))}")
+            index = read_index(files, spec, count, threads=threads)
+            table = MetadataTable.read(files, naming)
+            if len(table) != count:
+                raise CorruptCollectionError(f"{files['rows.json']} holds {len(table)} rows, not {count}")
+            loaded = cls(index, table)
+            loaded.attributes = attributes
+            loaded.attachments = {
+                name.removeprefix(_ATTACHMENT): file.read_bytes()
+                for name, file in files.items()
+                if name.startswith(_ATTACHMENT)
+            }
+            return loaded
+
+        return read_folder(folder, parse)
+
+    def _put(
+        self,
+        ids: Sequence[str],
+        vectors: ArrayLike,
+        metadata: Sequence[Mapping[str, Any]] | None,
+        *,
+        replace: bool,
+    ) -> None:
+        ids = ids if isinstance(ids, str) else list(ids)
+        rows = self._table.check(ids, metadata, replace=replace)
+        ids = [str(id) for id in ids]  # NumPy's strings become Python's
+        checked = check_vectors(vectors, self.dimension, self.metric)
+        if len(checked) != len(ids):
+            raise ValueError(f"ids and vectors differ in number ({len(ids)} vs {len(checked)})")
+        outdated = self._table.numbers([id for id in ids if id in self._table])
+        # New rows go in before old ones go out: they have numbers of their own, and only adding can fail.
+        self._index.add(self._table.next_numbers(len(ids)), checked)
+        self._table.append(ids, rows)
+        if len(outdated):
+            self._index.remove(outdated)
+            self._table.remove(outdated)
+
+
+def _merge(where: Where | None, languages: Iterable[str] | None) -> Where | None:
+    if languages is None:
+        return where
+    if isinstance(languages, str):
+        raise TypeError(f"languages must be a list of languages, such as [{languages!r}], not one string")
+    if where and "language" in where:
+        raise ValueError("the language is asked for twice; use `languages` or where={'language': ...}, not both")
+    return {**(where or {}), "language": list(languages)}

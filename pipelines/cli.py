@@ -1,0 +1,85 @@
+"""The command `interlingua`.
+
+Results go to standard output, notes and progress to standard error. Exit codes: 0 done, 1 an error said in one line,
+2 wrong usage, 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from importlib import metadata
+
+from .cli_collections import add_collection_commands
+from .cli_common import Output, UsageError, add_command, limit_threads
+from .cli_info import add_info_command
+from .cli_sentences import add_encoder_options, add_sentence_commands
+from .cli_words import add_word_commands
+
+__all__ = ["build_parser", "main"]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="interlingua", description="One space for many languages: align, index and search embeddings."
+    )
+    parser.add_argument("--version", action="version", version=f"interlingua {metadata.version('interlingua')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    demo = add_command(commands, "demo", _demo, "search the Universal Declaration of Human Rights across languages")
+    add_encoder_options(demo)
+    demo.add_argument("-o", "--output", default="demo-output", metavar="FOLDER", help="default: demo-output")
+    add_sentence_commands(commands)
+    add_word_commands(commands)
+    add_collection_commands(commands)
+    add_info_command(commands)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = build_parser().parse_args(arguments)
+    output = Output(as_json=options.json, quiet=options.quiet)
+    try:
+        limit_threads(options.threads)
+        options.run(options, output)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        # the reader has gone (`| head`): say nothing, and keep Python from saying it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if options.debug:
+            traceback.print_exc()
+        expected = isinstance(error, ValueError | OSError | ImportError | LookupError | TypeError)
+        text = _one_line(error) if expected else f"{type(error).__name__}: {_one_line(error)}"
+        hint = "" if options.debug or expected else " (--debug shows where)"
+        return _fail(text + hint, 2 if isinstance(error, UsageError) else 1)
+    return 0
+
+
+def _demo(options: argparse.Namespace, output: Output) -> None:
+    from .demo import run_demo
+
+    run_demo(options, output)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, KeyError) and error.args:
+        text = str(error.args[0])  # str(KeyError) would add quotes
+    elif isinstance(error, OSError) and error.strerror and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    else:
+        text = str(error) or type(error).__name__
+    return " ".join(text.split())
+
+
+def _fail(text: str, code: int) -> int:
+    sys.stderr.write(f"interlingua: error: {text}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Commands on collections: index build, search."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from .cli_common import Output, Subcommands, add_command, open_lines, shorten, table
+from .cli_sentences import add_encoder_options
+
+__all__ = ["add_collection_commands"]
+
+
+def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
+    """Add `index build` and `search`."""
+    index = commands.add_parser("index", help="build collections that can be searched")
+    inner = index.add_subparsers(dest="index_command", required=True, metavar="COMMAND")
+    build = add_command(inner, "build", _build, "encode, align and index texts")
+    build.add_argument(
+        "texts", metavar="TEXTS.jsonl", help='one {"text": ..., "language": ..., "id": ...} a line; - for standard input'
+    )
+    build.add_argument("--language", metavar="NAME", help="the language of texts that name none")
+    build.add_argument("--space", metavar="SPACE", help="a saved space; default: centre each language by its own texts")
+    build.add_argument("--ranking", default="csls", choices=["csls", "cosine"], help="default: csls")
+    build.add_argument("--kind", default="flat", choices=["flat", "faiss-flat", "hnsw"], help="default: flat (exact)")
+    add_encoder_options(build)
+    build.add_argument("-o", "--output", required=True, metavar="COLLECTION", help="the folder to write")
+
+    search = add_command(commands, "search", _search, "search a collection with questions of any language")
+    search.add_argument("collection", metavar="COLLECTION")
+    search.add_argument("questions", nargs="*", metavar="QUESTION", help="- for one a line from standard input")
+    search.add_argument("--language", metavar="NAME", help="the questions' language; default: guessed")
+    search.add_argument("--languages", metavar="A,B", help="return passages of these languages only")
+    search.add_argument("-k", type=int, default=10, help="hits a question (default 10)")
+    add_encoder_options(search)
+
+
+def _build(options: Namespace, output: Output) -> None:
+    from interlingua.align import SharedSpace
+
+    from .encoder import load_encoder
+    from .passages import read_passages
+    from .search import CrossLingualSearch
+
+    with open_lines(options.texts) as lines:
+        passages = read_passages(lines, name=options.texts, language=options.language)
+    space = SharedSpace.load(options.space) if options.space else "centring"
+    with output.working("loading the encoder"):
+        encoder = load_encoder(options.encoder, device=options.device, cache=not options.no_cache)
+    search = CrossLingualSearch.build(
+        passages,
+        encoder,
+        encoder_name=options.encoder,
+        space=space,
+        ranking=options.ranking,
+        kind=options.kind,
+        seed=options.seed,
+        progress=output.progress,
+    )
+    search.save(options.output)
+    languages = search.languages
+    result = {"collection": options.output, "passages": len(search), "languages": languages, "encoder": encoder.identity}
+    output.result(
+        result,
+        lambda: [table("language", "passages>", rows=languages.items()), f"{options.output}: {len(search)} passages"],
+    )
+
+
+def _search(options: Namespace, output: Output) -> None:
+    from .encoder import load_encoder
+    from .search import CrossLingualSearch
+
+    questions = [question for question in options.questions if question != "-"]
+    if "-" in options.questions or not options.questions:
+        with open_lines("-") as lines:
+            questions += [line for line in lines if line.strip()]
+    encoder = None
+    if options.encoder:
+        encoder = load_encoder(options.encoder, device=options.device, cache=not options.no_cache)
+    with output.working("loading"):
+        search = CrossLingualSearch.load(Path(options.collection), encoder, device=options.device)
+    languages = options.languages.split(",") if options.languages else None
+    answers = search.search(questions, options.k, language=options.language, languages=languages)
+    result = [
+        {
+            "question": question,
+            "hits": [
+                {
+                    "id": hit.id,
+                    "language": hit.language,
+                    "score": round(hit.score, 6),
+                    "cosine": round(hit.cosine, 6),
+                    "text": hit.text,
+                    "metadata": dict(hit.metadata),
+                }
+                for hit in hits
+            ],
+        }
+        for question, hits in zip(questions, answers, strict=True)
+    ]
+    output.result(
+        result,
+        lambda: [
+            table(
+                "score>",
+                "cosine>",
+                "language",
+                "id",
+                "text",
+                rows=((hit.score, hit.cosine, hit.language, hit.id, shorten(hit.text, 90)) for hit in hits),
+                title=question,
+            )
+            for question, hits in zip(questions, answers, strict=True)
+        ],
+    )
+

@@ -1,0 +1,107 @@
+"""The command `info`: what a file or folder of ours holds."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+from .cli_common import Output, Subcommands, add_command, table
+
+__all__ = ["add_info_command", "describe"]
+
+_SAFETENSORS_SPACE = b'{"__metadata__":{"space":'
+
+
+def add_info_command(commands: "Subcommands[ArgumentParser]") -> None:
+    """Add `info`."""
+    info = add_command(commands, "info", _info, "say what a space, a collection or a file of vectors holds")
+    info.add_argument("path", metavar="PATH", help="SPACE, COLLECTION, FILE.vec, FILE.npy, ...")
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Return what a path holds, as JSON can hold it; the first key is "kind".
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing is there.
+    ValueError
+        If it is damaged, or nothing that this project reads.
+    """
+    if path.is_dir():
+        return _describe_collection(path)
+    with path.open("rb") as file:
+        start = file.read(64)
+    if _SAFETENSORS_SPACE in start:
+        return _describe_space(path)
+    return _describe_vectors(path)
+
+
+def _describe_collection(path: Path) -> dict[str, Any]:
+    from interlingua.index import Collection
+
+    collection = Collection.load(path)
+    about = collection.info
+    counts: dict[str, int] = {}
+    for row in collection.get(collection.ids):
+        language = str(row.get("language", "und"))
+        counts[language] = counts.get(language, 0) + 1
+    return {"kind": "collection", "path": str(path), **about, "languages": dict(sorted(counts.items()))}
+
+
+def _describe_space(path: Path) -> dict[str, Any]:
+    from interlingua.align import SharedSpace
+
+    space = SharedSpace.load(path)
+    return {
+        "kind": "shared space",
+        "path": str(path),
+        "languages": {
+            name: {
+                "dimension": each.input_dimension,
+                "steps": list(each.normalization.steps),
+                "matrix": None if each.matrix is None else list(each.matrix.shape),
+            }
+            for name, each in space.maps.items()
+        },
+        "dimension": space.dimension,
+        "method": space.method,
+        "encoder": space.encoder,
+        "scores": dict(space.scores),
+        "provenance": dict(space.provenance),
+        "fingerprint": space.fingerprint,
+    }
+
+
+def _describe_vectors(path: Path) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from .vector_files import read_vectors
+
+    read = read_vectors(path)
+    about: dict[str, Any] = {
+        "kind": "vectors",
+        "path": str(path),
+        "vectors": int(read.vectors.shape[0]),
+        "dimension": int(read.vectors.shape[1]),
+    }
+    if read.embeddings is not None:
+        about["first_labels"] = list(read.embeddings.labels[:10])
+        if read.embeddings.report is not None:
+            about["report"] = read.embeddings.report.summary()
+    return about | {key: value for key, value in asdict(read.origin).items() if value}
+
+
+def _info(options: Namespace, output: Output) -> None:
+    about = describe(Path(options.path))
+    output.result(about, lambda: [table("", "", rows=_rows(about))])
+
+
+def _rows(about: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in about.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            rows += _rows(value, f"{name}.")
+        else:
+            rows.append((name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+    return rows

@@ -1,0 +1,99 @@
+"""Commands on sentence vectors: encode, space fit."""
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+
+from interlingua.align import Centring, SharedSpace
+
+from .cli_common import Output, Subcommands, UsageError, add_command, named_file, open_lines, table
+from .vector_files import Origin, VectorFile, read_vectors, write_vectors
+
+__all__ = ["add_encoder_options", "add_sentence_commands"]
+
+
+def add_sentence_commands(commands: "Subcommands[ArgumentParser]") -> None:
+    """Add `encode` and `space fit`."""
+    encode = add_command(commands, "encode", _encode, "turn texts, one a line, into vectors")
+    encode.add_argument("texts", metavar="TEXTS", help="UTF-8 text, one a line; - for standard input")
+    encode.add_argument("--language", required=True, metavar="NAME", help="the language of the texts")
+    encode.add_argument("--role", default="symmetric", choices=["symmetric", "query", "passage"])
+    add_encoder_options(encode)
+    encode.add_argument("--space", metavar="SPACE", help="map the vectors into this saved space")
+    encode.add_argument("-o", "--output", required=True, metavar="OUT.npy")
+
+    space = commands.add_parser("space", help="learn a shared space of sentence vectors")
+    inner = space.add_subparsers(dest="space_command", required=True, metavar="COMMAND")
+    fit = add_command(inner, "fit", _fit, "learn a shared space from the vectors of each language")
+    fit.add_argument("vectors", nargs="+", metavar="LANGUAGE=FILE.npy", help="one file a language")
+    fit.add_argument("--method", default="centring", choices=["centring"], help="default: centring")
+    fit.add_argument("-o", "--output", required=True, metavar="SPACE", help="where to write the space")
+
+
+def add_encoder_options(parser: ArgumentParser) -> None:
+    """Add the options that choose and drive an encoder."""
+    group = parser.add_argument_group("encoder")
+    group.add_argument("--encoder", metavar="NAME", help="a sentence-transformers model, a folder, or a file of word vectors; default: the bundled multilingual-e5-small")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default auto)")
+    group.add_argument("--no-cache", action="store_true", help="do not keep vectors on disk")
+
+
+def _encode(options: Namespace, output: Output) -> None:
+    from .encoder import load_encoder
+
+    if not options.output.endswith(".npy"):
+        raise UsageError(f"encode writes .npy files, but the output is {options.output}; name it OUT.npy")
+    with open_lines(options.texts) as lines:
+        texts = list(lines)
+    space = SharedSpace.load(options.space) if options.space else None
+    if space is not None and options.language not in space.maps:
+        raise UsageError(f"{options.space} has no language {options.language!r}; it has: {', '.join(space.languages)}")
+    with output.working("loading the encoder"):
+        encoder = load_encoder(options.encoder, device=options.device, cache=not options.no_cache)
+        if space is not None:
+            space.check_encoder(encoder.identity)
+    vectors = encoder.encode(texts, role=options.role, progress=output.progress)
+    origin = Origin(encoder.identity, options.language, options.role)
+    if space is not None:
+        vectors = space.transform(vectors, options.language)
+        origin = replace(origin, space=space.fingerprint)
+    write_vectors(options.output, VectorFile(vectors, origin=origin))
+    result = {
+        "output": options.output,
+        "texts": len(texts),
+        "dimension": int(vectors.shape[1]),
+        "encoder": encoder.identity,
+        "language": options.language,
+        "role": options.role,
+        "space": options.space,
+    }
+    output.result(result, lambda: [f"{options.output}: {len(texts)} vectors of dimension {vectors.shape[1]}"])
+
+
+def _fit(options: Namespace, output: Output) -> None:
+    files = [named_file(argument, named=True) for argument in options.vectors]
+    languages = [name for name, _ in files]
+    if len(set(languages)) < len(languages):
+        raise UsageError(f"each language needs one file, but the languages are {', '.join(languages)}")
+    read = {name: read_vectors(path) for name, path in files}
+    for key in ("encoder", "role", "space"):
+        found = {getattr(each.origin, key) for each in read.values()} - {""}
+        if len(found) > 1:
+            raise UsageError(
+                f"the vectors must come from one {key}, but come from {', '.join(sorted(found))}; encode them alike"
+            )
+    encoder = next((each.origin.encoder for each in read.values() if each.origin.encoder), "")
+    if not encoder:
+        output.note("the files do not say which encoder made them: the space will not be able to check")
+    fitted = Centring().fit({name: each.vectors for name, each in read.items()}, encoder=encoder).space_
+    role = next((each.origin.role for each in read.values() if each.origin.role), "")
+    space = SharedSpace(fitted.maps, fitted.method, encoder, provenance={**fitted.provenance, "role": role})
+    space.save(options.output)
+    counts = {name: len(each.vectors) for name, each in read.items()}
+    result = {
+        "space": options.output,
+        "method": space.method,
+        "encoder": encoder,
+        "dimension": space.dimension,
+        "vectors": counts,
+    }
+    output.result(result, lambda: [table("language", "vectors>", rows=counts.items()), f"written: {options.output}"])

@@ -1,0 +1,148 @@
+"""Commands on word vectors: align, map, translate."""
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from interlingua.align import Embeddings, SeedDictionary, SharedSpace
+from interlingua.align.normalization import PRESETS
+from interlingua.align.word.registry import WORD_METHODS
+
+from .cli_common import Output, Subcommands, UsageError, add_command, named_file, open_lines, table
+from .translate import translate_words
+from .vector_files import VectorFile, read_vectors, write_vectors
+
+__all__ = ["add_word_commands"]
+
+
+def add_word_commands(commands: "Subcommands[ArgumentParser]") -> None:
+    """Add `align`, `map` and `translate`."""
+    align = add_command(commands, "align", _align, "learn a shared space of two languages from a dictionary")
+    align.add_argument("source", metavar="[NAME=]SRC", help="word vectors, most frequent first (any format)")
+    align.add_argument("target", metavar="[NAME=]TGT", help="word vectors of the other language")
+    align.add_argument("--dictionary", required=True, metavar="PAIRS", help="source TAB target, one pair a line")
+    align.add_argument("--method", default="procrustes", choices=sorted(WORD_METHODS), help="default: procrustes")
+    align.add_argument("--normalize", default="unit-centre-unit", choices=sorted(PRESETS), help="before the rotation")
+    align.add_argument("--lowercase", action="store_true", help="lower-case all words; the first of equals is kept")
+    align.add_argument("--limit", type=int, metavar="N", help="read the first N words of each file")
+    align.add_argument("--skip-malformed", action="store_true", help="drop malformed lines instead of stopping")
+    align.add_argument("-o", "--output", required=True, metavar="SPACE", help="where to write the space")
+
+    mapping = add_command(commands, "map", _map, "map vectors of a language into a saved space")
+    mapping.add_argument("space", metavar="SPACE")
+    mapping.add_argument("vectors", metavar="IN", help=".vec, .npz, .npy or another format; - for standard input")
+    mapping.add_argument("--language", required=True, metavar="NAME", help="which map of the space to use")
+    mapping.add_argument("--limit", type=int, metavar="N", help="read the first N rows")
+    mapping.add_argument("-o", "--output", required=True, metavar="OUT", help="the format is told by the name")
+
+    translate = add_command(commands, "translate", _translate, "translate words through a saved space")
+    translate.add_argument("space", metavar="SPACE")
+    translate.add_argument("words", nargs="*", metavar="WORD", help="- for one a line from standard input")
+    translate.add_argument("--from", dest="source", required=True, metavar="LANGUAGE")
+    translate.add_argument("--to", dest="target", required=True, metavar="LANGUAGE")
+    translate.add_argument("--vectors", nargs=2, required=True, metavar="LANGUAGE=FILE", help="of both languages")
+    translate.add_argument("-k", type=int, default=5, help="translations a word (default 5)")
+    translate.add_argument("--criterion", default="csls", choices=["csls", "nn", "isf"], help="default: csls")
+    translate.add_argument("--limit", type=int, metavar="N", help="read the first N words of each file")
+
+
+def _align(options: Namespace, output: Output) -> None:
+    from interlingua.align.word import fit_dictionary
+
+    names = [named_file(argument) for argument in (options.source, options.target)]
+    if names[0][0] == names[1][0]:
+        raise UsageError(
+            f"the two languages need two names, but both files are called {names[0][0]!r}; "
+            "name them: interlingua align en=FILE fr=FILE ..."
+        )
+    vocabularies = []
+    for name, path in names:
+        with output.working(f"reading {path}"):
+            read = Embeddings.read(
+                path, limit=options.limit, space=name, on_malformed="skip" if options.skip_malformed else "raise"
+            )
+            vocabularies.append(replace(read.lowercased() if options.lowercase else read, space=name))
+        if vocabularies[-1].report is not None:
+            output.note(vocabularies[-1].report.summary())
+    source, target = vocabularies
+    dictionary = SeedDictionary.read(options.dictionary, lowercase=options.lowercase)
+    with output.working(f"aligning {source.space} and {target.space}"):
+        space = fit_dictionary(
+            source, target, dictionary, method=options.method, seed=options.seed, normalize=options.normalize
+        )
+    space.save(options.output)
+    result = {
+        "space": options.output,
+        "languages": list(space.languages),
+        "method": space.method,
+        "dimension": space.dimension,
+        "pairs": space.provenance["pairs"],
+        "dictionary_pairs": space.provenance["dictionary_pairs"],
+        "held_out": dict(space.scores),
+    }
+    output.result(result, lambda: [table("", ">", rows=_summary(space, options.output))])
+
+
+def _summary(space: SharedSpace, path: str) -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = [
+        ("space", path),
+        ("languages", ", ".join(space.languages)),
+        ("method", space.method),
+        ("dimension", space.dimension),
+        ("pairs with vectors", f"{space.provenance['pairs']} of {space.provenance['dictionary_pairs']}"),
+    ]
+    if not space.scores:
+        return [*rows, ("held-out P@1", "not measured: too few pairs")]
+    words = int(space.scores["held_out_words"])
+    return [*rows, (f"held-out P@1 (CSLS, {words} words)", float(space.scores["precision_at_1"]))]
+
+
+def _map(options: Namespace, output: Output) -> None:
+    import sys
+
+    space = SharedSpace.load(options.space)
+    if options.vectors == "-":
+        embeddings = Embeddings.read(sys.stdin.buffer, limit=options.limit)
+        given = VectorFile(embeddings.vectors, embeddings)
+    else:
+        given = read_vectors(options.vectors, limit=options.limit)
+    space.check_encoder(given.origin.encoder)
+    mapped = space.transform(given.vectors, options.language)
+    origin = replace(given.origin, language=options.language, space=space.fingerprint)
+    write_vectors(options.output, replace(given, vectors=mapped, origin=origin))
+    result = {"output": options.output, "vectors": len(mapped), "dimension": space.dimension}
+    output.result(result, lambda: [f"{options.output}: {len(mapped)} vectors of dimension {space.dimension}"])
+
+
+def _translate(options: Namespace, output: Output) -> None:
+    files = dict(named_file(argument, named=True) for argument in options.vectors)
+    for language in (options.source, options.target):
+        if language not in files:
+            raise UsageError(f"--vectors must name {language!r}, but names {', '.join(files)}")
+    words = [word for word in options.words if word != "-"]
+    if "-" in options.words or not options.words:
+        with open_lines("-") as lines:
+            words += [line.strip() for line in lines if line.strip()]
+    space = SharedSpace.load(options.space)
+    source, target = (
+        replace(Embeddings.read(files[language], limit=options.limit), space=language)
+        for language in (options.source, options.target)
+    )
+    answers = translate_words(space, source, target, words, k=options.k, criterion=options.criterion)
+    unknown = [answer.word for answer in answers if answer.found_as is None]
+    if unknown:
+        output.note(f"no vector in {Path(files[options.source]).name} for: {', '.join(unknown)}")
+    result = [
+        {
+            "word": answer.word,
+            "found_as": answer.found_as,
+            "translations": [{"word": word, "score": round(score, 6)} for word, score in answer.translations],
+        }
+        for answer in answers
+    ]
+    rows = (
+        (answer.word, rank, word, score)
+        for answer in answers
+        for rank, (word, score) in enumerate(answer.translations or [("(unknown word)", 0.0)], start=1)
+    )
+    output.result(result, lambda: [table(options.source, "rank>", options.target, "score>", rows=rows)])

@@ -1,0 +1,188 @@
+"""The demo: questions in five languages over the Universal Declaration of Human Rights in all the others."""
+
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align import Centring, parallel_accuracy
+
+from .cli_common import Output, shorten, table
+from .declaration import Translation, load_declaration
+
+__all__ = ["QUESTIONS", "Question", "RetrievalScores", "article_retrieval", "run_demo"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that no translation of the text holds word for word, and the article that answers it."""
+
+    language: str
+    text: str
+    english: str
+    article: int
+
+
+QUESTIONS = (
+    Question("zh", "警察可以无缘无故把我关起来吗？", "May the police lock me up for no reason?", 9),
+    Question("ar", "هل يجب أن أدفع المال لكي يذهب أطفالي إلى المدرسة؟", "Must I pay for my children to go to school?", 26),
+    Question("hi", "क्या मेरा मालिक मुझे बिना छुट्टी के काम करा सकता है?", "Can my boss make me work without holidays?", 24),
+    Question("ru", "Могут ли родители выдать меня замуж против моей воли?", "Can my parents marry me off against my will?", 16),
+    Question("sw", "Je, serikali inaweza kusoma barua zangu?", "May the government read my letters?", 12),
+)
+
+
+@dataclass(frozen=True)
+class RetrievalScores:
+    """Article retrieval over all ordered pairs of languages.
+
+    Attributes
+    ----------
+    mean : float
+        Mean top-1 accuracy, in [0, 1].
+    pairs : dict of (source, target) to float
+        Accuracy of each ordered pair.
+    """
+
+    mean: float
+    pairs: dict[tuple[str, str], float]
+
+    def worst(self, count: int) -> list[tuple[tuple[str, str], float]]:
+        """Return the pairs with the lowest accuracy, lowest first."""
+        return sorted(self.pairs.items(), key=lambda item: (item[1], item[0]))[:count]
+
+
+def article_retrieval(vectors: dict[str, NDArray[np.float32]], *, criterion: Any) -> RetrievalScores:
+    """Score retrieval of each article's translation, for every ordered pair of languages.
+
+    Parameters
+    ----------
+    vectors : dict of str to (30, d) array
+        Unit rows; row i of one language translates row i of every other.
+    criterion : {"nn", "csls"}
+        How the 30 candidates are ranked.
+    """
+    languages = list(vectors)
+    pairs: dict[tuple[str, str], float] = {}
+    for position, first in enumerate(languages):
+        for second in languages[position + 1 :]:
+            there, back = parallel_accuracy(vectors[first], vectors[second], criterion=criterion)
+            pairs[first, second], pairs[second, first] = there, back
+    return RetrievalScores(float(np.mean(list(pairs.values()))), pairs)
+
+
+def run_demo(options: Namespace, output: Output) -> None:
+    """Encode the declaration, build the space and the collection, ask, score and draw."""
+    from .demo_plot import draw_spaces
+    from .encoder import load_encoder
+    from .passages import Passage
+    from .search import CrossLingualSearch
+
+    declaration = load_declaration()
+    scripts = {each.script for each in declaration.values()}
+    output.note(
+        f"The Universal Declaration of Human Rights, 30 articles in {len(declaration)} languages and "
+        f"{len(scripts)} scripts, encoded by a multilingual encoder; no pair of sentences is used."
+    )
+    with output.working("loading the encoder"):
+        encoder = load_encoder(options.encoder, device=options.device, cache=not options.no_cache)
+    passages = [
+        Passage(f"{code}-{number}", text, code, {"article": number})
+        for code, each in declaration.items()
+        for number, text in enumerate(each.articles, start=1)
+    ]
+    folder = Path(options.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    search = CrossLingualSearch.build(
+        passages, encoder, encoder_name=options.encoder, seed=options.seed, progress=output.progress
+    )
+    search.save(folder / "collection")
+    answers = _ask(search, declaration)
+    raw = _by_language(encoder.encode([each.text for each in passages], role="passage"), declaration)
+    space = Centring().fit(raw, encoder=encoder.identity).space_
+    space.save(folder / "declaration.space")
+    aligned = {code: space.transform(rows, code) for code, rows in raw.items()}
+    scores = {
+        "raw cosine": article_retrieval(raw, criterion="nn"),
+        "centred": article_retrieval(aligned, criterion="nn"),
+        "centred + CSLS": article_retrieval(aligned, criterion="csls"),
+    }
+    with output.working("drawing"):
+        picture = draw_spaces(raw, aligned, folder / "spaces.png", seed=options.seed)
+    result = {
+        "questions": answers,
+        "retrieval": {
+            name: {"top1": score.mean, "worst": [[*pair, value] for pair, value in score.worst(5)]}
+            for name, score in scores.items()
+        },
+        "picture": str(picture),
+        "collection": str(folder / "collection"),
+        "space": str(folder / "declaration.space"),
+    }
+    output.result(result, lambda: _tables(result, scores, declaration))
+
+
+def _ask(search: Any, declaration: Mapping[str, Translation]) -> list[dict[str, Any]]:
+    answers = []
+    for question in QUESTIONS:
+        others = [code for code in declaration if code != question.language]
+        hits = search.search([question.text], 5, language=question.language, languages=others)[0]
+        swahili = search.search([question.text], 1, language=question.language, languages=["sw"])[0]
+        found = [
+            {
+                "language": hit.language,
+                "article": hit.metadata["article"],
+                "score": hit.score,
+                "cosine": hit.cosine,
+                "text": hit.text,
+                "right": hit.metadata["article"] == question.article,
+            }
+            for hit in [*hits, *(swahili if question.language == "zh" else [])]
+        ]
+        answers.append(
+            {"language": question.language, "question": question.text, "english": question.english, "hits": found}
+        )
+    return answers
+
+
+def _by_language(
+    vectors: NDArray[np.float32], declaration: Mapping[str, Translation]
+) -> dict[str, NDArray[np.float32]]:
+    return dict(zip(declaration, vectors.reshape(len(declaration), -1, vectors.shape[1]), strict=True))
+
+
+def _tables(
+    result: dict[str, Any], scores: Mapping[str, RetrievalScores], declaration: Mapping[str, Translation]
+) -> Iterator[Any]:
+    for answer in result["questions"]:
+        language = declaration[answer["language"]].name
+        hits = (
+            (
+                "✓" if hit["right"] else "",
+                hit["score"],
+                hit["cosine"],
+                declaration[hit["language"]].name,
+                hit["article"],
+                shorten(hit["text"], 80),
+            )
+            for hit in answer["hits"]
+        )
+        title = f"\n{language}: {answer['question']}  ({answer['english']})"
+        yield table("", "CSLS>", "cosine>", "found in", "article>", "text", rows=hits, title=title)
+    pairs = len(next(iter(scores.values())).pairs)
+    rows = (
+        (
+            name,
+            f"{100 * score.mean:.1f}",
+            "  ".join(f"{source}-{target} {100 * value:.0f}" for (source, target), value in score.worst(5)),
+        )
+        for name, score in scores.items()
+    )
+    title = f"\nFinding an article's translation among 30, mean of {pairs} ordered pairs of languages, top-1 %"
+    yield table("", "mean>", "the five worst pairs", rows=rows, title=title)
+    yield f"\nBefore and after, drawn: {result['picture']}"
+    yield f'Ask yourself: interlingua search {result["collection"]} "Can I leave my country?" --languages sw,zh'

@@ -1,0 +1,356 @@
+"""Cross-lingual search: encode, align, index, search."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align import Centring, SharedSpace, fold_csls, fold_query, nearest_language, top_k
+from interlingua.index import Collection, array_to_bytes, bytes_to_array
+
+from .encoder import Encoder, load_encoder
+from .passages import UNDETERMINED, Passage
+
+__all__ = ["CrossLingualSearch", "SearchHit"]
+
+Ranking = Literal["csls", "cosine"]
+
+_FEWEST = 10
+_BACKGROUND = 4096
+_RESERVED = ("text", "language")
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """A passage that was found.
+
+    Attributes
+    ----------
+    id, text, language, metadata
+        Of the passage.
+    score : float
+        What hits are ranked by: CSLS, or the cosine where the search ranks by cosine. Higher is better.
+    cosine : float
+        Cosine of question and passage in the shared space.
+    """
+
+    id: str
+    text: str
+    language: str
+    score: float
+    cosine: float
+    metadata: Mapping[str, Any]
+
+
+class CrossLingualSearch:
+    """Search passages of many languages with questions of any of them.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Makes the vectors.
+    space : SharedSpace or None
+        Maps the vectors of each language; None leaves them as they are.
+    collection : Collection
+        Holds the folded vectors, see `build`.
+    background : (b, d) array of float32
+        What hubness is measured against: a sample of the mapped passages.
+    neighborhood : int
+        Neighbours in the means of CSLS.
+    encoder_name : str
+        What `load_encoder` takes to make the encoder again.
+
+    Examples
+    --------
+    See the README; `CrossLingualSearch.build(passages).search(["如何上学？"], languages=["sw"])`.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        space: SharedSpace | None,
+        collection: Collection,
+        background: NDArray[np.float32],
+        *,
+        neighborhood: int = 10,
+        encoder_name: str = "bundled",
+    ) -> None:
+        if space is not None:
+            space.check_encoder(encoder.identity)
+        self.encoder = encoder
+        self.space = space
+        self.collection = collection
+        self.background = background
+        self.neighborhood = neighborhood
+        self.encoder_name = encoder_name
+
+    @classmethod
+    def build(
+        cls,
+        passages: Iterable[Passage],
+        encoder: Encoder | None = None,
+        *,
+        encoder_name: str | Path | None = None,
+        space: SharedSpace | Literal["centring"] | None = "centring",
+        ranking: Ranking = "csls",
+        kind: str = "flat",
+        neighborhood: int = 10,
+        seed: int = 0,
+        progress: bool = False,
+    ) -> "CrossLingualSearch":
+        """Encode passages, align their languages and index them.
+
+        Parameters
+        ----------
+        passages : iterable of Passage
+            With different ids.
+        encoder : Encoder, optional
+            By default `load_encoder(encoder_name)`, the bundled one.
+        encoder_name : str or Path, optional
+            What `load_encoder` takes, kept so that `load` can make the encoder again.
+        space : SharedSpace, "centring" or None
+            A space learned before; or centre each language by the mean of its own passages; or leave vectors alone.
+            With "centring", languages with fewer than 10 passages share the mean of the other languages' means.
+        ranking : {"csls", "cosine"}
+            With CSLS a passage that is near to many others, whatever they say, is ranked lower: the score is
+            2 cos(q, p) - r(p) - r(q), where r(p) is the mean cosine of p and its nearest `neighborhood` passages among
+            a sample of the collection, and r(q) that of the question and its nearest passages.
+        kind : str
+            Of the index, see `interlingua.index.create_index`.
+        neighborhood : int
+            Neighbours in the means of CSLS.
+        seed : int
+            Draws the sample, where there are more than 4,096 passages.
+        progress : bool
+            Show a bar on standard error.
+
+        Raises
+        ------
+        ValueError
+            If there is no passage, ids repeat, or `space` was learned on another encoder.
+        """
+        given = list(passages)
+        if not given:
+            raise ValueError("a search needs at least one passage, but none was given")
+        if ranking not in ("csls", "cosine"):
+            raise ValueError(f"ranking must be csls or cosine, but is {ranking!r}")
+        encoder = load_encoder(encoder_name) if encoder is None else encoder
+        if isinstance(space, SharedSpace):
+            space.check_encoder(encoder.identity)
+        raw = encoder.encode([each.text for each in given], role="passage", progress=progress)
+        languages = [each.language for each in given]
+        if space == "centring":
+            space = _centring(raw, languages, encoder.identity)
+        vectors = _map(space, raw, languages)
+        sample = np.random.default_rng(seed).permutation(len(vectors))[:_BACKGROUND]
+        background = vectors[np.sort(sample)] if ranking == "csls" else vectors[:0]
+        collection = Collection.create(vectors.shape[1] + 1, metric="ip", kind=kind)
+        search = cls(
+            encoder,
+            space,
+            collection,
+            background,
+            neighborhood=neighborhood,
+            encoder_name=str(encoder_name or "bundled"),
+        )
+        search._put(given, vectors)
+        return search
+
+    @property
+    def ranking(self) -> Ranking:
+        """What hits are ranked by."""
+        return "csls" if len(self.background) else "cosine"
+
+    @property
+    def languages(self) -> dict[str, int]:
+        """Number of passages in each language, most first."""
+        return dict(Counter(row["language"] for row in self.collection.get(self.collection.ids)).most_common())
+
+    def __len__(self) -> int:
+        return len(self.collection)
+
+    def upsert(self, passages: Iterable[Passage], *, progress: bool = False) -> None:
+        """Add passages, each in place of the one with the same id if there is one.
+
+        They are mapped by the space and measured against the background of `build`; a language that the space does not
+        know is mapped as "und". Build anew when the collection has become another one.
+        """
+        given = list(passages)
+        raw = self.encoder.encode([each.text for each in given], role="passage", progress=progress)
+        self._put(given, _map(self.space, raw, [each.language for each in given]))
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove passages by id; `KeyError` if one is not there, and then nothing is removed."""
+        self.collection.remove(ids)
+
+    def search(
+        self,
+        questions: Sequence[str],
+        k: int = 10,
+        *,
+        language: str | None = None,
+        languages: Iterable[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+    ) -> list[list[SearchHit]]:
+        """Return the best passages for each question.
+
+        Parameters
+        ----------
+        questions : sequence of str
+            In any language.
+        k : int
+            Hits a question, at most.
+        language : str, optional
+            The language of all questions; guessed for each by the nearest language mean if not given.
+        languages : iterable of str, optional
+            Only passages of these languages.
+        where : mapping, optional
+            Only passages with this metadata, see `Collection.search`.
+
+        Returns
+        -------
+        list of list of SearchHit
+            One list a question, best first.
+        """
+        if k < 1:
+            raise ValueError(f"k must be at least 1, but is {k}")
+        raw = self.encoder.encode(questions, role="query")
+        vectors = _map(self.space, raw, self.guess_languages(raw) if language is None else [language] * len(raw))
+        if not len(vectors) or not len(self):
+            return [[] for _ in vectors]
+        found = self.collection.search(fold_query(vectors), k, where=where, languages=languages)
+        # [q/2, 0] · [2 p, -r(p)] = cos(q, p): the same index gives the question's own neighbourhood
+        halves = np.concatenate([vectors / 2, np.zeros((len(vectors), 1), np.float32)], axis=1)
+        if self.ranking == "csls":
+            own = self.collection.search(halves, self.neighborhood).scores
+            offsets = np.where(np.isfinite(own), own, 0).sum(axis=1) / np.isfinite(own).sum(axis=1)
+        answers = []
+        for number in range(len(vectors)):
+            hits = found[number]
+            stored = self.collection.vectors([hit.id for hit in hits]) if hits else np.empty((0, halves.shape[1]))
+            cosines = stored @ halves[number]
+            scores = (
+                [hit.score - offsets[number] for hit in hits] if self.ranking == "csls" else [float(c) for c in cosines]
+            )
+            answers.append(
+                [_hit(hit.id, hit.metadata, score, cosine) for hit, score, cosine in zip(hits, scores, cosines)]
+            )
+        return answers
+
+    def guess_languages(self, raw: NDArray[np.float32]) -> list[str]:
+        """Return the language of each vector as the encoder gave it: that of the nearest mean, or "und"."""
+        if self.space is None or len(raw) == 0:
+            return [UNDETERMINED] * len(raw)
+        known = [name for name in self.space.languages if name != UNDETERMINED]
+        return nearest_language(self.space, raw, among=known) if known else [UNDETERMINED] * len(raw)
+
+    def save(self, folder: str | Path) -> None:
+        """Write everything into a folder, whole or not at all; see `Collection.save`."""
+        self.collection.attributes = {
+            "pipeline": "search",
+            "encoder": self.encoder.identity,
+            "encoder_name": self.encoder_name,
+            "neighborhood": self.neighborhood,
+        }
+        self.collection.attachments = {"background.npy": array_to_bytes(self.background)}
+        if self.space is not None:
+            self.collection.attachments["shared-space.safetensors"] = self.space.to_bytes()
+        self.collection.save(folder)
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, encoder: Encoder | None = None, *, device: str = "auto"
+    ) -> "CrossLingualSearch":
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder.
+        encoder : Encoder, optional
+            By default the one that the folder names is loaded.
+        device : str
+            For the encoder that is loaded.
+
+        Raises
+        ------
+        ValueError
+            If the folder is no saved search, is damaged, or its vectors come from another encoder.
+        """
+        collection = Collection.load(folder)
+        about = collection.attributes
+        if about.get("pipeline") != "search":
+            raise ValueError(f"{folder} is a collection, but not one that `interlingua index build` wrote")
+        encoder = load_encoder(about["encoder_name"], device=device) if encoder is None else encoder
+        if encoder.identity != about["encoder"]:
+            raise ValueError(
+                f"{folder} holds vectors of {about['encoder']!r}, but the encoder is {encoder.identity!r}; "
+                "name the encoder that built it, or build the collection again"
+            )
+        attachments = collection.attachments
+        space = None
+        if "shared-space.safetensors" in attachments:
+            space = SharedSpace.from_bytes(attachments["shared-space.safetensors"], name=f"the space in {folder}")
+        return cls(
+            encoder,
+            space,
+            collection,
+            np.asarray(bytes_to_array(attachments["background.npy"]), np.float32),
+            neighborhood=about["neighborhood"],
+            encoder_name=about["encoder_name"],
+        )
+
+    def _put(self, passages: Sequence[Passage], vectors: NDArray[np.float32]) -> None:
+        for each in passages:
+            taken = [key for key in _RESERVED if key in each.metadata]
+            if taken:
+                raise ValueError(f"metadata of {each.id!r} must not use {taken[0]!r}, which the passage itself fills")
+        folded = fold_csls(vectors, _hubness(vectors, self.background, self.neighborhood))
+        rows = [{**each.metadata, "text": each.text, "language": each.language} for each in passages]
+        ids = [each.id for each in passages]
+        (self.collection.upsert if len(self.collection) else self.collection.add)(ids, folded, rows)
+
+
+def _centring(raw: NDArray[np.float32], languages: Sequence[str], encoder: str) -> SharedSpace:
+    """Centre each language by its own mean; those with few passages, and unknown ones, by the mean of means."""
+    rows: dict[str, list[int]] = {}
+    for row, language in enumerate(languages):
+        rows.setdefault(language, []).append(row)
+    enough = {name: raw[own] for name, own in rows.items() if len(own) >= _FEWEST and name != UNDETERMINED}
+    means = {name: vectors.mean(axis=0, keepdims=True) for name, vectors in enough.items()}
+    overall = np.concatenate(list(means.values())) if means else raw
+    return Centring(minimum=1).fit({**enough, UNDETERMINED: overall}, encoder=encoder).space_
+
+
+def _map(space: SharedSpace | None, raw: NDArray[np.float32], languages: Sequence[str]) -> NDArray[np.float32]:
+    """Map each row by its language; one that the space does not know by "und"."""
+    if space is None:
+        return raw
+    mapped = np.empty((len(raw), space.dimension), np.float32)
+    groups: dict[str, list[int]] = {}
+    for row, language in enumerate(languages):
+        known = language if language in space.maps or UNDETERMINED not in space.maps else UNDETERMINED
+        groups.setdefault(known, []).append(row)
+    for language, rows in groups.items():
+        mapped[rows] = space.transform(raw[rows], language)
+    return mapped
+
+
+def _hubness(vectors: NDArray[np.float32], background: NDArray[np.float32], neighborhood: int) -> NDArray[np.float32]:
+    """Return the mean cosine of each row and its nearest background rows, itself left out; 0 without a background."""
+    if len(background) < 2:
+        return np.zeros(len(vectors), np.float32)
+    found = top_k(vectors, background, neighborhood + 1).scores
+    # subtle: a row that is in the background finds itself first; the others lose their farthest neighbour instead
+    itself = found[:, 0] > 1 - 1e-5
+    kept = np.where(itself[:, None], found[:, 1:], found[:, :-1])
+    return np.asarray(kept.mean(axis=1), np.float32)
+
+
+def _hit(id: str, metadata: dict[str, Any], score: float, cosine: float) -> SearchHit:
+    rest = {key: value for key, value in metadata.items() if key not in _RESERVED}
+    return SearchHit(id, metadata["text"], metadata["language"], float(score), float(cosine), rest)

@@ -1,0 +1,114 @@
+"""A file is written whole or not at all."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from interlingua.align.files import replacing, replacing_path
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_new_content_appears_only_at_the_end_of_the_block(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with replacing(path, "w") as file:
+        file.write("new ü\n")
+        file.flush()
+        assert path.read_text() == "old"
+    assert path.read_bytes() == "new ü\n".encode()
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_the_old_file_and_no_litter(tmp_path, error):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+
+    def fail():
+        with replacing(path) as file:
+            file.write(b"half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["a.bin"]
+
+
+def test_a_library_may_write_or_replace_the_temporary_file_itself(tmp_path):
+    with replacing_path(tmp_path / "a.bin") as temporary:
+        other = tmp_path / "other"
+        other.write_bytes(b"whole")
+        other.replace(temporary)
+    assert (tmp_path / "a.bin").read_bytes() == b"whole"
+    assert names(tmp_path) == ["a.bin"]
+
+
+def test_a_reader_with_the_old_file_open_keeps_its_content(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with path.open("rb") as reader:
+        with replacing(path) as file:
+            file.write(b"new")
+        assert reader.read() == b"old"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions and links as on POSIX")
+def test_permissions_follow_the_umask_or_the_old_file_and_links_stay(tmp_path):
+    new = tmp_path / "new"
+    previous = os.umask(0o027)
+    try:
+        with replacing(new) as file:
+            file.write(b"x")
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE(new.stat().st_mode) == 0o640
+    new.chmod(0o600)
+    link = tmp_path / "link"
+    link.symlink_to(new)
+    with replacing(link) as file:
+        file.write(b"y")
+    assert link.is_symlink()
+    assert new.read_bytes() == b"y"
+    assert stat.S_IMODE(new.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(not os.path.exists(os.devnull) or os.name != "posix", reason="needs a device file")  # noqa: PTH110
+def test_a_device_is_written_to_and_never_replaced():
+    with replacing(os.devnull) as file:
+        file.write(b"x")
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)  # noqa: PTH116
+    with pytest.raises(OSError, match="device"), replacing_path(os.devnull):
+        pass
+
+
+def test_folders_absent_folders_and_unknown_modes_are_refused(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder"), replacing(tmp_path):
+        pass
+    with pytest.raises(FileNotFoundError, match="create it first"), replacing(tmp_path / "no" / "a"):
+        pass
+    with pytest.raises(ValueError, match="mode"), replacing(tmp_path / "a", "a"):
+        pass
+    assert names(tmp_path) == []
+
+
+def test_a_killed_process_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    code = (
+        "import sys, time\n"
+        "from interlingua.align.files import replacing\n"
+        "with replacing(sys.argv[1]) as file:\n"
+        "    file.write(b'x' * 100000); file.flush(); print('writing', flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"writing\n"
+        process.kill()
+    assert process.returncode != 0
+    assert path.read_bytes() == b"old"

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from interlingua.index import Collection, Metric, create_index
+
+DIMENSION = 12
+N_VECTORS = 300
+# One thread, so that graphs are the same every time. HNSW searches by a scan at full effort and else by the graph.
+CONFIGS = {
+    "flat": ("flat", None),
+    "faiss-flat": ("faiss-flat", {"threads": 1}),
+    "hnsw-full-effort": ("hnsw", {"threads": 1, "M": 16, "ef_construction": 100, "ef_search": N_VECTORS}),
+    "hnsw-graph": ("hnsw", {"threads": 1, "M": 16, "ef_construction": 100, "ef_search": N_VECTORS - 1}),
+}
+
+
+@pytest.fixture(params=list(CONFIGS))
+def configured(request):
+    """Kind and configuration of an index."""
+    return CONFIGS[request.param]
+
+
+@pytest.fixture(params=["flat", "faiss-flat", "hnsw"])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(params=[str(metric) for metric in Metric])
+def metric(request):
+    return request.param
+
+
+@pytest.fixture
+def empty_index(configured, metric):
+    kind, config = configured
+    return create_index(kind, DIMENSION, metric, config)
+
+
+@pytest.fixture
+def vectors():
+    return np.random.default_rng(1).normal(size=(N_VECTORS, DIMENSION)).astype(np.float32)
+
+
+@pytest.fixture
+def ids():
+    """Neither dense nor ascending."""
+    return np.random.default_rng(2).permutation(10 * N_VECTORS)[:N_VECTORS].astype(np.int64)
+
+
+@pytest.fixture
+def queries():
+    return np.random.default_rng(3).normal(size=(17, DIMENSION)).astype(np.float32)
+
+
+@pytest.fixture
+def index(empty_index, ids, vectors):
+    empty_index.add(ids, vectors)
+    return empty_index
+
+
+@pytest.fixture
+def make_collection():
+    """A function that makes a small collection with metadata, attributes and an attachment."""
+    return _make_collection
+
+
+@pytest.fixture
+def collection(kind):
+    return _make_collection(kind)
+
+
+def _make_collection(kind="flat", n=40, *, metric="cosine", version=1):
+    made = Collection.create(DIMENSION, metric, kind, {"threads": 1} if kind != "flat" else None)
+    rng = np.random.default_rng(version)
+    made.add(
+        [f"дом-{row}" for row in range(n)],
+        rng.normal(size=(n, DIMENSION)),
+        [{"language": ["sw", "zh", "fi"][row % 3], "text": f"文 {row}", "row": row} for row in range(n)],
+    )
+    made.attributes = {"encoder": "élan", "version": version}
+    made.attachments = {"space.safetensors": bytes(range(256)) * 4}
+    return made

@@ -1,0 +1,214 @@
+import numpy as np
+import pytest
+
+from interlingua.index import Collection, Hit, array_to_bytes, bytes_to_array
+
+DIMENSION = 12
+
+
+def state(collection):
+    """Everything that can be seen of a collection."""
+    everything = collection.search(np.eye(DIMENSION), k=100)
+    return (
+        collection.ids,
+        collection.get(collection.ids),
+        collection.vectors(collection.ids).tolist(),
+        everything.ids,
+        everything.scores.tolist(),
+        collection.info,
+    )
+
+
+def rows(n, seed=5):
+    return np.random.default_rng(seed).normal(size=(n, DIMENSION)).astype(np.float32)
+
+
+def test_hits_carry_id_score_and_metadata(collection):
+    query = collection.vectors(["дом-4"])
+    result = collection.search(query, k=3)
+    assert isinstance(result[0][0], Hit)
+    assert (result[0][0].id, result[0][0].metadata["text"]) == ("дом-4", "文 4")
+    assert result[0][0].score == pytest.approx(1.0, abs=1e-5)
+    assert [hit.id for hit in result[0]] == list(result.ids[0])
+    assert [len(hits) for hits in result] == [3]
+    assert result.scores[0].tolist() == sorted(result.scores[0].tolist(), reverse=True)
+
+
+def test_language_filter_equals_brute_force(collection):
+    queries = rows(6)
+    vectors = collection.vectors(collection.ids)
+    unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+    allowed = [row for row in range(40) if row % 3 in (0, 2)]
+    order = np.argsort(-(unit.astype(np.float64) @ vectors[allowed].T), axis=1)[:, :5]
+    expected = tuple(tuple(f"дом-{allowed[column]}" for column in line) for line in order)
+    by_languages = collection.search(queries, 5, languages=["sw", "fi"])
+    assert by_languages.ids == expected
+    assert collection.search(queries, 5, where={"language": ["fi", "sw"]}).ids == expected
+    both = collection.search(queries, 5, where={"row": [0, 1, 2]}, languages=["sw", "fi"])
+    assert [sorted(ids) for ids in both.ids] == [["дом-0", "дом-2"]] * 6
+
+
+def test_a_filter_that_nothing_passes_finds_nothing(collection):
+    result = collection.search(rows(2), 3, languages=["xx"])
+    assert (result.ids, result[0], result.scores.shape) == (((), ()), [], (2, 3))
+
+
+def test_filter_mistakes_are_told(collection):
+    with pytest.raises(TypeError, match="languages must be a list"):
+        collection.search(rows(1), languages="sw")
+    with pytest.raises(ValueError, match="asked for twice"):
+        collection.search(rows(1), where={"language": "sw"}, languages=["zh"])
+    with pytest.raises(ValueError, match="no row has the field 'lang'"):
+        collection.search(rows(1), where={"lang": "sw"})
+
+
+def test_k_may_exceed_the_number_of_rows(collection):
+    result = collection.search(rows(1), 50)
+    assert sorted(result.ids[0]) == sorted(collection.ids)
+    assert (result.scores[0, 40:] == -np.inf).all()
+
+
+def test_an_empty_collection_finds_nothing_and_is_saved(kind, tmp_path):
+    empty = Collection.create(DIMENSION, kind=kind)
+    empty.save(tmp_path / "saved")
+    for collection in (empty, Collection.load(tmp_path / "saved")):
+        assert (len(collection), collection.ids) == (0, ())
+        assert collection.search(rows(2), 3, languages=["sw"]).ids == ((), ())
+    collection.add(["a"], rows(1))
+    assert collection.search(rows(1), 1)[0][0].id == "a"
+
+
+def test_loaded_collection_equals_the_saved_one(collection, tmp_path):
+    collection.remove(["дом-3"])
+    collection.upsert(["дом-5"], rows(1), [{"language": "sw"}])
+    collection.save(tmp_path / "saved")
+    loaded = Collection.load(tmp_path / "saved", threads=1)
+    assert state(loaded) == state(collection)
+    assert loaded.attributes == {"encoder": "élan", "version": 1}
+    assert loaded.attachments == collection.attachments
+    loaded.add(["дом-3"], rows(1))
+    assert len(loaded) == 40
+
+
+def test_upsert_replaces_vector_and_metadata(collection):
+    new = rows(2)
+    collection.upsert(["дом-7", "new"], new, [{"language": "en"}, {"language": "en"}])
+    assert len(collection) == 41
+    assert collection.get(["дом-7"]) == [{"language": "en"}]
+    assert collection.ids[-2:] == ("дом-7", "new")
+    result = collection.search(new, 41)
+    assert [ids[0] for ids in result.ids] == ["дом-7", "new"]
+    assert sorted(result.ids[0]) == sorted(collection.ids)  # the old vector is gone
+    assert collection.search(new, 5, where={"row": 7}).ids == ((), ())
+
+
+def test_upserting_everything_again_and_again_does_not_grow(collection):
+    for seed in range(5):
+        collection.upsert(collection.ids, rows(40, seed), [{"seed": seed}] * 40)
+    assert len(collection) == len(collection.index) == 40
+    np.testing.assert_allclose(
+        collection.vectors(collection.ids), rows(40, 4) / np.linalg.norm(rows(40, 4), axis=1)[:, None], rtol=1e-5
+    )
+    assert collection.get(collection.ids) == [{"seed": 4}] * 40
+
+
+def test_removed_rows_are_gone(collection):
+    collection.remove(["дом-0", "дом-39", "дом-0"])
+    assert len(collection) == 38
+    assert "дом-0" not in collection
+    assert not {"дом-0", "дом-39"} & set(collection.search(rows(1), 50).ids[0])
+    with pytest.raises(KeyError, match="дом-0"):
+        collection.get(["дом-1", "дом-0"])
+    collection.remove([])
+    assert len(collection) == 38
+
+
+BAD_VECTORS = rows(2)
+BAD_VECTORS[1, 3] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("ids", "vectors", "metadata"),
+    [
+        (["new", "дом-1"], rows(2), None),
+        (["new", "new"], rows(2), None),
+        (["new", 5], rows(2), None),
+        (["new"], rows(2), None),
+        (["new", "other"], rows(2)[:, :5], None),
+        (["new", "other"], BAD_VECTORS, None),
+        (["new", "other"], rows(2) * [[1], [0]], None),
+        (["new", "other"], rows(2), [{}]),
+        (["new", "other"], rows(2), [{"brand new field": 1}, {"x": {1, 2}}]),
+        ([], np.empty((0, DIMENSION)), None),
+    ],
+)
+def test_a_failing_change_leaves_the_collection_as_it_was(collection, ids, vectors, metadata):
+    before = state(collection)
+    with pytest.raises((ValueError, TypeError)):
+        collection.add(ids, vectors, metadata)
+    assert state(collection) == before
+    if "дом-1" not in ids:
+        with pytest.raises((ValueError, TypeError)):
+            collection.upsert(ids, vectors, metadata)
+        assert state(collection) == before
+    with pytest.raises(KeyError, match="unknown"):
+        collection.remove(["дом-1", "unknown"])
+    assert state(collection) == before
+
+
+def test_the_id_that_is_there_already_is_named(collection):
+    with pytest.raises(ValueError, match="already: 'дом-1'; use upsert"):
+        collection.add(["new", "дом-1"], rows(2))
+
+
+def test_any_unicode_text_is_an_id(tmp_path):
+    ids = ["", " ", "../x", "a\n", "ሰው", "e\u0301", "é", "👩‍👩‍👧", "\u202eabc", "\x00"]
+    collection = Collection.create(DIMENSION)
+    collection.add(ids, rows(len(ids)))
+    collection.save(tmp_path / "ж 中")
+    loaded = Collection.load(tmp_path / "ж 中")
+    assert loaded.ids == tuple(ids)
+    assert [hits[0].id for hits in loaded.search(rows(len(ids)), 1)] == ids
+
+
+def test_ids_may_come_as_an_array_of_text():
+    collection = Collection.create(DIMENSION)
+    collection.add(np.array(["a", "b"]), rows(2))
+    assert [type(id) for id in collection.ids] == [str, str]
+
+
+def test_arrays_can_be_attached(tmp_path):
+    collection = Collection.create(DIMENSION)
+    collection.attachments["means.npy"] = array_to_bytes(rows(3))
+    collection.save(tmp_path / "saved")
+    np.testing.assert_array_equal(bytes_to_array(Collection.load(tmp_path / "saved").attachments["means.npy"]), rows(3))
+    for content in (b"", b"garbage", array_to_bytes(rows(3))[:-1]):
+        with pytest.raises(ValueError):
+            bytes_to_array(content)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "attachments", "error"),
+    [
+        ({"x": float("nan")}, {}, ValueError),
+        ({"x": {1}}, {}, TypeError),
+        ([1], {}, TypeError),
+        ({}, {"../up": b""}, ValueError),
+        ({}, {"a b": b""}, ValueError),
+        ({}, {"A": b"", "a": b""}, ValueError),
+        ({}, {"a": "text"}, TypeError),
+    ],
+)
+def test_what_cannot_be_saved_leaves_the_saved_one_as_it_was(collection, tmp_path, attributes, attachments, error):
+    collection.save(tmp_path / "saved")
+    before = sorted(path.name for path in (tmp_path / "saved").iterdir())
+    collection.attributes, collection.attachments = attributes, attachments
+    with pytest.raises(error):
+        collection.save(tmp_path / "saved")
+    assert sorted(path.name for path in (tmp_path / "saved").iterdir()) == before
+    assert Collection.load(tmp_path / "saved").attributes["encoder"] == "élan"
+
+
+def test_index_that_is_not_empty_needs_its_rows(collection):
+    with pytest.raises(ValueError, match=r"differ in length \(40 vs 0\)"):
+        Collection(collection.index)
