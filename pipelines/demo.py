@@ -12,28 +12,13 @@ from numpy.typing import NDArray
 from interlingua.align import Centring, parallel_accuracy
 
 from .cli_common import Output, shorten, table
-from .declaration import Translation, load_declaration
+from .declaration import Translation, load_declaration, load_questions
 
-__all__ = ["QUESTIONS", "Question", "RetrievalScores", "article_retrieval", "run_demo"]
+__all__ = ["RetrievalScores", "article_retrieval", "question_accuracy", "run_demo"]
 
-
-@dataclass(frozen=True)
-class Question:
-    """A question that no translation of the text holds word for word, and the article that answers it."""
-
-    language: str
-    text: str
-    english: str
-    article: int
-
-
-QUESTIONS = (
-    Question("zh", "警察可以无缘无故把我关起来吗？", "May the police lock me up for no reason?", 9),
-    Question("ar", "هل يجب أن أدفع المال لكي يذهب أطفالي إلى المدرسة؟", "Must I pay for my children to go to school?", 26),
-    Question("hi", "क्या मेरा मालिक मुझे बिना छुट्टी के काम करा सकता है?", "Can my boss make me work without holidays?", 24),
-    Question("ru", "Могут ли родители выдать меня замуж против моей воли?", "Can my parents marry me off against my will?", 16),
-    Question("sw", "Je, serikali inaweza kusoma barua zangu?", "May the government read my letters?", 12),
-)
+#: Language and article of the questions that are shown.
+_ASKED = (("zh", 13), ("ar", 26), ("hi", 24), ("ru", 15), ("sw", 21))
+_HITS = 4
 
 
 @dataclass(frozen=True)
@@ -102,6 +87,7 @@ def run_demo(options: Namespace, output: Output) -> None:
     )
     search.save(folder / "collection")
     answers = _ask(search, declaration)
+    accuracy = question_accuracy(search, declaration)
     raw = _by_language(encoder.encode([each.text for each in passages], role="passage"), declaration)
     space = Centring().fit(raw, encoder=encoder.identity).space_
     space.save(folder / "declaration.space")
@@ -115,6 +101,7 @@ def run_demo(options: Namespace, output: Output) -> None:
         picture = draw_spaces(raw, aligned, folder / "spaces.png", seed=options.seed)
     result = {
         "questions": answers,
+        "questions_top1": accuracy,
         "retrieval": {
             name: {"top1": score.mean, "worst": [[*pair, value] for pair, value in score.worst(5)]}
             for name, score in scores.items()
@@ -128,10 +115,12 @@ def run_demo(options: Namespace, output: Output) -> None:
 
 def _ask(search: Any, declaration: Mapping[str, Translation]) -> list[dict[str, Any]]:
     answers = []
-    for question in QUESTIONS:
-        others = [code for code in declaration if code != question.language]
-        hits = search.search([question.text], 5, language=question.language, languages=others)[0]
-        swahili = search.search([question.text], 1, language=question.language, languages=["sw"])[0]
+    for language, article in _ASKED:
+        question = next(each for each in load_questions() if (each.language, each.article) == (language, article))
+        others = [code for code in declaration if code != language]
+        hits = search.search([question.text], _HITS, language=language, languages=others)[0]
+        if language == "zh":
+            hits += search.search([question.text], 1, language=language, languages=["sw"])[0]
         found = [
             {
                 "language": hit.language,
@@ -139,14 +128,23 @@ def _ask(search: Any, declaration: Mapping[str, Translation]) -> list[dict[str, 
                 "score": hit.score,
                 "cosine": hit.cosine,
                 "text": hit.text,
-                "right": hit.metadata["article"] == question.article,
+                "right": hit.metadata["article"] == article,
             }
-            for hit in [*hits, *(swahili if question.language == "zh" else [])]
+            for hit in hits
         ]
-        answers.append(
-            {"language": question.language, "question": question.text, "english": question.english, "hits": found}
-        )
+        answers.append({"language": language, "question": question.text, "english": question.english, "hits": found})
     return answers
+
+
+def question_accuracy(search: Any, declaration: Mapping[str, Translation]) -> float:
+    """Return the share of all questions whose first hit in another language is the article that answers it."""
+    right = []
+    for language in dict.fromkeys(question.language for question in load_questions()):
+        asked = [question for question in load_questions() if question.language == language]
+        others = [code for code in declaration if code != language]
+        answers = search.search([question.text for question in asked], 1, language=language, languages=others)
+        right += [hits[0].metadata["article"] == each.article for each, hits in zip(asked, answers, strict=True)]
+    return float(np.mean(right))
 
 
 def _by_language(
@@ -184,5 +182,10 @@ def _tables(
     )
     title = f"\nFinding an article's translation among 30, mean of {pairs} ordered pairs of languages, top-1 %"
     yield table("", "mean>", "the five worst pairs", rows=rows, title=title)
-    yield f"\nBefore and after, drawn: {result['picture']}"
+    count = len(load_questions())
+    yield (
+        f"\n{count} questions, each asked of all passages in the other languages at once: "
+        f"{100 * result['questions_top1']:.0f} % find the right article first."
+    )
+    yield f"Before and after, drawn: {result['picture']}"
     yield f'Ask yourself: interlingua search {result["collection"]} "Can I leave my country?" --languages sw,zh'

@@ -54,8 +54,9 @@ def draw_spaces(
         _panel(axes[row, 1], points, by_article, f"{name}: one colour an article")
         for number in range(articles):
             _label(axes[row, 1], points[by_article == number], str(number + 1))
-        for number, language in enumerate(languages):
-            _label(axes[row, 0], points[by_language == number], language)
+        if row == 0:  # afterwards languages have no place of their own
+            for number, language in enumerate(languages):
+                _label(axes[row, 0], points[by_language == number], language)
     figure.suptitle(
         f"Universal Declaration of Human Rights, {articles} articles in {len(languages)} languages (t-SNE of the vectors)"
     )

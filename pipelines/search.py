@@ -9,19 +9,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import Centring, SharedSpace, fold_csls, fold_query, nearest_language, top_k
+from interlingua.align import SharedSpace, fold_csls, fold_query, nearest_language, top_k
 from interlingua.index import Collection, array_to_bytes, bytes_to_array
 
 from .encoder import Encoder, load_encoder
+from .language_centres import centre_languages, shift_to_questions
 from .passages import UNDETERMINED, Passage
 
 __all__ = ["CrossLingualSearch", "SearchHit"]
 
 Ranking = Literal["csls", "cosine"]
 
-_FEWEST = 10
-_BACKGROUND = 4096
+_SAMPLE = 2048
 _RESERVED = ("text", "language")
+_SPACE, _QUESTION_SPACE = "passages.space", "questions.space"
 
 
 @dataclass(frozen=True)
@@ -49,42 +50,42 @@ class SearchHit:
 class CrossLingualSearch:
     """Search passages of many languages with questions of any of them.
 
+    Use `build` or `load`; the constructor takes their parts.
+
     Parameters
     ----------
     encoder : Encoder
         Makes the vectors.
     space : SharedSpace or None
-        Maps the vectors of each language; None leaves them as they are.
+        Maps the passages' vectors of each language; None leaves them as they are.
+    question_space : SharedSpace or None
+        The same for questions.
     collection : Collection
-        Holds the folded vectors, see `build`.
-    background : (b, d) array of float32
-        What hubness is measured against: a sample of the mapped passages.
+        Holds the folded vectors, see `fold_csls`.
+    background : mapping of str to (b, d) array of float32
+        For each language a sample of its mapped passages, against which hubness is measured; empty to rank by cosine.
     neighborhood : int
         Neighbours in the means of CSLS.
     encoder_name : str
         What `load_encoder` takes to make the encoder again.
-
-    Examples
-    --------
-    See the README; `CrossLingualSearch.build(passages).search(["如何上学？"], languages=["sw"])`.
     """
 
     def __init__(
         self,
         encoder: Encoder,
         space: SharedSpace | None,
+        question_space: SharedSpace | None,
         collection: Collection,
-        background: NDArray[np.float32],
+        background: Mapping[str, NDArray[np.float32]],
         *,
         neighborhood: int = 10,
         encoder_name: str = "bundled",
     ) -> None:
-        if space is not None:
-            space.check_encoder(encoder.identity)
         self.encoder = encoder
         self.space = space
+        self.question_space = question_space
         self.collection = collection
-        self.background = background
+        self.background = dict(background)
         self.neighborhood = neighborhood
         self.encoder_name = encoder_name
 
@@ -116,15 +117,15 @@ class CrossLingualSearch:
             A space learned before; or centre each language by the mean of its own passages; or leave vectors alone.
             With "centring", languages with fewer than 10 passages share the mean of the other languages' means.
         ranking : {"csls", "cosine"}
-            With CSLS a passage that is near to many others, whatever they say, is ranked lower: the score is
-            2 cos(q, p) - r(p) - r(q), where r(p) is the mean cosine of p and its nearest `neighborhood` passages among
-            a sample of the collection, and r(q) that of the question and its nearest passages.
+            With CSLS a passage that is near to everything in its language is ranked lower: the score is
+            2 cos(q, p) - r(p) - r(q), where r(p) is the mean cosine of p and its nearest `neighborhood` passages in its
+            own language, and r(q) that of the question and its nearest passages.
         kind : str
             Of the index, see `interlingua.index.create_index`.
         neighborhood : int
             Neighbours in the means of CSLS.
         seed : int
-            Draws the sample, where there are more than 4,096 passages.
+            Draws the sample against which r is measured, in languages with more than 2,048 passages.
         progress : bool
             Show a bar on standard error.
 
@@ -143,16 +144,17 @@ class CrossLingualSearch:
             space.check_encoder(encoder.identity)
         raw = encoder.encode([each.text for each in given], role="passage", progress=progress)
         languages = [each.language for each in given]
+        question_space = space if isinstance(space, SharedSpace) else None
         if space == "centring":
-            space = _centring(raw, languages, encoder.identity)
+            space = centre_languages(raw, languages, encoder.identity)
+            question_space = shift_to_questions(space, encoder)
         vectors = _map(space, raw, languages)
-        sample = np.random.default_rng(seed).permutation(len(vectors))[:_BACKGROUND]
-        background = vectors[np.sort(sample)] if ranking == "csls" else vectors[:0]
-        collection = Collection.create(vectors.shape[1] + 1, metric="ip", kind=kind)
+        background = _samples(vectors, languages, seed) if ranking == "csls" else {}
         search = cls(
             encoder,
             space,
-            collection,
+            question_space,
+            Collection.create(vectors.shape[1] + 1, metric="ip", kind=kind),
             background,
             neighborhood=neighborhood,
             encoder_name=str(encoder_name or "bundled"),
@@ -163,7 +165,7 @@ class CrossLingualSearch:
     @property
     def ranking(self) -> Ranking:
         """What hits are ranked by."""
-        return "csls" if len(self.background) else "cosine"
+        return "csls" if self.background else "cosine"
 
     @property
     def languages(self) -> dict[str, int]:
@@ -219,7 +221,8 @@ class CrossLingualSearch:
         if k < 1:
             raise ValueError(f"k must be at least 1, but is {k}")
         raw = self.encoder.encode(questions, role="query")
-        vectors = _map(self.space, raw, self.guess_languages(raw) if language is None else [language] * len(raw))
+        asked_in = self.guess_languages(raw) if language is None else [language] * len(raw)
+        vectors = _map(self.question_space, raw, asked_in)
         if not len(vectors) or not len(self):
             return [[] for _ in vectors]
         found = self.collection.search(fold_query(vectors), k, where=where, languages=languages)
@@ -255,10 +258,14 @@ class CrossLingualSearch:
             "encoder": self.encoder.identity,
             "encoder_name": self.encoder_name,
             "neighborhood": self.neighborhood,
+            "background": list(self.background),
         }
-        self.collection.attachments = {"background.npy": array_to_bytes(self.background)}
-        if self.space is not None:
-            self.collection.attachments["shared-space.safetensors"] = self.space.to_bytes()
+        self.collection.attachments = {
+            f"background-{number}.npy": array_to_bytes(each) for number, each in enumerate(self.background.values())
+        }
+        for name, space in ((_SPACE, self.space), (_QUESTION_SPACE, self.question_space)):
+            if space is not None:
+                self.collection.attachments[name] = space.to_bytes()
         self.collection.save(folder)
 
     @classmethod
@@ -292,14 +299,19 @@ class CrossLingualSearch:
                 "name the encoder that built it, or build the collection again"
             )
         attachments = collection.attachments
-        space = None
-        if "shared-space.safetensors" in attachments:
-            space = SharedSpace.from_bytes(attachments["shared-space.safetensors"], name=f"the space in {folder}")
+        spaces = [
+            SharedSpace.from_bytes(attachments[name], name=f"{name} in {folder}") if name in attachments else None
+            for name in (_SPACE, _QUESTION_SPACE)
+        ]
+        background = {
+            language: np.asarray(bytes_to_array(attachments[f"background-{number}.npy"]), np.float32)
+            for number, language in enumerate(about["background"])
+        }
         return cls(
             encoder,
-            space,
+            *spaces,
             collection,
-            np.asarray(bytes_to_array(attachments["background.npy"]), np.float32),
+            background,
             neighborhood=about["neighborhood"],
             encoder_name=about["encoder_name"],
         )
@@ -309,21 +321,11 @@ class CrossLingualSearch:
             taken = [key for key in _RESERVED if key in each.metadata]
             if taken:
                 raise ValueError(f"metadata of {each.id!r} must not use {taken[0]!r}, which the passage itself fills")
-        folded = fold_csls(vectors, _hubness(vectors, self.background, self.neighborhood))
+        hubness = _hubness(vectors, [each.language for each in passages], self.background, self.neighborhood)
+        folded = fold_csls(vectors, hubness)
         rows = [{**each.metadata, "text": each.text, "language": each.language} for each in passages]
         ids = [each.id for each in passages]
         (self.collection.upsert if len(self.collection) else self.collection.add)(ids, folded, rows)
-
-
-def _centring(raw: NDArray[np.float32], languages: Sequence[str], encoder: str) -> SharedSpace:
-    """Centre each language by its own mean; those with few passages, and unknown ones, by the mean of means."""
-    rows: dict[str, list[int]] = {}
-    for row, language in enumerate(languages):
-        rows.setdefault(language, []).append(row)
-    enough = {name: raw[own] for name, own in rows.items() if len(own) >= _FEWEST and name != UNDETERMINED}
-    means = {name: vectors.mean(axis=0, keepdims=True) for name, vectors in enough.items()}
-    overall = np.concatenate(list(means.values())) if means else raw
-    return Centring(minimum=1).fit({**enough, UNDETERMINED: overall}, encoder=encoder).space_
 
 
 def _map(space: SharedSpace | None, raw: NDArray[np.float32], languages: Sequence[str]) -> NDArray[np.float32]:
@@ -331,24 +333,54 @@ def _map(space: SharedSpace | None, raw: NDArray[np.float32], languages: Sequenc
     if space is None:
         return raw
     mapped = np.empty((len(raw), space.dimension), np.float32)
-    groups: dict[str, list[int]] = {}
-    for row, language in enumerate(languages):
-        known = language if language in space.maps or UNDETERMINED not in space.maps else UNDETERMINED
-        groups.setdefault(known, []).append(row)
+    groups = _rows_by(
+        [each if each in space.maps or UNDETERMINED not in space.maps else UNDETERMINED for each in languages]
+    )
     for language, rows in groups.items():
         mapped[rows] = space.transform(raw[rows], language)
     return mapped
 
 
-def _hubness(vectors: NDArray[np.float32], background: NDArray[np.float32], neighborhood: int) -> NDArray[np.float32]:
-    """Return the mean cosine of each row and its nearest background rows, itself left out; 0 without a background."""
-    if len(background) < 2:
-        return np.zeros(len(vectors), np.float32)
-    found = top_k(vectors, background, neighborhood + 1).scores
-    # subtle: a row that is in the background finds itself first; the others lose their farthest neighbour instead
-    itself = found[:, 0] > 1 - 1e-5
-    kept = np.where(itself[:, None], found[:, 1:], found[:, :-1])
-    return np.asarray(kept.mean(axis=1), np.float32)
+def _samples(
+    vectors: NDArray[np.float32], languages: Sequence[str], seed: int
+) -> dict[str, NDArray[np.float32]]:
+    """Return for each language at most `_SAMPLE` of its vectors; languages with one vector have no neighbours."""
+    rng = np.random.default_rng(seed)
+    groups = _rows_by(languages)
+    return {
+        language: vectors[np.sort(rng.permutation(rows)[:_SAMPLE])] for language, rows in groups.items() if len(rows) > 1
+    }
+
+
+def _hubness(
+    vectors: NDArray[np.float32],
+    languages: Sequence[str],
+    background: Mapping[str, NDArray[np.float32]],
+    neighborhood: int,
+) -> NDArray[np.float32]:
+    """Return the mean cosine of each row and the nearest background rows of its language, itself left out.
+
+    Rows of a language without a background get the mean of the others, which neither raises nor lowers them.
+    """
+    hubness = np.full(len(vectors), np.nan)
+    for language, rows in _rows_by(languages).items():
+        others = background.get(language, vectors[:0])
+        if len(others) < 2:
+            continue
+        found = top_k(vectors[rows], others, neighborhood + 1).scores
+        # subtle: a row that is in the background finds itself first; the others leave out their farthest neighbour
+        itself = found[:, :1] > 1 - 1e-5
+        hubness[rows] = np.where(itself, found[:, 1:], found[:, :-1]).mean(axis=1)
+    known = ~np.isnan(hubness)
+    hubness[~known] = hubness[known].mean() if known.any() else 0.0
+    return hubness.astype(np.float32)
+
+
+def _rows_by(languages: Sequence[str]) -> dict[str, list[int]]:
+    groups: dict[str, list[int]] = {}
+    for row, language in enumerate(languages):
+        groups.setdefault(language, []).append(row)
+    return groups
 
 
 def _hit(id: str, metadata: dict[str, Any], score: float, cosine: float) -> SearchHit:
