@@ -3,8 +3,9 @@
     python -m interlingua.benchmarks.report           # write the tables anew
     python -m interlingua.benchmarks.report --check   # exit 1 where a table is not what the results say
 
-A table stands between ``<!-- table NAME -->`` and ``<!-- end -->``: the rows of ``results/NAME.json``, one line for each
-task, data and method, one column for each metric.
+A table stands between ``<!-- table NAME -->`` and ``<!-- end -->``: the rows of ``results/NAME.json``, one line for
+each task, data and method, one column for each metric. ``<!-- table NAME | TEXT -->`` keeps the rows whose data, method
+or metric holds TEXT; several texts, with further bars, must each be held.
 """
 
 import argparse
@@ -23,7 +24,7 @@ __all__ = ["RESULTS", "environment", "main", "render_table", "row", "update_tabl
 
 RESULTS = Path(__file__).parent / "results"
 _KEYS = ("task", "data", "method", "metric", "value", "n", "command", "seconds", "peak_mb", "environment")
-_MARKED = re.compile(r"<!-- table (?P<name>[\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
+_MARKED = re.compile(r"<!-- table (?P<name>[\w-]+)(?P<filters>(?: \| [^|\n]+?)*) -->\n.*?<!-- end -->", re.DOTALL)
 _PAGES = ("README.md", "docs")
 
 
@@ -124,9 +125,16 @@ def _pages(root: Path) -> list[Path]:
 
 
 def _filled(match: re.Match[str]) -> str:
-    name = match["name"]
-    rows = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    return f"<!-- table {name} -->\n{render_table(rows)}\n<!-- end -->"
+    name, filters = match["name"], match["filters"]
+    wanted = [each.strip() for each in filters.split("|") if each.strip()]
+    rows = [
+        each
+        for each in json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        if all(any(text in each[key] for key in ("data", "method", "metric")) for text in wanted)
+    ]
+    if not rows:
+        raise ValueError(f"the table {name!r} has no row that holds {wanted}; see {RESULTS / name}.json")
+    return f"<!-- table {name}{filters} -->\n{render_table(rows)}\n<!-- end -->"
 
 
 def _figure(value: float) -> str:

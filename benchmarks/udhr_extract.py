@@ -68,12 +68,12 @@ _ARTICLES = 30
 
 
 class ArticleParser(HTMLParser):
-    """Collect the running text of each ``<article data-number=N>``, without its headings.
+    r"""Collect the running text of each ``<article data-number=N>``, without its headings.
 
     Examples
     --------
     >>> parser = ArticleParser()
-    >>> parser.feed('<article data-number="3"><h2>Article 3</h2><p>Everyone has\\n the right.</p></article>')
+    >>> parser.feed('<article data-number="3"><h2>Article 3</h2><p>Everyone has\n the right.</p></article>')
     >>> parser.articles
     {3: 'Everyone has the right.'}
     """

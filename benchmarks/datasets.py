@@ -1,0 +1,161 @@
+"""Read the benchmarks' data sets, which are not part of this project; docs/data.md says where each comes from."""
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align import Embeddings, SeedDictionary
+
+__all__ = [
+    "NTREX_CODES",
+    "TATOEBA_LANGUAGES",
+    "AnswerSet",
+    "data_folder",
+    "read_lexicon",
+    "read_lines",
+    "read_ntrex",
+    "read_tatoeba",
+    "read_vectors",
+    "read_xquad_r",
+]
+
+TATOEBA_LANGUAGES = (
+    "ara",
+    "cmn",
+    "deu",
+    "fin",
+    "fra",
+    "hin",
+    "jpn",
+    "kat",
+    "rus",
+    "spa",
+    "swh",
+    "tam",
+    "tha",
+    "tur",
+    "vie",
+)
+
+#: The names that NTREX-128 gives to Tatoeba's languages, where they differ.
+NTREX_CODES = {"ara": "arb", "cmn": "zho-CN", "swh": "swa"}
+
+
+@dataclass(frozen=True)
+class AnswerSet:
+    """Questions and the sentences that answer them, in one language of XQuAD-R.
+
+    Attributes
+    ----------
+    questions : dict of str to str
+        Question by id; ids are shared across languages.
+    sentences : tuple of str
+        All sentences of all paragraphs.
+    answers : dict of str to int
+        Question id to the row of the sentence that holds the answer.
+    """
+
+    questions: dict[str, str]
+    sentences: tuple[str, ...]
+    answers: dict[str, int]
+
+
+def data_folder(name: str) -> Path:
+    """Return the folder of a data set.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there; set the environment variable INTERLINGUA_DATA to the folder that holds the sets.
+    """
+    root = Path(os.environ.get("INTERLINGUA_DATA") or Path(__file__).resolve().parents[1].parent / "shared" / "data")
+    folder = root / name
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"the data set {name!r} is not in {root}; set INTERLINGUA_DATA to the folder that holds it (docs/data.md)"
+        )
+    return folder
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a UTF-8 file; only a line feed ends a line."""
+    return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+
+
+def read_tatoeba(language: str) -> tuple[list[str], list[str]]:
+    """Return the sentences of a language and their English translations, row by row (Artetxe and Schwenk 2019)."""
+    folder = data_folder("tatoeba-v1")
+    foreign, english = (read_lines(folder / f"tatoeba.{language}-eng.{side}") for side in (language, "eng"))
+    if len(foreign) != len(english):
+        raise ValueError(f"tatoeba {language}: {len(foreign)} and {len(english)} lines do not correspond")
+    return foreign, english
+
+
+def read_ntrex(language: str) -> list[str]:
+    """Return the sentences of NTREX-128 in one of Tatoeba's languages or ``eng``; rows correspond across languages."""
+    folder = data_folder("ntrex-128")
+    if language == "eng":
+        return read_lines(folder / "newstest2019-src.eng.txt")
+    return read_lines(folder / f"newstest2019-ref.{NTREX_CODES.get(language, language)}.txt")
+
+
+@cache
+def read_vectors(name: str) -> Embeddings:
+    """Return word vectors: ``en`` (20,000 words, GloVe), ``fr``, ``ja``, ``ru``, ``en.docs``, ``fr.docs``.
+
+    French is lower-cased, the first of equal words kept; Russian is decoded from its product quantisation.
+    """
+    folder = data_folder("vectors")
+    if name == "ru":
+        with np.load(folder / "ru.navec30k.pq.npz", allow_pickle=False) as file:
+            codes, index, words = file["pq_codes"], file["pq_index"], file["words"]
+        vectors = np.concatenate([codes[part][index[:, part]] for part in range(index.shape[1])], axis=1)
+        return _unique([str(word) for word in words], vectors, "ru")
+    files = {
+        "en": ("en.glove100d.30k.npz", 20000),
+        "fr": ("fr.vec20k.npz", None),
+        "ja": ("ja.vec20k.npz", None),
+        "en.docs": ("en.docs300.15k.npz", None),
+        "fr.docs": ("fr.docs300.15k.npz", None),
+    }
+    file, limit = files[name]
+    language = name.split(".")[0]
+    read = Embeddings.read(folder / file, limit=limit, space=language)
+    return _unique([label.lower() for label in read.labels], read.vectors, language) if name == "fr" else read
+
+
+def read_lexicon(pair: str, part: str) -> SeedDictionary:
+    """Return a dictionary of xling-eval (Glavaš et al. 2019): a pair such as ``en-fr``; ``5k``, ``1k`` or ``test``."""
+    name = {"5k": "train.freq.5k", "1k": "train.freq.1k", "test": "test.freq.2k"}[part]
+    (path,) = data_folder("xling-eval").joinpath(pair).glob(f"*{name}*")
+    return SeedDictionary.read(path)
+
+
+def read_xquad_r(language: str) -> AnswerSet:
+    """Return the questions and sentences of XQuAD-R in one language (Roy et al. 2020)."""
+    content = json.loads((data_folder("xquad-r") / f"{language}.json").read_text(encoding="utf-8"))
+    questions: dict[str, str] = {}
+    answers: dict[str, int] = {}
+    sentences: list[str] = []
+    for paragraph in (each for article in content["data"] for each in article["paragraphs"]):
+        breaks = paragraph["sentence_breaks"]
+        for question in paragraph["qas"]:
+            start = question["answers"][0]["answer_start"]
+            inside = [row for row, (first, last) in enumerate(breaks) if first <= start < last]
+            if inside:
+                questions[question["id"]] = question["question"]
+                answers[question["id"]] = len(sentences) + inside[0]
+        sentences += [paragraph["context"][first:last] for first, last in breaks]
+    return AnswerSet(questions, tuple(sentences), answers)
+
+
+def _unique(words: list[str], vectors: NDArray[np.floating], space: str) -> Embeddings:
+    first: dict[str, int] = {}
+    for row, word in enumerate(words):
+        first.setdefault(word, row)
+    return Embeddings(tuple(first), np.asarray(vectors, np.float32)[list(first.values())], space)

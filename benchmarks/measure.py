@@ -1,0 +1,67 @@
+"""Time and memory of what is measured, and the frame that every benchmark's command shares."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+
+from interlingua.pipelines.cli_common import table
+
+from .report import write_results
+
+__all__ = ["Watch", "peak_mb", "run_benchmark", "watch"]
+
+
+class Watch:
+    """Seconds since it was made; `seconds` stops it at the end of a `watch` block."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._stopped: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds so far, or of the block."""
+        return (self._stopped or time.perf_counter()) - self._start
+
+    def stop(self) -> None:
+        """Keep the time that has passed."""
+        self._stopped = time.perf_counter()
+
+
+@contextmanager
+def watch() -> Iterator[Watch]:
+    """Yield a watch that stops at the end of the block."""
+    running = Watch()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def peak_mb() -> float:
+    """Return the largest memory that this process has held, in MB (10^6 bytes)."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+def run_benchmark(name: str, measure: Callable[[], list[dict[str, Any]]], arguments: list[str] | None = None) -> int:
+    """Run one benchmark as a command: print its rows, and write ``results/NAME.json`` unless ``--dry-run``."""
+    parser = argparse.ArgumentParser(prog=f"interlingua.benchmarks.{name}")
+    parser.add_argument("--dry-run", action="store_true", help="print the rows, write nothing")
+    options = parser.parse_args(arguments)
+    rows = measure()
+    shown = (
+        (each["task"], each["data"], each["method"], each["metric"], f"{each['value']:.4g}", each["n"]) for each in rows
+    )
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(table("task", "data", "method", "metric", "value>", "n>", rows=shown))
+    if not options.dry_run:
+        console.print(f"written: {write_results(name, rows)}")
+    return 0
