@@ -1,16 +1,27 @@
 """Score an alignment: translation retrieval of parallel rows, and lexicon induction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from .arrays import as_matrix
+from .arrays import as_matrix, namespace
 from .retrieval import Criterion, retrieve
 
-__all__ = ["LexiconScore", "lexicon_score", "parallel_accuracy"]
+__all__ = [
+    "FrequencyBin",
+    "Interval",
+    "LexiconReport",
+    "LexiconScore",
+    "bootstrap_interval",
+    "lexicon_ranks",
+    "lexicon_report",
+    "lexicon_score",
+    "parallel_accuracy",
+]
 
 
 def parallel_accuracy(
@@ -110,18 +121,197 @@ def lexicon_score(
     ValueError
         If `gold` is empty.
     """
+    ranks = lexicon_ranks(source, target, gold, criterion=criterion, neighborhood=neighborhood)
+    return _score(ranks, len(gold) if n_asked is None else n_asked)
+
+
+def lexicon_ranks(
+    source: Any,
+    target: Any,
+    gold: Mapping[int, NDArray[np.int64]],
+    *,
+    criterion: Criterion = "csls",
+    neighborhood: int = 10,
+) -> NDArray[np.int64]:
+    """Return for each source word of `gold`, in its order, the rank of its best gold translation.
+
+    Parameters are those of `lexicon_score`.
+
+    Returns
+    -------
+    (n_words,) array of int64
+        1 is best; 0 stands for none among the best ten.
+
+    Raises
+    ------
+    ValueError
+        If `gold` is empty.
+    """
     if not gold:
         raise ValueError("no test word has a vector on both sides; check casing and the vocabulary cut-off")
     source, target = as_matrix(source, "source"), as_matrix(target, "target")
     rows = np.fromiter(gold, dtype=np.int64, count=len(gold))
-    found = retrieve(source[rows, :], target, 10, criterion=criterion, background=source, neighborhood=neighborhood)
+    xp = namespace(source, target)
+    queries = xp.take(source, xp.asarray(rows, device=source.device), axis=0)
+    found = retrieve(queries, target, 10, criterion=criterion, background=source, neighborhood=neighborhood)
     hits = np.stack([np.isin(ids, gold[int(row)]) for row, ids in zip(rows, found.ids, strict=True)])
-    first = np.where(hits.any(axis=1), hits.argmax(axis=1), np.iinfo(np.int64).max - 1)
+    return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, 0).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A bootstrap confidence interval of a mean.
+
+    Attributes
+    ----------
+    low, high : float
+        Its ends.
+    level : float
+        Nominal coverage, in (0, 1).
+    """
+
+    low: float
+    high: float
+    level: float
+
+
+@dataclass(frozen=True)
+class FrequencyBin:
+    """The score of the test words in one band of frequency.
+
+    Attributes
+    ----------
+    first, last : int
+        Source ranks from 1, both inclusive: the rows of the vocabulary, most frequent first.
+    score : LexiconScore
+        Of the test words in the band; `n_asked` is `n_words` here, for words without a vector have no rank.
+    interval : Interval
+        Of the precision at 1.
+    """
+
+    first: int
+    last: int
+    score: LexiconScore
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class LexiconReport:
+    """A lexicon score with its uncertainty and its breakdown by frequency.
+
+    Attributes
+    ----------
+    score : LexiconScore
+    interval : Interval
+        Of the precision at 1.
+    bins : tuple of FrequencyBin
+        Most frequent first; bands without a test word are left out.
+    """
+
+    score: LexiconScore
+    interval: Interval
+    bins: tuple[FrequencyBin, ...]
+
+
+def lexicon_report(
+    source: Any,
+    target: Any,
+    gold: Mapping[int, NDArray[np.int64]],
+    *,
+    n_asked: int | None = None,
+    criterion: Criterion = "csls",
+    neighborhood: int = 10,
+    bin_edges: Sequence[int] = (1000, 5000, 10000, 20000, 50000, 100000),
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> LexiconReport:
+    """Score word translation, with a bootstrap interval over the test words and a breakdown by frequency.
+
+    Parameters
+    ----------
+    source, target, gold, n_asked, criterion, neighborhood
+        As in `lexicon_score`; the source must be sorted by frequency.
+    bin_edges : sequence of int
+        The last source rank of each band but the last, rising.
+    level, n_resamples, seed
+        As in `bootstrap_interval`.
+
+    Raises
+    ------
+    ValueError
+        If `gold` is empty or the edges do not rise.
+    """
+    edges = [0, *bin_edges]
+    if any(low >= high for low, high in pairwise(edges)):
+        raise ValueError(f"bin_edges must be positive and rise, but are {tuple(bin_edges)}")
+    ranks = lexicon_ranks(source, target, gold, criterion=criterion, neighborhood=neighborhood)
+    rows = np.fromiter(gold, dtype=np.int64, count=len(gold))
+    size = int(source.shape[0])
+
+    def interval(some: NDArray[np.int64]) -> Interval:
+        return bootstrap_interval(some == 1, level=level, n_resamples=n_resamples, seed=seed)
+
+    bins = []
+    for low, high in pairwise([*(edge for edge in edges if edge < size), size]):
+        inside = ranks[(rows >= low) & (rows < high)]
+        if inside.size:
+            bins.append(FrequencyBin(low + 1, high, _score(inside, inside.size), interval(inside)))
+    return LexiconReport(_score(ranks, len(gold) if n_asked is None else n_asked), interval(ranks), tuple(bins))
+
+
+def bootstrap_interval(values: ArrayLike, *, level: float = 0.95, n_resamples: int = 2000, seed: int = 0) -> Interval:
+    """Return the percentile bootstrap interval of a mean.
+
+    It says how much the score would move with other test words from the same source [1]_, not with another
+    dictionary, other vectors or another seed of the method. Where all values are equal it has no width.
+
+    Parameters
+    ----------
+    values : (n,) array
+        One value a test word, such as 1 for a hit and 0 for a miss.
+    level : float
+        Nominal coverage, in (0, 1).
+    n_resamples : int
+        Samples of n values drawn with replacement.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        If there is no value or a parameter is out of range.
+
+    References
+    ----------
+    .. [1] Efron (1979), "Bootstrap methods: another look at the jackknife", Annals of Statistics 7.
+       doi:10.1214/aos/1176344552
+
+    Examples
+    --------
+    >>> hits = [1] * 60 + [0] * 40
+    >>> interval = bootstrap_interval(hits)
+    >>> 0.48 < interval.low < 0.53, 0.67 < interval.high < 0.72
+    (True, True)
+    """
+    sample = np.asarray(values, np.float64)
+    if sample.ndim != 1 or sample.size == 0:
+        raise ValueError(f"values must have shape (n,) with n >= 1, but have shape {sample.shape}")
+    if not 0 < level < 1 or n_resamples < 1:
+        raise ValueError(f"level must lie in (0, 1) and n_resamples be at least 1, but are {level} and {n_resamples}")
+    rng = np.random.default_rng(seed)
+    # one draw at a time: memory stays that of the sample
+    means = np.array([sample[rng.integers(sample.size, size=sample.size)].mean() for _ in range(n_resamples)])
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high), level)
+
+
+def _score(ranks: NDArray[np.int64], n_asked: int) -> LexiconScore:
+    found = ranks > 0
     return LexiconScore(
-        precision_at_1=float((first < 1).mean()),
-        precision_at_5=float((first < 5).mean()),
-        precision_at_10=float((first < 10).mean()),
-        mrr=float(np.where(hits.any(axis=1), 1.0 / (first + 1.0), 0.0).mean()),
-        n_words=len(gold),
-        n_asked=len(gold) if n_asked is None else n_asked,
+        precision_at_1=float((found & (ranks <= 1)).mean()),
+        precision_at_5=float((found & (ranks <= 5)).mean()),
+        precision_at_10=float((found & (ranks <= 10)).mean()),
+        mrr=float(np.where(found, 1.0 / np.maximum(ranks, 1), 0.0).mean()),
+        n_words=int(ranks.size),
+        n_asked=n_asked,
     )

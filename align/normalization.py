@@ -6,11 +6,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import as_matrix, namespace, to_numpy, unit_rows
+from .arrays import as_matrix, namespace, row_blocks, to_numpy, unit_rows
 
 __all__ = ["PRESETS", "Normalization"]
 
 Step = Literal["unit", "centre"]
+_BLOCK = 65536
 
 #: Named sequences of steps. "iterative" has five rounds, as published: more change nothing.
 PRESETS: dict[str, tuple[Step, ...]] = {
@@ -100,8 +101,7 @@ class Normalization:
             if step == "unit":
                 matrix = unit_rows(matrix)
             else:
-                # float64 where the device has it: a float32 sum over millions of rows drifts
-                mean = to_numpy(xp.mean(xp.astype(matrix, xp.float64), axis=0)).astype(np.float32)
+                mean = to_numpy(_mean(matrix)).astype(np.float32)
                 means.append(mean)
                 matrix = matrix - xp.asarray(mean, device=matrix.device)
         dimension = int(matrix.shape[1])
@@ -136,3 +136,12 @@ class Normalization:
         for step in self.steps:
             matrix = unit_rows(matrix) if step == "unit" else matrix - xp.asarray(next(learned), device=matrix.device)
         return matrix
+
+
+def _mean(matrix: Any) -> Any:
+    """Return the mean row, summed in float64 in blocks: a float32 sum over millions of rows drifts."""
+    xp = namespace(matrix)
+    total = xp.zeros(matrix.shape[1], dtype=xp.float64, device=matrix.device)
+    for _, block in row_blocks(matrix, _BLOCK):
+        total = total + xp.sum(block, axis=0, dtype=xp.float64)
+    return total / matrix.shape[0]

@@ -30,7 +30,7 @@ from .manifest import (
 )
 from .vector_index import FileWriter
 
-__all__ = ["read_folder", "write_folder"]
+__all__ = ["read_folder", "refuse_foreign", "write_folder"]
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ def write_folder(folder: Path, *, contents: Mapping[str, Any], files: Mapping[st
     CorruptCollectionError
         If what was saved there is damaged: it is not overwritten unasked.
     """
-    _refuse_foreign(folder)
+    refuse_foreign(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _sync(folder.parent)
     generation = f"g{os.getpid()}-{secrets.token_hex(6)}"
@@ -113,7 +113,16 @@ def read_folder(folder: Path, parse: Callable[[dict[str, Any], dict[str, Path]],
     raise CorruptCollectionError(f"{folder} is saved faster than it can be read; try again")  # pragma: no cover
 
 
-def _refuse_foreign(folder: Path) -> None:
+def refuse_foreign(folder: Path) -> None:
+    """Raise what `write_folder` would raise for this folder, before the work that leads up to a save.
+
+    Raises
+    ------
+    FileExistsError
+        If `folder` is a file, or holds something else than a saved folder.
+    CorruptCollectionError
+        If what was saved there is damaged.
+    """
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file, and a folder is to be saved there; choose another path")
     if not folder.is_dir():

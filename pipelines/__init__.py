@@ -1,7 +1,8 @@
 """Encode, align, index and search: the verbs people use."""
 
 from .declaration import Translation, load_declaration
-from .encoder import Encoder, load_encoder
+from .encoder import Encoder
+from .encoder_loading import load_encoder
 from .passages import Passage, read_passages
 from .search import CrossLingualSearch, SearchHit
 from .translate import WordTranslations, translate_words

@@ -5,6 +5,7 @@ Results go to standard output, notes and progress to standard error. Exit codes:
 """
 
 import argparse
+import contextlib
 import os
 import sys
 import traceback
@@ -17,6 +18,14 @@ from .cli_sentences import add_encoder_options, add_sentence_commands
 from .cli_words import add_word_commands
 
 __all__ = ["build_parser", "main"]
+
+_EXPECTED = (ValueError, OSError, ImportError, LookupError, TypeError)
+# The library's errors name its own arguments; here the way out is an option.
+_IN_OPTIONS = {
+    "read with on_malformed='skip'": "use --skip-malformed",
+    ", or choose unknown='zero'": "",
+    "<stream>": "standard input",
+}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,22 +48,29 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = build_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a script shows escapes, and goes on
     output = Output(as_json=options.json, quiet=options.quiet)
     try:
-        limit_threads(options.threads)
-        options.run(options, output)
+        with output.warnings_as_notes():
+            limit_threads(options.threads)
+            options.run(options, output)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except BrokenPipeError:
         # the reader has gone (`| head`): say nothing, and keep Python from saying it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
         if options.debug:
             traceback.print_exc()
-        expected = isinstance(error, ValueError | OSError | ImportError | LookupError | TypeError)
+        expected = isinstance(error, _EXPECTED)
         text = _one_line(error) if expected else f"{type(error).__name__}: {_one_line(error)}"
+        for said, meant in _IN_OPTIONS.items():
+            text = text.replace(said, meant)
         hint = "" if options.debug or expected else " (--debug shows where)"
         return _fail(text + hint, 2 if isinstance(error, UsageError) else 1)
     return 0

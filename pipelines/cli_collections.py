@@ -1,9 +1,23 @@
 """Commands on collections: index build, search."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Collection
 from pathlib import Path
+from typing import Literal
 
-from .cli_common import Output, Subcommands, add_command, open_lines, shorten, table
+from interlingua.index.folder import refuse_foreign
+
+from .cli_common import (
+    Output,
+    Subcommands,
+    UsageError,
+    add_command,
+    count,
+    input_name,
+    open_lines,
+    shorten,
+    table,
+)
 from .cli_sentences import add_encoder_options
 
 __all__ = ["add_collection_commands"]
@@ -15,7 +29,9 @@ def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
     inner = index.add_subparsers(dest="index_command", required=True, metavar="COMMAND")
     build = add_command(inner, "build", _build, "encode, align and index texts")
     build.add_argument(
-        "texts", metavar="TEXTS.jsonl", help='one {"text": ..., "language": ..., "id": ...} a line; - for standard input'
+        "texts",
+        metavar="TEXTS.jsonl",
+        help='one {"text": ..., "language": ..., "id": ...} a line; - for standard input',
     )
     build.add_argument("--language", metavar="NAME", help="the language of texts that name none")
     build.add_argument("--space", metavar="SPACE", help="a saved space; default: centre each language by its own texts")
@@ -26,29 +42,32 @@ def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
 
     search = add_command(commands, "search", _search, "search a collection with questions of any language")
     search.add_argument("collection", metavar="COLLECTION")
-    search.add_argument("questions", nargs="*", metavar="QUESTION", help="- for one a line from standard input")
+    search.add_argument("questions", nargs="+", metavar="QUESTION", help="- for one a line from standard input")
     search.add_argument("--language", metavar="NAME", help="the questions' language; default: guessed")
     search.add_argument("--languages", metavar="A,B", help="return passages of these languages only")
-    search.add_argument("-k", type=int, default=10, help="hits a question (default 10)")
+    search.add_argument("-k", type=count, default=10, help="hits a question (default 10)")
     add_encoder_options(search)
 
 
 def _build(options: Namespace, output: Output) -> None:
     from interlingua.align import SharedSpace
 
-    from .encoder import load_encoder
+    from .encoder_loading import load_encoder
     from .passages import read_passages
     from .search import CrossLingualSearch
 
+    refuse_foreign(Path(options.output))
     with open_lines(options.texts) as lines:
-        passages = read_passages(lines, name=options.texts, language=options.language)
-    space = SharedSpace.load(options.space) if options.space else "centring"
+        passages = read_passages(lines, name=input_name(options.texts), language=options.language)
+    if not passages:
+        raise ValueError(f"{input_name(options.texts)} holds no text; give one JSON object a line")
+    space: SharedSpace | Literal["centring"] = SharedSpace.load(options.space) if options.space else "centring"
     with output.working("loading the encoder"):
         encoder = load_encoder(options.encoder, device=options.device, cache=not options.no_cache)
     search = CrossLingualSearch.build(
         passages,
         encoder,
-        encoder_name=options.encoder,
+        encoder_name=options.encoder or "bundled",
         space=space,
         ranking=options.ranking,
         kind=options.kind,
@@ -57,7 +76,13 @@ def _build(options: Namespace, output: Output) -> None:
     )
     search.save(options.output)
     languages = search.languages
-    result = {"collection": options.output, "passages": len(search), "languages": languages, "encoder": encoder.identity}
+    result = {
+        "collection": options.output,
+        "passages": len(search),
+        "languages": languages,
+        "ranking": search.ranking,
+        "encoder": encoder.identity,
+    }
     output.result(
         result,
         lambda: [table("language", "passages>", rows=languages.items()), f"{options.output}: {len(search)} passages"],
@@ -65,19 +90,21 @@ def _build(options: Namespace, output: Output) -> None:
 
 
 def _search(options: Namespace, output: Output) -> None:
-    from .encoder import load_encoder
+    from .passages import UNDETERMINED
     from .search import CrossLingualSearch
 
     questions = [question for question in options.questions if question != "-"]
-    if "-" in options.questions or not options.questions:
+    if "-" in options.questions:
         with open_lines("-") as lines:
             questions += [line for line in lines if line.strip()]
-    encoder = None
-    if options.encoder:
-        encoder = load_encoder(options.encoder, device=options.device, cache=not options.no_cache)
     with output.working("loading"):
-        search = CrossLingualSearch.load(Path(options.collection), encoder, device=options.device)
-    languages = options.languages.split(",") if options.languages else None
+        search = CrossLingualSearch.load(
+            Path(options.collection), options.encoder, device=options.device, cache=not options.no_cache
+        )
+    languages = _parse_languages(options, search.languages)
+    known = search.space.maps if search.space is not None else {}
+    if options.language and UNDETERMINED in known and options.language not in known:
+        output.note(f"the collection knows no mean of {options.language!r}: questions are mapped as 'und'")
     answers = search.search(questions, options.k, language=options.language, languages=languages)
     result = [
         {
@@ -112,3 +139,16 @@ def _search(options: Namespace, output: Output) -> None:
         ],
     )
 
+
+def _parse_languages(options: Namespace, known: Collection[str]) -> list[str] | None:
+    if options.languages is None:
+        return None
+    wanted = [each.strip() for each in options.languages.split(",") if each.strip()]
+    if not wanted:
+        raise UsageError("--languages needs at least one language, such as --languages sw,zh")
+    missing = [each for each in wanted if each not in set(known)]
+    if missing:
+        raise ValueError(
+            f"{options.collection} has no text in {', '.join(map(repr, missing))}; it has: {', '.join(sorted(known))}"
+        )
+    return wanted

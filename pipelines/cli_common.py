@@ -3,18 +3,37 @@
 import json
 import os
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+import warnings
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Output", "Subcommands", "UsageError", "add_command", "limit_threads", "named_file", "open_lines", "shorten", "table"]
+from interlingua.align import SharedSpace, SpaceError
+
+__all__ = [
+    "Output",
+    "Subcommands",
+    "UsageError",
+    "add_command",
+    "check_output_file",
+    "count",
+    "input_name",
+    "limit_threads",
+    "named_file",
+    "open_lines",
+    "require_language",
+    "shorten",
+    "table",
+]
 
 Subcommands = _SubParsersAction  # argparse has no public name for what add_subparsers returns
+
+_UNBOUNDED = 100_000
 
 
 class UsageError(ValueError):
@@ -35,9 +54,8 @@ class Output:
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json = as_json
         self.quiet = quiet
-        # beyond a terminal there is no width to fit into: do not cut what another program reads
-        self._console = Console(width=None if sys.stdout.isatty() else 160, soft_wrap=not sys.stdout.isatty())
-        self._notes = Console(stderr=True, quiet=quiet)
+        self._console = _console(sys.stdout)
+        self._notes = _console(sys.stderr, quiet=quiet)
 
     @property
     def progress(self) -> bool:
@@ -47,14 +65,26 @@ class Output:
     def result(self, value: Any, show: Callable[[], Iterable[Any]]) -> None:
         """Print `value` as JSON, or what `show` gives, each through rich."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+            unicode = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
+            sys.stdout.write(json.dumps(value, ensure_ascii=not unicode, indent=1) + "\n")
             return
         for each in show():
-            self._console.print(each, highlight=False, markup=False)
+            self._console.print(each)
 
     def note(self, text: str) -> None:
         """Say something on standard error, unless quiet."""
-        self._notes.print(text, highlight=False, markup=False)
+        self._notes.print(text)
+
+    @contextmanager
+    def warnings_as_notes(self) -> Iterator[None]:
+        """Say warnings in one line each, without the place in the code that they come from."""
+
+        def show(message: Warning | str, *_: Any, **__: Any) -> None:
+            self.note(f"warning: {' '.join(str(message).split())}")
+
+        with warnings.catch_warnings():
+            warnings.showwarning = show
+            yield
 
     @contextmanager
     def working(self, text: str) -> Iterator[None]:
@@ -74,16 +104,17 @@ def add_command(
     common = parser.add_argument_group("common options")
     common.add_argument("--json", action="store_true", help="print the result as JSON")
     common.add_argument("--quiet", action="store_true", help="no notes and no progress")
-    common.add_argument("--seed", type=int, default=0, help="for what is drawn at random (default 0)")
-    common.add_argument("--threads", type=_positive, help="use at most this many threads")
+    common.add_argument("--seed", type=_seed, default=0, metavar="N", help="for what is drawn at random (default 0)")
+    common.add_argument("--threads", type=count, metavar="N", help="use at most this many threads")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.set_defaults(run=run)
     return parser
 
 
 def table(*columns: str, rows: Iterable[Iterable[object]] = (), title: str | None = None) -> Table:
-    """Return a rich table of strings; columns whose name ends in ``>`` are set to the right."""
-    made = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    """Return a rich table of strings; columns whose name ends in ``>`` are set to the right; no names, no header."""
+    named = any(column.rstrip(">") for column in columns)
+    made = Table(title=title, title_justify="left", header_style="bold", show_header=named, box=None, pad_edge=False)
     for column in columns:
         made.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold")
     for row in rows:
@@ -92,13 +123,14 @@ def table(*columns: str, rows: Iterable[Iterable[object]] = (), title: str | Non
 
 
 def shorten(text: str, width: int) -> str:
-    """Return at most `width` characters, the last an ellipsis where the text was cut.
+    r"""Return one line of at most `width` characters, the last an ellipsis where the text was cut.
 
     Examples
     --------
-    >>> shorten("everyone has the right", 12)
+    >>> shorten("everyone\nhas the right", 12)
     'everyone ha…'
     """
+    text = " ".join(text.split())
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
@@ -116,11 +148,37 @@ def named_file(argument: str, *, named: bool = False) -> tuple[str, str]:
     (('fr', 'vectors/cc.fr.300.vec'), ('en', 'data/EN.vec'), ('en', 'en.glove.txt.gz'))
     """
     name, equals, path = argument.partition("=")
-    if equals and name and path and not Path(argument).exists():
+    # subtle: a folder may be called run=3, and a language holds no slash
+    if equals and name and path and "/" not in name and not Path(argument).exists():
         return name, path
-    if named:
+    if named or argument == "-":
         raise UsageError(f"expected LANGUAGE=FILE, such as en=vectors.npy, but got {argument!r}")
     return Path(argument).name.split(".")[0].lower() or argument, argument
+
+
+def input_name(path: str) -> str:
+    """Return what to call an input in notes and errors."""
+    return "standard input" if path == "-" else path
+
+
+def check_output_file(path: str) -> None:
+    """Refuse a place where no file can be written, before the work that leads up to it.
+
+    Raises
+    ------
+    OSError
+        If it is a folder, or its folder is not there.
+    """
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file in it")
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: the folder {Path(path).parent} does not exist; create it first")
+
+
+def require_language(space: SharedSpace, language: str, path: str) -> None:
+    """Raise SpaceError, with the languages that there are, if a space of that file lacks a language."""
+    if language not in space.maps:
+        raise SpaceError(f"{path} has no language {language!r}; it has: {', '.join(space.languages)}")
 
 
 @contextmanager
@@ -133,7 +191,7 @@ def open_lines(path: str) -> Iterator[Iterator[str]]:
         If a line is not UTF-8, naming it.
     """
     if path == "-":
-        yield _decoded(sys.stdin.buffer, "standard input")
+        yield _decoded(sys.stdin.buffer, input_name(path))
     else:
         with Path(path).open("rb") as file:
             yield _decoded(file, path)
@@ -143,7 +201,7 @@ def limit_threads(threads: int | None) -> None:
     """Hold NumPy's, FAISS's and torch's pools to a number of threads, loaded already or not yet."""
     if threads is None:
         return
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(threads)
@@ -158,12 +216,35 @@ def _decoded(file: IO[bytes], name: str) -> Iterator[str]:
             # only \n and \r\n end a line: str.splitlines would also cut at U+2028, which occurs in texts
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\n").rstrip("\r")
         except UnicodeDecodeError as error:
-            raise ValueError(f"{name}, line {number}: the text must be UTF-8 ({error.reason}); convert it") from error
+            raise ValueError(
+                f"{name}, line {number}: the text must be UTF-8 ({error.reason}); convert the file to UTF-8"
+            ) from error
         yield line
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+def count(text: str) -> int:
+    """Return the whole number in an argument, at least 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ArgumentTypeError(f"expected a whole number of at least 1, but got {text!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
+        raise ArgumentTypeError(f"expected a whole number from 0 to {2**32 - 1}, but got {text!r}")
+    return int(text)
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would exit with 1; `main` knows better
+
+
+def _console(file: TextIO, *, quiet: bool = False) -> Console:
+    """Return a console that prints texts as they are: no markup, no emoji codes, no highlighting."""
+    terminal = file.isatty()
+    # beyond a terminal there is no width to fit into: do not fold what another program reads
+    width = None if terminal else _UNBOUNDED
+    return _Console(
+        file=file, width=width, soft_wrap=not terminal, quiet=quiet, markup=False, emoji=False, highlight=False
+    )

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from .cli_common import Output, Subcommands, add_command, table
+from .cli_common import Output, Subcommands, add_command, input_name, table
 
 __all__ = ["add_info_command", "describe"]
 
@@ -14,11 +14,19 @@ _SAFETENSORS_SPACE = b'{"__metadata__":{"space":'
 def add_info_command(commands: "Subcommands[ArgumentParser]") -> None:
     """Add `info`."""
     info = add_command(commands, "info", _info, "say what a space, a collection or a file of vectors holds")
-    info.add_argument("path", metavar="PATH", help="SPACE, COLLECTION, FILE.vec, FILE.npy, ...")
+    info.add_argument("path", metavar="PATH", help="SPACE, COLLECTION, FILE.vec, FILE.npy, ...; - for standard input")
+    info.add_argument("--skip-malformed", action="store_true", help="drop malformed lines instead of stopping")
 
 
-def describe(path: Path) -> dict[str, Any]:
+def describe(path: str | Path, *, skip_malformed: bool = False) -> dict[str, Any]:
     """Return what a path holds, as JSON can hold it; the first key is "kind".
+
+    Parameters
+    ----------
+    path : str or Path
+        "-" is standard input, for vectors only.
+    skip_malformed : bool
+        Drop malformed rows of vectors instead of raising.
 
     Raises
     ------
@@ -27,13 +35,15 @@ def describe(path: Path) -> dict[str, Any]:
     ValueError
         If it is damaged, or nothing that this project reads.
     """
-    if path.is_dir():
-        return _describe_collection(path)
-    with path.open("rb") as file:
-        start = file.read(64)
-    if _SAFETENSORS_SPACE in start:
-        return _describe_space(path)
-    return _describe_vectors(path)
+    if str(path) != "-":
+        path = Path(path)
+        if path.is_dir():
+            return _describe_collection(path)
+        with path.open("rb") as file:
+            start = file.read(64)
+        if _SAFETENSORS_SPACE in start:
+            return _describe_space(path)
+    return _describe_vectors(str(path), skip_malformed=skip_malformed)
 
 
 def _describe_collection(path: Path) -> dict[str, Any]:
@@ -45,7 +55,13 @@ def _describe_collection(path: Path) -> dict[str, Any]:
     for row in collection.get(collection.ids):
         language = str(row.get("language", "und"))
         counts[language] = counts.get(language, 0) + 1
-    return {"kind": "collection", "path": str(path), **about, "languages": dict(sorted(counts.items()))}
+    return {
+        "kind": "collection",
+        "path": str(path),
+        "index": about.pop("kind"),
+        **about,
+        "languages": dict(sorted(counts.items())),
+    }
 
 
 def _describe_space(path: Path) -> dict[str, Any]:
@@ -72,27 +88,27 @@ def _describe_space(path: Path) -> dict[str, Any]:
     }
 
 
-def _describe_vectors(path: Path) -> dict[str, Any]:
-    from dataclasses import asdict
+def _describe_vectors(path: str, *, skip_malformed: bool) -> dict[str, Any]:
+    from dataclasses import asdict, replace
 
     from .vector_files import read_vectors
 
-    read = read_vectors(path)
+    read = read_vectors(path, skip_malformed=skip_malformed)
     about: dict[str, Any] = {
         "kind": "vectors",
-        "path": str(path),
+        "path": path,
         "vectors": int(read.vectors.shape[0]),
         "dimension": int(read.vectors.shape[1]),
     }
     if read.embeddings is not None:
         about["first_labels"] = list(read.embeddings.labels[:10])
         if read.embeddings.report is not None:
-            about["report"] = read.embeddings.report.summary()
+            about["report"] = replace(read.embeddings.report, path=input_name(path)).summary()
     return about | {key: value for key, value in asdict(read.origin).items() if value}
 
 
 def _info(options: Namespace, output: Output) -> None:
-    about = describe(Path(options.path))
+    about = describe(options.path, skip_malformed=options.skip_malformed)
     output.result(about, lambda: [table("", "", rows=_rows(about))])
 
 

@@ -5,7 +5,19 @@ from dataclasses import replace
 
 from interlingua.align import Centring, SharedSpace
 
-from .cli_common import Output, Subcommands, UsageError, add_command, named_file, open_lines, table
+from .cli_common import (
+    Output,
+    Subcommands,
+    UsageError,
+    add_command,
+    check_output_file,
+    input_name,
+    named_file,
+    open_lines,
+    require_language,
+    table,
+)
+from .encoder_names import encode_named
 from .vector_files import Origin, VectorFile, read_vectors, write_vectors
 
 __all__ = ["add_encoder_options", "add_sentence_commands"]
@@ -32,26 +44,33 @@ def add_sentence_commands(commands: "Subcommands[ArgumentParser]") -> None:
 def add_encoder_options(parser: ArgumentParser) -> None:
     """Add the options that choose and drive an encoder."""
     group = parser.add_argument_group("encoder")
-    group.add_argument("--encoder", metavar="NAME", help="a sentence-transformers model, a folder, or a file of word vectors; default: the bundled multilingual-e5-small")
+    group.add_argument(
+        "--encoder",
+        metavar="NAME",
+        help="a sentence-transformers model, a folder, or a file of word vectors; "
+        "default: the bundled multilingual-e5-small",
+    )
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default auto)")
     group.add_argument("--no-cache", action="store_true", help="do not keep vectors on disk")
 
 
 def _encode(options: Namespace, output: Output) -> None:
-    from .encoder import load_encoder
+    from .encoder_loading import load_encoder
 
     if not options.output.endswith(".npy"):
         raise UsageError(f"encode writes .npy files, but the output is {options.output}; name it OUT.npy")
+    check_output_file(options.output)
     with open_lines(options.texts) as lines:
         texts = list(lines)
     space = SharedSpace.load(options.space) if options.space else None
-    if space is not None and options.language not in space.maps:
-        raise UsageError(f"{options.space} has no language {options.language!r}; it has: {', '.join(space.languages)}")
+    if space is not None:
+        require_language(space, options.language, options.space)
     with output.working("loading the encoder"):
         encoder = load_encoder(options.encoder, device=options.device, cache=not options.no_cache)
         if space is not None:
             space.check_encoder(encoder.identity)
-    vectors = encoder.encode(texts, role=options.role, progress=output.progress)
+    names = [f"{input_name(options.texts)}, line {number}: the text" for number in range(1, len(texts) + 1)]
+    vectors = encode_named(encoder, texts, names, options.role, progress=output.progress)
     origin = Origin(encoder.identity, options.language, options.role)
     if space is not None:
         vectors = space.transform(vectors, options.language)
@@ -74,11 +93,20 @@ def _fit(options: Namespace, output: Output) -> None:
     languages = [name for name, _ in files]
     if len(set(languages)) < len(languages):
         raise UsageError(f"each language needs one file, but the languages are {', '.join(languages)}")
+    if [path for _, path in files].count("-") > 1:
+        raise UsageError("only one file can come from standard input, but - is given more than once")
+    check_output_file(options.output)
     read = {name: read_vectors(path) for name, path in files}
-    for key in ("encoder", "role", "space"):
+    for name, path in files:
+        origin = read[name].origin
+        if origin.space:
+            raise ValueError(f"{path} was mapped into a shared space already; give the vectors that the encoder gave")
+        if origin.language and origin.language != name:
+            output.note(f"{path} says that its language is {origin.language!r}, not {name!r}")
+    for key in ("encoder", "role"):
         found = {getattr(each.origin, key) for each in read.values()} - {""}
         if len(found) > 1:
-            raise UsageError(
+            raise ValueError(
                 f"the vectors must come from one {key}, but come from {', '.join(sorted(found))}; encode them alike"
             )
     encoder = next((each.origin.encoder for each in read.values() if each.origin.encoder), "")

@@ -66,7 +66,7 @@ def load_declaration() -> Mapping[str, Translation]:
     >>> len(declaration), {len(each.articles) for each in declaration.values()}
     (41, {30})
     >>> declaration["en"].articles[2]
-    'Everyone has the right to life, liberty and security of person.'
+    'Everyone has the right to life, liberty and the security of person.'
     """
     content = (resources.files(__package__) / "data" / "udhr.json.gz").read_bytes()
     languages = json.loads(gzip.decompress(content))["languages"]

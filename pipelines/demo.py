@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import Centring, parallel_accuracy
+from interlingua.align.optional import require
 
 from .cli_common import Output, shorten, table
 from .declaration import Translation, load_declaration, load_questions
@@ -63,10 +64,12 @@ def article_retrieval(vectors: dict[str, NDArray[np.float32]], *, criterion: Any
 def run_demo(options: Namespace, output: Output) -> None:
     """Encode the declaration, build the space and the collection, ask, score and draw."""
     from .demo_plot import draw_spaces
-    from .encoder import load_encoder
+    from .encoder_loading import load_encoder
     from .passages import Passage
     from .search import CrossLingualSearch
 
+    for library in ("matplotlib", "sklearn"):
+        require(library, extra="demo")  # before the work whose result they draw
     declaration = load_declaration()
     scripts = {each.script for each in declaration.values()}
     output.note(
@@ -83,7 +86,7 @@ def run_demo(options: Namespace, output: Output) -> None:
     folder = Path(options.output)
     folder.mkdir(parents=True, exist_ok=True)
     search = CrossLingualSearch.build(
-        passages, encoder, encoder_name=options.encoder, seed=options.seed, progress=output.progress
+        passages, encoder, encoder_name=options.encoder or "bundled", seed=options.seed, progress=output.progress
     )
     search.save(folder / "collection")
     answers = _ask(search, declaration)

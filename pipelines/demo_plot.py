@@ -57,9 +57,8 @@ def draw_spaces(
         if row == 0:  # afterwards languages have no place of their own
             for number, language in enumerate(languages):
                 _label(axes[row, 0], points[by_language == number], language)
-    figure.suptitle(
-        f"Universal Declaration of Human Rights, {articles} articles in {len(languages)} languages (t-SNE of the vectors)"
-    )
+    title = f"Universal Declaration of Human Rights, {articles} articles in {len(languages)} languages"
+    figure.suptitle(f"{title} (t-SNE of the vectors)")
     with replacing_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
     pyplot.close(figure)
@@ -76,7 +75,8 @@ def flatten(vectors: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float3
     .. [1] van der Maaten and Hinton (2008), "Visualizing data using t-SNE", JMLR 9.
     """
     manifold = require("sklearn.manifold", extra="plot")
-    method: Any = manifold.TSNE(metric="cosine", init="pca", perplexity=min(30, (len(vectors) - 1) / 3), random_state=seed)
+    perplexity = min(30, (len(vectors) - 1) / 3)
+    method: Any = manifold.TSNE(metric="cosine", init="pca", perplexity=perplexity, random_state=seed)
     return np.asarray(method.fit_transform(vectors), np.float32)
 
 

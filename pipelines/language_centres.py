@@ -1,28 +1,31 @@
 """Where the languages of a collection lie, and where questions about it lie.
 
 A collection is about something, and its passages are statements. Both push every question to the same side of the
-passages' mean, whatever it asks, and single out the passages on that side. How far, is told by questions about anything.
+passages' mean, whatever it asks, and single out the passages on that side. How far, is told by questions about
+anything.
 """
 
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import Centring, Normalization, SharedSpace, SpaceMap
+from interlingua.align import Centring, Normalization, SharedSpace, SpaceError, SpaceMap
 
-from .encoder import Encoder
+from .encoder import Encoder, UnknownTextError
+from .hubness import rows_by_language
 from .passages import UNDETERMINED
 
-__all__ = ["centre_languages", "everyday_questions", "shift_to_questions"]
+__all__ = ["centre_languages", "check_languages", "everyday_questions", "map_by_language", "shift_to_questions"]
 
 _FEWEST = 10
 _SHIFT = 0.4
 
 
-def centre_languages(raw: NDArray[np.float32], languages: Sequence[str], encoder: str) -> SharedSpace:
+def centre_languages(raw: NDArray[np.float32], languages: Sequence[str], encoder: str) -> SharedSpace | None:
     """Learn the mean of each language from the passages themselves.
 
     Parameters
@@ -36,19 +39,23 @@ def centre_languages(raw: NDArray[np.float32], languages: Sequence[str], encoder
 
     Returns
     -------
-    SharedSpace
+    SharedSpace or None
         One map for each language with at least ten passages, and one named "und" for all others, which centres by the
-        mean of those languages' means.
+        mean of those languages' means; where no language has ten, by the mean of all passages. None with fewer than
+        ten passages in all, whose mean would say more about them than about any language.
     """
+    if len(raw) < _FEWEST:
+        return None
     names = np.array(languages)
     groups = {str(name): raw[names == name] for name in dict.fromkeys(languages) if name != UNDETERMINED}
     enough = {name: rows for name, rows in groups.items() if len(rows) >= _FEWEST}
-    means = [rows.mean(axis=0, keepdims=True) for rows in enough.values()]
-    return (
-        Centring(minimum=1)
-        .fit({**enough, UNDETERMINED: np.concatenate(means) if means else raw}, encoder=encoder)
-        .space_
-    )
+    if not enough:
+        return Centring().fit({UNDETERMINED: raw}, encoder=encoder).space_
+    fitted = Centring().fit(enough, encoder=encoder).space_
+    # subtle: the means are no unit vectors, and must not become some before their mean is taken
+    middle = np.mean([each.normalization.means[0] for each in fitted.maps.values()], axis=0, dtype=np.float64)
+    maps = {**fitted.maps, UNDETERMINED: _centred_by(np.asarray(middle))}
+    return SharedSpace(maps, fitted.method, encoder, provenance=fitted.provenance)
 
 
 def shift_to_questions(space: SharedSpace, encoder: Encoder) -> SharedSpace:
@@ -58,20 +65,27 @@ def shift_to_questions(space: SharedSpace, encoder: Encoder) -> SharedSpace:
     a = 0.4. On XQuAD-R, where questions and passages lie close, it costs nothing; on a collection about one thing it
     finds more; `benchmarks/results/search.json` has both.
 
+    Word vectors of another language know no English question and cannot say where questions lie: nothing is moved then.
+
     Parameters
     ----------
     space : SharedSpace
         From `centre_languages`.
     encoder : Encoder
         Encodes the questions, 40 short ones.
+
+    Returns
+    -------
+    SharedSpace
+        The moved centres; or `space` itself where the encoder does not know all the questions.
     """
-    questions = encoder.encode(everyday_questions(), role="query")
+    try:
+        questions = encoder.encode(everyday_questions(), role="query")
+    except UnknownTextError:
+        return space
     centres = {name: each.normalization.means[0] for name, each in space.maps.items()}
     towards = _SHIFT * (questions.mean(axis=0) - np.mean(list(centres.values()), axis=0))
-    maps = {
-        name: SpaceMap(Normalization(("unit", "centre"), np.asarray(centre + towards, np.float32)[None, :]))
-        for name, centre in centres.items()
-    }
+    maps = {name: _centred_by(centre + towards) for name, centre in centres.items()}
     return SharedSpace(maps, "centring of questions", space.encoder, provenance={"shift": _SHIFT})
 
 
@@ -86,3 +100,32 @@ def everyday_questions() -> tuple[str, ...]:
     """
     text = (resources.files(__package__) / "data" / "everyday_questions.txt").read_text(encoding="utf-8")
     return tuple(text.splitlines())
+
+
+def check_languages(space: SharedSpace, languages: Sequence[str]) -> None:
+    """Raise SpaceError if the space can map one of the languages neither by its own map nor by "und"."""
+    unknown = [each for each in dict.fromkeys(languages) if each not in space.maps]
+    if unknown and UNDETERMINED not in space.maps:
+        raise SpaceError(
+            f"texts are in {', '.join(map(repr, unknown))}, but the space has only: {', '.join(space.languages)}; "
+            "name the languages as the space does, or fit a space with all of them"
+        )
+
+
+def map_by_language(
+    space: SharedSpace | None, raw: NDArray[np.float32], languages: Sequence[str]
+) -> NDArray[np.float32]:
+    """Map each row by its language, and by "und" where the space does not know it; None maps nothing."""
+    if space is None:
+        return raw
+    check_languages(space, languages)
+    mapped = np.empty((len(raw), space.dimension), np.float32)
+    for language, rows in rows_by_language(
+        [each if each in space.maps else UNDETERMINED for each in languages]
+    ).items():
+        mapped[rows] = space.transform(raw[rows], language)
+    return mapped
+
+
+def _centred_by(centre: NDArray[Any]) -> SpaceMap:
+    return SpaceMap(Normalization(("unit", "centre"), np.asarray(centre, np.float32)[None, :]))

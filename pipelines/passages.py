@@ -1,14 +1,19 @@
 """Texts to be found, and how they are read from JSON lines."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["UNDETERMINED", "Passage", "read_passages"]
+from interlingua.index.metadata import check_json
+
+__all__ = ["RESERVED", "UNDETERMINED", "Passage", "check_passages", "read_passages"]
 
 #: The language of what has none, or too few passages for a mean of its own: BCP 47's "undetermined".
 UNDETERMINED = "und"
+
+#: Fields of a collection that the passage itself fills.
+RESERVED = ("text", "language")
 
 
 @dataclass(frozen=True)
@@ -33,18 +38,45 @@ class Passage:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
+def check_passages(passages: Sequence[Passage]) -> None:
+    """Refuse what a collection could not keep, before any text is encoded.
+
+    Raises
+    ------
+    ValueError
+        If ids repeat, metadata uses the name of a field of the passage's own, or a text is no valid Unicode.
+    TypeError
+        If metadata is nothing that JSON can hold.
+    """
+    seen: set[str] = set()
+    for each in passages:
+        if each.id in seen:
+            raise ValueError(f"ids must be different, but {each.id!r} is there twice; give each passage its own")
+        seen.add(each.id)
+        taken = [key for key in RESERVED if key in each.metadata]
+        if taken:
+            raise ValueError(
+                f"metadata of {each.id!r} must not use {taken[0]!r}, which the passage itself fills; rename it"
+            )
+        for name, value in (("id", each.id), ("text", each.text), ("language", each.language)):
+            if not isinstance(value, str):
+                raise TypeError(f"the {name} of passage {each.id!r} must be a string, but is {value!r}")
+            check_json(value, f"the {name}")
+        check_json(dict(each.metadata), f"metadata of {each.id!r}")
+
+
 def read_passages(lines: Iterable[str], *, name: str, language: str | None = None) -> list[Passage]:
     """Read JSON lines of passages.
 
     Parameters
     ----------
     lines : iterable of str
-        Each ``{"text": ..., "language": ..., "id": ..., ...}``; empty lines are passed over. Without an id the line
-        number is it; other keys are metadata.
+        Each ``{"text": ..., "language": ..., "id": ..., ...}``; empty lines are passed over. Without an id, or with
+        null, the line number is it; other keys are metadata.
     name : str
         What to call the file in errors.
     language : str, optional
-        The language of passages that name none; else "und".
+        The language of passages that name none or null; else "und".
 
     Raises
     ------
@@ -60,17 +92,24 @@ def read_passages(lines: Iterable[str], *, name: str, language: str | None = Non
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
+        where = f"{name}, line {number}"
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{name}, line {number}: each line must be a JSON object ({error})") from error
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError(f"{where}: each line must be a JSON object ({error}): {line[:80]!r}") from error
         if not isinstance(record, dict) or not isinstance(record.get("text"), str) or not record["text"].strip():
-            raise ValueError(f'{name}, line {number}: each line needs a "text" that is not empty, but is {line[:80]!r}')
-        text, own = record.pop("text"), record.pop("language", language or UNDETERMINED)
-        id = str(record.pop("id", number))
-        if not isinstance(own, str):
-            raise ValueError(f'{name}, line {number}: "language" must be a string, but is {own!r}')
-        if id in passages:
-            raise ValueError(f"{name}, line {number}: the id {id!r} was there before; give each text its own")
-        passages[id] = Passage(id, text, own, record)
+            raise ValueError(f'{where}: each line needs a "text" that is not empty, but is {line[:80]!r}')
+        text, own, id = record.pop("text"), record.pop("language", None), record.pop("id", None)
+        if own is not None and not isinstance(own, str):
+            raise ValueError(f'{where}: "language" must be a string such as "sw", but is {own!r}')
+        if id is not None and (isinstance(id, bool) or not isinstance(id, str | int)):
+            raise ValueError(f'{where}: "id" must be a string or a whole number, but is {id!r}')
+        passage = Passage(str(number if id is None else id), text, own or language or UNDETERMINED, record)
+        try:
+            check_passages([passage])
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{where}: {error}") from error
+        if passage.id in passages:
+            raise ValueError(f"{where}: the id {passage.id!r} was there before; give each text its own")
+        passages[passage.id] = passage
     return list(passages.values())

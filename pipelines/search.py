@@ -3,25 +3,27 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import SharedSpace, fold_csls, fold_query, nearest_language, top_k
+from interlingua.align import SharedSpace, fold_csls, fold_query, nearest_language
 from interlingua.index import Collection, array_to_bytes, bytes_to_array
 
-from .encoder import Encoder, load_encoder
-from .language_centres import centre_languages, shift_to_questions
-from .passages import UNDETERMINED, Passage
+from .encoder import Encoder, check_texts
+from .encoder_loading import load_encoder
+from .encoder_names import encode_named, lasting_name, load_named_again
+from .hubness import measure_hubness, sample_languages, typical_hubness
+from .language_centres import centre_languages, check_languages, map_by_language, shift_to_questions
+from .passages import RESERVED, UNDETERMINED, Passage, check_passages
 
 __all__ = ["CrossLingualSearch", "SearchHit"]
 
 Ranking = Literal["csls", "cosine"]
 
-_SAMPLE = 2048
-_RESERVED = ("text", "language")
 _SPACE, _QUESTION_SPACE = "passages.space", "questions.space"
 
 
@@ -67,7 +69,7 @@ class CrossLingualSearch:
     neighborhood : int
         Neighbours in the means of CSLS.
     encoder_name : str
-        What `load_encoder` takes to make the encoder again.
+        What `load_encoder` takes to make the encoder again; empty if nothing does.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class CrossLingualSearch:
         background: Mapping[str, NDArray[np.float32]],
         *,
         neighborhood: int = 10,
-        encoder_name: str = "bundled",
+        encoder_name: str = "",
     ) -> None:
         self.encoder = encoder
         self.space = space
@@ -112,14 +114,16 @@ class CrossLingualSearch:
         encoder : Encoder, optional
             By default `load_encoder(encoder_name)`, the bundled one.
         encoder_name : str or Path, optional
-            What `load_encoder` takes, kept so that `load` can make the encoder again.
+            What `load_encoder` takes, kept so that `load` can make the encoder again; paths are made absolute.
         space : SharedSpace, "centring" or None
             A space learned before; or centre each language by the mean of its own passages; or leave vectors alone.
-            With "centring", languages with fewer than 10 passages share the mean of the other languages' means.
+            With "centring", languages with fewer than 10 passages share the mean of the other languages' means, and
+            with fewer than 10 passages in all, vectors are left alone.
         ranking : {"csls", "cosine"}
             With CSLS a passage that is near to everything in its language is ranked lower: the score is
             2 cos(q, p) - r(p) - r(q), where r(p) is the mean cosine of p and its nearest `neighborhood` passages in its
-            own language, and r(q) that of the question and its nearest passages.
+            own language, and r(q) that of the question and its nearest passages. Languages with `neighborhood` passages
+            or fewer get the mean r of the others; where all are so small, the ranking is by cosine.
         kind : str
             Of the index, see `interlingua.index.create_index`.
         neighborhood : int
@@ -132,32 +136,43 @@ class CrossLingualSearch:
         Raises
         ------
         ValueError
-            If there is no passage, ids repeat, or `space` was learned on another encoder.
+            If there is no passage, ids repeat, metadata cannot be kept, or `space` was learned on another encoder or
+            lacks a language.
         """
         given = list(passages)
         if not given:
             raise ValueError("a search needs at least one passage, but none was given")
         if ranking not in ("csls", "cosine"):
             raise ValueError(f"ranking must be csls or cosine, but is {ranking!r}")
+        if neighborhood < 1:
+            raise ValueError(f"neighborhood must be at least 1, but is {neighborhood}")
+        check_passages(given)
+        name = lasting_name(encoder_name, given=encoder is not None)
         encoder = load_encoder(encoder_name) if encoder is None else encoder
+        languages = [each.language for each in given]
         if isinstance(space, SharedSpace):
             space.check_encoder(encoder.identity)
-        raw = encoder.encode([each.text for each in given], role="passage", progress=progress)
-        languages = [each.language for each in given]
+            check_languages(space, languages)
+        raw = encode_named(
+            encoder,
+            [each.text for each in given],
+            [f"the passage {each.id!r}" for each in given],
+            "passage",
+            progress=progress,
+        )
         question_space = space if isinstance(space, SharedSpace) else None
         if space == "centring":
             space = centre_languages(raw, languages, encoder.identity)
-            question_space = shift_to_questions(space, encoder)
-        vectors = _map(space, raw, languages)
-        background = _samples(vectors, languages, seed) if ranking == "csls" else {}
+            question_space = None if space is None else shift_to_questions(space, encoder)
+        vectors = map_by_language(space, raw, languages)
         search = cls(
             encoder,
             space,
             question_space,
             Collection.create(vectors.shape[1] + 1, metric="ip", kind=kind),
-            background,
+            sample_languages(vectors, languages, neighborhood=neighborhood, seed=seed) if ranking == "csls" else {},
             neighborhood=neighborhood,
-            encoder_name=str(encoder_name or "bundled"),
+            encoder_name=name,
         )
         search._put(given, vectors)
         return search
@@ -179,11 +194,28 @@ class CrossLingualSearch:
         """Add passages, each in place of the one with the same id if there is one.
 
         They are mapped by the space and measured against the background of `build`; a language that the space does not
-        know is mapped as "und". Build anew when the collection has become another one.
+        know is mapped as "und", and one without a background gets the mean r of the others, which neither raises nor
+        lowers it. Build anew when the collection has become another one.
+
+        Raises
+        ------
+        ValueError
+            As in `build`; nothing has changed then.
         """
         given = list(passages)
-        raw = self.encoder.encode([each.text for each in given], role="passage", progress=progress)
-        self._put(given, _map(self.space, raw, [each.language for each in given]))
+        if not given:
+            return
+        check_passages(given)
+        if self.space is not None:
+            check_languages(self.space, [each.language for each in given])
+        raw = encode_named(
+            self.encoder,
+            [each.text for each in given],
+            [f"the passage {each.id!r}" for each in given],
+            "passage",
+            progress=progress,
+        )
+        self._put(given, map_by_language(self.space, raw, [each.language for each in given]))
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove passages by id; `KeyError` if one is not there, and then nothing is removed."""
@@ -220,9 +252,10 @@ class CrossLingualSearch:
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, but is {k}")
-        raw = self.encoder.encode(questions, role="query")
+        questions = check_texts(questions)
+        raw = encode_named(self.encoder, questions, ["the question"] * len(questions), "query")
         asked_in = self.guess_languages(raw) if language is None else [language] * len(raw)
-        vectors = _map(self.question_space, raw, asked_in)
+        vectors = map_by_language(self.question_space, raw, asked_in)
         if not len(vectors) or not len(self):
             return [[] for _ in vectors]
         found = self.collection.search(fold_query(vectors), k, where=where, languages=languages)
@@ -270,7 +303,12 @@ class CrossLingualSearch:
 
     @classmethod
     def load(
-        cls, folder: str | Path, encoder: Encoder | None = None, *, device: str = "auto"
+        cls,
+        folder: str | Path,
+        encoder: Encoder | str | Path | None = None,
+        *,
+        device: str = "auto",
+        cache: bool = True,
     ) -> "CrossLingualSearch":
         """Read what `save` wrote.
 
@@ -278,111 +316,65 @@ class CrossLingualSearch:
         ----------
         folder : str or Path
             The folder.
-        encoder : Encoder, optional
-            By default the one that the folder names is loaded.
+        encoder : Encoder, str or Path, optional
+            The encoder, or its name for `load_encoder`; by default the one that the folder names.
         device : str
-            For the encoder that is loaded.
+            For an encoder that is loaded by name.
+        cache : bool
+            Likewise.
 
         Raises
         ------
         ValueError
             If the folder is no saved search, is damaged, or its vectors come from another encoder.
+        FileNotFoundError
+            If the folder, or the file of the encoder, is not there.
         """
         collection = Collection.load(folder)
         about = collection.attributes
         if about.get("pipeline") != "search":
             raise ValueError(f"{folder} is a collection, but not one that `interlingua index build` wrote")
-        encoder = load_encoder(about["encoder_name"], device=device) if encoder is None else encoder
+        if encoder is None:
+            encoder = load_named_again(about["encoder_name"], folder, device=device, cache=cache)
+        elif isinstance(encoder, str | Path):
+            encoder = load_encoder(encoder, device=device, cache=cache)
         if encoder.identity != about["encoder"]:
             raise ValueError(
                 f"{folder} holds vectors of {about['encoder']!r}, but the encoder is {encoder.identity!r}; "
                 "name the encoder that built it, or build the collection again"
             )
         attachments = collection.attachments
-        spaces = [
+        space, question_space = (
             SharedSpace.from_bytes(attachments[name], name=f"{name} in {folder}") if name in attachments else None
             for name in (_SPACE, _QUESTION_SPACE)
-        ]
+        )
         background = {
             language: np.asarray(bytes_to_array(attachments[f"background-{number}.npy"]), np.float32)
             for number, language in enumerate(about["background"])
         }
         return cls(
             encoder,
-            *spaces,
+            space,
+            question_space,
             collection,
             background,
             neighborhood=about["neighborhood"],
             encoder_name=about["encoder_name"],
         )
 
+    @cached_property
+    def _typical_hubness(self) -> float:
+        return typical_hubness(self.background, self.neighborhood)
+
     def _put(self, passages: Sequence[Passage], vectors: NDArray[np.float32]) -> None:
-        for each in passages:
-            taken = [key for key in _RESERVED if key in each.metadata]
-            if taken:
-                raise ValueError(f"metadata of {each.id!r} must not use {taken[0]!r}, which the passage itself fills")
-        hubness = _hubness(vectors, [each.language for each in passages], self.background, self.neighborhood)
-        folded = fold_csls(vectors, hubness)
+        hubness = np.zeros(len(vectors), np.float32)
+        if self.background:
+            hubness = measure_hubness(vectors, [each.language for each in passages], self.background, self.neighborhood)
+            hubness[np.isnan(hubness)] = self._typical_hubness if np.isnan(hubness).any() else 0.0
         rows = [{**each.metadata, "text": each.text, "language": each.language} for each in passages]
-        ids = [each.id for each in passages]
-        (self.collection.upsert if len(self.collection) else self.collection.add)(ids, folded, rows)
-
-
-def _map(space: SharedSpace | None, raw: NDArray[np.float32], languages: Sequence[str]) -> NDArray[np.float32]:
-    """Map each row by its language; one that the space does not know by "und"."""
-    if space is None:
-        return raw
-    mapped = np.empty((len(raw), space.dimension), np.float32)
-    groups = _rows_by(
-        [each if each in space.maps or UNDETERMINED not in space.maps else UNDETERMINED for each in languages]
-    )
-    for language, rows in groups.items():
-        mapped[rows] = space.transform(raw[rows], language)
-    return mapped
-
-
-def _samples(
-    vectors: NDArray[np.float32], languages: Sequence[str], seed: int
-) -> dict[str, NDArray[np.float32]]:
-    """Return for each language at most `_SAMPLE` of its vectors; languages with one vector have no neighbours."""
-    rng = np.random.default_rng(seed)
-    groups = _rows_by(languages)
-    return {
-        language: vectors[np.sort(rng.permutation(rows)[:_SAMPLE])] for language, rows in groups.items() if len(rows) > 1
-    }
-
-
-def _hubness(
-    vectors: NDArray[np.float32],
-    languages: Sequence[str],
-    background: Mapping[str, NDArray[np.float32]],
-    neighborhood: int,
-) -> NDArray[np.float32]:
-    """Return the mean cosine of each row and the nearest background rows of its language, itself left out.
-
-    Rows of a language without a background get the mean of the others, which neither raises nor lowers them.
-    """
-    hubness = np.full(len(vectors), np.nan)
-    for language, rows in _rows_by(languages).items():
-        others = background.get(language, vectors[:0])
-        if len(others) < 2:
-            continue
-        found = top_k(vectors[rows], others, neighborhood + 1).scores
-        # subtle: a row that is in the background finds itself first; the others leave out their farthest neighbour
-        itself = found[:, :1] > 1 - 1e-5
-        hubness[rows] = np.where(itself, found[:, 1:], found[:, :-1]).mean(axis=1)
-    known = ~np.isnan(hubness)
-    hubness[~known] = hubness[known].mean() if known.any() else 0.0
-    return hubness.astype(np.float32)
-
-
-def _rows_by(languages: Sequence[str]) -> dict[str, list[int]]:
-    groups: dict[str, list[int]] = {}
-    for row, language in enumerate(languages):
-        groups.setdefault(language, []).append(row)
-    return groups
+        self.collection.upsert([each.id for each in passages], fold_csls(vectors, hubness), rows)
 
 
 def _hit(id: str, metadata: dict[str, Any], score: float, cosine: float) -> SearchHit:
-    rest = {key: value for key, value in metadata.items() if key not in _RESERVED}
+    rest = {key: value for key, value in metadata.items() if key not in RESERVED}
     return SearchHit(id, metadata["text"], metadata["language"], float(score), float(cosine), rest)

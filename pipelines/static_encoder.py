@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from interlingua.align.embeddings import Embeddings
 
-from .encoder import Role, check_role, check_texts, unit_rows
+from .encoder import Role, UnknownTextError, check_role, check_texts, unit_rows
 from .encoding_progress import encoding_progress
 from .prompts import NO_PROMPTS
 from .word_segmentation import WordSegmenter
@@ -140,8 +140,8 @@ class StaticEncoder:
 
         Raises
         ------
-        ValueError
-            If a text holds no known word and `unknown` is "error".
+        UnknownTextError
+            If a text holds no known word and `unknown` is "error"; a ValueError.
         """
         check_role(role)
         checked = check_texts(texts)
@@ -180,11 +180,11 @@ class StaticEncoder:
 
     def _refuse_unknown(self, position: int, texts: Sequence[str]) -> None:
         if self.unknown == "error":
-            message = (
-                f"text {position} holds no known word: {texts[position]!r:.60}; leave such texts out, "
+            reason = (
+                f"holds no known word: {texts[position]!r:.60}; leave such texts out, "
                 "use word vectors of its language, or choose unknown='zero'"
             )
-            raise ValueError(message)
+            raise UnknownTextError(position, reason)
 
 
 def _sif_weights(labels: Sequence[str], counts: Mapping[str, float] | None, a: float) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """Translate words through a shared space: the nearest words of the other language."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from interlingua.align import Embeddings, SharedSpace, retrieve
@@ -70,7 +70,7 @@ def translate_words(
     """
     looked_up = [word if word in source else word.lower() if word.lower() in source else None for word in words]
     known = [label for label in looked_up if label is not None]
-    ranked = iter(())
+    ranked: Iterator[tuple[tuple[str, float], ...]] = iter(())
     if known:
         mapped_source = space.transform(source.vectors, source.space)
         mapped_target = space.transform(target.vectors, target.space)

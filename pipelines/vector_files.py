@@ -1,15 +1,17 @@
 """Vectors on disk that know where they come from.
 
-A ``.npy`` file holds numbers alone. Beside ``OUT.npy``, ``OUT.npy.json`` says which encoder made them, of which language
-and in which role, and the hash of the file it speaks of, so that a stale note is never believed.
+A ``.npy`` file holds numbers alone. Beside ``OUT.npy``, ``OUT.npy.json`` says which encoder made them, of which
+language and in which role, and the hash of the file it speaks of, so that a stale note is never believed.
 """
 
 import hashlib
+import io
 import json
 import os
+import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,10 @@ from numpy.typing import NDArray
 from interlingua.align import Embeddings
 from interlingua.align.files import replacing
 
-__all__ = ["Origin", "VectorFile", "read_vectors", "write_vectors"]
+__all__ = ["Origin", "VectorFile", "check_output_name", "read_vectors", "write_vectors"]
+
+_NPY = b"\x93NUMPY"
+_SUFFIXES = (".vec", ".w2v", ".txt", ".glove", ".bin", ".npz", ".safetensors", ".npy")
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,21 @@ class VectorFile:
     origin: Origin = Origin()
 
 
-def read_vectors(path: str | os.PathLike[str], *, limit: int | None = None) -> VectorFile:
-    """Read ``.npy`` with its note, or any format of `Embeddings`.
+def read_vectors(
+    path: str | os.PathLike[str], *, limit: int | None = None, space: str = "", skip_malformed: bool = False
+) -> VectorFile:
+    """Read ``.npy`` with its note, or any format of `Embeddings`; told by content.
+
+    Parameters
+    ----------
+    path : str or path
+        "-" is standard input; ``.npy`` and text can come from there.
+    limit : int, optional
+        Rows to read.
+    space : str
+        What to call the space of labelled vectors.
+    skip_malformed : bool
+        Drop malformed rows of labelled vectors instead of raising, see `Embeddings.read`.
 
     Raises
     ------
@@ -69,23 +87,37 @@ def read_vectors(path: str | os.PathLike[str], *, limit: int | None = None) -> V
     OSError
         If it cannot be read.
     """
-    path = Path(path)
-    if path.suffix != ".npy":
-        embeddings = Embeddings.read(path, limit=limit)
-        return VectorFile(embeddings.vectors, embeddings)
-    with path.open("rb") as file:
-        try:
-            array = np.load(file, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ValueError(f"{path} is no whole .npy file of numbers ({error}); make it again") from error
-    if array.ndim != 2 or array.dtype.kind not in "fiu":
-        raise ValueError(
-            f"{path} must hold one vector a row, of shape (n, d), but holds {array.dtype} of shape {array.shape}"
+    source: Path | io.BufferedReader | io.BytesIO
+    if os.fspath(path) == "-":
+        name, source = "standard input", _as_buffered(sys.stdin.buffer)
+        is_npy = source.peek(len(_NPY)).startswith(_NPY)
+    else:
+        source = Path(path)
+        name = str(source)
+        with source.open("rb") as file:
+            is_npy = file.read(len(_NPY)) == _NPY or source.suffix == ".npy"
+    if not is_npy:
+        embeddings = Embeddings.read(
+            source, limit=limit, space=space, on_malformed="skip" if skip_malformed else "raise"
         )
-    vectors = np.ascontiguousarray(array[:limit], np.float32)
-    if not np.isfinite(vectors).all():
-        raise ValueError(f"{path} must hold finite numbers, but holds NaN or infinity; make it again")
-    return VectorFile(vectors, origin=_read_note(path))
+        return VectorFile(embeddings.vectors, embeddings)
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return VectorFile(_read_npy(file, name, limit), origin=_read_note(source))
+    return VectorFile(_read_npy(io.BytesIO(source.read()), name, limit))
+
+
+def check_output_name(path: str | os.PathLike[str]) -> None:
+    """Refuse a name that tells no format, before the work that leads up to a file of that name.
+
+    Raises
+    ------
+    ValueError
+        If it ends in no suffix that `write_vectors` knows.
+    """
+    plain = os.fspath(path).lower().removesuffix(".gz")
+    if Path(plain).suffix not in _SUFFIXES:
+        raise ValueError(f"the name {os.fspath(path)!r} tells no format; end it in one of {', '.join(_SUFFIXES)}")
 
 
 def write_vectors(path: str | os.PathLike[str], file: VectorFile) -> None:
@@ -107,6 +139,27 @@ def write_vectors(path: str | os.PathLike[str], file: VectorFile) -> None:
         raise ValueError(f"vectors without labels can be written as .npy only, not as {path.name}; name it OUT.npy")
     else:
         replace(file.embeddings, vectors=file.vectors).write(path)
+
+
+def _read_npy(file: IO[bytes], name: str, limit: int | None) -> NDArray[np.float32]:
+    try:
+        array = np.lib.format.read_array(file, allow_pickle=False)
+    except (ValueError, EOFError, OSError, MemoryError) as error:
+        raise ValueError(f"{name} is no whole .npy file of numbers ({error}); make it again") from error
+    if array.ndim != 2 or array.shape[1] < 1 or array.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{name} must hold one vector a row, of shape (n, d), but holds {array.dtype} of shape {array.shape}"
+        )
+    with np.errstate(over="ignore"):  # too large for float32: infinite, and refused below
+        vectors = np.ascontiguousarray(array[:limit], np.float32)
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if bad.size:
+        raise ValueError(f"{name} must hold finite numbers, but row {bad[0]} holds NaN or infinity; make it again")
+    return vectors
+
+
+def _as_buffered(stream: IO[bytes]) -> io.BufferedReader:
+    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(io.BytesIO(stream.read()))
 
 
 def _read_note(path: Path) -> Origin:

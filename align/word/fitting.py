@@ -8,9 +8,9 @@ import numpy as np
 from ..dictionary import SeedDictionary
 from ..embeddings import Embeddings
 from ..evaluation import LexiconScore, lexicon_score
-from .registry import word_aligner
 from ..retrieval import Criterion
 from ..shared_space import SharedSpace
+from .registry import word_aligner
 
 __all__ = ["data_hash", "fit_dictionary", "score_dictionary"]
 
@@ -124,6 +124,6 @@ def data_hash(source: Embeddings, target: Embeddings, dictionary: SeedDictionary
     digest = hashlib.sha256()
     for each in (source, target):
         digest.update("\0".join(each.labels).encode())
-        digest.update(np.ascontiguousarray(each.vectors))
+        digest.update(memoryview(np.ascontiguousarray(each.vectors)).cast("B"))
     digest.update("\0".join("\t".join(pair) for pair in dictionary.pairs).encode())
     return digest.hexdigest()

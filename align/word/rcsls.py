@@ -94,21 +94,23 @@ class RCSLS:
         Of the covariances in "multi-step" (see `MultiStep`).
     n_iterations : int
         At most this many steps.
+    largest_change : float
+        Longest step, as a share of the norm of W. The loss is homogeneous: once it is negative, it falls without
+        end as W grows, which changes no ranking; so the line search must not be free to run along that ray.
     neighborhood : int
         k, the neighbours in the loss.
     vocabulary : int, optional
         Neighbours are searched among this many most frequent words a side; None for all.
     constraint : {"none", "spectral"}
-        "spectral" cuts the singular values of W to at most one after each step (none in effect at a start on its
-        own; the loss is then bounded).
+        "spectral" cuts the singular values of W to at most one after each step, which bounds the loss from below.
     held_out : float
         Share of the source words to stop by, in [0, 1). With 0, or where fewer than 20 words would be held out, all
         `n_iterations` are done.
     seed : int
         Chooses the words held out.
     callback : callable, optional
-        Called after each iteration with ``iteration``, ``objective``, ``step`` and, while words are held out,
-        ``held_out_mrr``.
+        Called with ``iteration``, ``objective`` and ``step`` after each iteration, and with ``held_out_mrr`` while
+        words are held out; where they are, iterations begin again at 0 for the final fit.
 
     Attributes
     ----------
@@ -144,6 +146,7 @@ class RCSLS:
         start: Literal["multi-step", "procrustes"] = "multi-step",
         shrinkage: float | Literal["auto"] = "auto",
         n_iterations: int = 20,
+        largest_change: float = 0.05,
         neighborhood: int = 10,
         vocabulary: int | None = None,
         constraint: Literal["none", "spectral"] = "none",
@@ -155,6 +158,7 @@ class RCSLS:
         self.start = start
         self.shrinkage = shrinkage
         self.n_iterations = n_iterations
+        self.largest_change = largest_change
         self.neighborhood = neighborhood
         self.vocabulary = vocabulary
         self.constraint = constraint
@@ -195,7 +199,7 @@ class RCSLS:
         shrinkage = self.shrinkage
         train, held = self._split(rows)
         trial: list[dict[str, float]] = []
-        steps = self.n_iterations
+        steps: float = self.n_iterations
         if len(held):
             space = self._start(x, y, train, shrinkage)
             shrinkage = space.shrinkage
@@ -234,6 +238,8 @@ class RCSLS:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, but is {value!r}")
         if not 0 <= self.held_out < 1:
             raise ValueError(f"held_out must lie in [0, 1), but is {self.held_out}")
+        if not self.largest_change > 0:
+            raise ValueError(f"largest_change must be positive, but is {self.largest_change}")
         if self.n_iterations < 1:
             raise ValueError(f"n_iterations must be at least 1, but is {self.n_iterations}")
 
@@ -275,7 +281,7 @@ class RCSLS:
             return relaxed_csls(candidate, a, b, near_x, near_y, neighborhood=self.neighborhood)
 
         def note(step: float) -> None:
-            entry = {"iteration": len(history), "objective": loss, "step": step}
+            entry: dict[str, float] = {"iteration": len(history), "objective": loss, "step": step}
             if len(held):
                 entry["held_out_mrr"] = _held_out_rank(space, matrix, held)
             history.append(entry)
@@ -290,7 +296,7 @@ class RCSLS:
             size = float(xp.sqrt(xp.sum(gradient * gradient)))
             if size == 0.0:
                 break
-            longest = float(xp.sqrt(xp.sum(matrix * matrix))) / size
+            longest = self.largest_change * float(xp.sqrt(xp.sum(matrix * matrix))) / size
             step = min(2 * step, longest) if step else longest
             while step >= _SMALLEST_STEP * longest:
                 candidate = self._constrained(matrix - step * gradient)
@@ -328,7 +334,7 @@ class _Start:
 
 
 def _best(history: list[dict[str, float]]) -> int:
-    """The first iteration with the best held-out rank."""
+    """Return the first iteration with the best held-out rank."""
     return int(np.argmax([entry["held_out_mrr"] for entry in history]))
 
 

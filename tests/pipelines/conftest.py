@@ -1,18 +1,147 @@
-"""A model file of a few kilobytes in the format of the bundled wheel's, with known weights; no test asks the Hub."""
+"""What the tests share: a tiny encoder, files of word vectors, a tiny model file; no test asks the Hub."""
 
+import io
+import json
 import os
 import struct
+import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from interlingua.align import Embeddings, SeedDictionary
+from interlingua.pipelines import Passage
+from interlingua.pipelines.cli import main
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the Hub's client is imported
 
 HIDDEN, LAYERS, HEADS, WIDE, POSITIONS, TYPES = 32, 2, 2, 64, 16, 2
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁a", "▁b", "a", "b", "ab", "▁", "▁ab", "é", "▁火", "<mask>"]
 SCORES = [0.0, 0.0, 0.0, 0.0, -1.0, -1.5, -2.0, -2.5, -3.0, -4.0, -1.25, -5.0, -6.0, 0.0]
+
+
+@dataclass(frozen=True)
+class FakeEncoder:
+    """Hashed bags of words: "sun.sw" is the concept "sun" said in Swahili; prompts are words like any other."""
+
+    identity: str = "fake-1"
+    dimension: int = 128
+
+    @property
+    def prompts(self):
+        return {"symmetric": "", "query": "query: ", "passage": "passage: "}
+
+    def encode(self, texts, *, role="symmetric", progress=False):
+        rows = np.array([self._vector(self.prompts[role] + text) for text in texts]).reshape(-1, self.dimension)
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    def _vector(self, text):
+        words = [word.partition(".") for word in text.split()]
+        language = next((language for _, _, language in words if language), "en")
+        bag = sum(self._gaussian(f"{self.identity} {concept}") for concept, _, _ in words)
+        return bag + 3 * self._gaussian(f"{self.identity} language {language}")
+
+    def _gaussian(self, name):
+        return np.random.default_rng(zlib.crc32(name.encode())).normal(size=self.dimension)
+
+
+@pytest.fixture
+def fake_encoder():
+    return FakeEncoder()
+
+
+@pytest.fixture
+def other_fake_encoder():
+    return FakeEncoder(identity="fake-2")
+
+
+TOPICS = ("sun", "moon", "star", "sea", "fish", "bird", "tree", "stone", "road", "king", "bread", "fire", "snow",
+          "song", "gold")  # fmt: skip
+
+
+@pytest.fixture
+def passages():
+    """Fifteen passages in each of three languages, of two words each; topic i is the same in all, but for "noise"."""
+    return [
+        Passage(
+            f"{code}-{topic}", f"{topic}.{code} noise{code}{number}.{code}", code, {"topic": topic, "odd": number % 2}
+        )
+        for code in ("en", "sw", "zh")
+        for number, topic in enumerate(TOPICS)
+    ]
+
+
+ENGLISH = ("the", "of", "sun", "moon", "star", "cat", "dog", "house", "water", "fire", "tree", "bread", "milk", "stone",
+           "river", "road", "king", "queen", "book", "night")  # fmt: skip
+FRENCH = ("le", "de", "soleil", "lune", "étoile", "chat", "chien", "maison", "eau", "feu", "arbre", "pain", "lait",
+          "pierre", "fleuve", "route", "roi", "reine", "livre", "nuit")  # fmt: skip
+
+
+@pytest.fixture
+def word_files(tmp_path):
+    """English and French vectors that differ by a rotation, and a dictionary of the first fifteen words."""
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(len(ENGLISH), 8)).astype(np.float32)
+    rotation = np.linalg.qr(rng.normal(size=(8, 8)))[0].astype(np.float32)
+    english = Embeddings(ENGLISH, vectors, "en")
+    french = Embeddings(FRENCH, vectors @ rotation, "fr")
+    english.write(tmp_path / "EN.vec")
+    french.write(tmp_path / "FR.vec")
+    SeedDictionary(tuple(zip(ENGLISH[:15], FRENCH[:15], strict=True))).write(tmp_path / "pairs.tsv")
+    return SimpleNamespace(
+        folder=tmp_path,
+        english=english,
+        french=french,
+        en=str(tmp_path / "EN.vec"),
+        fr=str(tmp_path / "FR.vec"),
+        pairs=str(tmp_path / "pairs.tsv"),
+    )
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch):
+    """Run a command in this process and return its exit code, outputs and, with --json, its parsed result."""
+
+    def run(*arguments, stdin=None):
+        if stdin is not None:
+            raw = stdin if isinstance(stdin, bytes) else stdin.encode()
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
+        capsys.readouterr()
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as error:  # argparse
+            code = error.code
+        out, err = capsys.readouterr()
+        result = json.loads(out) if "--json" in arguments and code == 0 else None
+        return SimpleNamespace(code=code, out=out, err=err, result=result)
+
+    return run
+
+
+@pytest.fixture
+def space_file(cli, word_files):
+    """A space learned from `word_files` on the command line."""
+    path = word_files.folder / "en-fr.space"
+    arguments = ("align", word_files.en, word_files.fr, "--dictionary", word_files.pairs, "-o", path, "--quiet")
+    assert cli(*arguments).code == 0
+    return path
+
+
+@pytest.fixture
+def texts_file(tmp_path):
+    """Three English texts of words that `word_files` knows."""
+    path = tmp_path / "texts.jsonl"
+    rows = [
+        {"text": "the sun of the night", "language": "en", "id": "a", "page": 1},
+        {"text": "the cat of the queen", "language": "en", "id": "b", "page": 2},
+        {"text": "bread of stone", "id": "c"},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ pytest.importorskip("sentencepiece")
 
 from interlingua.pipelines.bundled_encoder import BundledEncoder
 from interlingua.pipelines.embedding_cache import CachedEncoder
-from interlingua.pipelines.encoder import load_encoder
+from interlingua.pipelines.encoder_loading import load_encoder
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from interlingua.align.optional import MissingExtraError
 from interlingua.pipelines.bundled_encoder import BundledEncoder
 from interlingua.pipelines.embedding_cache import CachedEncoder
-from interlingua.pipelines.encoder import Encoder, check_role, check_texts, load_encoder, unit_rows
+from interlingua.pipelines.encoder import Encoder, check_role, check_texts, unit_rows
+from interlingua.pipelines.encoder_loading import load_encoder
 from interlingua.pipelines.static_encoder import StaticEncoder
 from interlingua.pipelines.transformer_encoder import TransformerEncoder
 
