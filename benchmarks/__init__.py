@@ -1,5 +1,3 @@
-"""Measurements on real data, against peers."""
+"""Measurements on real data, against peers; each module is a command, `python -m interlingua.benchmarks.NAME`."""
 
-from .report import environment, render_table, row, update_tables, write_results
-
-__all__ = ["environment", "render_table", "row", "update_tables", "write_results"]
+__all__: list[str] = []
