@@ -21,12 +21,15 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python -m interlingua.benchmarks.report --check
 
+# needs the data sets of docs/data.md; encoding takes about an hour the first time, the cache keeps it
 bench: $(VENV)/.dev
 	$(BIN)/python -m interlingua.benchmarks.storage
 	$(BIN)/python -m interlingua.benchmarks.encoder_agreement
 	$(BIN)/python -m interlingua.benchmarks.udhr
 	$(BIN)/python -m interlingua.benchmarks.bli
 	$(BIN)/python -m interlingua.benchmarks.tatoeba
+	$(BIN)/python -m interlingua.benchmarks.search
+	$(BIN)/python -m interlingua.benchmarks.setup_cost
 	$(BIN)/python -m interlingua.benchmarks.report
 
 tables: $(VENV)/.dev

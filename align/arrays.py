@@ -96,6 +96,9 @@ def unit_rows(matrix: Any) -> Any:
     [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
     """
     xp = namespace(matrix)
+    # subtle: squares of very large or small numbers leave float32's range, so the largest is brought to one first
+    largest = xp.max(xp.abs(matrix), axis=1, keepdims=True) if matrix.shape[0] else matrix[:, :1]
+    matrix = matrix / xp.where(largest > 0, largest, xp.ones_like(largest))
     lengths = xp.sqrt(xp.sum(matrix * matrix, axis=1, keepdims=True))
     return matrix / xp.where(lengths > 0, lengths, xp.ones_like(lengths))
 

@@ -1,5 +1,6 @@
 """Take out of sentence vectors what tells the language: the first aligner, without any pair."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -87,7 +88,10 @@ class Centring:
             {name: SpaceMap(Normalization.fit(each, "unit-centre")) for name, each in matrices.items()},
             method="centring",
             encoder=encoder,
-            provenance={"vectors": {name: int(each.shape[0]) for name, each in matrices.items()}},
+            provenance={
+                "vectors": {name: int(each.shape[0]) for name, each in matrices.items()},
+                "data_sha256": _data_hash(matrices),
+            },
         )
         return self
 
@@ -131,3 +135,12 @@ def nearest_language(space: SharedSpace, vectors: Any, *, among: Sequence[str] |
     # ||x - m||² = const - 2 x·m + ||m||²
     distances = (centres**2).sum(axis=1) - 2 * rows @ centres.T
     return [names[best] for best in distances.argmin(axis=1)]
+
+
+def _data_hash(matrices: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of names and vectors."""
+    digest = hashlib.sha256()
+    for name, matrix in matrices.items():
+        digest.update(f"{name}\0{tuple(matrix.shape)}\0".encode())
+        digest.update(np.ascontiguousarray(to_numpy(matrix)).data)
+    return digest.hexdigest()

@@ -71,6 +71,8 @@ class Normalization:
                 f"the steps {self.steps} need {expected} means, one for each 'centre', "
                 f"but the means have shape {self.means.shape}"
             )
+        if not np.isfinite(self.means).all():
+            raise ValueError("the means must be finite, but hold NaN or infinity")
 
     @classmethod
     def fit(cls, vectors: Any, steps: str | tuple[Step, ...] = "unit-centre-unit") -> "Normalization":

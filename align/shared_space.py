@@ -62,7 +62,10 @@ class SpaceMap:
         return self.input_dimension if self.matrix is None else int(self.matrix.shape[1])
 
     def transform(self, vectors: Any) -> Any:
-        """Return (n, d_out) unit rows of float32, in the namespace and on the device of `vectors`."""
+        """Return (n, d_out) unit rows of float32, in the namespace and on the device of `vectors`.
+
+        A row that the steps leave empty, such as one equal to its language's mean, stays zero.
+        """
         rows = self.normalization.transform(vectors)
         if self.matrix is not None:
             rows = rows @ namespace(rows).asarray(self.matrix, device=rows.device)
@@ -156,7 +159,8 @@ class SharedSpace:
         Returns
         -------
         (n, d) array of float32
-            Unit rows, in the namespace and on the device of `vectors`.
+            Unit rows, in the namespace and on the device of `vectors`; a row that the map leaves empty, such as one
+            equal to its language's mean, is zero.
 
         Raises
         ------
@@ -191,6 +195,7 @@ class SharedSpace:
                 tensors[f"{number}.matrix"] = np.ascontiguousarray(each.matrix)
         header = {
             "format": _MAGIC,
+            "tensors_sha256": _tensors_hash(tensors),
             "format_version": FORMAT_VERSION,
             "languages": list(self.maps),
             "steps": [list(each.normalization.steps) for each in self.maps.values()],
@@ -199,7 +204,8 @@ class SharedSpace:
             "scores": dict(self.scores),
             "provenance": dict(self.provenance),
         }
-        # subtle: one metadata key, for safetensors does not keep the order of several and equal spaces must be equal bytes
+        # subtle: one metadata key, for safetensors does not keep the order of several, and equal spaces must give
+        # equal bytes
         return save(tensors, {"space": json.dumps(header, ensure_ascii=False)})
 
     @classmethod
@@ -236,6 +242,10 @@ class SharedSpace:
                 f"{name} has format version {version!r}, but this release reads version {FORMAT_VERSION}; "
                 "use the release that wrote it, or fit the space again"
             )
+        if header.get("tensors_sha256") != _tensors_hash(tensors):
+            raise SpaceError(
+                f"{name} is damaged: its numbers are not those that were saved; restore it from a copy or fit it again"
+            )
         try:
             maps = {
                 language: SpaceMap(
@@ -263,8 +273,16 @@ def _parse(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray
                 "or `interlingua space fit`"
             )
         tensors = load(content)
-    except (SafetensorError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         if isinstance(error, SpaceError):
             raise
         raise SpaceError(f"{name} is no shared space or is damaged; restore it from a copy or fit it again") from error
     return header, tensors
+
+
+def _tensors_hash(tensors: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for key in sorted(tensors):
+        digest.update(f"{key}\0{tensors[key].shape}\0{tensors[key].dtype}\0".encode())
+        digest.update(np.ascontiguousarray(tensors[key]).data)
+    return digest.hexdigest()

@@ -3,8 +3,9 @@
     python -m interlingua.benchmarks.search
 
 XQuAD-R (Roy et al. 2020, doi:10.18653/v1/2020.emnlp-main.477), English, Chinese, Arabic and Russian: each question is
-asked of all sentences of all four languages; mAP over the four right sentences, and the share of the top 5 in the
-question's own language (0.25 is fair). UDHR: 120 questions over 41 languages, of which the question's own is left out.
+asked, its language given, of all sentences of all four languages; mAP@200 over the four right sentences, and the share
+of the top 5 in the question's own language (0.25 is fair). UDHR: 120 questions over 41 languages, of which the
+question's own is left out.
 """
 
 import sys
@@ -29,7 +30,7 @@ _TOP = 5
 
 
 def average_precision(found: Iterable[str], right: set[str]) -> float:
-    """Return the mean, over the right ids, of the precision at the rank of each; 0 for one not found.
+    """Return the mean, over the right ids (at least one), of the precision at the rank of each; 0 for one not found.
 
     Examples
     --------
@@ -71,7 +72,7 @@ def run(encoder: Encoder | None = None) -> list[dict[str, Any]]:
             precision, own = _ask_all(build(xquad), sets)
         common: dict[str, Any] = {"method": method, "command": COMMAND, "peak_mb": peak_mb()}
         n = sum(len(each.questions) for each in sets.values())
-        for metric, value in (("mAP", precision), ("share of own language in top 5", own)):
+        for metric, value in (("mAP@200", precision), ("share of own language in top 5", own)):
             rows.append(row(task="search", data="XQuAD-R en zh ar ru", metric=metric, value=value, n=n,
                             seconds=asking.seconds, **common))  # fmt: skip
         with watch() as asking:

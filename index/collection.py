@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .attachments import check_attachments
-from .checks import check_vectors
+from .checks import check_k, check_vectors
 from .factory import create_index, read_index, spec_from_json, spec_to_json
 from .faiss_config import FaissConfig
 from .filters import Where, matching_rows
@@ -178,7 +178,8 @@ class Collection:
             If queries, k or the filter are not as above, or the filter names a field that no row has.
         """
         allowed = matching_rows(self._table, _merge(where, languages))
-        found = self._index.search(queries, k, allowed=allowed)
+        # subtle: an index pads its answer to k columns; a huge k would cost memory for slots that nothing can fill
+        found = self._index.search(queries, min(check_k(k), max(len(self), 1)), allowed=allowed)
         hit = found.ids >= 0
         rows = self._table.rows_of(found.ids[hit])
         ids, metadata = [self._table.ids[row] for row in rows.tolist()], self._table.metadata(rows)

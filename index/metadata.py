@@ -24,8 +24,8 @@ _ABSENT = -1
 class MetadataTable:
     """Rows of a string id and a JSON dictionary, found by string id or by number.
 
-    Each row gets a number that is never used again; an index knows rows by it. Each field is a column of int32 codes
-    into the list of its distinct values, so that a repeated value is kept once and a filter compares codes.
+    Each row gets a number, rising while the table lives; an index knows rows by it. Each field is a column of int32
+    codes into the list of its distinct values, so that a repeated value is kept once and a filter compares codes.
 
     Memory a row: about 150 bytes for the id, 4 bytes a field, and each distinct value once (about 100 bytes more than
     the value itself). Adding m rows to n: O(m) Python steps a field and a copy of the codes; removing: O(n).

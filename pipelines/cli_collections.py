@@ -97,6 +97,8 @@ def _search(options: Namespace, output: Output) -> None:
     if "-" in options.questions:
         with open_lines("-") as lines:
             questions += [line for line in lines if line.strip()]
+    if not questions:
+        raise ValueError("standard input holds no question; give one a line")
     with output.working("loading"):
         search = CrossLingualSearch.load(
             Path(options.collection), options.encoder, device=options.device, cache=not options.no_cache

@@ -71,6 +71,9 @@ def _encode(options: Namespace, output: Output) -> None:
             space.check_encoder(encoder.identity)
     names = [f"{input_name(options.texts)}, line {number}: the text" for number in range(1, len(texts) + 1)]
     vectors = encode_named(encoder, texts, names, options.role, progress=output.progress)
+    blank = sum(not text.strip() for text in texts)
+    if blank:
+        output.note(f"{blank} of {len(texts)} lines are blank; they have vectors too, so that rows stay with lines")
     origin = Origin(encoder.identity, options.language, options.role)
     if space is not None:
         vectors = space.transform(vectors, options.language)

@@ -121,21 +121,21 @@ def _ask(search: Any, declaration: Mapping[str, Translation]) -> list[dict[str, 
     for language, article in _ASKED:
         question = next(each for each in load_questions() if (each.language, each.article) == (language, article))
         others = [code for code in declaration if code != language]
-        hits = search.search([question.text], _HITS, language=language, languages=others)[0]
-        if language == "zh":
-            hits += search.search([question.text], 1, language=language, languages=["sw"])[0]
-        found = [
-            {
-                "language": hit.language,
-                "article": hit.metadata["article"],
-                "score": hit.score,
-                "cosine": hit.cosine,
-                "text": hit.text,
-                "right": hit.metadata["article"] == article,
-            }
-            for hit in hits
-        ]
-        answers.append({"language": language, "question": question.text, "english": question.english, "hits": found})
+        answer: dict[str, Any] = {"language": language, "question": question.text, "english": question.english}
+        wanted = {"hits": (_HITS, others)} | ({"hits_in_swahili": (1, ["sw"])} if language == "zh" else {})
+        for key, (count, languages) in wanted.items():
+            answer[key] = [
+                {
+                    "language": hit.language,
+                    "article": hit.metadata["article"],
+                    "score": hit.score,
+                    "cosine": hit.cosine,
+                    "text": hit.text,
+                    "right": hit.metadata["article"] == article,
+                }
+                for hit in search.search([question.text], count, language=language, languages=languages)[0]
+            ]
+        answers.append(answer)
     return answers
 
 
@@ -160,20 +160,10 @@ def _tables(
     result: dict[str, Any], scores: Mapping[str, RetrievalScores], declaration: Mapping[str, Translation]
 ) -> Iterator[Any]:
     for answer in result["questions"]:
-        language = declaration[answer["language"]].name
-        hits = (
-            (
-                "✓" if hit["right"] else "",
-                hit["score"],
-                hit["cosine"],
-                declaration[hit["language"]].name,
-                hit["article"],
-                shorten(hit["text"], 80),
-            )
-            for hit in answer["hits"]
-        )
-        title = f"\n{language}: {answer['question']}  ({answer['english']})"
-        yield table("", "CSLS>", "cosine>", "found in", "article>", "text", rows=hits, title=title)
+        title = f"\n{declaration[answer['language']].name}: {answer['question']}  ({answer['english']})"
+        yield _hits_table(answer["hits"], title, declaration)
+        if "hits_in_swahili" in answer:
+            yield _hits_table(answer["hits_in_swahili"], "the same, asked of the Swahili text alone:", declaration)
     pairs = len(next(iter(scores.values())).pairs)
     rows = (
         (
@@ -192,3 +182,18 @@ def _tables(
     )
     yield f"Before and after, drawn: {result['picture']}"
     yield f'Ask yourself: interlingua search {result["collection"]} "Can I leave my country?" --languages sw,zh'
+
+
+def _hits_table(hits: list[dict[str, Any]], title: str, declaration: Mapping[str, Translation]) -> Any:
+    rows = (
+        (
+            "✓" if hit["right"] else "",
+            hit["score"],
+            hit["cosine"],
+            declaration[hit["language"]].name,
+            hit["article"],
+            shorten(hit["text"], 80),
+        )
+        for hit in hits
+    )
+    return table("", "CSLS>", "cosine>", "found in", "article>", "text", rows=rows, title=title)

@@ -89,5 +89,4 @@ def column_argmax(block: Any, columns: NDArray[np.intp], largest: NDArray[np.flo
     """
     if not is_numpy(block):
         return np.asarray(to_numpy(namespace(block).argmax(block, axis=0))[columns], np.int64)
-    rows = (block[:, columns] == largest).argmax(axis=0)
-    return rows.astype(np.int64, copy=False)
+    return np.asarray((block[:, columns] == largest).argmax(axis=0), np.int64)

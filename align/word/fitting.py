@@ -1,20 +1,36 @@
 """From two vocabularies and a dictionary to a shared space with held-out scores and provenance."""
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..dictionary import SeedDictionary
+from ..dictionary import Coverage, SeedDictionary
 from ..embeddings import Embeddings
-from ..evaluation import LexiconScore, lexicon_score
+from ..evaluation import LexiconScore, lexicon_ranks, lexicon_score
 from ..retrieval import Criterion
 from ..shared_space import SharedSpace
 from .registry import word_aligner
 
-__all__ = ["data_hash", "fit_dictionary", "score_dictionary"]
+__all__ = [
+    "FEWEST_HELD_OUT",
+    "Trial",
+    "covered_pairs",
+    "data_hash",
+    "fit_dictionary",
+    "gold_rows",
+    "hold_out",
+    "score_dictionary",
+    "try_method",
+]
 
-_FEWEST_HELD_OUT = 20
+Pairs = NDArray[np.int64]
+
+#: With fewer source words a held-out score says nothing.
+FEWEST_HELD_OUT = 20
 
 
 def fit_dictionary(
@@ -31,7 +47,7 @@ def fit_dictionary(
 
     The method is fitted twice: on all but a share of the dictionary's source words, to be scored on that share, and
     then on all pairs, which gives the space that is returned. The scores are therefore those of a slightly weaker
-    space.
+    space. `align` in `interlingua.align.word.auto` chooses the method as well, and refuses failed alignments.
 
     Parameters
     ----------
@@ -42,8 +58,8 @@ def fit_dictionary(
     method : str
         A name from `WORD_METHODS`.
     held_out : float
-        Share of the source words to score on; 0 for no score. Where fewer than 20 words would be held out, no score
-        is taken.
+        Share of the source words to score on (see `hold_out`); 0 for no score. Where fewer than 20 words would be
+        held out, no score is taken.
     seed : int
         Chooses the words held out.
     **parameters
@@ -61,26 +77,11 @@ def fit_dictionary(
         If no pair has both vectors, the languages share a name, or the method is unknown.
     """
     names = (source.space or "source", target.space or "target")
-    pairs, coverage = dictionary.index_pairs(source, target)
-    if coverage.n_covered == 0:
-        raise ValueError(
-            f"none of the {coverage.n_pairs} dictionary pairs has both vectors (first missing: "
-            f"{', '.join(map(' - '.join, coverage.missing[:3]))}); check the direction of the dictionary, "
-            "the casing (lower-case both sides) and the vocabulary cut-off"
-        )
-    scores: dict[str, float] = {}
-    if held_out and held_out * coverage.n_sources_covered >= _FEWEST_HELD_OUT:
-        covered = SeedDictionary(tuple((source.labels[s], target.labels[t]) for s, t in pairs.tolist()))
-        test, train = covered.split(held_out, seed)
-        train_pairs, _ = train.index_pairs(source, target)
-        trial = word_aligner(method, **parameters).fit(source.vectors, target.vectors, train_pairs, names=names)
-        score = score_dictionary(trial.space_, source, target, test)
-        scores = {
-            "precision_at_1": score.precision_at_1,
-            "precision_at_5": score.precision_at_5,
-            "mrr": score.mrr,
-            "held_out_words": score.n_words,
-        }
+    pairs, coverage = covered_pairs(source, target, dictionary)
+    scores: Mapping[str, float] = {}
+    test, train = hold_out(pairs, held_out, seed)
+    if len(test):
+        scores = try_method(method, source, target, train, test, **parameters).scores
     fitted = word_aligner(method, **parameters).fit(source.vectors, target.vectors, pairs, names=names).space_
     provenance = {
         **fitted.provenance,
@@ -91,6 +92,106 @@ def fit_dictionary(
         "data_sha256": data_hash(source, target, dictionary),
     }
     return SharedSpace(fitted.maps, fitted.method, fitted.encoder, scores, provenance)
+
+
+def covered_pairs(source: Embeddings, target: Embeddings, dictionary: SeedDictionary) -> tuple[Pairs, Coverage]:
+    """Return the rows of the pairs with both vectors, and the coverage.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    pairs, coverage = dictionary.index_pairs(source, target)
+    if coverage.n_covered == 0:
+        raise ValueError(
+            f"none of the {coverage.n_pairs} dictionary pairs has both vectors (first missing: "
+            f"{', '.join(map(' - '.join, coverage.missing[:3]))}); check the direction of the dictionary, "
+            "the casing (lower-case both sides) and the vocabulary cut-off"
+        )
+    return pairs, coverage
+
+
+def hold_out(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Pairs]:
+    """Split pairs by source word: half of those held out are the rarest, half are drawn from the others.
+
+    Dictionaries are made of frequent words, and methods differ most on rare ones: a random part alone would hide it.
+
+    Parameters
+    ----------
+    pairs : (p, 2) array of int64
+        Rows of source and target, most frequent first.
+    share : float
+        Of the source words, in [0, 1).
+    seed : int
+        Draws the second half.
+
+    Returns
+    -------
+    held, kept : (p', 2) arrays of int64
+        In the order of the pairs. `held` is empty where it would have fewer than 20 source words.
+
+    Raises
+    ------
+    ValueError
+        If the share is out of range.
+
+    Examples
+    --------
+    >>> held, kept = hold_out(np.stack([np.arange(400)] * 2, axis=1), 0.1, seed=0)
+    >>> len(held), len(kept), int((held[:, 0] >= 380).sum())
+    (40, 360, 20)
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"the held-out share must lie in [0, 1), but is {share}")
+    words = np.unique(pairs[:, 0])
+    count = round(share * words.size)
+    if count < FEWEST_HELD_OUT:
+        return pairs[:0], pairs
+    rarest = words[words.size - count // 2 :]
+    drawn = np.random.default_rng(seed).permutation(words[: words.size - rarest.size])[: count - rarest.size]
+    held = np.isin(pairs[:, 0], np.concatenate([rarest, drawn]))
+    return pairs[held], pairs[~held]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A method fitted without the held-out pairs, and how it did on them.
+
+    Attributes
+    ----------
+    method : str
+    ranks : (n,) array of int64
+        Of the best gold translation of each held-out source word, by CSLS; 0 beyond ten.
+    """
+
+    method: str
+    ranks: Pairs
+
+    @property
+    def reciprocal_ranks(self) -> NDArray[np.float64]:
+        """1 / rank of each word, 0 beyond ten."""
+        return np.where(self.ranks > 0, 1.0 / np.maximum(self.ranks, 1), 0.0)
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Shares and means over the held-out words."""
+        found = self.ranks > 0
+        return {
+            "precision_at_1": float((self.ranks == 1).mean()),
+            "precision_at_5": float((found & (self.ranks <= 5)).mean()),
+            "mrr": float(self.reciprocal_ranks.mean()),
+            "held_out_words": int(self.ranks.size),
+        }
+
+
+def try_method(
+    method: str, source: Embeddings, target: Embeddings, train: Pairs, test: Pairs, **parameters: Any
+) -> Trial:
+    """Fit a method on some pairs and rank the translations of others among the whole target vocabulary."""
+    space = word_aligner(method, **parameters).fit(source.vectors, target.vectors, train, names=("source", "target"))
+    mapped = (space.space_.transform(source.vectors, "source"), space.space_.transform(target.vectors, "target"))
+    return Trial(method, lexicon_ranks(*mapped, gold_rows(test)))
 
 
 def score_dictionary(
@@ -107,23 +208,29 @@ def score_dictionary(
     says how many that are.
     """
     pairs, coverage = test.index_pairs(source, target)
-    gold: dict[int, list[int]] = {}
-    for row, translation in pairs.tolist():
-        gold.setdefault(row, []).append(translation)
     return lexicon_score(
         space.transform(source.vectors, source.space or "source"),
         space.transform(target.vectors, target.space or "target"),
-        {row: np.array(translations, np.int64) for row, translations in gold.items()},
+        gold_rows(pairs),
         n_asked=coverage.n_sources,
         criterion=criterion,
     )
 
 
-def data_hash(source: Embeddings, target: Embeddings, dictionary: SeedDictionary) -> str:
+def gold_rows(pairs: Pairs) -> dict[int, NDArray[np.int64]]:
+    """Return the right target rows of each source row, in the order of the pairs."""
+    grouped: dict[int, list[int]] = {}
+    for row, translation in pairs.tolist():
+        grouped.setdefault(row, []).append(translation)
+    return {row: np.array(translations, np.int64) for row, translations in grouped.items()}
+
+
+def data_hash(source: Embeddings, target: Embeddings, dictionary: SeedDictionary | None = None) -> str:
     """Return the SHA-256 of labels, vectors and pairs: equal data, equal hash, whatever the file format."""
     digest = hashlib.sha256()
     for each in (source, target):
         digest.update("\0".join(each.labels).encode())
-        digest.update(memoryview(np.ascontiguousarray(each.vectors)).cast("B"))
-    digest.update("\0".join("\t".join(pair) for pair in dictionary.pairs).encode())
+        digest.update(np.ascontiguousarray(each.vectors).data)
+    if dictionary is not None:
+        digest.update("\0".join("\t".join(pair) for pair in dictionary.pairs).encode())
     return digest.hexdigest()

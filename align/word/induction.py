@@ -153,9 +153,7 @@ def induce_dictionary(
             backward[better] = first + column_argmax(scores, better, largest[better])
             backward_scores[better] = largest[better]
     scale = 1.0 if criterion == "nn" else 2.0
-    return _collect(
-        direction, (forward, scale * forward_scores), (backward, scale * backward_scores), objective
-    )
+    return _collect(direction, (forward, scale * forward_scores), (backward, scale * backward_scores), objective)
 
 
 def dropped_entries(rng: np.random.Generator, rows: int, columns: int, keep_probability: float) -> NDArray[np.bool_]:
@@ -203,7 +201,8 @@ def _statistics(
     if not is_numpy(source):  # no partial sort in the standard: two searches, which also find the maxima
         means = [mean_neighbor_similarity(a, b, neighborhood) for a, b in ((source, target), (target, source))]
         best = [mean_neighbor_similarity(a, b, 1) for a, b in ((source, target), (target, source))]
-        return means[0] / 2, means[1] / 2, float(best[0].mean() + best[1].mean()) / 2
+        half = [np.asarray(mean / 2, np.float32) for mean in means]
+        return half[0], half[1], float(best[0].mean() + best[1].mean()) / 2
     k = min(neighborhood, m)
     row_means, row_best = np.empty(n, np.float32), np.empty(n, np.float32)
     column_top = ColumnTop(min(neighborhood, n), m)
@@ -213,7 +212,8 @@ def _statistics(
         row_means[rows], row_best[rows] = top.mean(axis=1), top.max(axis=1)
         column_top.update(scores)
     column_best, column_means = column_top.values.max(axis=0), column_top.values.mean(axis=0)
-    return row_means / 2, column_means / 2, float(row_best.mean() + column_best.mean()) / 2
+    objective = float(row_best.mean() + column_best.mean()) / 2
+    return np.asarray(row_means / 2, np.float32), np.asarray(column_means / 2, np.float32), objective
 
 
 def _collect(

@@ -14,7 +14,7 @@ from ..neighbors import top_k
 from ..normalization import Normalization
 from ..shared_space import SharedSpace, SpaceMap
 from .procrustes import check_pairs, orthogonal_map
-from .whitening import MultiStep
+from .whitening import MultiStep, Shrinkage
 
 __all__ = ["RCSLS", "relaxed_csls"]
 
@@ -90,7 +90,7 @@ class RCSLS:
     start : {"multi-step", "procrustes"}
         Where to start. From "multi-step", W is learned on unit vectors in that common space, and both languages
         are mapped; from "procrustes", in the target's space, as published.
-    shrinkage : "auto" or float
+    shrinkage : "auto", float or pair of float
         Of the covariances in "multi-step" (see `MultiStep`).
     n_iterations : int
         At most this many steps.
@@ -144,7 +144,7 @@ class RCSLS:
         *,
         normalize: str | tuple[Any, ...] = "iterative",
         start: Literal["multi-step", "procrustes"] = "multi-step",
-        shrinkage: float | Literal["auto"] = "auto",
+        shrinkage: Shrinkage | Literal["auto"] = "auto",
         n_iterations: int = 20,
         largest_change: float = 0.05,
         neighborhood: int = 10,
@@ -252,7 +252,7 @@ class RCSLS:
         out = np.isin(rows[:, 0], np.random.default_rng(self.seed).choice(words, count, replace=False))
         return rows[~out], rows[out]
 
-    def _start(self, x: Any, y: Any, rows: NDArray[np.int64], shrinkage: float | Literal["auto"]) -> "_Start":
+    def _start(self, x: Any, y: Any, rows: NDArray[np.int64], shrinkage: Shrinkage | Literal["auto"]) -> "_Start":
         xp = namespace(x, y)
         if self.start == "multi-step":
             aligner = MultiStep(normalize="none", shrinkage=shrinkage, seed=self.seed).fit(x, y, rows)
@@ -260,7 +260,7 @@ class RCSLS:
                 xp.asarray(aligner.space_.maps[side].matrix, device=x.device) for side in ("source", "target")
             )
             matrix = xp.eye(int(first.shape[1]), dtype=xp.float32, device=x.device)
-            return _Start(unit_rows(x @ first), unit_rows(y @ second), matrix, first, second, aligner.shrinkage_[0])
+            return _Start(unit_rows(x @ first), unit_rows(y @ second), matrix, first, second, aligner.shrinkage_)
         a, b = _take(xp, x, rows[:, 0]), _take(xp, y, rows[:, 1])
         return _Start(unit_rows(x), unit_rows(y), orthogonal_map(a, b), None, None, shrinkage)
 
@@ -330,7 +330,7 @@ class _Start:
     matrix: Any
     source_map: Any
     target_map: Any
-    shrinkage: float | Literal["auto"]
+    shrinkage: Shrinkage | Literal["auto"]
 
 
 def _best(history: list[dict[str, float]]) -> int:

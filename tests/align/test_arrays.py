@@ -42,3 +42,8 @@ def test_other_namespaces_come_back_as_numpy():
     assert np.array_equal(to_numpy(array_api_strict.asarray(x)), x)
     torch = pytest.importorskip("torch")
     assert np.array_equal(to_numpy(torch.from_numpy(x)), x)
+
+
+def test_very_large_and_very_small_rows_become_unit_rows():
+    x = np.array([[1e30, 1e30], [1e-30, 0], [3e38, -3e38]], np.float32)
+    np.testing.assert_allclose(np.linalg.norm(unit_rows(x), axis=1), 1, atol=1e-6)

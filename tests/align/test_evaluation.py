@@ -80,7 +80,8 @@ def test_ranks_are_the_same_in_every_namespace(to_namespace):
     x = unit_rows(rng.normal(size=(40, 6)).astype(np.float32))
     y = unit_rows(x + 0.5 * rng.normal(size=x.shape).astype(np.float32))
     gold = {row: np.array([row]) for row in (30, 2, 17)}
-    expected = 1 + np.array([(x[row] @ y.T > x[row] @ y[row]).sum() for row in gold])
+    scores = x.astype(np.float64) @ y.astype(np.float64).T
+    expected = 1 + np.array([(scores[row] > scores[row, row]).sum() for row in gold])
     got = lexicon_ranks(to_namespace(x), to_namespace(y), gold, criterion="nn")
     np.testing.assert_array_equal(got, np.where(expected <= 10, expected, 0))
 

@@ -76,3 +76,10 @@ def test_the_space_remembers_its_encoder():
     assert Centring().fit(bilingual(), encoder="e5").space_.encoder == "e5"
     x = bilingual()
     assert parallel_accuracy(x["fin"], x["fin"], criterion="nn") <= (1.0, 1.0)
+
+
+def test_the_space_knows_the_hash_of_its_data():
+    x = bilingual()
+    first, again = (Centring().fit(x).space_.provenance["data_sha256"] for _ in range(2))
+    changed = Centring().fit({**x, "fin": x["fin"] + 1}).space_.provenance["data_sha256"]
+    assert first == again != changed

@@ -96,3 +96,21 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
         a_space(method="other").save(path)
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == ["a.space"]
+
+
+def test_an_altered_number_is_refused():
+    content = bytearray(a_space().to_bytes())
+    content[-2] ^= 1  # in the last tensor, which stays finite
+    with pytest.raises(SpaceError, match="its numbers are not those that were saved"):
+        SharedSpace.from_bytes(bytes(content))
+
+
+def test_a_deeply_nested_header_is_refused():
+    header = b"[" * 200_000
+    with pytest.raises(SpaceError, match="no shared space or is damaged"):
+        SharedSpace.from_bytes(len(header).to_bytes(8, "little") + header)
+
+
+def test_equal_spaces_are_equal_bytes():
+    assert a_space().to_bytes() == a_space().to_bytes()
+    assert a_space().fingerprint != a_space(method="other").fingerprint

@@ -212,3 +212,11 @@ def test_what_cannot_be_saved_leaves_the_saved_one_as_it_was(collection, tmp_pat
 def test_index_that_is_not_empty_needs_its_rows(collection):
     with pytest.raises(ValueError, match=r"differ in length \(40 vs 0\)"):
         Collection(collection.index)
+
+
+def test_a_huge_k_costs_no_memory():
+    collection = Collection.create(2)
+    collection.add(["a", "b"], [[1.0, 0.0], [0.0, 1.0]])
+    found = collection.search([[1.0, 0.2]], k=10**15)
+    assert found.ids == (("a", "b"),)
+    assert found.scores.shape == (1, 2)

@@ -14,7 +14,7 @@ from interlingua.align import Embeddings, SharedSpace
 from interlingua.pipelines import cli as cli_module
 from interlingua.pipelines.cli import build_parser, main
 
-COMMANDS = ("demo", "encode", "space fit", "align", "map", "translate", "index build", "search", "info")
+COMMANDS = ("demo", "encode", "space fit", "align", "map", "translate", "evaluate", "index build", "search", "info")
 
 
 def run_process(*arguments):

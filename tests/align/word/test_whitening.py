@@ -5,8 +5,9 @@ from scipy.stats import ortho_group
 
 from interlingua.align.arrays import to_numpy
 from interlingua.align.evaluation import parallel_accuracy
+from interlingua.align.word.held_out import check_weights, rare_words
 from interlingua.align.word.procrustes import Procrustes
-from interlingua.align.word.whitening import MultiStep, multi_step_maps
+from interlingua.align.word.whitening import MultiStep, _choose, _climb, multi_step_maps
 
 
 def random_rows(n, d, seed=0):
@@ -32,7 +33,11 @@ def test_every_step_is_its_formula(to_namespace):
     first = np.linalg.inv(root_a) @ u @ np.diag(s**0.3) @ u.T @ root_a @ u
     second = np.linalg.inv(root_b) @ vt.T @ np.diag(s**0.8) @ vt @ root_b @ vt.T
     got = multi_step_maps(
-        to_namespace(a.astype(np.float32)), to_namespace(b.astype(np.float32)), reweight_source=0.3, reweight_target=0.8
+        to_namespace(a.astype(np.float32)),
+        to_namespace(b.astype(np.float32)),
+        reweight_source=0.3,
+        reweight_target=0.8,
+        dewhiten=True,
     )
     expected = similarities((first, second), a, b)
     np.testing.assert_allclose(similarities(got, a, b), expected, atol=1e-4 * np.abs(expected).max())
@@ -49,7 +54,7 @@ def test_without_whitening_and_weights_it_is_procrustes():
 
 def test_dewhitening_without_weights_leaves_both_maps_orthogonal():
     a, b = random_rows(90, 6), random_rows(90, 6, seed=1)
-    first, second, _ = multi_step_maps(a, b, reweight_source=0, reweight_target=0)
+    first, second, _ = multi_step_maps(a, b, reweight_source=0, reweight_target=0, dewhiten=True)
     np.testing.assert_allclose(first.T @ first, np.eye(6), atol=1e-5)
     np.testing.assert_allclose(second.T @ second, np.eye(6), atol=1e-5)
 
@@ -66,13 +71,63 @@ def test_whitening_alone_is_canonical_correlation_analysis(d_source, d_target):
     np.testing.assert_allclose(x.T @ y / 60, np.diag(expected), atol=1e-4)
 
 
-def test_full_shrinkage_is_no_whitening():
+def test_full_shrinkage_is_no_whitening_but_for_the_scale():
     a, b = random_rows(40, 5), random_rows(40, 7, seed=1)
-    np.testing.assert_allclose(
-        np.abs(multi_step_maps(a, b, shrinkage=1.0, reweight_source=0, reweight_target=0)[0]),
-        np.abs(multi_step_maps(a, b, whiten=False, reweight_source=0, reweight_target=0)[0]),
-        atol=1e-5,
+    settings = {"reweight_source": 0, "reweight_target": 0}
+    shrunk = multi_step_maps(a, b, shrinkage=1.0, **settings)
+    plain = multi_step_maps(a, b, whiten=False, **settings)
+    for side, each in enumerate((a, b)):
+        scale = np.sqrt((each.astype(np.float64) ** 2).mean())
+        np.testing.assert_allclose(scale * np.abs(shrunk[side]), np.abs(plain[side]), atol=1e-5)
+
+
+def test_each_side_has_its_own_shrinkage():
+    a, b = random_rows(60, 5).astype(np.float64), random_rows(60, 4, seed=1).astype(np.float64)
+    roots = []
+    for each, shrinkage in ((a, 0.1), (b, 0.6)):
+        covariance, d = each.T @ each / 60, each.shape[1]
+        shrunk = (1 - shrinkage) * covariance + shrinkage * np.trace(covariance) / d * np.eye(d)
+        roots.append(fractional_matrix_power(shrunk, -0.5))
+    u, s, vt = np.linalg.svd(roots[0] @ (a.T @ b / 60) @ roots[1], full_matrices=False)
+    expected = similarities((roots[0] @ u * s, roots[1] @ vt.T * s), a, b)
+    got = similarities(multi_step_maps(a, b, shrinkage=(0.1, 0.6)), a, b)
+    np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_a_weight_counts_like_a_repeated_pair(to_namespace):
+    source, target = random_rows(60, 6), random_rows(60, 5, seed=1)
+    repeated = np.repeat(pairs(30), np.arange(30) % 3, axis=0)
+    settings = {"shrinkage": 0.2}
+    expected = MultiStep(**settings).fit(source, target, repeated).space_
+    weights = to_namespace(np.arange(30) % 3 * 0.7)
+    got = MultiStep(**settings).fit(to_namespace(source), to_namespace(target), pairs(30), weights=weights).space_
+    first, second = (
+        to_numpy(space.transform(source, "source")) @ to_numpy(space.transform(target, "target")).T
+        for space in (got, expected)
     )
+    np.testing.assert_allclose(first, second, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ([1.0, 2.0], "one number for each of the 3 pairs"),
+        ([1.0, -1.0, 2.0], "between -1.0 and 2.0"),
+        ([0.0, 0.0, 0.0], "not all zero"),
+        ([1.0, np.nan, 1.0], "must be finite"),
+    ],
+)
+def test_weights_that_are_none_are_refused(weights, said):
+    with pytest.raises(ValueError, match=said):
+        MultiStep().fit(random_rows(6, 3), random_rows(6, 3), pairs(3), weights=weights)
+
+
+def test_validation_words_are_the_rarest_of_the_largest_weight():
+    rows = np.array([[8, 0], [2, 1], [5, 2], [9, 3], [7, 4], [8, 5]])
+    weights = check_weights([3, 3, 3, 1, 3, 1], 6)
+    assert rare_words(rows, weights, 0.5, fewest=1).tolist() == [7, 8]
+    # too few of the largest weight: all words may be taken, the rarest first
+    assert rare_words(rows, check_weights([1, 2, 1, 1, 1, 1], 6), 0.5, fewest=3).tolist() == [7, 8, 9]
 
 
 def test_reduction_keeps_the_columns_that_agree_most():
@@ -129,9 +184,29 @@ def test_shrinkage_is_chosen_by_validation_and_falls_with_more_pairs():
         for seed in (0, 1)
     )
     few, many = (MultiStep(normalize="none").fit(source, target, pairs(n)) for n in (24, 240))
-    assert many.shrinkage_[0] < few.shrinkage_[0]
+    assert sum(many.shrinkage_) < sum(few.shrinkage_)
     for each in (few, many):
-        assert each.validation_[each.shrinkage_[0]] == max(each.validation_.values())
+        assert each.shrinkage_ in each.validation_
+        assert each.validation_[each.shrinkage_] > 0.7 * max(each.validation_.values())
+
+
+def test_the_climb_finds_the_best_unequal_pair_of_a_smooth_score():
+    def score(both):
+        distance = np.log(both[0] / 0.03) ** 2 + np.log(both[1] / 0.6) ** 2
+        return np.full(10, 1 / (1 + distance))
+
+    ranks = _climb(score)
+    assert _choose(ranks) == (0.03, 0.6)
+    assert len(ranks) < 20
+
+
+def test_the_usual_pair_stays_unless_another_is_clearly_better():
+    rng = np.random.default_rng(0)
+    usual = rng.random(400)
+    lucky = usual + 0.1 * rng.normal(size=400)
+    lucky += 0.005 - (lucky - usual).mean()
+    assert _choose({(0.1, 0.3): usual, (0.6, 0.6): lucky}) == (0.1, 0.3)
+    assert _choose({(0.1, 0.3): usual, (0.6, 0.6): lucky + 0.02}) == (0.6, 0.6)
 
 
 def test_fit_gives_the_same_space_in_every_namespace(to_namespace):
@@ -157,7 +232,8 @@ def test_inputs_are_left_alone_and_fits_repeat():
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"shrinkage": 1.5}, "lie in \\[0, 1\\], but is 1.5"),
+        ({"shrinkage": 1.5}, "lie in \\[0, 1\\].*but is 1.5"),
+        ({"shrinkage": (0.1, 2.0)}, "but is \\(0.1, 2.0\\)"),
         ({"shrinkage": "much"}, "but is 'much'"),
         ({"dimension": 6}, "smaller dimension of the two spaces, 5"),
     ],

@@ -1,0 +1,203 @@
+"""The method follows from what is given, the choice is reported, and failure is said."""
+
+import numpy as np
+import pytest
+
+from interlingua.align import AlignmentFailedError, AlignmentWarning, Embeddings, SeedDictionary
+from interlingua.align.word import MultiStep, SelfLearning, align, auto
+from interlingua.align.word.auto import simplest_within_noise
+from interlingua.align.word.fitting import Trial
+from interlingua.align.word.race import STARTS
+
+
+def made(n=500, d=12, noise=0.1, seed=0, shared=0, permuted=False):
+    """Two vocabularies that differ by a rotation and noise; the first `shared` labels are the same strings."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, d)) * np.linspace(2, 0.3, d) + np.linspace(0.5, 0, n)[:, None]
+    y = x @ np.linalg.qr(rng.normal(size=(d, d)))[0] + noise * rng.normal(size=x.shape)
+    if permuted:
+        y = y[rng.permutation(n)]
+    english = tuple(f"{1000 + i}" if i < shared else f"e{i}" for i in range(n))
+    french = tuple(f"{1000 + i}" if i < shared else f"f{i}" for i in range(n))
+    return (
+        Embeddings(english, x.astype(np.float32), "en"),
+        Embeddings(french, y.astype(np.float32), "fr"),
+        SeedDictionary(tuple(zip(english, french, strict=True))),
+    )
+
+
+def first(dictionary, count):
+    return SeedDictionary(dictionary.pairs[:count])
+
+
+def right(space, english, french):
+    """Share of words whose best cosine is their own translation."""
+    one, two = space.transform(english.vectors, "en"), space.transform(french.vectors, "fr")
+    return float(((one @ two.T).argmax(axis=1) == np.arange(len(english))).mean())
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Compare what is cheap."""
+    monkeypatch.setattr(auto, "_COMPARED", ("procrustes", "multi-step", "self-learning"))
+
+
+def test_many_pairs_compare_methods_on_held_out_pairs_and_report_all(quick):
+    english, french, dictionary = made(noise=0.05)
+    space = align(english, french, first(dictionary, 400))
+    candidates = space.provenance["candidates"]
+    assert [each["method"] for each in candidates] == ["procrustes", "multi-step", "self-learning"]
+    assert {each["held_out_words"] for each in candidates} == {40}
+    chosen = next(each for each in candidates if each["method"] == space.provenance["chosen"]["method"])
+    assert space.scores == {key: chosen[key] for key in ("precision_at_1", "precision_at_5", "mrr", "held_out_words")}
+    assert chosen["mrr"] >= max(each["mrr"] for each in candidates) - 0.1
+    assert right(space, english, french) > 0.95
+
+
+def test_the_choice_sees_no_more_than_the_pairs_given(quick, monkeypatch):
+    english, french, dictionary = made()
+    seen = []
+    original = auto.try_method
+    monkeypatch.setattr(auto, "try_method", lambda *a, **k: seen.append((a[3], a[4])) or original(*a, **k))
+    align(english, french, first(dictionary, 350))
+    for train, test in seen:
+        assert max(train.max(), test.max()) < 350
+        assert not set(train[:, 0]) & set(test[:, 0])
+    assert len(seen) == 3
+
+
+def test_the_simplest_within_one_standard_error_is_chosen():
+    # differences in reciprocal rank of the simple to the best: (0.5, 0, 0, 0) twice, mean 0.125, standard error
+    # sqrt(0.046875 / 7) = 0.0818 with the population variance and n - 1, so that it is behind
+    best, simple = np.array([1, 1, 1, 1] * 2), np.array([2, 1, 1, 1] * 2)
+    assert simplest_within_noise([Trial("simple", simple), Trial("best", best)]) == "best"
+    # once in eight: mean 0.0625 and standard error 0.0625
+    once = np.array([2, 1, 1, 1, 1, 1, 1, 1])
+    assert simplest_within_noise([Trial("simple", once), Trial("best", best)]) == "simple"
+    assert simplest_within_noise([Trial("simple", simple), Trial("equal", simple)]) == "simple"
+
+
+def test_few_pairs_are_kept_by_self_learning_and_judged():
+    english, french, dictionary = made()
+    space = align(english, french, first(dictionary, 30))
+    assert space.provenance["chosen"]["method"] == "self-learning"
+    assert space.scores["confidence"] > 0.5
+    assert "vocabulary_halves" in space.provenance["signs"]
+    assert right(space, english, french) > 0.8
+
+
+def test_a_tiny_vocabulary_gets_procrustes_and_no_verdict():
+    english, french, dictionary = made(n=60, noise=0.0)
+    space = align(english, french, first(dictionary, 30))
+    assert space.method == "procrustes"
+    assert "confidence" not in space.scores
+    assert right(space, english, french) == 1.0
+
+
+@pytest.mark.parametrize("seeds", ["identical", "numerals"])
+def test_equal_strings_are_a_start_that_may_be_left(seeds):
+    english, french, _ = made(shared=40)
+    wrong = list(french.labels)
+    wrong[0], wrong[1], wrong[2] = wrong[1], wrong[2], wrong[0]  # false friends
+    french = Embeddings(tuple(wrong), french.vectors, "fr")
+    space = align(english, french, seeds=seeds, search_iterations=15)
+    assert (space.provenance["seeds"], space.provenance["dictionary_pairs"]) == (seeds, 40)
+    one, two = space.transform(english.vectors[:3], "en"), space.transform(french.vectors, "fr")
+    assert (one @ two.T).argmax(axis=1).tolist() == [0, 1, 2]
+
+
+@pytest.mark.slow
+def test_without_pairs_a_race_is_run_and_its_runs_are_reported():
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(400, 6)) ** 3).astype(np.float32)
+    x *= np.linspace(1.5, 0.8, 400, dtype=np.float32)[:, None]
+    english = Embeddings(tuple(f"e{i}" for i in range(400)), x, "en")
+    turned = x @ np.linalg.qr(rng.normal(size=(6, 6)))[0].astype(np.float32)
+    french = Embeddings(tuple(f"f{i}" for i in range(400)), turned, "fr")
+    space = align(
+        english, french, starts={"sorted": STARTS["sorted"]}, learner=SelfLearning(search_iterations=15),
+        on_failure="ignore",
+    )  # fmt: skip
+    assert {each["start"] for each in space.provenance["candidates"]} == {"sorted"}
+    assert all(each["method"] == "race" for each in space.provenance["candidates"])
+    assert right(space, english, french) > 0.99
+
+
+def test_pairs_that_translate_nothing_are_refused_with_signs_and_a_way_out():
+    english, french, dictionary = made(n=400, permuted=True)
+    arguments = (english, french, first(dictionary, 350))
+    with pytest.raises(AlignmentFailedError, match="25 or more translation pairs") as caught:
+        align(*arguments, method="procrustes")
+    assert caught.value.confidence.value < 0.5
+    with pytest.warns(AlignmentWarning, match="most likely failed"):
+        space = align(*arguments, method="procrustes", on_failure="warn")
+    assert space.scores["precision_at_1"] < 0.05
+    assert space.scores["confidence"] == pytest.approx(caught.value.confidence.value)
+    assert align(*arguments, method="procrustes", on_failure="ignore").scores == space.scores
+
+
+def test_a_method_asked_for_gets_its_parameters_and_is_fitted_on_all_pairs():
+    english, french, dictionary = made()
+    space = align(english, french, first(dictionary, 300), method="multi-step", shrinkage=0.1)
+    rows = np.stack([np.arange(300)] * 2, axis=1)
+    alone = MultiStep(shrinkage=0.1).fit(english.vectors, french.vectors, rows, names=("en", "fr")).space_
+    np.testing.assert_array_equal(space.maps["fr"].matrix, alone.maps["fr"].matrix)
+    assert space.provenance["candidates"] == [{"method": "multi-step", **space.scores}]
+
+
+def test_a_stopped_fit_goes_on_from_its_checkpoint_to_the_same_space(tmp_path):
+    english, french, dictionary = made()
+    path = tmp_path / "state"
+
+    class Stopped(Exception):
+        pass
+
+    def stop(event):
+        if event["iteration"] == 4:
+            raise Stopped
+
+    arguments = {"held_out": 0.0, "search_iterations": 8}
+    whole = align(english, french, first(dictionary, 30), **arguments)
+    with pytest.raises(Stopped):
+        align(english, french, first(dictionary, 30), callback=stop, checkpoint=path, **arguments)
+    assert path.exists()
+    events = []
+    resumed = align(english, french, first(dictionary, 30), callback=events.append, checkpoint=path, **arguments)
+    assert resumed.fingerprint == whole.fingerprint
+    assert events[0]["iteration"] == 5
+    assert (events[0]["method"], "objective" in events[0]) == ("self-learning", True)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": "identical"}, "give one of the two"),
+        ({"method": "magic"}, "with pairs the method must be one of auto, procrustes"),
+        ({"method": "race"}, "with pairs the method must be"),
+        ({"dictionary": None, "method": "procrustes"}, "with no pairs the method must be one of auto, race"),
+        ({"dictionary": None, "seeds": "numerals"}, "hold no numerals in common"),
+        ({"dictionary": None, "seeds": "cognates"}, "seeds must be one of identical, numerals"),
+        ({"dictionary": None, "checkpoint": "state"}, "only self-learning"),
+        ({"method": "procrustes", "checkpoint": "state"}, "only self-learning"),
+        ({"on_failure": "pray", "method": "procrustes", "held_out": 0.0}, "on_failure must be one of"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(change, message):
+    english, french, dictionary = made(n=200)
+    with pytest.raises(ValueError, match=message):
+        align(english, french, **{"dictionary": first(dictionary, 30), **change})
+
+
+def test_few_words_without_a_dictionary_and_equal_names_are_refused():
+    english, french, dictionary = made(n=60, shared=10)
+    with pytest.raises(ValueError, match="at least 100 words a side are needed, but there are 60 and 60"):
+        align(english, french, seeds="identical")
+    with pytest.raises(ValueError, match="both are called 'en'"):
+        align(english, english, dictionary)
+
+
+def test_a_parameter_that_no_candidate_takes_is_refused(quick):
+    english, french, dictionary = made()
+    with pytest.raises(TypeError, match=r"none of the candidates .* has a parameter colour"):
+        align(english, french, first(dictionary, 400), colour="blue")
