@@ -29,6 +29,10 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m interlingua.benchmarks.bli
 	$(BIN)/python -m interlingua.benchmarks.tatoeba
 	$(BIN)/python -m interlingua.benchmarks.search
+	$(BIN)/python -m interlingua.benchmarks.multilingual
+	$(BIN)/python -m interlingua.benchmarks.confidence
+	$(BIN)/python -m interlingua.benchmarks.ranking
+	$(BIN)/python -m interlingua.benchmarks.adversarial
 	$(BIN)/python -m interlingua.benchmarks.setup_cost
 	$(BIN)/python -m interlingua.benchmarks.report
 

@@ -16,6 +16,7 @@ __all__ = [
     "TATOEBA_LANGUAGES",
     "AnswerSet",
     "data_folder",
+    "read_countries",
     "read_lexicon",
     "read_lines",
     "read_ntrex",
@@ -134,6 +135,16 @@ def read_lexicon(pair: str, part: str) -> SeedDictionary:
     name = {"5k": "train.freq.5k", "1k": "train.freq.1k", "test": "test.freq.2k"}[part]
     (path,) = data_folder("xling-eval").joinpath(pair).glob(f"*{name}*")
     return SeedDictionary.read(path)
+
+
+def read_countries(source: str, target: str) -> SeedDictionary:
+    """Return names of countries in two languages, ISO 639-3 codes, lower-cased single words (mledoze/countries)."""
+    entries = json.loads((data_folder("countries") / "countries.json").read_text(encoding="utf-8"))
+    names = [
+        tuple(entry["translations"].get(code, {}).get("common", "").lower() for code in (source, target))
+        for entry in entries
+    ]
+    return SeedDictionary(tuple((left, right) for left, right in names if left and right))
 
 
 def read_xquad_r(language: str) -> AnswerSet:

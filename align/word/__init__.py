@@ -3,6 +3,7 @@
 from .adversarial import Adversarial
 from .auto import align
 from .contrastive import Contrastive
+from .expansion import Expansion
 from .fitting import fit_dictionary, score_dictionary
 from .hub_fitting import align_many
 from .multilingual import GeneralizedProcrustes, PivotHub, add_language
@@ -16,6 +17,7 @@ from .whitening import MultiStep
 __all__ = [  # noqa: RUF022 # sorted as strings, as everywhere; ruff takes RCSLS for a constant
     "Adversarial",
     "Contrastive",
+    "Expansion",
     "GeneralizedProcrustes",
     "MultiStep",
     "PivotHub",

@@ -24,7 +24,7 @@ _FEWEST_WORDS = 100
 #: A held-out precision below it is that of a failed alignment.
 _FAILED = 0.05
 #: What is compared where there are many pairs, the simplest first.
-_COMPARED = ("procrustes", "multi-step", "self-learning", "contrastive")
+_COMPARED = ("procrustes", "multi-step", "expansion")
 
 
 def align(
@@ -45,8 +45,8 @@ def align(
 
     With ``method="auto"``:
 
-    - a dictionary with at least 300 covered source words: Procrustes, the multi-step pipeline, self-learning and,
-      where torch is installed, contrastive tuning are fitted without a held-out part of the dictionary (half of it
+    - a dictionary with at least 300 covered source words: Procrustes, the multi-step pipeline and its expansion
+      by the pairs it finds are fitted without a held-out part of the dictionary (half of it
       the rarest words, see `hold_out`) and ranked on it. The simplest within one standard error of the best mean
       reciprocal rank is fitted again on all pairs.
     - fewer: self-learning, which keeps the pairs; with fewer than 100 words a side, Procrustes.

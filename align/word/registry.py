@@ -28,6 +28,7 @@ _CLASSES = {
     "procrustes": ("procrustes", "Procrustes"),
     "multi-step": ("whitening", "MultiStep"),
     "rcsls": ("rcsls", "RCSLS"),
+    "expansion": ("expansion", "Expansion"),
     "self-learning": ("self_learning", "SelfLearning"),
     "contrastive": ("contrastive", "Contrastive"),
     "race": ("race", "Race"),
@@ -49,7 +50,10 @@ def _construct(method: str, **parameters: Any) -> Any:
 
 #: Name and constructor of each method that learns from translation pairs, the simplest first.
 WORD_METHODS: Mapping[str, Callable[..., WordAligner]] = MappingProxyType(
-    {name: partial(_construct, name) for name in ("procrustes", "multi-step", "rcsls", "self-learning", "contrastive")}
+    {
+        name: partial(_construct, name)
+        for name in ("procrustes", "multi-step", "rcsls", "expansion", "self-learning", "contrastive")
+    }
 )
 
 #: Name and constructor of each method that needs no pair: their `fit` takes the two vocabularies alone.

@@ -12,6 +12,7 @@ CLASSES = {
     "procrustes": "Procrustes",
     "multi-step": "MultiStep",
     "rcsls": "RCSLS",
+    "expansion": "Expansion",
     "self-learning": "SelfLearning",
     "contrastive": "Contrastive",
     "race": "Race",
@@ -30,7 +31,7 @@ def test_every_name_gives_its_class_with_the_parameters_stored():
 def test_unknown_and_unsupervised_names_are_refused_with_the_known_ones():
     for name in ("magic", "race"):
         with pytest.raises(
-            ValueError, match=f"unknown method '{name}'; choose one of: contrastive, multi-step, procru"
+            ValueError, match=f"unknown method '{name}'; choose one of: contrastive, expansion, multi-step, procru"
         ):
             word_aligner(name)
 
