@@ -11,7 +11,7 @@ from .attachments import check_attachments
 from .checks import check_k, check_vectors
 from .factory import create_index, read_index, spec_from_json, spec_to_json
 from .faiss_config import FaissConfig
-from .filters import Where, matching_rows
+from .filters import And, In, Where, as_filter, matching_rows
 from .folder import read_folder, write_folder
 from .manifest import MANIFEST_NAME, CorruptCollectionError, naming
 from .metadata import MetadataTable, check_json
@@ -167,10 +167,11 @@ class Collection:
         queries : (n, d) array
         k : int
             At least 1; fewer rows are returned where fewer pass the filter.
-        where : mapping, optional
-            Field -> wanted value or list of them: all of the fields, any of the values, see `matching_rows`.
+        where : mapping or filter, optional
+            Field -> wanted value or list of them: all of the fields, any of the values; or a tree of `Eq`, `In`,
+            `Range`, `And`, `Or` and `Not`; see `matching_rows`.
         languages : iterable of str, optional
-            Short for ``where={"language": [...]}``.
+            Short for ``where={"language": [...]}``, besides what else `where` asks.
 
         Raises
         ------
@@ -287,6 +288,7 @@ def _merge(where: Where | None, languages: Iterable[str] | None) -> Where | None
         return where
     if isinstance(languages, str):
         raise TypeError(f"languages must be a list of languages, such as [{languages!r}], not one string")
-    if where and "language" in where:
+    if isinstance(where, Mapping) and "language" in where:
         raise ValueError("the language is asked for twice; use `languages` or where={'language': ...}, not both")
-    return {**(where or {}), "language": list(languages)}
+    condition, spoken = as_filter(where), In("language", languages)
+    return spoken if condition is None else And(condition, spoken)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .faiss_config import FaissConfig, FaissFlatConfig, HNSWConfig
+from .faiss_config import CONFIGS, FaissConfig
 from .faiss_index import FaissIndex
 from .flat import FlatIndex
 from .folder import read_folder, write_folder
@@ -14,7 +14,7 @@ from .vector_index import IndexSpec, VectorIndex
 
 __all__ = ["INDEX_KINDS", "create_index", "load_index", "read_index", "save_index", "spec_from_json", "spec_to_json"]
 
-INDEX_KINDS = ("flat", "faiss-flat", "hnsw")
+INDEX_KINDS = ("flat", *CONFIGS)
 
 
 def create_index(
@@ -27,13 +27,14 @@ def create_index(
 
     Parameters
     ----------
-    kind : {"flat", "faiss-flat", "hnsw"}
-        Exact in NumPy (the reference); exact in FAISS (fast, to some 200 000 vectors); a graph (above that).
+    kind : {"flat", "faiss-flat", "hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq"}
+        Exact in NumPy (the reference); exact in FAISS (fast, to some 200 000 vectors); a graph (above that);
+        inverted lists of whole vectors or of short codes (where the graph's memory is too much). `recommend` chooses.
     dimension : int
         Length of each vector.
     metric : Metric or str
-    config : FaissFlatConfig, HNSWConfig or a mapping of their fields, optional
-        Must fit `kind`; ``flat`` takes none.
+    config : configuration of the kind (`HNSWConfig`, ...) or a mapping of its fields, optional
+        ``flat`` takes none.
 
     Raises
     ------
@@ -58,8 +59,16 @@ def save_index(index: VectorIndex, path: str | Path) -> None:
     write_folder(Path(path), contents=contents, files=index.files())
 
 
-def load_index(path: str | Path, *, threads: int | None = None) -> VectorIndex:
+def load_index(path: str | Path, *, threads: int | None = None, mapped: bool = False) -> VectorIndex:
     """Return the index that `save_index` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+    threads : int, optional
+        For FAISS, see `FaissFlatConfig`.
+    mapped : bool
+        Leave a FAISS index's vectors on the disk; such an index can only be read.
 
     Raises
     ------
@@ -72,12 +81,14 @@ def load_index(path: str | Path, *, threads: int | None = None) -> VectorIndex:
             if contents["type"] != "index":
                 raise ValueError(f"it describes a {contents['type']!r}, not an index; use Collection.load")
             spec, count = spec_from_json(contents)
-        return read_index(files, spec, count, threads=threads)
+        return read_index(files, spec, count, threads=threads, mapped=mapped)
 
     return read_folder(Path(path), parse)
 
 
-def read_index(files: Mapping[str, Path], spec: IndexSpec, count: int, *, threads: int | None = None) -> VectorIndex:
+def read_index(
+    files: Mapping[str, Path], spec: IndexSpec, count: int, *, threads: int | None = None, mapped: bool = False
+) -> VectorIndex:
     """Return the index of `spec` from its verified files."""
     name = "vectors.npy" if spec.kind == "flat" else "index.faiss"
     if missing := {name, "ids.npy"} - set(files):
@@ -88,7 +99,7 @@ def read_index(files: Mapping[str, Path], spec: IndexSpec, count: int, *, thread
             index = FlatIndex.read(files, spec)
         else:
             config = _parse_config(spec.kind, {**spec.config, "threads": threads})
-            index = FaissIndex.read(files, spec, config)
+            index = FaissIndex.read(files, spec, config, mapped=mapped)
         if len(index) != count:
             raise ValueError(f"it holds {len(index)} vectors where manifest.json says {count!r}")
     return index
@@ -117,17 +128,13 @@ def spec_from_json(fields: Mapping[str, Any]) -> tuple[IndexSpec, int]:
 
 
 def _parse_config(kind: str, config: FaissConfig | Mapping[str, Any] | None) -> FaissConfig:
-    types: dict[str, type[FaissFlatConfig] | type[HNSWConfig]] = {
-        "faiss-flat": FaissFlatConfig,
-        "hnsw": HNSWConfig,
-    }
-    if kind not in types:
+    if kind not in CONFIGS:
         raise ValueError(f"unknown kind of index {kind!r}; choose one of {', '.join(map(repr, INDEX_KINDS))}")
-    if isinstance(config, FaissFlatConfig | HNSWConfig):
-        if type(config) is not types[kind]:
-            raise ValueError(f"kind {kind!r} needs a {types[kind].__name__}, but the config is {config!r}")
+    if isinstance(config, tuple(CONFIGS.values())):
+        if type(config) is not CONFIGS[kind]:
+            raise ValueError(f"kind {kind!r} needs a {CONFIGS[kind].__name__}, but the config is {config!r}")
         return config
     try:
-        return types[kind](**(config or {}))
+        return CONFIGS[kind](**(config or {}))
     except TypeError as error:
         raise ValueError(f"config of kind {kind!r} not understood: {error}") from None

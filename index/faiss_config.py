@@ -1,12 +1,12 @@
-"""How FAISS is to build and search an index, and with how many threads."""
+"""How FAISS is to build and search an index: one frozen configuration a kind."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
-__all__ = ["FaissConfig", "FaissFlatConfig", "HNSWConfig", "faiss_threads", "load_faiss"]
+__all__ = ["CONFIGS", "FaissConfig", "FaissFlatConfig", "HNSWConfig", "IVFConfig", "IVFPQConfig", "IVFRaBitQConfig"]
+
+_STORAGE = ("float32", "float16", "sq8")
+_REFINE = ("float32", "sq8")
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class FaissFlatConfig:
         OpenMP threads while FAISS works, put back afterwards; None leaves the process's setting. Not saved.
     """
 
+    kind: ClassVar[str] = "faiss-flat"
+    shape: ClassVar[tuple[str, ...]] = ()
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -39,6 +41,11 @@ class HNSWConfig:
         Links of a node on each level, twice as many on the lowest: 8 M bytes a vector and a little more.
     ef_construction : int
         Candidates kept while a vector is linked in; higher builds a better graph, more slowly.
+    storage : {"float32", "float16", "sq8"}
+        How a vector's numbers are kept: 4, 2 or 1 bytes each. Scores are as exact as what is kept; ``sq8`` cuts each
+        dimension's range, learned from the first `train_size` vectors, into 256 steps.
+    train_size : int
+        Until so many vectors are there, ``sq8`` waits and search is exact.
     ef_search : int
         Candidates kept while searching, at least k. With as many as there are vectors the search is an exact scan:
         faster than to walk the whole graph, and it finds what no link reaches (short vectors, for `ip`).
@@ -56,56 +63,160 @@ class HNSWConfig:
     Malkov and Yashunin 2020, DOI 10.1109/TPAMI.2018.2889473.
     """
 
+    kind: ClassVar[str] = "hnsw"
+    shape: ClassVar[tuple[str, ...]] = ("M", "ef_construction", "storage", "train_size")
     M: int = 32
     ef_construction: int = 200
     ef_search: int = 128
+    storage: str = "float32"
+    train_size: int = 2000
     rebuild_share: float = 0.25
     exact_share: float = 0.1
     threads: int | None = None
 
     def __post_init__(self) -> None:
         _check_threads(self.threads)
-        for name, least in (("M", 2), ("ef_construction", 1), ("ef_search", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} must be an integer of at least {least}, but is {value!r}")
-        for name in ("rebuild_share", "exact_share"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise ValueError(f"{name} must lie between 0 and 1, but is {value!r}")
+        _check_counts(self, M=2, ef_construction=1, ef_search=1, train_size=1)
+        _check_shares(self, "rebuild_share", "exact_share")
+        _check_choice("storage", self.storage, _STORAGE)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings that belong to the index and not to the machine."""
         return {name: value for name, value in asdict(self).items() if name != "threads"}
 
 
-FaissConfig = FaissFlatConfig | HNSWConfig
+@dataclass(frozen=True)
+class IVFConfig:
+    """Search only the lists near the query: k-means cells of the space (inverted file), each vector kept whole.
 
+    Until `train_size` vectors are there, search is exact; then the cells are learned from them, once. Vectors added
+    later go into those cells: build anew when what is added has another distribution.
 
-def load_faiss() -> Any:
-    """Return the module, imported at its first use; untyped, since its stubs know half of what it can do."""
-    return import_module("faiss")
+    Attributes
+    ----------
+    n_lists : int, optional
+        Cells; None takes about 4 sqrt(n) for the n vectors that are there when the cells are learned.
+    nprobe : int
+        Cells searched for a query.
+    train_size : int
+        Vectors to learn the cells from; 39 or more a cell, else they are poor.
+    rebuild_share, exact_share, threads
+        As in `HNSWConfig`; here a filter's exact scan reads the kept vectors.
 
-
-@contextmanager
-def faiss_threads(threads: int | None) -> Iterator[None]:
-    """Let FAISS use `threads` OpenMP threads inside the block, and as many as before after it.
-
-    The setting belongs to the whole process, and where torch was imported before faiss it is torch's as well;
-    hence it is put back. Processes that used OpenMP must not fork: start helpers with the method "spawn".
+    References
+    ----------
+    Jégou, Douze and Schmid 2011, DOI 10.1109/TPAMI.2010.57.
     """
-    if threads is None:
-        yield
-        return
-    faiss = load_faiss()
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(threads)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)
+
+    kind: ClassVar[str] = "ivf-flat"
+    shape: ClassVar[tuple[str, ...]] = ("n_lists", "train_size")
+    n_lists: int | None = None
+    nprobe: int = 16
+    train_size: int = 10_000
+    rebuild_share: float = 0.25
+    exact_share: float = 0.02
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_threads(self.threads)
+        _check_counts(self, nprobe=1, train_size=1)
+        if self.n_lists is not None:
+            _check_counts(self, n_lists=1)
+            if self.n_lists > self.train_size:
+                raise ValueError(
+                    f"{self.n_lists} cells cannot be learned from {self.train_size} vectors; "
+                    f"give train_size of {39 * self.n_lists} or more"
+                )
+        _check_shares(self, "rebuild_share", "exact_share")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings that belong to the index and not to the machine."""
+        return {name: value for name, value in asdict(self).items() if name != "threads"}
+
+
+@dataclass(frozen=True)
+class _RefinedConfig(IVFConfig):
+    """Short codes find `refine_factor` k candidates, which the kept vectors put in order."""
+
+    refine: str = "sq8"
+    refine_factor: float = 8.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_choice("refine", self.refine, _REFINE)
+        factor = self.refine_factor
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 <= factor < float("inf"):
+            raise ValueError(f"refine_factor must be a number of at least 1, but is {factor!r}")
+
+
+@dataclass(frozen=True)
+class IVFPQConfig(_RefinedConfig):
+    """Inverted lists of product-quantised codes, 4 bits for two dimensions, scanned by SIMD (fast scan).
+
+    Attributes
+    ----------
+    code_size : int, optional
+        Sub-vectors m; must divide the dimension. None takes the largest divisor of at most d / 2.
+    refine : {"sq8", "float32"}
+        How the vectors that order the candidates are kept: 1 or 4 bytes a dimension.
+    refine_factor : float
+        Candidates taken from the codes, for each result.
+
+    References
+    ----------
+    André, Kermarrec and Le Scouarnec 2017, DOI 10.1145/3078971.3078992.
+    """
+
+    kind: ClassVar[str] = "ivf-pq"
+    shape: ClassVar[tuple[str, ...]] = ("n_lists", "train_size", "code_size", "refine")
+    code_size: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.code_size is not None:
+            _check_counts(self, code_size=1)
+
+
+@dataclass(frozen=True)
+class IVFRaBitQConfig(_RefinedConfig):
+    """Inverted lists of one bit a dimension (RaBitQ), scanned by SIMD; `refine` as in `IVFPQConfig`.
+
+    References
+    ----------
+    Gao and Long 2024, DOI 10.1145/3654970.
+    """
+
+    kind: ClassVar[str] = "ivf-rabitq"
+    shape: ClassVar[tuple[str, ...]] = ("n_lists", "train_size", "refine")
+
+
+FaissConfig = FaissFlatConfig | HNSWConfig | IVFConfig  # the last also stands for its two refined kinds
+
+CONFIGS: dict[str, type[FaissConfig]] = {
+    each.kind: each for each in (FaissFlatConfig, HNSWConfig, IVFConfig, IVFPQConfig, IVFRaBitQConfig)
+}
+"""The configuration of each kind of FAISS index."""
 
 
 def _check_threads(threads: int | None) -> None:
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
         raise ValueError(f"threads must be an integer of at least 1, or None, but is {threads!r}")
+
+
+def _check_counts(config: FaissConfig, **least: int) -> None:
+    for name, lowest in least.items():
+        value = getattr(config, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+            raise ValueError(f"{name} must be an integer of at least {lowest}, but is {value!r}")
+
+
+def _check_shares(config: FaissConfig, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise ValueError(f"{name} must lie between 0 and 1, but is {value!r}")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, but is {value!r}")

@@ -1,4 +1,4 @@
-"""FAISS, flat and HNSW, behind the contract of `VectorIndex`."""
+"""FAISS behind the contract of `VectorIndex`: exact, a graph, or inverted lists."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -9,7 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .checks import check_dimension, check_k, check_vectors
-from .faiss_config import FaissConfig, FaissFlatConfig, HNSWConfig, faiss_threads, load_faiss
+from .faiss_config import FaissConfig, FaissFlatConfig, HNSWConfig
+from .faiss_library import (
+    build_trained,
+    faiss_class,
+    faiss_threads,
+    flat,
+    load_faiss,
+    lookup_storage,
+    needs_training,
+    selector,
+)
 from .flat import pad_result, write_array
 from .id_table import IdTable
 from .metric import Metric
@@ -20,14 +30,24 @@ __all__ = ["FaissIndex"]
 
 
 class FaissIndex:
-    """A FAISS index: exact (`FaissFlatConfig`) or a graph (`HNSWConfig`).
+    """A FAISS index of the kind that its configuration says.
 
-    Flat: search O(n d) a query, 4 d + 8 bytes a vector, remove O(n d). HNSW: search about
-    O(ef_search M d log n) a query, 4 d + 8 M + 8 bytes a vector and more, remove O(n) with a rebuild now and then.
-    Scores are float32 throughout; exact ties may come in any order, unlike in `FlatIndex`.
+    ====================== ================================= ==================================
+    configuration          search a query                    bytes a vector, and 8 for its id
+    ====================== ================================= ==================================
+    `FaissFlatConfig`      O(n d), exact                     4 d
+    `HNSWConfig`           O(ef_search M d log n)            4, 2 or 1 times d, + 8 M and more
+    `IVFConfig`            O((n_lists + n nprobe/n_lists) d) 4 d + 16
+    `IVFPQConfig`          the same, d/4 for the codes       d/4 + refine (d or 4 d) + 8
+    `IVFRaBitQConfig`      the same, d/8 for the codes       d/8 + refine (d or 4 d) + 16
+    ====================== ================================= ==================================
 
-    HNSW finds most of the true neighbours, not all. Yet it never returns fewer than k while k allowed vectors are
-    there: a query that the graph leaves short is answered by an exact scan.
+    Scores are float32 throughout, and as exact as the vectors are kept; exact ties may come in any order, unlike in
+    `FlatIndex`. Kinds that must learn from vectors first (inverted lists, ``sq8``) search exactly until `train_size`
+    of them are there. Removed vectors stay, unfound, until more than `rebuild_share` of all are dead.
+
+    All kinds but the first find most of the true neighbours, not all. Yet none returns fewer than k while k allowed
+    vectors are there: a query that is left short is answered by an exact scan.
 
     Parameters
     ----------
@@ -35,7 +55,7 @@ class FaissIndex:
         Length d of each vector.
     metric : Metric or str
         ``cosine`` scales vectors and queries to unit length itself.
-    config : FaissFlatConfig or HNSWConfig
+    config : FaissFlatConfig, HNSWConfig, IVFConfig, IVFPQConfig or IVFRaBitQConfig
 
     Examples
     --------
@@ -51,13 +71,16 @@ class FaissIndex:
         self._config: FaissConfig = FaissFlatConfig() if config is None else config
         self._table = IdTable()
         self._n_dead = 0
-        self._faiss = self._empty()
+        self._mapped = False
+        self._waits = needs_training(self._config)  # a flat index stands in until there is enough to learn from
+        self._faiss = (
+            flat(dimension, self._metric) if self._waits else self._built(np.empty((0, dimension), np.float32))
+        )
 
     @property
     def spec(self) -> IndexSpec:
         """Kind, dimension, metric and configuration."""
-        kind = "hnsw" if isinstance(self._config, HNSWConfig) else "faiss-flat"
-        return IndexSpec(kind, self._dimension, self._metric, self._config.to_json())
+        return IndexSpec(self._config.kind, self._dimension, self._metric, self._config.to_json())
 
     @property
     def dimension(self) -> int:
@@ -77,37 +100,71 @@ class FaissIndex:
     @config.setter
     def config(self, config: FaissConfig) -> None:
         old = self._config
-        same_shape = type(config) is type(old)
-        if isinstance(config, HNSWConfig) and isinstance(old, HNSWConfig):
-            same_shape = (config.M, config.ef_construction) == (old.M, old.ef_construction)
-        if not same_shape:
+        if type(config) is not type(old) or any(getattr(config, name) != getattr(old, name) for name in old.shape):
             raise UnsupportedOperation(f"an index built with {old} cannot become one with {config}; build a new one")
         self._config = config
+
+    @property
+    def trained(self) -> bool:
+        """Whether the index has what it must learn; until then its search is exact."""
+        return not self._waits
+
+    @property
+    def n_lists(self) -> int:
+        """Number of inverted lists; 0 for kinds without, and before they are learned."""
+        faiss = load_faiss()
+        lists = faiss.try_extract_index_ivf(self._faiss)
+        return 0 if lists is None else int(lists.nlist)
 
     def __len__(self) -> int:
         return len(self._table.ids) - self._n_dead
 
     def add(self, ids: ArrayLike, vectors: ArrayLike) -> None:
         """Add vectors (n, d) under new ids (n,)."""
+        self._check_writable()
         checked = check_vectors(vectors, self._dimension, self._metric)
         new_ids = self._table.new(ids, len(checked))
         with faiss_threads(self._config.threads):
-            self._faiss.add(checked)
+            if self._waits and self._faiss.ntotal + len(checked) >= self._config.train_size:  # type: ignore[union-attr] # those that wait have it
+                everything = np.concatenate([self._vectors(np.arange(self._faiss.ntotal)), checked])
+                fresh = self._built(everything)
+                fresh.add(everything)
+                self._faiss, self._waits = fresh, False
+            else:
+                self._faiss.add(checked)
         self._table.append(new_ids)
 
     def remove(self, ids: ArrayLike) -> None:
-        """Remove vectors by id; HNSW marks them dead and builds the graph anew past `rebuild_share`."""
+        """Remove vectors by id; all kinds but the flat one mark them dead and compact past `rebuild_share`."""
+        self._check_writable()
         positions = np.unique(self._table.known(ids))
-        if isinstance(self._config, FaissFlatConfig):
+        if isinstance(self._config, FaissFlatConfig) or self._waits:
             mask = np.ones(len(self._table.ids), dtype=bool)
             mask[positions] = False
-            self._faiss.remove_ids(_selector(~mask))  # keeps the order of the others
+            self._faiss.remove_ids(selector(~mask))  # keeps the order of the others
             self._table.keep(mask)
             return
         self._table.kill(positions)
         self._n_dead += len(positions)
         if self._n_dead > self._config.rebuild_share * len(self._table.ids):
-            self._rebuild()
+            self.compact()
+
+    def compact(self) -> None:
+        """Drop removed vectors for good: the graph is built anew, the lists are filled anew with what they learned."""
+        self._check_writable()
+        if not self._n_dead:
+            return
+        living = self._table.ids >= 0
+        vectors = self._vectors(np.flatnonzero(living))
+        with faiss_threads(self._config.threads):
+            # subtle: codes of 8 bits give the same codes again when what they decode to is coded once more
+            fresh = load_faiss().clone_index(self._faiss)
+            fresh.reset()  # keeps what was learned
+            if len(vectors):
+                fresh.add(vectors)
+        self._table.keep(living)
+        self._table = IdTable(self._table.ids)  # ascending again, perhaps
+        self._faiss, self._n_dead = fresh, 0
 
     def search(self, queries: ArrayLike, k: int, *, allowed: ArrayLike | None = None) -> SearchResult:
         """Return the k best ids of each query (n, d), among those in `allowed` if given."""
@@ -120,10 +177,17 @@ class FaissIndex:
             nothing = np.empty((len(checked), 0), dtype=np.int64)
             return pad_result(self._table.ids, nothing, nothing.astype(np.float32), k, self._metric)
         with faiss_threads(self._config.threads):
-            if isinstance(self._config, FaissFlatConfig):
+            if isinstance(self._config, FaissFlatConfig) or self._waits:
                 positions, scores = self._search_exactly(checked, width, mask)
             else:
-                positions, scores = self._search_graph(checked, width, mask, n_candidates)
+                positions, scores = self._search_approximately(checked, width, mask, n_candidates)
+        return pad_result(self._table.ids, positions, scores, k, self._metric)
+
+    def search_exactly(self, queries: ArrayLike, k: int) -> SearchResult:
+        """Return the k best ids by a scan of all that is kept: O(n d) a query, the truth that `tune` compares with."""
+        checked = check_vectors(queries, self._dimension, self._metric, name="queries")
+        with faiss_threads(self._config.threads):
+            positions, scores = self._search_exactly(checked, min(check_k(k), len(self)), self._candidates(None))
         return pad_result(self._table.ids, positions, scores, k, self._metric)
 
     def reconstruct(self, ids: ArrayLike) -> NDArray[np.float32]:
@@ -135,37 +199,48 @@ class FaissIndex:
         return {"index.faiss": self._write, "ids.npy": partial(write_array, self._table.ids)}
 
     @classmethod
-    def read(cls, files: Mapping[str, Path], spec: IndexSpec, config: FaissConfig | None = None) -> "FaissIndex":
+    def read(
+        cls, files: Mapping[str, Path], spec: IndexSpec, config: FaissConfig | None = None, *, mapped: bool = False
+    ) -> "FaissIndex":
         """Return the index whose `files` were written.
 
         FAISS believes what it reads: check the files' checksums before.
+
+        Parameters
+        ----------
+        files : mapping of str to Path
+        spec : IndexSpec
+        config : FaissConfig, optional
+        mapped : bool
+            Leave the vectors on the disk and let the system page them in; such an index refuses to be written to.
         """
         faiss = load_faiss()
 
         index = cls(spec.dimension, spec.metric, config)
-        stored = faiss.read_index(str(files["index.faiss"]))
-        expected = index._faiss
-        if type(stored) is not type(expected) or stored.metric_type != expected.metric_type:
-            raise ValueError(f"the file holds a {type(stored).__name__}, not the {spec.kind} index of the manifest")
+        path = str(files["index.faiss"])
+        stored = faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC) if mapped else faiss.read_index(path)
         index._table = IdTable(np.load(files["ids.npy"], allow_pickle=False))
+        waits = index._waits and type(stored) is type(index._faiss)
+        expected = type(index._faiss).__name__ if waits else faiss_class(index._config, index._metric)
+        measure = faiss.METRIC_L2 if index._metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT
+        if type(stored).__name__ != expected or stored.metric_type != measure:
+            raise ValueError(f"the file holds a {type(stored).__name__}, not the {spec.kind} index of the manifest")
         if (stored.ntotal, stored.d) != (len(index._table.ids), spec.dimension):
             raise ValueError(
                 f"the file holds {stored.ntotal} vectors of dimension {stored.d}, "
                 f"not {len(index._table.ids)} of {spec.dimension}"
             )
-        index._faiss, index._n_dead = stored, index._table.n_dead
+        index._faiss, index._n_dead, index._waits, index._mapped = stored, index._table.n_dead, waits, mapped
         return index
 
-    def _empty(self) -> Any:
-        faiss = load_faiss()
+    def _built(self, sample: NDArray[np.float32]) -> Any:
+        return build_trained(self._config, self._dimension, self._metric, sample)
 
-        by_distance = self._metric is Metric.L2
-        if isinstance(self._config, FaissFlatConfig):
-            return (faiss.IndexFlatL2 if by_distance else faiss.IndexFlatIP)(self._dimension)
-        metric = faiss.METRIC_L2 if by_distance else faiss.METRIC_INNER_PRODUCT
-        graph = faiss.IndexHNSWFlat(self._dimension, self._config.M, metric)
-        graph.hnsw.efConstruction = self._config.ef_construction
-        return graph
+    def _check_writable(self) -> None:
+        if self._mapped:
+            raise UnsupportedOperation(
+                "this index is mapped from its file and can only be read; load it without mapping"
+            )
 
     def _candidates(self, allowed: ArrayLike | None) -> NDArray[np.bool_] | None:
         """Return which positions may be found; None for all of them."""
@@ -179,35 +254,48 @@ class FaissIndex:
     def _search_exactly(
         self, queries: NDArray[np.float32], width: int, mask: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Scan all that is kept; as exact as it is kept."""
         faiss = load_faiss()
 
-        flat = self._faiss if isinstance(self._config, FaissFlatConfig) else self._faiss.storage
-        params = None if mask is None else faiss.SearchParameters(sel=_selector(mask))
-        values, positions = flat.search(queries, width, params=params)
+        allowed = None if mask is None else selector(mask)
+        storage = lookup_storage(self._faiss)
+        if storage is None:
+            params = faiss.SearchParametersIVF(nprobe=self._faiss.nlist, sel=allowed)
+            values, positions = self._faiss.search(queries, width, params=params)
+        else:
+            params = None if allowed is None else faiss.SearchParameters(sel=allowed)
+            values, positions = storage.search(queries, width, params=params)
         return positions, self._as_scores(values)
 
-    def _search_graph(
+    def _search_approximately(
         self, queries: NDArray[np.float32], width: int, mask: NDArray[np.bool_] | None, n_candidates: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        faiss = load_faiss()
-
-        config = self._config
-        if not isinstance(config, HNSWConfig):  # pragma: no cover - the caller has looked
-            raise UnsupportedOperation("a flat index has no graph")
         n_total = len(self._table.ids)
+        config: Any = self._config  # not the flat one
         narrow = n_candidates < n_total and n_candidates <= config.exact_share * n_total
-        if narrow or config.ef_search >= n_total:
+        whole = isinstance(config, HNSWConfig) and config.ef_search >= n_total
+        if narrow or whole:
             return self._search_exactly(queries, width, mask)
-        # Nodes that may not be returned still take part in the walk: widen it in proportion.
-        effort = min(int(np.ceil(config.ef_search * n_total / n_candidates)), n_total)
-        selector = None if mask is None else _selector(mask)
-        params = faiss.SearchParametersHNSW(efSearch=max(effort, width), sel=selector)
+        params = self._parameters(config, None if mask is None else selector(mask), width, n_total / n_candidates)
         values, positions = self._faiss.search(queries, width, params=params)
         scores = self._as_scores(values)
         short = np.flatnonzero((positions < 0).any(axis=1))
         if short.size:
             positions[short], scores[short] = self._search_exactly(queries[short], width, mask)
         return positions, scores
+
+    def _parameters(self, config: Any, allowed: Any, width: int, widening: float) -> Any:
+        """Return how to search; what may not be returned is still walked through, so widen the search for it."""
+        faiss = load_faiss()
+
+        if isinstance(config, HNSWConfig):
+            effort = min(int(np.ceil(config.ef_search * widening)), len(self._table.ids))
+            return faiss.SearchParametersHNSW(efSearch=max(effort, width), sel=allowed)
+        n_lists = faiss.extract_index_ivf(self._faiss).nlist
+        params = faiss.SearchParametersIVF(nprobe=min(int(np.ceil(config.nprobe * widening)), n_lists), sel=allowed)
+        if config.kind == "ivf-flat":
+            return params
+        return faiss.IndexRefineSearchParameters(k_factor=config.refine_factor, base_index_params=params)
 
     def _as_scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         return -values if self._metric is Metric.L2 else values
@@ -218,23 +306,5 @@ class FaissIndex:
         vectors: NDArray[np.float32] = self._faiss.reconstruct_batch(positions)
         return vectors
 
-    def _rebuild(self) -> None:
-        living = np.flatnonzero(self._table.ids >= 0)
-        fresh = self._empty()
-        if len(living):
-            with faiss_threads(self._config.threads):
-                fresh.add(self._vectors(living))
-        self._table.keep(self._table.ids >= 0)
-        self._table = IdTable(self._table.ids)  # ascending again, perhaps
-        self._faiss, self._n_dead = fresh, 0
-
     def _write(self, path: Path) -> None:
-        faiss = load_faiss()
-
-        faiss.write_index(self._faiss, str(path))
-
-
-def _selector(mask: NDArray[np.bool_]) -> Any:
-    faiss = load_faiss()
-
-    return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+        load_faiss().write_index(self._faiss, str(path))

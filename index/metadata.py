@@ -166,6 +166,17 @@ class MetadataTable:
         codes = [column.code_of[key] for value in wanted for key in value_key(value) if key in column.code_of]
         return np.isin(column.codes, codes)
 
+    def lies_between(self, field: str, least: float | str | None, most: float | str | None) -> NDArray[np.bool_]:
+        """Return which rows (n,) have a value of the bounds' type between them, both included; None is no bound."""
+        column = self._columns[field]
+        kinds = (str,) if isinstance(most if least is None else least, str) else (int, float)
+        codes = [
+            code
+            for code, value in enumerate(column.values)
+            if type(value) in kinds and (least is None or value >= least) and (most is None or value <= most)
+        ]
+        return np.isin(column.codes, codes)
+
     def files(self) -> Mapping[str, FileWriter]:
         """Return the writers of the table's files."""
         codes = [column.codes for column in self._columns.values()]

@@ -6,11 +6,17 @@ from interlingua.index import Collection, Metric, create_index
 DIMENSION = 12
 N_VECTORS = 300
 # One thread, so that graphs are the same every time. HNSW searches by a scan at full effort and else by the graph.
+# The lists are learned while the vectors come in, and searched whole: every kind must then give the exact answer.
+LISTS = {"threads": 1, "n_lists": 4, "nprobe": 4, "train_size": 200}
 CONFIGS = {
     "flat": ("flat", None),
     "faiss-flat": ("faiss-flat", {"threads": 1}),
     "hnsw-full-effort": ("hnsw", {"threads": 1, "M": 16, "ef_construction": 100, "ef_search": N_VECTORS}),
     "hnsw-graph": ("hnsw", {"threads": 1, "M": 16, "ef_construction": 100, "ef_search": N_VECTORS - 1}),
+    "ivf-flat": ("ivf-flat", LISTS),
+    "ivf-pq": ("ivf-pq", {**LISTS, "refine": "float32", "refine_factor": 300.0}),
+    "ivf-rabitq": ("ivf-rabitq", {**LISTS, "refine": "float32", "refine_factor": 300.0}),
+    "ivf-untrained": ("ivf-pq", {"threads": 1}),
 }
 
 
@@ -20,7 +26,7 @@ def configured(request):
     return CONFIGS[request.param]
 
 
-@pytest.fixture(params=["flat", "faiss-flat", "hnsw"])
+@pytest.fixture(params=["flat", "faiss-flat", "hnsw", "ivf-flat", "ivf-pq"])
 def kind(request):
     return request.param
 

@@ -6,7 +6,11 @@ from interlingua.index import Collection, CorruptCollectionError, HNSWConfig, cr
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("annoy", 4), "unknown kind of index 'annoy'; choose one of 'flat', 'faiss-flat', 'hnsw'"),
+        (
+            ("annoy", 4),
+            "unknown kind of index 'annoy'; choose one of 'flat', 'faiss-flat', 'hnsw', 'ivf-flat', 'ivf-pq', "
+            "'ivf-rabitq'",
+        ),
         (("flat", 0), "dimension must be at least 1"),
         (("flat", 4, "dot"), "unknown metric"),
         (("flat", 4, "ip", {"ef_search": 3}), "takes no config"),

@@ -4,8 +4,19 @@ import faiss
 import numpy as np
 import pytest
 
-from interlingua.index import FaissFlatConfig, FaissIndex, HNSWConfig, UnsupportedOperation
-from interlingua.index.faiss_config import faiss_threads
+from interlingua.index import (
+    FaissFlatConfig,
+    FaissIndex,
+    HNSWConfig,
+    IVFConfig,
+    IVFPQConfig,
+    IVFRaBitQConfig,
+    UnsupportedOperation,
+    create_index,
+    load_index,
+    save_index,
+)
+from interlingua.index.faiss_library import faiss_threads
 
 
 def clustered(n, d, seed):
@@ -93,3 +104,69 @@ def test_config_that_shapes_the_graph_cannot_change():
 def test_bad_settings_are_refused_by_name(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         HNSWConfig(**settings)
+
+
+@pytest.mark.parametrize("storage", ["float32", "float16", "sq8"])
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_smaller_numbers_lose_little(storage, metric):
+    vectors, queries = clustered(3000, 32, 0), clustered(100, 32, 1)
+    index = FaissIndex(32, metric, HNSWConfig(storage=storage, train_size=1000, threads=1))
+    exact = FaissIndex(32, metric)
+    for start in range(0, 3000, 500):
+        for each in (index, exact):
+            each.add(np.arange(start, start + 500), vectors[start : start + 500])
+    assert index.trained
+    found, truth = index.search(queries, 10), exact.search(queries, 10)
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(found.ids, truth.ids, strict=True)]) > 0.9
+    step = {"float32": 1e-5, "float16": 1e-3, "sq8": 0.1}[storage]
+    np.testing.assert_allclose(found.scores, truth.scores, rtol=step, atol=step / 10)
+
+
+@pytest.mark.parametrize("config", [
+    HNSWConfig(storage="sq8", train_size=300, threads=1),
+    IVFConfig(n_lists=6, nprobe=6, train_size=300, threads=1),
+    IVFPQConfig(n_lists=6, nprobe=6, train_size=300, refine_factor=50.0, threads=1),
+    IVFRaBitQConfig(n_lists=6, nprobe=6, train_size=300, refine_factor=50.0, threads=1),
+], ids=lambda config: config.kind)  # fmt: skip
+def test_compacting_changes_no_answer(config):
+    vectors, queries = clustered(600, 16, 0), clustered(20, 16, 1)
+    index = FaissIndex(16, "cosine", dataclasses.replace(config, rebuild_share=1.0))
+    index.add(np.arange(600), vectors)
+    index.remove(np.arange(0, 600, 3))
+    before = index.search(queries, 10)
+    kept = index.reconstruct([1, 2, 599])
+    assert index._faiss.ntotal == 600
+    index.compact()
+    assert index._faiss.ntotal == len(index) == 400
+    after = index.search(queries, 10)
+    np.testing.assert_array_equal(after.ids, before.ids)
+    np.testing.assert_allclose(after.scores, before.scores, atol=1e-6)
+    np.testing.assert_allclose(index.reconstruct([1, 2, 599]), kept, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["faiss-flat", "hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq"])
+def test_a_mapped_index_answers_alike_and_refuses_to_be_written(kind, tmp_path):
+    lists = {"n_lists": 6, "train_size": 300} if kind.startswith("ivf") else {}
+    index = create_index(kind, 16, "cosine", {"threads": 1, **lists})
+    index.add(np.arange(600), clustered(600, 16, 0))
+    save_index(index, tmp_path / "kept")
+    mapped = load_index(tmp_path / "kept", threads=1, mapped=True)
+    queries = clustered(20, 16, 1)
+    np.testing.assert_array_equal(mapped.search(queries, 5).ids, index.search(queries, 5).ids)
+    for write in (lambda: mapped.add([700], queries[:1]), lambda: mapped.remove([3]), lambda: mapped.compact()):
+        with pytest.raises(UnsupportedOperation, match="can only be read; load it without mapping"):
+            write()
+    assert len(mapped) == 600
+
+
+def test_more_cells_than_vectors_to_learn_them_from_are_refused():
+    with pytest.raises(ValueError, match="50 cells cannot be learned from 20 vectors; give train_size of 1950 or more"):
+        IVFConfig(n_lists=50, train_size=20)
+
+
+def test_a_code_size_that_does_not_divide_the_dimension_is_refused_and_nothing_changes():
+    index = FaissIndex(10, "l2", IVFPQConfig(code_size=4, n_lists=2, train_size=100, threads=1))
+    index.add(np.arange(99), clustered(99, 10, 0))
+    with pytest.raises(ValueError, match="code_size must divide the dimension 10, but is 4"):
+        index.add([99], clustered(1, 10, 1))
+    assert len(index) == 99
