@@ -7,17 +7,21 @@ from .faiss_config import FaissFlatConfig, HNSWConfig, IVFConfig, IVFPQConfig, I
 from .faiss_index import FaissIndex
 from .filters import And, Eq, In, Not, Or, Range
 from .flat import FlatIndex
+from .locking import LockedError
 from .manifest import CorruptCollectionError
 from .metric import Metric
 from .recommendation import Recommendation, recommend
 from .result import CollectionResult, Hit, SearchResult
+from .store import CollectionStore, restore
 from .tuning import Tuning, recall_at_k, tune
 from .vector_index import UnsupportedOperation, VectorIndex
+from .verification import Verification, verify
 
 __all__ = [
     "And",
     "Collection",
     "CollectionResult",
+    "CollectionStore",
     "CorruptCollectionError",
     "Eq",
     "FaissFlatConfig",
@@ -29,6 +33,7 @@ __all__ = [
     "IVFPQConfig",
     "IVFRaBitQConfig",
     "In",
+    "LockedError",
     "Metric",
     "Not",
     "Or",
@@ -38,12 +43,15 @@ __all__ = [
     "Tuning",
     "UnsupportedOperation",
     "VectorIndex",
+    "Verification",
     "array_to_bytes",
     "bytes_to_array",
     "create_index",
     "load_index",
     "recall_at_k",
     "recommend",
+    "restore",
     "save_index",
     "tune",
+    "verify",
 ]

@@ -13,7 +13,9 @@ from .factory import create_index, read_index, spec_from_json, spec_to_json
 from .faiss_config import FaissConfig
 from .filters import And, In, Where, as_filter, matching_rows
 from .folder import read_folder, write_folder
-from .manifest import MANIFEST_NAME, CorruptCollectionError, naming
+from .journal import Change, read_journal
+from .locking import refuse_locked
+from .manifest import MANIFEST_NAME, CorruptCollectionError, manifest_digest, naming
 from .metadata import MetadataTable, check_json
 from .metric import Metric
 from .result import CollectionResult
@@ -106,6 +108,14 @@ class Collection:
 
     def __contains__(self, id: object) -> bool:
         return id in self._table
+
+    def check(
+        self, ids: Sequence[str], metadata: Sequence[Mapping[str, Any]] | None = None, *, replace: bool = False
+    ) -> tuple[list[str], list[dict[str, Any]]]:
+        """Return ids and metadata as `add` (or, with `replace`, `upsert`) would take them, or raise what it would."""
+        ids = ids if isinstance(ids, str) else list(ids)
+        rows = self._table.check(ids, metadata, replace=replace)
+        return [str(id) for id in ids], rows  # NumPy's strings become Python's
 
     def add(self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None = None) -> None:
         """Add rows.
@@ -200,9 +210,16 @@ class Collection:
         ------
         FileExistsError
             If the folder holds something that is no saved collection.
+        LockedError
+            If a `CollectionStore` has the folder open: save through that.
         ValueError, TypeError
             If attributes or attachments cannot be kept; nothing is written then.
         """
+        refuse_locked(Path(path))
+        self.save_as_writer(path)
+
+    def save_as_writer(self, path: str | Path) -> None:
+        """Save as `save` does, for who holds the folder's `WriterLock`."""
         if not isinstance(self.attributes, dict):
             raise TypeError(f"attributes must be a dictionary, not {type(self.attributes).__name__}")
         contents = {
@@ -217,14 +234,18 @@ class Collection:
         write_folder(Path(path), contents=contents, files=files)
 
     @classmethod
-    def load(cls, path: str | Path, *, threads: int | None = None) -> "Collection":
+    def load(cls, path: str | Path, *, threads: int | None = None, journal: bool = True) -> "Collection":
         """Return the collection saved in the folder `path`, after verifying every checksum.
+
+        May be called while a `CollectionStore` writes there; it sees what was acknowledged up to then.
 
         Parameters
         ----------
         path : str or Path
         threads : int, optional
             For FAISS, see `FaissFlatConfig`.
+        journal : bool
+            Apply what a `CollectionStore` has acknowledged since the last save.
 
         Raises
         ------
@@ -234,7 +255,24 @@ class Collection:
             If a file is missing, altered or foreign, or of another format; the text names it.
         """
         folder = Path(path)
+        while True:
+            manifest = manifest_digest(folder) if (folder / MANIFEST_NAME).is_file() else ""
+            loaded = cls._load_saved(folder, threads)
+            for change in read_journal(folder, manifest) if journal else ():
+                loaded.apply(change)
+            # subtle: a checkpoint in between would pair the new files with the old journal
+            if not journal or manifest == manifest_digest(folder):
+                return loaded
 
+    def apply(self, change: Change) -> None:
+        """Make a change that a journal holds."""
+        if change.vectors is None:
+            self.remove(change.ids)
+        else:
+            self._put(change.ids, change.vectors, change.metadata, replace=change.operation == "upsert")
+
+    @classmethod
+    def _load_saved(cls, folder: Path, threads: int | None) -> "Collection":
         def parse(contents: dict[str, Any], files: dict[str, Path]) -> Collection:
             with naming(folder / MANIFEST_NAME):
                 if contents["type"] != "collection":
@@ -268,9 +306,7 @@ class Collection:
         *,
         replace: bool,
     ) -> None:
-        ids = ids if isinstance(ids, str) else list(ids)
-        rows = self._table.check(ids, metadata, replace=replace)
-        ids = [str(id) for id in ids]  # NumPy's strings become Python's
+        ids, rows = self.check(ids, metadata, replace=replace)
         checked = check_vectors(vectors, self.dimension, self.metric)
         if len(checked) != len(ids):
             raise ValueError(f"ids and vectors differ in number ({len(ids)} vs {len(checked)})")

@@ -20,6 +20,7 @@ __all__ = [
     "CorruptCollectionError",
     "FileEntry",
     "Manifest",
+    "manifest_digest",
     "naming",
     "read_manifest",
     "sha256_of",
@@ -103,6 +104,11 @@ def read_manifest(folder: Path) -> Manifest:
     with naming(path):
         files = {name: _parse_entry(name, entry) for name, entry in fields.pop("files").items()}
     return Manifest({key: fields[key] for key in fields if key not in _OWN_FIELDS}, files)
+
+
+def manifest_digest(folder: Path) -> str:
+    """Return the SHA-256 of the bytes of the folder's manifest, in hex; no two saves have the same."""
+    return sha256_of(folder / MANIFEST_NAME)
 
 
 def verify_files(folder: Path, manifest: Manifest) -> dict[str, Path]:

@@ -1,10 +1,11 @@
-"""Commands on collections: index build, search."""
+"""Commands on collections: index build, verify, snapshot and compact; search."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
+from interlingua.index.factory import INDEX_KINDS
 from interlingua.index.folder import refuse_foreign
 
 from .cli_common import (
@@ -24,8 +25,8 @@ __all__ = ["add_collection_commands"]
 
 
 def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
-    """Add `index build` and `search`."""
-    index = commands.add_parser("index", help="build collections that can be searched")
+    """Add `index build`, `index verify`, `index snapshot`, `index compact` and `search`."""
+    index = commands.add_parser("index", help="build collections that can be searched, and look after them")
     inner = index.add_subparsers(dest="index_command", required=True, metavar="COMMAND")
     build = add_command(inner, "build", _build, "encode, align and index texts")
     build.add_argument(
@@ -36,9 +37,17 @@ def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
     build.add_argument("--language", metavar="NAME", help="the language of texts that name none")
     build.add_argument("--space", metavar="SPACE", help="a saved space; default: centre each language by its own texts")
     build.add_argument("--ranking", default="csls", choices=["csls", "cosine"], help="default: csls")
-    build.add_argument("--kind", default="flat", choices=["flat", "faiss-flat", "hnsw"], help="default: flat (exact)")
+    build.add_argument("--kind", default="flat", choices=INDEX_KINDS, help="default: flat (exact)")
     add_encoder_options(build)
     build.add_argument("-o", "--output", required=True, metavar="COLLECTION", help="the folder to write")
+
+    verify = add_command(inner, "verify", _verify, "check every file of a collection, and name what is damaged")
+    verify.add_argument("collection", metavar="COLLECTION")
+    snapshot = add_command(inner, "snapshot", _snapshot, "copy a collection as it is now, its journal included")
+    snapshot.add_argument("collection", metavar="COLLECTION")
+    snapshot.add_argument("-o", "--output", required=True, metavar="FOLDER", help="a new folder")
+    compact = add_command(inner, "compact", _compact, "save a collection anew: no journal, no removed vectors")
+    compact.add_argument("collection", metavar="COLLECTION")
 
     search = add_command(commands, "search", _search, "search a collection with questions of any language")
     search.add_argument("collection", metavar="COLLECTION")
@@ -140,6 +149,42 @@ def _search(options: Namespace, output: Output) -> None:
             for question, hits in zip(questions, answers, strict=True)
         ],
     )
+
+
+def _verify(options: Namespace, output: Output) -> None:
+    from dataclasses import asdict
+
+    from interlingua.index import CorruptCollectionError, verify
+
+    found = verify(options.collection)
+    if found.problems:
+        raise CorruptCollectionError(f"{len(found.problems)} problems: " + "; ".join(found.problems))
+    result = {**asdict(found), "path": options.collection}
+    text = (
+        f"{options.collection} is sound: {found.rows} rows, {found.files} files, {found.changes} changes in the journal"
+    )
+    output.result(result, lambda: [text])
+
+
+def _snapshot(options: Namespace, output: Output) -> None:
+    from interlingua.index import Collection
+
+    if Path(options.output).exists():
+        raise FileExistsError(f"{options.output} is there already; choose a new folder for the snapshot")
+    collection = Collection.load(options.collection)
+    collection.save(options.output)
+    result = {"snapshot": options.output, "rows": len(collection)}
+    output.result(result, lambda: [f"{options.output}: {len(collection)} rows"])
+
+
+def _compact(options: Namespace, output: Output) -> None:
+    from interlingua.index import CollectionStore
+
+    with CollectionStore(options.collection) as store:
+        store.compact()
+        rows = len(store)
+    result = {"collection": options.collection, "rows": rows}
+    output.result(result, lambda: [f"{options.collection}: {rows} rows, saved anew"])
 
 
 def _parse_languages(options: Namespace, known: Collection[str]) -> list[str] | None:

@@ -607,3 +607,24 @@ def test_search_passes_the_encoder_options_on(cli, collection, word_files, monke
     name = ("--encoder", word_files.en) if named else ()
     assert cli("search", collection, "sun", "--no-cache", "--device", "cpu", *name).code == 0
     assert asked == [{"device": "cpu", "cache": False}]
+
+
+def test_a_collection_is_verified_copied_and_compacted(tmp_path, capsys):
+    from interlingua.index import Collection, CollectionStore
+
+    folder = tmp_path / "store"
+    with CollectionStore.create(folder, Collection.create(2, kind="hnsw")) as store:
+        store.add(["a", "b", "c"], [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+        store.remove(["b"])
+    assert main(["index", "verify", str(folder)]) == 0
+    assert "is sound: 2 rows, 5 files, 2 changes in the journal" in " ".join(capsys.readouterr().out.split())
+    assert main(["index", "snapshot", str(folder), "-o", str(tmp_path / "copy")]) == 0
+    assert main(["index", "compact", str(folder)]) == 0
+    assert "2 rows, saved anew" in capsys.readouterr().out
+    assert main(["index", "verify", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["changes"] == 0
+    (damaged,) = folder.glob("index.*.faiss")
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert main(["index", "verify", str(folder)]) == 1
+    assert "1 problems" in (said := capsys.readouterr().err)
+    assert str(damaged) in said
