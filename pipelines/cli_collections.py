@@ -5,7 +5,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
-from interlingua.index.factory import INDEX_KINDS
 from interlingua.index.folder import refuse_foreign
 
 from .cli_common import (
@@ -37,7 +36,7 @@ def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
     build.add_argument("--language", metavar="NAME", help="the language of texts that name none")
     build.add_argument("--space", metavar="SPACE", help="a saved space; default: centre each language by its own texts")
     build.add_argument("--ranking", default="csls", choices=["csls", "cosine"], help="default: csls")
-    build.add_argument("--kind", default="flat", choices=INDEX_KINDS, help="default: flat (exact)")
+    build.add_argument("--kind", default="flat", choices=["flat", "faiss-flat", "hnsw"], help="default: flat (exact)")
     add_encoder_options(build)
     build.add_argument("-o", "--output", required=True, metavar="COLLECTION", help="the folder to write")
 
