@@ -4,32 +4,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .checks import check_dimension
 from .faiss_config import CONFIGS, FaissConfig
 from .faiss_index import FaissIndex
 from .flat import FlatIndex
 from .folder import read_folder, write_folder
 from .manifest import CorruptCollectionError, naming
 from .metric import Metric
+from .milvus_client import MilvusConfig
+from .milvus_index import MilvusIndex
 from .vector_index import IndexSpec, VectorIndex
 
 __all__ = ["INDEX_KINDS", "create_index", "load_index", "read_index", "save_index", "spec_from_json", "spec_to_json"]
 
-INDEX_KINDS = ("flat", *CONFIGS)
+INDEX_KINDS = ("flat", *CONFIGS, "milvus")
 
 
 def create_index(
     kind: str,
     dimension: int,
     metric: Metric | str = Metric.COSINE,
-    config: FaissConfig | Mapping[str, Any] | None = None,
+    config: FaissConfig | MilvusConfig | Mapping[str, Any] | None = None,
 ) -> VectorIndex:
     """Return an empty index.
 
     Parameters
     ----------
-    kind : {"flat", "faiss-flat", "hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq"}
+    kind : {"flat", "faiss-flat", "hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq", "milvus"}
         Exact in NumPy (the reference); exact in FAISS (fast, to some 200 000 vectors); a graph (above that);
         inverted lists of whole vectors or of short codes (where the graph's memory is too much). `recommend` chooses.
+        ``milvus`` leaves the vectors to a Milvus file, server or cluster.
     dimension : int
         Length of each vector.
     metric : Metric or str
@@ -50,7 +54,10 @@ def create_index(
         if config:
             raise ValueError(f"kind 'flat' takes no config, but {config!r} was given")
         return FlatIndex(dimension, metric)
-    return FaissIndex(dimension, metric, _parse_config(kind, config))
+    parsed = _parse_config(kind, config)
+    if isinstance(parsed, MilvusConfig):
+        return MilvusIndex(dimension, metric, parsed)
+    return FaissIndex(dimension, metric, parsed)
 
 
 def save_index(index: VectorIndex, path: str | Path) -> None:
@@ -90,15 +97,17 @@ def read_index(
     files: Mapping[str, Path], spec: IndexSpec, count: int, *, threads: int | None = None, mapped: bool = False
 ) -> VectorIndex:
     """Return the index of `spec` from its verified files."""
-    name = "vectors.npy" if spec.kind == "flat" else "index.faiss"
-    if missing := {name, "ids.npy"} - set(files):
+    name = {"flat": "vectors.npy", "milvus": "milvus.json"}.get(spec.kind, "index.faiss")
+    if missing := ({name} if spec.kind == "milvus" else {name, "ids.npy"}) - set(files):
         raise CorruptCollectionError(f"manifest.json lists no {', '.join(sorted(missing))}; build the folder again")
     index: VectorIndex
     with naming(files[name]):
         if spec.kind == "flat":
             index = FlatIndex.read(files, spec)
+        elif spec.kind == "milvus":
+            index = create_index(spec.kind, spec.dimension, spec.metric, spec.config)
         else:
-            config = _parse_config(spec.kind, {**spec.config, "threads": threads})
+            config: Any = _parse_config(spec.kind, {**spec.config, "threads": threads})
             index = FaissIndex.read(files, spec, config, mapped=mapped)
         if len(index) != count:
             raise ValueError(f"it holds {len(index)} vectors where manifest.json says {count!r}")
@@ -123,18 +132,28 @@ def spec_from_json(fields: Mapping[str, Any]) -> tuple[IndexSpec, int]:
     count = fields["count"]
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise TypeError(f"its count is {count!r}, not a number of vectors")
-    create_index(spec.kind, spec.dimension, spec.metric, spec.config)  # refuses what cannot be made
+    if spec.kind == "flat":
+        create_index(spec.kind, spec.dimension, spec.metric, spec.config)  # refuses what cannot be made
+    else:
+        _parse_config(spec.kind, spec.config)
+        check_dimension(spec.dimension)
     return spec, count
 
 
-def _parse_config(kind: str, config: FaissConfig | Mapping[str, Any] | None) -> FaissConfig:
-    if kind not in CONFIGS:
+def _parse_config(
+    kind: str, config: FaissConfig | MilvusConfig | Mapping[str, Any] | None
+) -> FaissConfig | MilvusConfig:
+    types: dict[str, Any] = {**CONFIGS, "milvus": MilvusConfig}
+    if kind not in types:
         raise ValueError(f"unknown kind of index {kind!r}; choose one of {', '.join(map(repr, INDEX_KINDS))}")
-    if isinstance(config, tuple(CONFIGS.values())):
-        if type(config) is not CONFIGS[kind]:
-            raise ValueError(f"kind {kind!r} needs a {CONFIGS[kind].__name__}, but the config is {config!r}")
-        return config
+    parsed: FaissConfig | MilvusConfig
+    if isinstance(config, tuple(types.values())):
+        if type(config) is not types[kind]:
+            raise ValueError(f"kind {kind!r} needs a {types[kind].__name__}, but the config is {config!r}")
+        parsed = config  # type: ignore[assignment] # one of those types
+        return parsed
     try:
-        return CONFIGS[kind](**(config or {}))
+        parsed = types[kind](**(config or {}))
     except TypeError as error:
         raise ValueError(f"config of kind {kind!r} not understood: {error}") from None
+    return parsed

@@ -1,9 +1,12 @@
+from itertools import count
+
 import numpy as np
 import pytest
 
 from interlingua.index import Collection, Metric, create_index
 
 DIMENSION = 12
+_COUNTER = count()
 N_VECTORS = 300
 # One thread, so that graphs are the same every time. HNSW searches by a scan at full effort and else by the graph.
 # The lists are learned while the vectors come in, and searched whole: every kind must then give the exact answer.
@@ -17,13 +20,27 @@ CONFIGS = {
     "ivf-pq": ("ivf-pq", {**LISTS, "refine": "float32", "refine_factor": 300.0}),
     "ivf-rabitq": ("ivf-rabitq", {**LISTS, "refine": "float32", "refine_factor": 300.0}),
     "ivf-untrained": ("ivf-pq", {"threads": 1}),
+    "milvus-lite": ("milvus", {}),
 }
 
 
-@pytest.fixture(params=list(CONFIGS))
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.slow] if name == "milvus-lite" else []) for name in CONFIGS]
+)
 def configured(request):
     """Kind and configuration of an index."""
-    return CONFIGS[request.param]
+    kind, config = CONFIGS[request.param]
+    if kind == "milvus":
+        file = request.getfixturevalue("milvus_file")
+        return kind, {"uri": file, "collection": f"c{next(_COUNTER)}"}
+    return kind, config
+
+
+@pytest.fixture(scope="session")
+def milvus_file(tmp_path_factory):
+    """One Milvus Lite file for all tests, which takes half a second to open."""
+    pytest.importorskip("milvus_lite")
+    return str(tmp_path_factory.mktemp("milvus") / "tests.db")
 
 
 @pytest.fixture(params=["flat", "faiss-flat", "hnsw", "ivf-flat", "ivf-pq"])

@@ -9,7 +9,7 @@ from interlingua.index import Collection, CorruptCollectionError, HNSWConfig, cr
         (
             ("annoy", 4),
             "unknown kind of index 'annoy'; choose one of 'flat', 'faiss-flat', 'hnsw', 'ivf-flat', 'ivf-pq', "
-            "'ivf-rabitq'",
+            "'ivf-rabitq', 'milvus'",
         ),
         (("flat", 0), "dimension must be at least 1"),
         (("flat", 4, "dot"), "unknown metric"),
