@@ -147,11 +147,10 @@ def _parse_config(
     if kind not in types:
         raise ValueError(f"unknown kind of index {kind!r}; choose one of {', '.join(map(repr, INDEX_KINDS))}")
     parsed: FaissConfig | MilvusConfig
-    if isinstance(config, tuple(types.values())):
+    if config is not None and not isinstance(config, Mapping):
         if type(config) is not types[kind]:
             raise ValueError(f"kind {kind!r} needs a {types[kind].__name__}, but the config is {config!r}")
-        parsed = config  # type: ignore[assignment] # one of those types
-        return parsed
+        return config
     try:
         parsed = types[kind](**(config or {}))
     except TypeError as error:

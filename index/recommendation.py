@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, sqrt
+from typing import Any
 
 from .faiss_config import FaissConfig, FaissFlatConfig, HNSWConfig, IVFPQConfig, IVFRaBitQConfig
 from .vector_index import UnsupportedOperation
@@ -138,7 +139,7 @@ def _candidates(n: int, recall: float) -> Iterator[tuple[FaissConfig, str]]:
         yield HNSWConfig(ef_search=effort), "a graph over {n} vectors: {size}"
         yield HNSWConfig(ef_search=effort, storage="sq8"), "a graph over {n} vectors kept as bytes: {size}"
     n_lists = max(1, min(round(4 * sqrt(n)), 262_144, n // 39))
-    lists = {"n_lists": n_lists, "nprobe": max(1, n_lists // 32), "train_size": min(n, 50 * n_lists)}
+    lists: dict[str, Any] = {"n_lists": n_lists, "nprobe": max(1, n_lists // 32), "train_size": min(n, 50 * n_lists)}
     yield IVFPQConfig(**lists), "inverted lists over {n} vectors, codes re-ordered by bytes: {size}"
     yield IVFRaBitQConfig(**lists), "inverted lists over {n} vectors, one bit a dimension re-ordered by bytes: {size}"
 

@@ -84,7 +84,7 @@ def tune(
     if not 0 < recall <= 1:
         raise ValueError(f"recall must be more than 0 and at most 1, but is {recall!r}")
     config = index.config
-    parameter = {HNSWConfig: "ef_search"}.get(type(config), "nprobe")
+    parameter = "ef_search" if isinstance(config, HNSWConfig) else "nprobe"
     if not isinstance(config, HNSWConfig | IVFConfig) or not index.trained:
         raise UnsupportedOperation("this index searches exactly and has no effort to tune")
     k = min(check_k(k), len(index))
@@ -94,7 +94,7 @@ def tune(
 
     def measure(effort: int) -> float:
         if effort not in tried:
-            index.config = replace(config, **{parameter: effort})
+            index.config = _with(config, effort)
             tried[effort] = recall_at_k(index.search(checked, k).ids, truth)
         return tried[effort]
 
@@ -107,7 +107,7 @@ def tune(
     while reached and high - low > max(1, high // 16):
         middle = (low + high) // 2
         low, high = (low, middle) if measure(middle) >= recall else (middle, high)
-    index.config = replace(config, **{parameter: high})
+    index.config = _with(config, high)
     return Tuning(parameter, high, tried[high], reached, tuple(sorted(tried.items())))
 
 
@@ -121,3 +121,7 @@ def recall_at_k(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
     """
     hits = [np.isin(right, got).mean() for got, right in zip(found, truth)]
     return float(np.mean(hits))
+
+
+def _with(config: HNSWConfig | IVFConfig, effort: int) -> HNSWConfig | IVFConfig:
+    return replace(config, ef_search=effort) if isinstance(config, HNSWConfig) else replace(config, nprobe=effort)

@@ -1,6 +1,6 @@
 """Look over a saved folder and name all that is wrong with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -63,9 +63,7 @@ def verify(path: str | Path) -> Verification:
     ]
     rows = 0
     if not problems:
-        load: Callable[[Path], Collection] = (
-            Collection.load if manifest.contents["type"] == "collection" else load_index
-        )  # type: ignore[assignment] # both have a length
+        load: Callable[[Path], Sized] = Collection.load if manifest.contents["type"] == "collection" else load_index
         loaded = _collect(problems, lambda: load(folder))
         rows = 0 if loaded is None else len(loaded)
     return Verification(folder, rows, len(manifest.files), changes, tuple(problems))
