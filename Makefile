@@ -29,6 +29,8 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m interlingua.benchmarks.bli
 	$(BIN)/python -m interlingua.benchmarks.tatoeba
 	$(BIN)/python -m interlingua.benchmarks.search
+	$(BIN)/python -m interlingua.benchmarks.xquad_r
+	$(BIN)/python -m interlingua.benchmarks.sib200
 	$(BIN)/python -m interlingua.benchmarks.multilingual
 	$(BIN)/python -m interlingua.benchmarks.confidence
 	$(BIN)/python -m interlingua.benchmarks.ranking

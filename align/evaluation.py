@@ -17,10 +17,12 @@ __all__ = [
     "LexiconReport",
     "LexiconScore",
     "bootstrap_interval",
+    "gold_ranks",
     "lexicon_ranks",
     "lexicon_report",
     "lexicon_score",
     "parallel_accuracy",
+    "ranks_report",
 ]
 
 
@@ -154,7 +156,30 @@ def lexicon_ranks(
     xp = namespace(source, target)
     queries = xp.take(source, xp.asarray(rows, device=source.device), axis=0)
     found = retrieve(queries, target, 10, criterion=criterion, background=source, neighborhood=neighborhood)
-    hits = np.stack([np.isin(ids, gold[int(row)]) for row, ids in zip(rows, found.ids, strict=True)])
+    return gold_ranks(found.ids, gold)
+
+
+def gold_ranks(ids: NDArray[np.int64], gold: Mapping[int, NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return for each source word of `gold`, in its order, the rank of its best gold translation among its candidates.
+
+    Parameters
+    ----------
+    ids : (n_words, k) array of int
+        Target rows, best first.
+    gold : mapping of int to array of int
+        For each source row its right target rows.
+
+    Returns
+    -------
+    (n_words,) array of int64
+        1 is best; 0 stands for none among the k.
+
+    Examples
+    --------
+    >>> gold_ranks(np.array([[7, 3], [5, 4]]), {0: np.array([3, 9]), 2: np.array([6])}).tolist()
+    [2, 0]
+    """
+    hits = np.stack([np.isin(row, right) for row, right in zip(ids, gold.values(), strict=True)])
     return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, 0).astype(np.int64)
 
 
@@ -242,12 +267,52 @@ def lexicon_report(
     ValueError
         If `gold` is empty or the edges do not rise.
     """
+    ranks = lexicon_ranks(source, target, gold, criterion=criterion, neighborhood=neighborhood)
+    rows = np.fromiter(gold, dtype=np.int64, count=len(gold))
+    return ranks_report(
+        ranks,
+        rows,
+        int(source.shape[0]),
+        n_asked=n_asked,
+        bin_edges=bin_edges,
+        level=level,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+
+
+def ranks_report(
+    ranks: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    size: int,
+    *,
+    n_asked: int | None = None,
+    bin_edges: Sequence[int] = (1000, 5000, 10000, 20000, 50000, 100000),
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> LexiconReport:
+    """Report on words that were ranked already, by whatever ranks them; see `lexicon_report`.
+
+    Parameters
+    ----------
+    ranks : (n,) array of int
+        Of the best gold translation of each test word; 1 is best, 0 stands for none among the best ten.
+    rows : (n,) array of int
+        The test words' rows in the source vocabulary, most frequent first.
+    size : int
+        Words in the source vocabulary.
+    n_asked, bin_edges, level, n_resamples, seed
+        As in `lexicon_report`.
+
+    Raises
+    ------
+    ValueError
+        If the edges do not rise.
+    """
     edges = [0, *bin_edges]
     if any(low >= high for low, high in pairwise(edges)):
         raise ValueError(f"bin_edges must be positive and rise, but are {tuple(bin_edges)}")
-    ranks = lexicon_ranks(source, target, gold, criterion=criterion, neighborhood=neighborhood)
-    rows = np.fromiter(gold, dtype=np.int64, count=len(gold))
-    size = int(source.shape[0])
 
     def interval(some: NDArray[np.int64]) -> Interval:
         return bootstrap_interval(some == 1, level=level, n_resamples=n_resamples, seed=seed)
@@ -257,7 +322,7 @@ def lexicon_report(
         inside = ranks[(rows >= low) & (rows < high)]
         if inside.size:
             bins.append(FrequencyBin(low + 1, high, _score(inside, inside.size), interval(inside)))
-    return LexiconReport(_score(ranks, len(gold) if n_asked is None else n_asked), interval(ranks), tuple(bins))
+    return LexiconReport(_score(ranks, ranks.size if n_asked is None else n_asked), interval(ranks), tuple(bins))
 
 
 def bootstrap_interval(values: ArrayLike, *, level: float = 0.95, n_resamples: int = 2000, seed: int = 0) -> Interval:

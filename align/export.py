@@ -113,7 +113,7 @@ def export_languages(
         cannot be a file name.
     """
     for language in vocabularies:
-        if language not in space.maps:
+        if not space.covers(language):
             raise SpaceError(f"this space has no language {language!r}; it has: {', '.join(space.languages)}")
         if language in ("", ".", "..") or any(mark in language for mark in "/\\\0"):
             raise ValueError(f"the language {language!r} cannot name a file; use export_embeddings with a path")

@@ -11,65 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import as_matrix, namespace, unit_rows
+from .arrays import as_matrix
 from .files import replacing
 from .normalization import Normalization
+from .space_map import HiddenLayer, SpaceMap
 
-__all__ = ["FORMAT_VERSION", "SharedSpace", "SpaceError", "SpaceMap"]
+__all__ = ["ANY_LANGUAGE", "FORMAT_VERSION", "SharedSpace", "SpaceError", "SpaceMap"]
 
-FORMAT_VERSION = 1
+#: The newest that is read. Spaces without a hidden layer are written as version 1, which every release reads.
+FORMAT_VERSION = 2
+#: The name of a map that takes vectors of every language that has no map of its own.
+ANY_LANGUAGE = "*"
 _MAGIC = "interlingua shared space"
+_HIDDEN = ("inner", "bias", "outer")
 
 
 class SpaceError(ValueError):
     """A shared space does not fit what it is asked to do, or its file cannot be trusted."""
-
-
-@dataclass(frozen=True)
-class SpaceMap:
-    """Normalise, then multiply: x -> unit(normalise(x) W), for one language or space.
-
-    Parameters
-    ----------
-    normalization : Normalization
-        The steps before the matrix, with their learned means.
-    matrix : (d_in, d_out) array of float32, or None
-        W; None stands for the identity.
-    """
-
-    normalization: Normalization
-    matrix: NDArray[np.float32] | None = None
-
-    def __post_init__(self) -> None:
-        if self.matrix is None:
-            return
-        if self.matrix.ndim != 2 or self.matrix.shape[0] != self.normalization.dimension:
-            raise ValueError(
-                f"the matrix must have as many rows as the normalisation has dimensions "
-                f"({self.normalization.dimension}), but its shape is {self.matrix.shape}"
-            )
-        if not np.isfinite(self.matrix).all():
-            raise ValueError("the matrix must be finite, but holds NaN or infinity")
-
-    @property
-    def input_dimension(self) -> int:
-        """Dimension of the vectors that go in."""
-        return self.normalization.dimension
-
-    @property
-    def output_dimension(self) -> int:
-        """Dimension of the vectors that come out."""
-        return self.input_dimension if self.matrix is None else int(self.matrix.shape[1])
-
-    def transform(self, vectors: Any) -> Any:
-        """Return (n, d_out) unit rows of float32, in the namespace and on the device of `vectors`.
-
-        A row that the steps leave empty, such as one equal to its language's mean, stays zero.
-        """
-        rows = self.normalization.transform(vectors)
-        if self.matrix is not None:
-            rows = rows @ namespace(rows).asarray(self.matrix, device=rows.device)
-        return unit_rows(rows)
 
 
 @dataclass(frozen=True)
@@ -81,7 +39,8 @@ class SharedSpace:
     Parameters
     ----------
     maps : mapping of str to SpaceMap
-        One map for each language or space; all end in the same dimension.
+        One map for each language or space; all end in the same dimension. The map named ``"*"``, if there is one,
+        serves every language without a map of its own.
     method : str
         The method that learned it.
     encoder : str
@@ -121,7 +80,7 @@ class SharedSpace:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The names of the languages or spaces."""
+        """The names of the maps: languages or spaces, and ``"*"`` where one map serves all others."""
         return tuple(self.maps)
 
     @property
@@ -146,6 +105,17 @@ class SharedSpace:
                 "use the same encoder, or fit a new space on its vectors"
             )
 
+    def covers(self, language: str) -> bool:
+        """Tell whether the space can map a language: by its own map, or by the one for all, ``"*"``."""
+        return language in self.maps or ANY_LANGUAGE in self.maps
+
+    def map_of(self, language: str) -> SpaceMap:
+        """Return the map of a language, or else the one for all, ``"*"``; SpaceError where there is neither."""
+        chosen = self.maps.get(language, self.maps.get(ANY_LANGUAGE))
+        if chosen is None:
+            raise SpaceError(f"this space has no language {language!r}; it has: {', '.join(self.maps)}")
+        return chosen
+
     def transform(self, vectors: Any, language: str) -> Any:
         """Map vectors of a language into the common space.
 
@@ -154,7 +124,7 @@ class SharedSpace:
         vectors : (n, d_in) array
             Vectors of that language, seen in the fit or not.
         language : str
-            One of `languages`.
+            One of `languages`; any, where the space has a map named ``"*"``.
 
         Returns
         -------
@@ -167,10 +137,8 @@ class SharedSpace:
         SpaceError
             If the language is unknown or the dimension is wrong.
         """
-        if language not in self.maps:
-            raise SpaceError(f"this space has no language {language!r}; it has: {', '.join(self.maps)}")
+        chosen = self.map_of(language)
         vectors = as_matrix(vectors, "vectors")
-        chosen = self.maps[language]
         if vectors.shape[1] != chosen.input_dimension:
             raise SpaceError(
                 f"the map of {language!r} takes vectors of dimension {chosen.input_dimension}, but these have "
@@ -193,10 +161,12 @@ class SharedSpace:
             tensors[f"{number}.means"] = np.ascontiguousarray(each.normalization.means)
             if each.matrix is not None:
                 tensors[f"{number}.matrix"] = np.ascontiguousarray(each.matrix)
+            for part in _HIDDEN if each.hidden is not None else ():
+                tensors[f"{number}.{part}"] = np.ascontiguousarray(getattr(each.hidden, part))
         header = {
             "format": _MAGIC,
             "tensors_sha256": _tensors_hash(tensors),
-            "format_version": FORMAT_VERSION,
+            "format_version": 1 if all(each.hidden is None for each in self.maps.values()) else 2,
             "languages": list(self.maps),
             "steps": [list(each.normalization.steps) for each in self.maps.values()],
             "method": self.method,
@@ -237,9 +207,9 @@ class SharedSpace:
         """Read the content of a file that `save` wrote; `name` is what errors call it."""
         header, tensors = _parse(content, name)
         version = header.get("format_version")
-        if version != FORMAT_VERSION:
+        if version not in range(1, FORMAT_VERSION + 1):
             raise SpaceError(
-                f"{name} has format version {version!r}, but this release reads version {FORMAT_VERSION}; "
+                f"{name} has format version {version!r}, but this release reads up to version {FORMAT_VERSION}; "
                 "use the release that wrote it, or fit the space again"
             )
         if header.get("tensors_sha256") != _tensors_hash(tensors):
@@ -249,7 +219,11 @@ class SharedSpace:
         try:
             maps = {
                 language: SpaceMap(
-                    Normalization(tuple(steps), tensors[f"{number}.means"]), tensors.get(f"{number}.matrix")
+                    Normalization(tuple(steps), tensors[f"{number}.means"]),
+                    tensors.get(f"{number}.matrix"),
+                    HiddenLayer(*(tensors[f"{number}.{part}"] for part in _HIDDEN))
+                    if f"{number}.inner" in tensors
+                    else None,
                 )
                 for number, (language, steps) in enumerate(zip(header["languages"], header["steps"], strict=True))
             }

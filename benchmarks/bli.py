@@ -9,6 +9,9 @@ xling-eval (Glavaš et al. 2019, doi:10.18653/v1/P19-1070). Candidates: the whol
 a vector and a translation with a vector are scored; `coverage` says how many. The interval is a bootstrap over the test
 words. No setting is chosen on the test words.
 
+"CSLS, then re-ranking" is another task than plain CSLS: a ranking of the 50 best candidates by CSLS, learned from the
+same pairs (`Reranker`), by vectors and frequencies alone or by word forms (spelling and endings) too.
+
 "25 pairs" are the training pairs of the 25 most frequent words. Each fit runs in a process of its own: CPU seconds of
 all its threads are those of the fit alone, peak memory is that of the process, with vectors and libraries loaded.
 """
@@ -23,13 +26,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from interlingua.align import AlignmentWarning, Embeddings, SeedDictionary, SharedSpace, lexicon_report, lexicon_score
+import numpy as np
+
+from interlingua.align import AlignmentWarning, Embeddings, SeedDictionary, SharedSpace, lexicon_report
 from interlingua.align.confidence import THRESHOLD
+from interlingua.align.evaluation import gold_ranks, ranks_report
 from interlingua.align.retrieval import Criterion
 from interlingua.align.word import align, fit_dictionary
 from interlingua.align.word.auto import Seeds
-from interlingua.align.word.fitting import gold_rows
+from interlingua.align.word.candidate_ranking import CandidateRanking
+from interlingua.align.word.fitting import covered_pairs, gold_rows
 from interlingua.align.word.registry import is_available
+from interlingua.align.word.reranking import Reranker
+from interlingua.pipelines.translate import RANKING_SUFFIX
 
 from .datasets import read_lexicon, read_vectors
 from .measure import run_benchmark
@@ -45,6 +54,8 @@ Given = Literal["5k pairs", "1k pairs", "25 pairs", "identical strings", "no pai
 #: How tables call the methods.
 _NAMES = {"procrustes": "Procrustes", "multi-step": "multi-step", "rcsls": "RCSLS", "expansion": "expansion",
           "self-learning": "self-learning", "contrastive": "contrastive", "auto": "auto"}  # fmt: skip
+#: What is said of a ranking learned on top, and whether it looks at word forms.
+_RANKINGS = {"CSLS, then re-ranking (vectors)": False, "CSLS, then re-ranking (vectors, word forms)": True}
 _MANY: tuple[Given, ...] = ("5k pairs", "1k pairs")
 _FEW: tuple[Given, ...] = ("25 pairs", "identical strings", "no pairs")
 _CRITERIA: tuple[tuple[str, Criterion], ...] = (
@@ -60,6 +71,8 @@ CASES: tuple[tuple[str, Given, str], ...] = (
     *(("en-fr documents", "5k pairs", method) for method in ("procrustes", "multi-step", "auto")),
     ("en-fr documents", "no pairs", "auto"),
     *(("en-ru", given, method) for given in _MANY for method in _NAMES),
+    *((pair, "5k pairs", f"multi-step + {ranking}") for pair in ("en-fr", "en-ru") for ranking in _RANKINGS),
+    *((pair, "1k pairs", f"expansion + {ranking}") for pair in ("en-fr", "en-ru") for ranking in _RANKINGS),
 )
 
 
@@ -72,20 +85,21 @@ def run(only: str = "", fit: Callable[[str, Given, str, Path], dict[str, Any]] |
                 continue
             path = Path(folder) / "fitted.space"
             used = (fit or _in_own_process)(pair, given, method, path)
-            name = _NAMES[method]
+            name = _NAMES[method.partition(" + ")[0]]
             if method == "auto":
                 name += f" ({used['chosen']}{', refused' if used['refused'] else ''})"
-            rows += _scored(pair, given, name, SharedSpace.load(path), used)
+            rows += _scored(pair, given, name, SharedSpace.load(path), used, method.partition(" + ")[2], path)
     return rows
 
 
 def _is_available_here(method: str) -> bool:
     """Tell whether a method can run with what is installed."""
-    return method == "auto" or is_available(method)
+    return method == "auto" or is_available(method.partition(" + ")[0])
 
 
 def fit_case(pair: str, given: Given, method: str, path: Path) -> dict[str, Any]:
-    """Fit one case, save its space, and return CPU and wall seconds, the method chosen and the verdict."""
+    """Fit one case, save its space and ranking, and return CPU and wall seconds, the method chosen and the verdict."""
+    method, _, ranking = method.partition(" + ")
     source, target = _vocabularies(pair)
     seeds: Seeds | None = "identical" if given == "identical strings" else None
     dictionary = None
@@ -102,6 +116,10 @@ def fit_case(pair: str, given: Given, method: str, path: Path) -> dict[str, Any]
         raise ValueError(f"{method!r} is measured with a dictionary only, but the case is {given!r}")
     else:  # no held-out part, no verdict: their time is no part of a single method's
         space = fit_dictionary(source, target, dictionary, method=method, held_out=0.0)
+        if ranking:
+            pairs, _ = covered_pairs(source, target, dictionary)
+            learned = Reranker(forms=_RANKINGS[ranking]).fit(space, source, target, pairs).ranking_
+            learned.save(f"{path}{RANKING_SUFFIX}")
     used = {"cpu": time.process_time() - cpu, "seconds": time.perf_counter() - wall}
     space.save(path)
     return {
@@ -141,15 +159,23 @@ def _in_own_process(pair: str, given: Given, method: str, path: Path) -> dict[st
     return {**used, "peak_mb": done.peak_mb}
 
 
-def _scored(pair: str, given: Given, name: str, space: SharedSpace, used: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of one fit: by CSLS, and for Procrustes by the other criteria too."""
+def _scored(
+    pair: str, given: Given, name: str, space: SharedSpace, used: dict[str, Any], ranking: str, path: Path
+) -> list[dict[str, Any]]:
+    """Return the rows of one fit: by CSLS or its ranking, for Procrustes by the other criteria too."""
     source, target = _vocabularies(pair)
-    gold, coverage = read_lexicon(_lexicon(pair), "test").index_pairs(source, target)
+    pairs, coverage = read_lexicon(_lexicon(pair), "test").index_pairs(source, target)
+    gold, rows = gold_rows(pairs), []
     first, second = (space.transform(each.vectors, each.space) for each in (source, target))
     criteria: Sequence[tuple[str, Criterion]] = _CRITERIA if name == "Procrustes" else _CRITERIA[1:2]
-    rows = []
-    for label, criterion in criteria:
-        score = lexicon_score(first, second, gold_rows(gold), n_asked=coverage.n_sources, criterion=criterion)
+    for label, criterion in ((ranking, "csls"),) if ranking else criteria:
+        if ranking:
+            asked = np.array(list(gold), np.int64)
+            found = CandidateRanking.load(f"{path}{RANKING_SUFFIX}").rank(space, source, target, asked, k=10)
+            report = ranks_report(gold_ranks(found.ids, gold), asked, len(source), n_asked=coverage.n_sources)
+        else:
+            report = lexicon_report(first, second, gold, n_asked=coverage.n_sources, criterion=criterion)
+        score = report.score
         figures = {
             "P@1 %": 100 * score.precision_at_1,
             "P@5 %": 100 * score.precision_at_5,
@@ -157,7 +183,7 @@ def _scored(pair: str, given: Given, name: str, space: SharedSpace, used: dict[s
             "coverage %": 100 * score.coverage,
         }
         if criterion == "csls":
-            interval = lexicon_report(first, second, gold_rows(gold)).interval
+            interval = report.interval
             figures |= {"P@1 from %": 100 * interval.low, "P@1 to %": 100 * interval.high}
             figures |= {"CPU s": used["cpu"], "peak MB": used["peak_mb"]}
         rows += [

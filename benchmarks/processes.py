@@ -16,8 +16,10 @@ __all__ = ["Usage", "run_measured"]
 # subtle: Linux counts what a process held before exec into its peak, so that a child of a large process seems large;
 # the command is therefore a child of this small one. wait4 and not RUSAGE_CHILDREN, which keeps the largest so far.
 _LAUNCHER = """
-import json, os, sys
-report, *command = sys.argv[1:]
+import json, os, resource, sys
+report, cpu_limit, *command = sys.argv[1:]
+if cpu_limit:
+    resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_limit), int(cpu_limit) + 5))
 pid = os.posix_spawnp(command[0], command, os.environ)
 _, status, usage = os.wait4(pid, 0)
 with open(report, "w") as file:
@@ -48,7 +50,9 @@ class Usage:
     output: str = ""
 
 
-def run_measured(command: Sequence[str], *, directory: Path | None = None, limit: float | None = None) -> Usage:
+def run_measured(
+    command: Sequence[str], *, directory: Path | None = None, limit: float | None = None, cpu_limit: int | None = None
+) -> Usage:
     """Run a command and return what it used; its standard error is thrown away.
 
     Parameters
@@ -58,12 +62,14 @@ def run_measured(command: Sequence[str], *, directory: Path | None = None, limit
         Where to run it.
     limit : float, optional
         Wall-clock seconds after which it is killed; then CPU seconds and peak are unknown, and NaN.
+    cpu_limit : int, optional
+        CPU seconds after which it is stopped (code -24); what it used is known.
     """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "usage.json"
         start = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-S", "-c", _LAUNCHER, str(report), *command],
+            [sys.executable, "-S", "-c", _LAUNCHER, str(report), str(cpu_limit or ""), *command],
             cwd=directory,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -66,7 +66,8 @@ def write_results(name: str, rows: list[dict[str, Any]]) -> Path:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     with replacing(path) as file:
-        file.write((json.dumps(rows, ensure_ascii=False, indent=1) + "\n").encode())
+        lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in rows)  # a line a row, for diffs
+        file.write(f"[\n{lines}\n]\n".encode())
     return path
 
 

@@ -3,11 +3,14 @@
 from .declaration import Translation, load_declaration
 from .encoder import Encoder
 from .encoder_loading import load_encoder
+from .export_sentence_transformers import to_sentence_transformers
+from .mteb_model import AlignedModel
 from .passages import Passage, read_passages
 from .search import CrossLingualSearch, SearchHit
 from .translate import WordTranslations, translate_words
 
 __all__ = [
+    "AlignedModel",
     "CrossLingualSearch",
     "Encoder",
     "Passage",
@@ -17,5 +20,6 @@ __all__ = [
     "load_declaration",
     "load_encoder",
     "read_passages",
+    "to_sentence_transformers",
     "translate_words",
 ]

@@ -11,10 +11,14 @@ import sys
 import traceback
 from importlib import metadata
 
+from .cli_audit import add_audit_command
 from .cli_collections import add_collection_commands
 from .cli_common import Output, UsageError, add_command, limit_threads
+from .cli_export import add_export_command
 from .cli_info import add_info_command
 from .cli_sentences import add_encoder_options, add_sentence_commands
+from .cli_train import add_train_commands
+from .cli_tune import add_tune_commands
 from .cli_words import add_word_commands
 
 __all__ = ["build_parser", "main"]
@@ -41,6 +45,10 @@ def build_parser() -> argparse.ArgumentParser:
     add_sentence_commands(commands)
     add_word_commands(commands)
     add_collection_commands(commands)
+    add_train_commands(commands)
+    add_tune_commands(commands)
+    add_export_command(commands)
+    add_audit_command(commands)
     add_info_command(commands)
     return parser
 

@@ -6,10 +6,12 @@ from typing import Any
 
 from interlingua.align import AlignmentFailedError, Embeddings, SeedDictionary, SharedSpace
 from interlingua.align.normalization import PRESETS
+from interlingua.align.word.candidate_ranking import CandidateRanking
 from interlingua.align.word.registry import UNSUPERVISED_METHODS, WORD_METHODS
 
 from .cli_common import Output, Subcommands, UsageError, add_command, check_output_file, named_file, table
 from .cli_reading import add_reading_options, read_dictionary, read_words
+from .translate import RANKING_SUFFIX
 
 __all__ = ["add_align_command"]
 
@@ -45,7 +47,14 @@ def add_align_command(commands: "Subcommands[ArgumentParser]") -> None:
         choices=["raise", "warn"],
         help="stop with an error, or write the space all the same, where it shows no sign of being right",
     )
-    align.add_argument("--resume", metavar="FILE", help="keep the state of self-learning there, and go on from it")
+    align.add_argument(
+        "--resume", metavar="FILE", help="keep the state of self-learning and its restarts there, and go on from it"
+    )
+    align.add_argument(
+        "--rerank",
+        action="store_true",
+        help="learn to rank the candidates of translate too, from the dictionary; written beside the space",
+    )
     align.add_argument("--lowercase", action="store_true", help="lower-case all words; the first of equals is kept")
     add_reading_options(align)
     align.add_argument("-o", "--output", required=True, metavar="SPACE", help="where to write the space")
@@ -64,7 +73,13 @@ def _align(options: Namespace, output: Output) -> None:
             space = _fit(options, output, vocabularies, pairs)
     except AlignmentFailedError as error:
         raise ValueError(str(error).replace("on_failure='warn'", "--on-failure warn")) from error
+    ranking = None
+    if options.rerank:
+        with output.working("learning to rank candidates"):
+            ranking = _learn_ranking(space, vocabularies, pairs[vocabularies[1].space], options.seed)
     space.save(options.output)
+    if ranking is not None:
+        ranking.save(options.output + RANKING_SUFFIX)
     provenance = space.provenance
     result = {
         "space": options.output,
@@ -78,11 +93,15 @@ def _align(options: Namespace, output: Output) -> None:
         "candidates": provenance.get("candidates"),
         "chosen": provenance.get("chosen"),
     }
-    output.result(result, lambda: _shown(space, options.output))
+    if ranking is not None:
+        result["ranking"] = {"file": options.output + RANKING_SUFFIX, **ranking.scores}
+    output.result(result, lambda: _shown(space, options.output, ranking))
 
 
 def _dictionary_files(options: Namespace, names: list[str]) -> dict[str, str]:
     """Check how files, names and dictionaries fit together; return each dictionary's file by its language."""
+    if options.rerank and (options.pivot is not None or not options.dictionary):
+        raise UsageError("--rerank learns from the --dictionary of two languages; it takes no --pivot")
     if options.pivot is None:
         if len(names) != 2:
             raise UsageError(
@@ -144,7 +163,18 @@ def _fit(
     )
 
 
-def _shown(space: SharedSpace, path: str) -> list[object]:
+def _learn_ranking(
+    space: SharedSpace, vocabularies: list[Embeddings], dictionary: SeedDictionary, seed: int
+) -> CandidateRanking:
+    from interlingua.align.word.fitting import covered_pairs
+    from interlingua.align.word.reranking import Reranker
+
+    source, target = vocabularies
+    pairs, _ = covered_pairs(source, target, dictionary)
+    return Reranker(seed=seed).fit(space, source, target, pairs).ranking_
+
+
+def _shown(space: SharedSpace, path: str, ranking: CandidateRanking | None) -> list[object]:
     provenance, scores = space.provenance, space.scores
     rows: list[tuple[str, object]] = [
         ("space", path),
@@ -168,6 +198,10 @@ def _shown(space: SharedSpace, path: str) -> list[object]:
             rows.append((f"{start}confidence, without any pair", float(value)))
     if not any(key.split()[-1] in ("precision_at_1", "confidence") for key in scores):
         rows.append(("held-out P@1", "not measured: too few pairs"))
+    if ranking is not None:
+        words = int(ranking.scores["held_out_words"])
+        rows.append((f"ranking: held-out P@1 ({words} words)", ranking.scores["precision_at_1"]))
+        rows.append(("the same words by CSLS", ranking.scores["csls_precision_at_1"]))
     shown: list[object] = [table("", "", rows=rows)]
     candidates = provenance.get("candidates", [])
     if len(candidates) > 1:

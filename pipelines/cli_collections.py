@@ -12,6 +12,7 @@ from .cli_common import (
     Subcommands,
     UsageError,
     add_command,
+    check_output_folder,
     count,
     input_name,
     open_lines,
@@ -54,6 +55,9 @@ def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
     search.add_argument("--language", metavar="NAME", help="the questions' language; default: guessed")
     search.add_argument("--languages", metavar="A,B", help="return passages of these languages only")
     search.add_argument("-k", type=count, default=10, help="hits a question (default 10)")
+    search.add_argument(
+        "--balance", action="store_true", help="bring the best of all languages level, where all hold the answer"
+    )
     add_encoder_options(search)
 
 
@@ -65,6 +69,7 @@ def _build(options: Namespace, output: Output) -> None:
     from .search import CrossLingualSearch
 
     refuse_foreign(Path(options.output))
+    check_output_folder(options.output)
     with open_lines(options.texts) as lines:
         passages = read_passages(lines, name=input_name(options.texts), language=options.language)
     if not passages:
@@ -115,7 +120,9 @@ def _search(options: Namespace, output: Output) -> None:
     known = search.space.maps if search.space is not None else {}
     if options.language and UNDETERMINED in known and options.language not in known:
         output.note(f"the collection knows no mean of {options.language!r}: questions are mapped as 'und'")
-    answers = search.search(questions, options.k, language=options.language, languages=languages)
+    answers = search.search(
+        questions, options.k, language=options.language, languages=languages, balance=options.balance
+    )
     result = [
         {
             "question": question,

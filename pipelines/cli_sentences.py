@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 
-from interlingua.align import Centring, SharedSpace
+from interlingua.align import REMOVAL_METHODS, SharedSpace
 
 from .cli_common import (
     Output,
@@ -37,7 +37,12 @@ def add_sentence_commands(commands: "Subcommands[ArgumentParser]") -> None:
     inner = space.add_subparsers(dest="space_command", required=True, metavar="COMMAND")
     fit = add_command(inner, "fit", _fit, "learn a shared space from the vectors of each language")
     fit.add_argument("vectors", nargs="+", metavar="LANGUAGE=FILE.npy", help="one file a language")
-    fit.add_argument("--method", default="centring", choices=["centring"], help="default: centring")
+    fit.add_argument(
+        "--method",
+        default="centring",
+        choices=list(REMOVAL_METHODS),
+        help="default: centring; lsar and leace yield one map for all languages; `audit --compare` shows which is best",
+    )
     fit.add_argument("-o", "--output", required=True, metavar="SPACE", help="where to write the space")
 
 
@@ -115,7 +120,8 @@ def _fit(options: Namespace, output: Output) -> None:
     encoder = next((each.origin.encoder for each in read.values() if each.origin.encoder), "")
     if not encoder:
         output.note("the files do not say which encoder made them: the space will not be able to check")
-    fitted = Centring().fit({name: each.vectors for name, each in read.items()}, encoder=encoder).space_
+    method = REMOVAL_METHODS[options.method]()
+    fitted = method.fit({name: each.vectors for name, each in read.items()}, encoder=encoder).space_
     role = next((each.origin.role for each in read.values() if each.origin.role), "")
     space = SharedSpace(fitted.maps, fitted.method, encoder, provenance={**fitted.provenance, "role": role})
     space.save(options.output)

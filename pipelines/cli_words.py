@@ -21,7 +21,7 @@ from .cli_common import (
     table,
 )
 from .cli_evaluate import add_evaluate_command
-from .cli_reading import add_reading_options, read_words
+from .cli_reading import add_reading_options, read_ranking, read_words
 from .translate import translate_words
 from .vector_files import check_output_name, read_vectors, write_vectors
 
@@ -47,6 +47,7 @@ def add_word_commands(commands: "Subcommands[ArgumentParser]") -> None:
     translate.add_argument("--vectors", nargs=2, required=True, metavar="LANGUAGE=FILE", help="of both languages")
     translate.add_argument("-k", type=count, default=5, help="translations a word (default 5)")
     translate.add_argument("--criterion", default="csls", choices=["csls", "nn", "isf"], help="default: csls")
+    translate.add_argument("--rerank", action="store_true", help="by SPACE.ranking, which align --rerank wrote")
     add_reading_options(translate)
     add_evaluate_command(commands)
 
@@ -93,7 +94,15 @@ def _translate(options: Namespace, output: Output) -> None:
     source, target = (
         read_words(language, files[language], options, output) for language in (options.source, options.target)
     )
-    answers = translate_words(space, source, target, words, k=options.k, criterion=options.criterion)
+    answers = translate_words(
+        space,
+        source,
+        target,
+        words,
+        k=options.k,
+        criterion=options.criterion,
+        ranking=read_ranking(options.space) if options.rerank else None,
+    )
     unknown = [answer.word for answer in answers if answer.found_as is None]
     if unknown:
         output.note(f"no vector in {files[options.source]} for: {', '.join(unknown)}")

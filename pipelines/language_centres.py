@@ -104,8 +104,8 @@ def everyday_questions() -> tuple[str, ...]:
 
 
 def check_languages(space: SharedSpace, languages: Sequence[str]) -> None:
-    """Raise SpaceError if the space can map one of the languages neither by its own map nor by "und"."""
-    unknown = [each for each in dict.fromkeys(languages) if each not in space.maps]
+    """Raise SpaceError if the space can map one of the languages neither by its own map nor by "und" nor by "*"."""
+    unknown = [each for each in dict.fromkeys(languages) if not space.covers(each)]
     if unknown and UNDETERMINED not in space.maps:
         raise SpaceError(
             f"texts are in {', '.join(map(repr, unknown))}, but the space has only: {', '.join(space.languages)}; "
@@ -116,7 +116,7 @@ def check_languages(space: SharedSpace, languages: Sequence[str]) -> None:
 def map_by_language(
     space: SharedSpace | None, raw: NDArray[np.float32], languages: Sequence[str]
 ) -> NDArray[np.float32]:
-    """Map each row by its language, and by "und" where the space does not know it; None maps nothing."""
+    """Map each row by its language, by "und" where the space does not know it, or by "*"; None maps nothing."""
     if space is None:
         return raw
     check_languages(space, languages)

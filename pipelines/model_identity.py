@@ -7,7 +7,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["folder_identity", "hub_identity"]
+__all__ = ["folder_identity", "hub_folder", "hub_identity"]
 
 _SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".bin", ".npz", ".npy")
 _IGNORED_PARTS = ("onnx", "openvino", "coreml", "eval", "logs", "runs")
@@ -56,6 +56,16 @@ def hub_identity(name: str, revision: str | None) -> str | None:
 
     Where that copy is missing the caller has to name the weights otherwise.
     """
+    repository, folder = _hub_copy(name, revision)
+    return None if folder is None else f"{repository}@{folder.name}"
+
+
+def hub_folder(name: str, revision: str | None) -> Path | None:
+    """Return where the Hub's client keeps its copy of a model, or None where it has none."""
+    return _hub_copy(name, revision)[1]
+
+
+def _hub_copy(name: str, revision: str | None) -> tuple[str, Path | None]:
     from huggingface_hub import try_to_load_from_cache
 
     for repository in (name, f"sentence-transformers/{name}"):
@@ -64,8 +74,8 @@ def hub_identity(name: str, revision: str | None) -> str | None:
         for file in ("modules.json", "config.json"):
             found = try_to_load_from_cache(repository, file, revision=revision)
             if isinstance(found, str):
-                return f"{repository}@{Path(found).parent.name}"
-    return None
+                return repository, Path(found).parent
+    return name, None
 
 
 def _belongs(path: Path, folder: Path) -> bool:

@@ -10,13 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import SharedSpace, fold_csls, fold_query, nearest_language
+from interlingua.align import ANY_LANGUAGE, SharedSpace, fold_csls, fold_query, nearest_language
 from interlingua.index import Collection, array_to_bytes, bytes_to_array
 
 from .encoder import Encoder, check_texts
 from .encoder_loading import load_encoder
 from .encoder_names import encode_named, lasting_name, load_named_again
 from .hubness import measure_hubness, sample_languages, typical_hubness
+from .language_balance import balanced_search
 from .language_centres import centre_languages, check_languages, map_by_language, shift_to_questions
 from .passages import RESERVED, UNDETERMINED, Passage, check_passages
 
@@ -229,6 +230,7 @@ class CrossLingualSearch:
         language: str | None = None,
         languages: Iterable[str] | None = None,
         where: Mapping[str, Any] | None = None,
+        balance: bool = False,
     ) -> list[list[SearchHit]]:
         """Return the best passages for each question.
 
@@ -244,6 +246,10 @@ class CrossLingualSearch:
             Only passages of these languages.
         where : mapping, optional
             Only passages with this metadata, see `Collection.search`.
+        balance : bool
+            Bring the best passages of all languages level: the score is less the mean of the question's three best in
+            the passage's language. For collections whose languages say the same, such as translated manuals; where only
+            one language holds the answer, the best of the others would be raised to it.
 
         Returns
         -------
@@ -258,22 +264,27 @@ class CrossLingualSearch:
         vectors = map_by_language(self.question_space, raw, asked_in)
         if not len(vectors) or not len(self):
             return [[] for _ in vectors]
-        found = self.collection.search(fold_query(vectors), k, where=where, languages=languages)
+        if balance:
+            chosen = list(self.languages) if languages is None else list(languages)
+            found = balanced_search(self.collection, fold_query(vectors), k, languages=chosen, where=where)
+        else:
+            plain = self.collection.search(fold_query(vectors), k, where=where, languages=languages)
+            found = [[(hit, hit.score) for hit in plain[number]] for number in range(len(vectors))]
         # [q/2, 0] · [2 p, -r(p)] = cos(q, p): the same index gives the question's own neighbourhood
         halves = np.concatenate([vectors / 2, np.zeros((len(vectors), 1), np.float32)], axis=1)
-        if self.ranking == "csls":
+        offsets = np.zeros(len(vectors))
+        if self.ranking == "csls" and not balance:
             own = self.collection.search(halves, self.neighborhood).scores
             offsets = np.where(np.isfinite(own), own, 0).sum(axis=1) / np.isfinite(own).sum(axis=1)
         answers = []
-        for number in range(len(vectors)):
-            hits = found[number]
-            stored = self.collection.vectors([hit.id for hit in hits]) if hits else np.empty((0, halves.shape[1]))
+        for number, hits in enumerate(found):
+            stored = self.collection.vectors([hit.id for hit, _ in hits]) if hits else np.empty((0, halves.shape[1]))
             cosines = stored @ halves[number]
-            scores = (
-                [hit.score - offsets[number] for hit in hits] if self.ranking == "csls" else [float(c) for c in cosines]
-            )
+            scores = [score - offsets[number] for _, score in hits]
+            if self.ranking == "cosine":  # the index holds 2 p
+                scores = [score / 2 for score in scores] if balance else [float(cosine) for cosine in cosines]
             answers.append(
-                [_hit(hit.id, hit.metadata, score, cosine) for hit, score, cosine in zip(hits, scores, cosines)]
+                [_hit(hit.id, hit.metadata, score, cosine) for (hit, _), score, cosine in zip(hits, scores, cosines)]
             )
         return answers
 
@@ -281,7 +292,7 @@ class CrossLingualSearch:
         """Return the language of each vector as the encoder gave it: that of the nearest mean, or "und"."""
         if self.space is None or len(raw) == 0:
             return [UNDETERMINED] * len(raw)
-        known = [name for name in self.space.languages if name != UNDETERMINED]
+        known = [name for name in self.space.languages if name not in (UNDETERMINED, ANY_LANGUAGE)]
         return nearest_language(self.space, raw, among=known) if known else [UNDETERMINED] * len(raw)
 
     def save(self, folder: str | Path) -> None:

@@ -19,10 +19,11 @@ from interlingua.align.optional import MissingExtraError, require
 
 from .encoder import Role, check_role, check_texts, unit_rows
 from .encoding_progress import encoding_progress
-from .model_identity import folder_identity, hub_identity
+from .hub import hub_is_reachable
+from .model_identity import folder_identity, hub_folder, hub_identity
 from .prompts import resolve_prompts
 
-__all__ = ["TransformerEncoder"]
+__all__ = ["TransformerEncoder", "quiet_loading"]
 
 _DTYPES = ("float32", "bfloat16", "float16")
 _TOKENIZE_AT_ONCE = 4096
@@ -88,7 +89,7 @@ class TransformerEncoder:
         self.name = str(name)
         self.batch_size = batch_size
         self.folder = _model_folder(self.name)
-        self._revision = revision
+        self.revision = revision
         self._chosen_prompts = dict(prompts or {})
         self._wanted = (device, dtype)
         if device not in ("auto", "cpu"):
@@ -111,7 +112,7 @@ class TransformerEncoder:
         if self.folder is not None:
             return folder_identity(self.folder)
         model = self.model  # loading it first brings the files here
-        return hub_identity(self.name, self._revision) or f"{self.name}@{_weights_hash(model)}"
+        return hub_identity(self.name, self.revision) or f"{self.name}@{_weights_hash(model)}"
 
     @cached_property
     def dimension(self) -> int:
@@ -137,15 +138,15 @@ class TransformerEncoder:
         """The `SentenceTransformer` itself, loaded at the first use."""
         torch = require("torch", extra="torch")
         library = require("sentence_transformers", extra="torch")
-        local = self.folder is not None
+        local = self.folder is not None or not self._may_ask_the_hub()
         device = self.device
         try:
-            with _quiet_loading(local):
+            with quiet_loading(local):
                 model = library.SentenceTransformer(
-                    self.name, device=device, revision=self._revision, local_files_only=local
+                    self.name, device=device, revision=self.revision, local_files_only=local
                 )
         except (OSError, ValueError) as error:
-            place = "that folder" if local else "the Hugging Face Hub"
+            place = "the Hugging Face Hub" if self.folder is None else "that folder"
             message = (
                 f"cannot load the encoder {self.name!r} from {place}: {error}; the encoder 'bundled' needs no download"
             )
@@ -153,6 +154,23 @@ class TransformerEncoder:
         model.default_prompt_name = None  # prompts are chosen by role, never behind our back
         model.eval()
         return model.to(getattr(torch, self.dtype))
+
+    def _may_ask_the_hub(self) -> bool:
+        """Tell whether the Hub answers; if not, a copy of the model must be on this machine.
+
+        Raises
+        ------
+        OSError
+            If there is neither.
+        """
+        reachable = hub_is_reachable()
+        if not reachable and hub_folder(self.name, self.revision) is None:
+            message = (
+                f"cannot load the encoder {self.name!r}: there is no copy of it on this machine, and the Hugging Face "
+                "Hub cannot be reached; give a model's folder, or use the encoder 'bundled', which needs no download"
+            )
+            raise OSError(message)
+        return reachable
 
     def text_lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Return how long each text is for the model: in tokens, or bytes where it has no fast tokenizer.
@@ -264,7 +282,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _quiet_loading(active: bool) -> Iterator[None]:
+def quiet_loading(active: bool) -> Iterator[None]:
     """Hide transformers' bar over the weights; a download from the Hub keeps its bars."""
     logging = require("transformers.utils.logging", extra="torch")
     shown = getattr(logging, "is_progress_bar_enabled", lambda: True)()

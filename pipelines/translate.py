@@ -5,8 +5,12 @@ from dataclasses import dataclass
 
 from interlingua.align import Embeddings, SharedSpace, retrieve
 from interlingua.align.retrieval import Criterion
+from interlingua.align.word.candidate_ranking import CandidateRanking
 
-__all__ = ["WordTranslations", "translate_words"]
+__all__ = ["RANKING_SUFFIX", "WordTranslations", "translate_words"]
+
+#: Added to the name of a space's file for the ranking that was learned for it.
+RANKING_SUFFIX = ".ranking"
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ def translate_words(
     *,
     k: int = 5,
     criterion: Criterion = "csls",
+    ranking: CandidateRanking | None = None,
 ) -> list[WordTranslations]:
     """Return the k best translations of each word among the whole target vocabulary.
 
@@ -51,11 +56,15 @@ def translate_words(
         Translations a word.
     criterion : {"csls", "nn", "isf"}
         How translations are ranked.
+    ranking : CandidateRanking, optional
+        Learned for this space (see `Reranker`): ranks the best candidates by CSLS, whatever the criterion. The scores
+        then are log-probabilities among these candidates.
 
     Raises
     ------
     SpaceError
-        If the space lacks a language or the vectors are not those that it was learned on.
+        If the space lacks a language, the vectors are not those that it was learned on, or the ranking was learned for
+        another space.
 
     Examples
     --------
@@ -72,10 +81,13 @@ def translate_words(
     known = [label for label in looked_up if label is not None]
     ranked: Iterator[tuple[tuple[str, float], ...]] = iter(())
     if known:
-        mapped_source = space.transform(source.vectors, source.space)
-        mapped_target = space.transform(target.vectors, target.space)
         rows = [source.index[label] for label in known]
-        found = retrieve(mapped_source[rows], mapped_target, k, criterion=criterion, background=mapped_source)
+        if ranking is None:
+            mapped_source = space.transform(source.vectors, source.space)
+            mapped_target = space.transform(target.vectors, target.space)
+            found = retrieve(mapped_source[rows], mapped_target, k, criterion=criterion, background=mapped_source)
+        else:
+            found = ranking.rank(space, source, target, rows, k)
         ranked = iter(
             [
                 tuple((target.labels[row], float(score)) for row, score in zip(ids, scores, strict=True))

@@ -1,3 +1,44 @@
 """Sentence vectors into one space: projection heads learned from translations, on frozen encoders."""
 
-__all__: list[str] = []
+from .auto import Capacity, SentenceCandidate, align_sentences, candidates_for
+from .collapse import CollapseError, CollapseSigns, CollapseWarning, collapse_signs
+from .consensus import Consensus
+from .contrastive import ContrastiveHead
+from .hard_negatives import HardNegatives, mine_hard_negatives
+from .language_adversarial import (
+    AlternatingGame,
+    deceiving_targets,
+    language_discriminator,
+    language_loss,
+    reversal_strength,
+    reverse_gradient,
+)
+from .losses import translation_ranking_loss
+from .parallel import ParallelVectors, language_means
+from .translation_quality import TranslationQuality, translation_quality
+
+__all__ = [
+    "AlternatingGame",
+    "Capacity",
+    "CollapseError",
+    "CollapseSigns",
+    "CollapseWarning",
+    "Consensus",
+    "ContrastiveHead",
+    "HardNegatives",
+    "ParallelVectors",
+    "SentenceCandidate",
+    "TranslationQuality",
+    "align_sentences",
+    "candidates_for",
+    "collapse_signs",
+    "deceiving_targets",
+    "language_discriminator",
+    "language_loss",
+    "language_means",
+    "mine_hard_negatives",
+    "reversal_strength",
+    "reverse_gradient",
+    "translation_quality",
+    "translation_ranking_loss",
+]

@@ -2,6 +2,7 @@
 
 from .adversarial import Adversarial
 from .auto import align
+from .candidate_ranking import CandidateRanking
 from .contrastive import Contrastive
 from .expansion import Expansion
 from .fitting import fit_dictionary, score_dictionary
@@ -11,11 +12,14 @@ from .optimal_transport import WassersteinProcrustes
 from .procrustes import Procrustes, orthogonal_map
 from .race import Race
 from .rcsls import RCSLS
+from .reranking import Reranker
+from .restarts import Restarts
 from .self_learning import SelfLearning
 from .whitening import MultiStep
 
 __all__ = [  # noqa: RUF022 # sorted as strings, as everywhere; ruff takes RCSLS for a constant
     "Adversarial",
+    "CandidateRanking",
     "Contrastive",
     "Expansion",
     "GeneralizedProcrustes",
@@ -24,6 +28,8 @@ __all__ = [  # noqa: RUF022 # sorted as strings, as everywhere; ruff takes RCSLS
     "Procrustes",
     "RCSLS",
     "Race",
+    "Reranker",
+    "Restarts",
     "SelfLearning",
     "WassersteinProcrustes",
     "add_language",

@@ -1,7 +1,7 @@
 """From two vocabularies and a dictionary to a shared space with held-out scores and provenance."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,9 @@ __all__ = [
     "fit_dictionary",
     "gold_rows",
     "hold_out",
+    "hold_out_folds",
     "score_dictionary",
+    "try_folds",
     "try_method",
 ]
 
@@ -31,6 +33,9 @@ Pairs = NDArray[np.int64]
 
 #: With fewer source words a held-out score says nothing.
 FEWEST_HELD_OUT = 20
+#: Methods are compared on so many words, in so many folds at most.
+_ENOUGH_HELD_OUT = 300
+_MOST_FOLDS = 3
 
 
 def fit_dictionary(
@@ -142,16 +147,58 @@ def hold_out(pairs: Pairs, share: float, seed: int) -> tuple[Pairs, Pairs]:
     >>> len(held), len(kept), int((held[:, 0] >= 380).sum())
     (40, 360, 20)
     """
+    folds = hold_out_folds(pairs, share, seed, enough=1)
+    return folds[0] if folds else (pairs[:0], pairs)
+
+
+def hold_out_folds(
+    pairs: Pairs, share: float, seed: int, *, enough: int = _ENOUGH_HELD_OUT
+) -> tuple[tuple[Pairs, Pairs], ...]:
+    """Split pairs as `hold_out` does, several times if one part is small: no word is held out twice.
+
+    Parameters
+    ----------
+    pairs : (p, 2) array of int64
+        Rows of source and target, most frequent first.
+    share : float
+        Of the source words in each fold, in [0, 1).
+    seed : int
+        Draws which words go together.
+    enough : int
+        Source words to hold out in all folds together; there are three folds at most.
+
+    Returns
+    -------
+    tuple of (held, kept)
+        Empty where a fold would hold out fewer than 20 source words.
+
+    Raises
+    ------
+    ValueError
+        If the share is out of range.
+
+    Examples
+    --------
+    >>> pairs = np.stack([np.arange(400)] * 2, axis=1)
+    >>> [(len(held), int((held[:, 0] >= 340).sum())) for held, _ in hold_out_folds(pairs, 0.1, seed=0)]
+    [(40, 20), (40, 20), (40, 20)]
+    """
     if not 0 <= share < 1:
         raise ValueError(f"the held-out share must lie in [0, 1), but is {share}")
     words = np.unique(pairs[:, 0])
     count = round(share * words.size)
     if count < FEWEST_HELD_OUT:
-        return pairs[:0], pairs
-    rarest = words[words.size - count // 2 :]
-    drawn = np.random.default_rng(seed).permutation(words[: words.size - rarest.size])[: count - rarest.size]
-    held = np.isin(pairs[:, 0], np.concatenate([rarest, drawn]))
-    return pairs[held], pairs[~held]
+        return ()
+    folds = max(1, min(_MOST_FOLDS, -(-enough // count), words.size // (2 * count)))
+    rng = np.random.default_rng(seed)
+    n_rare = folds * (count // 2)
+    drawn = rng.permutation(words[: words.size - n_rare])
+    rare = rng.permutation(words[words.size - n_rare :])
+    split = []
+    for fold in range(folds):
+        held = np.isin(pairs[:, 0], np.concatenate([rare[fold::folds], drawn[fold::folds][: count - count // 2]]))
+        split.append((pairs[held], pairs[~held]))
+    return tuple(split)
 
 
 @dataclass(frozen=True)
@@ -189,9 +236,19 @@ def try_method(
     method: str, source: Embeddings, target: Embeddings, train: Pairs, test: Pairs, **parameters: Any
 ) -> Trial:
     """Fit a method on some pairs and rank the translations of others among the whole target vocabulary."""
-    space = word_aligner(method, **parameters).fit(source.vectors, target.vectors, train, names=("source", "target"))
-    mapped = (space.space_.transform(source.vectors, "source"), space.space_.transform(target.vectors, "target"))
-    return Trial(method, lexicon_ranks(*mapped, gold_rows(test)))
+    return try_folds(method, source, target, ((test, train),), **parameters)
+
+
+def try_folds(
+    method: str, source: Embeddings, target: Embeddings, folds: Sequence[tuple[Pairs, Pairs]], **parameters: Any
+) -> Trial:
+    """Try a method on each (held, kept) of `hold_out_folds`; the ranks of all held-out words follow each other."""
+    ranks = []
+    for held, kept in folds:
+        fitted = word_aligner(method, **parameters).fit(source.vectors, target.vectors, kept, names=("s", "t")).space_
+        mapped = (fitted.transform(source.vectors, "s"), fitted.transform(target.vectors, "t"))
+        ranks.append(lexicon_ranks(*mapped, gold_rows(held)))
+    return Trial(method, np.concatenate(ranks))
 
 
 def score_dictionary(

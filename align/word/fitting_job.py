@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,33 @@ from ..embeddings import Embeddings
 from ..shared_space import SharedSpace
 from .fitting import Pairs
 from .registry import UNSUPERVISED_METHODS, takes, word_aligner
+from .restarts import Restarts
+from .restarts_state import RestartsState
+from .runs import Run
 from .self_learning import SelfLearning
-from .self_learning_state import SelfLearningState
 
-__all__ = ["Callback", "FittingJob"]
+__all__ = ["Callback", "Fitted", "FittingJob"]
 
 #: Gets {"method", "iteration", "objective", ...} after each iteration of a method that has iterations.
 Callback = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit gives.
+
+    Attributes
+    ----------
+    space : SharedSpace
+    runs : list of dict
+        What a race, or restarts, have tried: the one believed first.
+    others : sequence of SharedSpace
+        Spaces of independent runs.
+    """
+
+    space: SharedSpace
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    others: Sequence[SharedSpace] = ()
 
 
 @dataclass(frozen=True)
@@ -66,18 +86,27 @@ class FittingJob:
             chosen.setdefault("trust_pairs", False)
         return chosen
 
-    def fit(self, method: str, pairs: Pairs, among: Sequence[str]) -> SharedSpace:
-        """Fit a supervised method on all pairs."""
+    def fit(self, method: str, pairs: Pairs, among: Sequence[str]) -> Fitted:
+        """Fit a supervised method on all pairs; self-learning is restarted where they are few."""
         aligner = word_aligner(method, **self.parameters_of(method, among))
-        if self.checkpoint is None or not isinstance(aligner, SelfLearning):
-            return aligner.fit(*self.arrays, pairs, names=self.names).space_
-        return self._resumable(aligner, Path(self.checkpoint), pairs)
+        if not isinstance(aligner, SelfLearning):
+            return Fitted(aligner.fit(*self.arrays, pairs, names=self.names).space_)
+        restarts = Restarts(learner=aligner)
+        state = None
+        if self.checkpoint is not None:
+            path = Path(self.checkpoint)
+            state = RestartsState.load(path) if path.exists() else None
+            aligner.callback = _keeping(path, restarts, aligner.callback)
+        restarts.fit(*self.arrays, pairs, names=self.names, state=state)
+        if self.checkpoint is not None:
+            path.unlink(missing_ok=True)
+        return Fitted(restarts.space_, _told(method, restarts.runs_), restarts.others_)
 
-    def fit_without_pairs(self, method: str) -> tuple[SharedSpace, list[dict[str, Any]]]:
-        """Fit an unsupervised method; return also what a race has tried."""
+    def fit_without_pairs(self, method: str) -> Fitted:
+        """Fit an unsupervised method."""
         if method != "race":
             aligner = UNSUPERVISED_METHODS[method](**self.parameters_of(method))
-            return aligner.fit(*self.arrays, names=self.names).space_, [{"method": method}]
+            return Fitted(aligner.fit(*self.arrays, names=self.names).space_)
         own = {"seeds": (self.seed, self.seed + 1), **self.given}
         learner = copy.copy(own.pop("learner", None)) or SelfLearning()
         if "normalize" in own:
@@ -85,8 +114,7 @@ class FittingJob:
         if self.callback is not None:
             learner.callback = self._telling(method)
         race = UNSUPERVISED_METHODS[method](learner=learner, **own).fit(*self.arrays, names=self.names)
-        keys = ("start", "seed", "criterion", "mutual_rate", "agreement")
-        return race.space_, [{"method": method, **{key: getattr(run, key) for key in keys}} for run in race.runs_]
+        return Fitted(race.space_, _told(method, race.runs_), race.others_)
 
     def _telling(self, method: str) -> Callback:
         def tell(event: Mapping[str, Any]) -> None:
@@ -95,16 +123,18 @@ class FittingJob:
 
         return tell
 
-    def _resumable(self, aligner: SelfLearning, path: Path, pairs: Pairs) -> SharedSpace:
-        told = aligner.callback
 
-        def keep(event: Mapping[str, Any]) -> None:
-            aligner.state_.save(path)
-            if told is not None:
-                told(event)
+def _keeping(path: Path, fit: Restarts, told: Callback | None) -> Callback:
+    """Return a callback that saves the state of a fit after each round, and tells the caller's."""
 
-        aligner.callback = keep
-        state = SelfLearningState.load(path) if path.exists() else None
-        space = aligner.fit(*self.arrays, pairs, names=self.names, state=state).space_
-        path.unlink(missing_ok=True)
-        return space
+    def keep(event: Mapping[str, Any]) -> None:
+        fit.state_.save(path)
+        if told is not None:
+            told(event)
+
+    return keep
+
+
+def _told(method: str, runs: Sequence[Run]) -> list[dict[str, Any]]:
+    keys = ("start", "seed", "search_vocabulary", "criterion", "mutual_rate", "agreement")
+    return [{"method": method, **{key: getattr(run, key) for key in keys}} for run in runs]

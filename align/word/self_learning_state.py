@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ..files import replacing
 from .induction import InducedDictionary
 
-__all__ = ["SelfLearningState"]
+__all__ = ["SelfLearningState", "load_state", "save_state"]
 
 _FORMAT_VERSION = 1
+_KIND = "self_learning"
 
 
 @dataclass(frozen=True)
@@ -78,23 +79,24 @@ class SelfLearningState:
                 "resume with the pairs of that fit, or start anew without a state"
             )
 
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays of the state; `header` has the rest."""
+        return {"seeds": self.seeds, "pairs": self.pairs, "scores": self.scores}
+
+    def header(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        history = [dict(event) for event in self.history]
+        return {"stage": self.stage, "round": self.round, "seed": self.seed, "history": history}
+
+    @classmethod
+    def of_parts(cls, tensors: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> "SelfLearningState":
+        """Put a state together again."""
+        seeds, pairs, scores = (tensors[name] for name in ("seeds", "pairs", "scores"))
+        return cls(seeds, pairs, scores, header["stage"], header["round"], header["seed"], tuple(header["history"]))
+
     def save(self, path: str | Path) -> None:
         """Write one safetensors file; an old one stays whole until the new one is."""
-        from safetensors.numpy import save
-
-        header = {
-            "format_version": _FORMAT_VERSION,
-            "stage": self.stage,
-            "round": self.round,
-            "seed": self.seed,
-            "history": [dict(event) for event in self.history],
-        }
-        tensors = {"seeds": self.seeds, "pairs": self.pairs, "scores": self.scores}
-        content = save(
-            {name: np.ascontiguousarray(each) for name, each in tensors.items()}, {"self_learning": json.dumps(header)}
-        )
-        with replacing(Path(path)) as file:
-            file.write(content)
+        save_state(path, _KIND, self.tensors(), self.header())
 
     @classmethod
     def load(cls, path: str | Path) -> "SelfLearningState":
@@ -107,31 +109,46 @@ class SelfLearningState:
         OSError
             If it cannot be read.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
+        return cls.of_parts(*load_state(path, _KIND))
 
-        content = Path(path).read_bytes()
-        try:
-            size = int.from_bytes(content[:8], "little")
-            header: dict[str, Any] = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["self_learning"])
-            tensors = load(content)
-            version = header["format_version"]
-        except (SafetensorError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is no state of self-learning or is damaged; start the fit anew") from error
-        if version != _FORMAT_VERSION:
-            raise ValueError(
-                f"{path} has format version {version!r}, but this release reads version {_FORMAT_VERSION}; "
-                "start the fit anew"
-            )
-        return cls(
-            tensors["seeds"],
-            tensors["pairs"],
-            tensors["scores"],
-            header["stage"],
-            header["round"],
-            header["seed"],
-            tuple(header["history"]),
+
+def save_state(path: str | Path, kind: str, tensors: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> None:
+    """Write a state of a fit as one safetensors file; an old one stays whole until the new one is."""
+    from safetensors.numpy import save
+
+    text = json.dumps({"format_version": _FORMAT_VERSION, **header})
+    content = save({name: np.ascontiguousarray(each) for name, each in tensors.items()}, {kind: text})
+    with replacing(Path(path)) as file:
+        file.write(content)
+
+
+def load_state(path: str | Path, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Read tensors and header of a state of that kind.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, or of another version.
+    OSError
+        If it cannot be read.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    content = Path(path).read_bytes()
+    try:
+        size = int.from_bytes(content[:8], "little")
+        header: dict[str, Any] = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][kind])
+        tensors = load(content)
+        version = header["format_version"]
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no state of {kind.replace('_', '-')} or is damaged; start the fit anew") from error
+    if version != _FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has format version {version!r}, but this release reads version {_FORMAT_VERSION}; "
+            "start the fit anew"
         )
+    return tensors, header
 
 
 def _keys(pairs: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -192,6 +192,19 @@ def test_the_value_is_the_formula():
         Confidence.from_signs({"spectra": sign(1.0)})
 
 
+def test_independent_fits_or_strings_must_confirm_where_fits_are_given():
+    polished = {"vocabulary_halves": sign(2.0), "recovery": sign(3.6), "structure": sign(0.27), "frequency": sign(0.3)}
+    alone = Confidence.from_signs(polished)
+    assert alone.value == pytest.approx(1 / (1 + np.exp(-4 * (0.75 + 1 + 1) / 3)))
+    none = Confidence.from_signs({**polished, "independent_fits": sign(0.2), "identical_strings": sign(0.1)})
+    assert none.value == 0.0
+    agreed = Confidence.from_signs({**polished, "independent_fits": sign(0.35)})
+    assert agreed.value == pytest.approx(0.75 / (1 + np.exp(-4 * (0.75 + 1 + 1 + 1 / 3) / 4)))
+    strings = Confidence.from_signs({**polished, "independent_fits": sign(0.15), "identical_strings": sign(0.25)})
+    assert strings.value == pytest.approx(1 / (1 + np.exp(-4 * (0.75 + 1 + 1 - 1 + 1) / 5)))
+    assert strings.accepted
+
+
 def test_a_refusal_names_the_signs_and_the_way_out():
     failed = Confidence.from_signs({"recovery": sign(0.1), "structure": sign(0.12), "frequency": sign(0.01)})
     with pytest.raises(AlignmentFailedError, match="25 or more translation pairs") as caught:

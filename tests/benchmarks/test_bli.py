@@ -61,3 +61,14 @@ def test_rows_hold_the_score_its_interval_and_what_the_fit_used(data, monkeypatc
     assert values["auto (race, refused) + CSLS", "CPU s"] == 1.0
     assert {each["n"] for each in rows} == {100}
     assert bli.run(only="no pairs", fit=fit) == [each for each in rows if "auto" in each["method"]]
+
+
+@pytest.mark.parametrize("ranking", ["CSLS, then re-ranking (vectors)", "CSLS, then re-ranking (vectors, word forms)"])
+def test_a_ranking_is_learned_and_named_so_that_nobody_takes_it_for_csls(data, monkeypatch, ranking):
+    monkeypatch.setattr(bli, "CASES", (("en-fr", "5k pairs", f"multi-step + {ranking}"),))
+    rows = bli.run(fit=lambda *case: bli.fit_case(*case) | {"peak_mb": 5.0})
+    assert {each["method"] for each in rows} == {f"multi-step + {ranking}"}
+    values = {each["metric"]: each["value"] for each in rows}
+    assert values["P@1 %"] == 100.0
+    assert values["P@1 from %"] <= values["P@1 %"] <= values["P@1 to %"]
+    assert values["peak MB"] == 5.0

@@ -65,3 +65,28 @@ def test_answers_point_to_the_sentence_that_holds_them():
     assert len(english.questions) > 1180
     question = next(id for id, text in english.questions.items() if "Panthers defense" in text)
     assert "308" in english.sentences[english.answers[question]]
+
+
+@needs("sib-200")
+def test_sib200_has_its_published_parts_and_corresponds_by_number():
+    parts = {part: datasets.read_sib200("swh_Latn", part) for part in ("train", "dev", "test")}
+    assert [len(part) for part in parts.values()] == [701, 99, 204]
+    english = datasets.read_sib200("eng_Latn", "dev")
+    assert {number: topic for number, (topic, _) in english.items()} == {
+        number: topic for number, (topic, _) in parts["dev"].items()
+    }
+
+
+@needs("open-bibles")
+def test_the_verses_of_the_new_testament_correspond():
+    english, swahili = datasets.read_bible()
+    assert len(english) == len(swahili) == 7813
+    where = english.index("and there was great joy in that city.")
+    assert swahili[where] == "Kukawa na furaha kubwa katika mji ule."
+
+
+@needs("xcopa")
+def test_xcopa_corresponds_line_by_line():
+    swahili, turkish = (datasets.read_xcopa_texts(language) for language in ("sw", "tr"))
+    assert len(swahili) == len(turkish) == 3 * 600
+    assert swahili[:2] == ["Mwanaume alifungua bomba la maji.", "Choo kilijaa maji."]

@@ -62,6 +62,14 @@ def test_a_peer_that_fails_is_reported_without_a_score(data, tmp_path, monkeypat
     assert {each["metric"] for each in rows} == {"CPU s", "peak MB"}
 
 
+def test_a_peer_stopped_at_its_cpu_seconds_says_so(data, tmp_path, monkeypatch):
+    (tmp_path / "map_embeddings.py").write_text("while True: pass")
+    monkeypatch.setattr(peers, "_ours", lambda folder: ())
+    rows = peers.run({"vecmap": tmp_path}, only="25 pairs, 20,000 words", cpu_limit=1)
+    assert {each["method"] for each in rows} == {"VecMap semi-supervised, 100d (stopped)"}
+    assert {each["metric"]: each["value"] for each in rows}["CPU s"] > 0.9
+
+
 def test_principal_directions_are_those_of_the_largest_variance():
     rng = np.random.default_rng(0)
     rows = (rng.normal(size=(500, 3)) * [1, 5, 2] + 7).astype(np.float32)
@@ -86,6 +94,12 @@ def test_a_command_that_takes_too_long_is_stopped():
     assert stopped.code == -9
     assert stopped.seconds < 5
     assert np.isnan(stopped.cpu)
+
+
+def test_a_command_is_stopped_at_its_cpu_seconds_and_they_are_known():
+    stopped = run_measured([sys.executable, "-S", "-c", "while True: pass"], cpu_limit=1)
+    assert stopped.code == -24
+    assert 0.9 < stopped.cpu < 1.5
 
 
 def test_a_command_that_is_not_there_is_named():

@@ -21,6 +21,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when the Hub's client is imported
 
 HIDDEN, LAYERS, HEADS, WIDE, POSITIONS, TYPES = 32, 2, 2, 64, 16, 2
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁a", "▁b", "a", "b", "ab", "▁", "▁ab", "é", "▁火", "<mask>"]
+LETTERS = ["query", "passage", ":", *"abcdefghijklmnopqrstuvwxyz"]
 SCORES = [0.0, 0.0, 0.0, 0.0, -1.0, -1.5, -2.0, -2.5, -3.0, -4.0, -1.25, -5.0, -6.0, 0.0]
 
 
@@ -152,6 +153,12 @@ class TinyBlob:
     tensors: dict[str, np.ndarray]
 
 
+@pytest.fixture(scope="session")
+def write_tiny_model():
+    """Write a random two-layer BERT over single letters, with mean pooling, as a sentence-transformers folder."""
+    return _write_tiny_model
+
+
 @pytest.fixture
 def make_tiny_blob():
     """Write the model file to a path and return it with what it holds."""
@@ -207,3 +214,45 @@ def write_tiny_blob(path, seed=0):
         body += raw
     path.write_bytes(head + body)
     return TinyBlob(path, PIECES, SCORES, tensors)
+
+
+def _write_tiny_model(folder, prompts):
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel
+
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *LETTERS]
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        config = BertConfig(
+            vocab_size=len(tokens),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=64,
+            initializer_range=0.3,
+        )
+        BertModel(config).save_pretrained(folder)
+    tokenizer = Tokenizer(models.WordLevel({token: i for i, token in enumerate(tokens)}, unk_token="[UNK]"))  # noqa: S106
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]", "unk_token": "[UNK]"}
+    (folder / "1_Pooling").mkdir()
+    pooling = {"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True}
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    files = {
+        "tokenizer_config.json": {**settings, "model_max_length": 64},
+        "1_Pooling/config.json": {**pooling, "pooling_mode_cls_token": False},
+        "sentence_bert_config.json": {"max_seq_length": 64, "do_lower_case": False},
+        "config_sentence_transformers.json": {"prompts": prompts, "default_prompt_name": "passage"},
+        "modules.json": [
+            {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+            for i, (path, kind) in enumerate(modules)
+        ],
+    }
+    for name, content in files.items():
+        (folder / name).write_text(json.dumps(content))

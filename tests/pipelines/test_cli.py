@@ -14,7 +14,29 @@ from interlingua.align import Embeddings, SharedSpace
 from interlingua.pipelines import cli as cli_module
 from interlingua.pipelines.cli import build_parser, main
 
-COMMANDS = ("demo", "encode", "space fit", "align", "map", "translate", "evaluate", "index build", "search", "info")
+COMMANDS = (
+    "demo",
+    "encode",
+    "space fit",
+    "align",
+    "map",
+    "translate",
+    "evaluate",
+    "index build",
+    "search",
+    "train head",
+    "train contrastive",
+    "train distill",
+    "train pretrain",
+    "tune",
+    "export",
+    "audit",
+    "info",
+    "index verify",
+    "index snapshot",
+    "index compact",
+    "train finetune",
+)  # fmt: skip
 
 
 def run_process(*arguments):

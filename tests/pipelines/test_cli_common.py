@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import warnings
 from argparse import ArgumentTypeError
 
@@ -12,6 +13,7 @@ from interlingua.pipelines.cli_common import (
     Output,
     UsageError,
     check_output_file,
+    check_output_folder,
     count,
     limit_threads,
     named_file,
@@ -86,6 +88,67 @@ def test_output_places_are_checked_before_the_work(tmp_path):
         check_output_file(str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist; create it first"):
         check_output_file(str(tmp_path / "nowhere" / "file"))
+
+
+@pytest.fixture
+def sealed(tmp_path, monkeypatch):
+    """A folder that cannot be written, whoever runs the tests."""
+    folder = tmp_path / "sealed"
+    folder.mkdir()
+    folder.chmod(0o555)
+    if os.access(folder, os.W_OK):  # the superuser may write everywhere
+
+        def refuse(*, dir, real=tempfile.TemporaryFile):
+            if folder in (dir, *dir.parents):
+                raise PermissionError(13, "Permission denied", str(dir))
+            return real(dir=dir)
+
+        monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    yield folder
+    folder.chmod(0o755)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(sealed):
+    with pytest.raises(
+        PermissionError, match=r"cannot write .*out\.npy: .*sealed cannot be written \(Permission denied\)"
+    ):
+        check_output_file(str(sealed / "out.npy"))
+    with pytest.raises(PermissionError, match="sealed cannot be written"):
+        check_output_folder(str(sealed / "new" / "collection"))
+
+
+def test_folders_are_refused_where_a_file_lies_in_their_way_and_else_left_unmade(tmp_path):
+    check_output_folder(str(tmp_path))
+    check_output_folder(str(tmp_path / "new" / "deep"))
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "folder"):
+        with pytest.raises(NotADirectoryError, match="file is a file; name another folder"):
+            check_output_folder(str(path))
+
+
+def test_a_device_can_be_an_output():
+    if not os.path.exists("/dev/stdout"):  # noqa: PTH110 - the link, not what it leads to
+        pytest.skip("there is no /dev/stdout here")
+    check_output_file("/dev/stdout")
+
+
+def test_commands_say_that_a_place_cannot_be_written_before_they_encode(
+    sealed, cli, texts_file, word_files, space_file
+):
+    lines = word_files.folder / "lines.txt"
+    lines.write_text("sun\n")
+    encoder = ("--encoder", word_files.folder / "nothing.vec")  # would be an error too, but a later one
+    for arguments in (
+        ("encode", lines, "--language", "en", *encoder, "-o", sealed / "out.npy"),
+        ("index", "build", texts_file, *encoder, "-o", sealed / "collection"),
+        ("map", space_file, word_files.folder / "nothing.vec", "--language", "en", "-o", sealed / "out.vec"),
+        ("export", space_file, *encoder, "-o", sealed / "model"),
+    ):
+        failed = cli(*arguments)
+        assert failed.code == 1
+        assert "sealed cannot be written" in failed.err
+        assert failed.err.count("\n") == 1
 
 
 def test_tables_show_texts_as_they_are_and_fold_nothing(capsys):

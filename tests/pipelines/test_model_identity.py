@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from interlingua.pipelines.model_identity import folder_identity, hub_identity
+from interlingua.pipelines.model_identity import folder_identity, hub_folder, hub_identity
 
 
 @pytest.fixture
@@ -66,4 +66,6 @@ def test_a_copy_of_the_hub_is_named_by_its_commit(tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(huggingface_hub.file_download, "HF_HUB_CACHE", str(tmp_path), raising=False)
     assert hub_identity("some/model", None) == f"some/model@{commit}"
+    assert hub_folder("some/model", None) == snapshot
     assert hub_identity("other/model", None) is None
+    assert hub_folder("other/model", None) is None

@@ -1,4 +1,3 @@
-import json
 import shutil
 import sys
 
@@ -17,51 +16,8 @@ WORDS = ["query", "passage", ":", *"abcdefghijklmnopqrstuvwxyz"]
 PROMPTS = {"query": "query: ", "passage": "passage: "}
 
 
-def write_tiny_model(folder, prompts):
-    """A random two-layer BERT over single letters, with mean pooling, as a sentence-transformers folder."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import BertConfig, BertModel
-
-    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS]
-    with torch.random.fork_rng():
-        torch.manual_seed(7)
-        config = BertConfig(
-            vocab_size=len(tokens),
-            hidden_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=64,
-            max_position_embeddings=64,
-            initializer_range=0.3,
-        )
-        BertModel(config).save_pretrained(folder)
-    tokenizer = Tokenizer(models.WordLevel({token: i for i, token in enumerate(tokens)}, unk_token="[UNK]"))  # noqa: S106
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]", "unk_token": "[UNK]"}
-    (folder / "1_Pooling").mkdir()
-    pooling = {"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True}
-    modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
-    files = {
-        "tokenizer_config.json": {**settings, "model_max_length": 64},
-        "1_Pooling/config.json": {**pooling, "pooling_mode_cls_token": False},
-        "sentence_bert_config.json": {"max_seq_length": 64, "do_lower_case": False},
-        "config_sentence_transformers.json": {"prompts": prompts, "default_prompt_name": "passage"},
-        "modules.json": [
-            {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
-            for i, (path, kind) in enumerate(modules)
-        ],
-    }
-    for name, content in files.items():
-        (folder / name).write_text(json.dumps(content))
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, write_tiny_model):
     folder = tmp_path_factory.mktemp("model")
     write_tiny_model(folder, PROMPTS)
     return folder

@@ -5,7 +5,15 @@ import pytest
 
 from interlingua.align import Embeddings, SeedDictionary
 from interlingua.align.word import Procrustes, fit_dictionary, score_dictionary
-from interlingua.align.word.fitting import Trial, data_hash, gold_rows, hold_out, try_method
+from interlingua.align.word.fitting import (
+    Trial,
+    data_hash,
+    gold_rows,
+    hold_out,
+    hold_out_folds,
+    try_folds,
+    try_method,
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +38,29 @@ def test_half_of_what_is_held_out_are_the_rarest_words_with_all_their_pairs():
     assert (np.unique(held[:, 0]) < 450).sum() == 50
     assert sorted(map(tuple, np.concatenate([held, kept]).tolist())) == sorted(map(tuple, pairs.tolist()))
     assert not np.array_equal(held, hold_out(pairs, 0.2, seed=4)[0])
+
+
+def test_folds_hold_out_no_word_twice_and_stop_at_enough_words():
+    pairs = np.stack([np.arange(1000)] * 2, axis=1)
+    folds = hold_out_folds(pairs, 0.1, seed=2, enough=250)
+    together = np.concatenate([held[:, 0] for held, _ in folds])
+    assert [len(held) for held, _ in folds] == [100, 100, 100]
+    assert len(np.unique(together)) == 300
+    assert set(range(850, 1000)) <= set(together.tolist())
+    for held, kept in folds:
+        assert sorted([*held[:, 0], *kept[:, 0]]) == list(range(1000))
+    assert len(hold_out_folds(pairs, 0.1, seed=2, enough=200)) == 2
+    assert len(hold_out_folds(pairs, 0.1, seed=2, enough=10**6)) == 3
+    assert len(hold_out_folds(pairs, 0.4, seed=2, enough=10**6)) == 1  # two would leave little to draw from
+    assert hold_out_folds(pairs[:199], 0.0975, seed=0) == ()
+
+
+def test_a_trial_on_folds_joins_the_ranks_of_each(spaces):
+    english, french, _ = spaces
+    rows = np.stack([np.arange(300)] * 2, axis=1)
+    folds = ((rows[:50], rows[50:]), (rows[50:80], np.concatenate([rows[:50], rows[80:]])))
+    single = [try_method("procrustes", english, french, train, test).ranks for test, train in folds]
+    np.testing.assert_array_equal(try_folds("procrustes", english, french, folds).ranks, np.concatenate(single))
 
 
 def test_nothing_is_held_out_where_it_would_say_nothing():

@@ -1,0 +1,156 @@
+"""Translations as arrays: domains of rows that correspond across two languages or many."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import as_matrix, to_numpy, unit_rows
+
+__all__ = ["ParallelVectors", "language_means"]
+
+Vectors = NDArray[np.float32]
+_ONE_DOMAIN = "all"
+
+
+@dataclass(frozen=True)
+class ParallelVectors:
+    """Sentence vectors of one encoder: in each domain, row i of one language translates row i of every other.
+
+    Parameters
+    ----------
+    domains : mapping of str to mapping of str to (n, d) array
+        Domain, language, unit rows. A bitext is a domain of two languages; domains may differ in languages and
+        rows. Make one with `of`, which checks.
+
+    Examples
+    --------
+    >>> x = np.eye(3, dtype=np.float32)
+    >>> parallel = ParallelVectors.of({"news": {"eng": x, "fin": x, "swh": x}, "bible": {"eng": x[:2], "swh": x[:2]}})
+    >>> parallel.languages, parallel.n_pairs
+    (('eng', 'fin', 'swh'), 8)
+    """
+
+    domains: Mapping[str, Mapping[str, Vectors]]
+
+    @classmethod
+    def of(cls, data: Any) -> "ParallelVectors":
+        """Check `data` and bring its rows to unit length.
+
+        Parameters
+        ----------
+        data : ParallelVectors, or mapping of domains, or mapping of str to (n, d) array
+            The last stands for a single domain.
+
+        Raises
+        ------
+        ValueError
+            If a domain has fewer than two languages, none or unequal numbers of rows, or dimensions differ.
+        """
+        if isinstance(data, ParallelVectors):
+            return data
+        if not isinstance(data, Mapping) or not data:
+            raise ValueError('give translations as {"eng": vectors, "fin": vectors}, or as a mapping of such domains')
+        if not all(isinstance(each, Mapping) for each in data.values()):
+            data = {_ONE_DOMAIN: data}
+        domains = {}
+        for domain, languages in data.items():
+            if len(languages) < 2:
+                raise ValueError(
+                    f"translations need two languages, but {domain!r} has {', '.join(languages) or 'none'}"
+                )
+            rows = {
+                name: unit_rows(to_numpy(as_matrix(each, f"the vectors of {name!r} in {domain!r}")))
+                for name, each in languages.items()
+            }
+            sizes = {name: len(each) for name, each in rows.items()}
+            if len(set(sizes.values())) > 1 or 0 in sizes.values():
+                raise ValueError(
+                    f"row i must translate row i, but in {domain!r} the languages have {sizes} rows; give each "
+                    "sentence with all its translations, or split the set into domains"
+                )
+            domains[str(domain)] = MappingProxyType(rows)
+        dimensions = {each.shape[1] for languages in domains.values() for each in languages.values()}
+        if len(dimensions) > 1:
+            raise ValueError(f"all vectors must come from one encoder, but have the dimensions {sorted(dimensions)}")
+        return cls(MappingProxyType(domains))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """All languages, sorted."""
+        return tuple(sorted({name for languages in self.domains.values() for name in languages}))
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
+        return int(next(iter(next(iter(self.domains.values())).values())).shape[1])
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of translation pairs, each sentence paired with one of its languages."""
+        return sum(rows * (len(self.domains[name]) - 1) for name, rows in self.sizes.items())
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Sentences of each domain."""
+        return {name: len(next(iter(languages.values()))) for name, languages in self.domains.items()}
+
+    def split(self, share: float, seed: int = 0, *, fewest: int = 20) -> "tuple[ParallelVectors, ParallelVectors]":
+        """Return (the rest, a random `share` of the sentences of each domain), with all their translations.
+
+        Domains where fewer than `fewest` would be held out keep all rows. Where none is left to hold out, the
+        second is empty.
+        """
+        rng = np.random.default_rng(seed)
+        kept: dict[str, dict[str, Vectors]] = {}
+        held: dict[str, dict[str, Vectors]] = {}
+        for domain, languages in self.domains.items():
+            size = self.sizes[domain]
+            out = np.zeros(size, np.bool_)
+            if share * size >= fewest:
+                out[rng.permutation(size)[: round(share * size)]] = True
+                held[domain] = {name: rows[out] for name, rows in languages.items()}
+            kept[domain] = {name: rows[~out] for name, rows in languages.items()}
+        return ParallelVectors(kept), ParallelVectors(held)
+
+    def __iter__(self) -> Iterator[tuple[str, Mapping[str, Vectors]]]:
+        return iter(self.domains.items())
+
+    def __bool__(self) -> bool:
+        return bool(self.domains)
+
+
+def language_means(parallel: ParallelVectors) -> dict[str, Vectors]:
+    """Return each language's mean vector, as if every language had every domain.
+
+    The mean of a language in a domain is taken as m_language + d_domain; both are fitted by least squares over the
+    cells that there are, and a language's mean is m_language plus the mean of all d_domain. Without this, a language
+    with a domain of its own would be centred on that domain.
+
+    Returns
+    -------
+    dict of str to (d,) array of float32
+
+    Examples
+    --------
+    >>> x = np.eye(2, dtype=np.float32)
+    >>> both = ParallelVectors.of({"a": {"eng": x[:1], "swh": x[1:]}, "b": {"eng": x[:1], "swh": x[1:]}})
+    >>> {name: np.abs(mean).round(3).tolist() for name, mean in language_means(both).items()}
+    {'eng': [1.0, 0.0], 'swh': [0.0, 1.0]}
+    """
+    languages, domains = parallel.languages, tuple(parallel.domains)
+    design, means = [], []
+    for number, (_, rows) in enumerate(parallel):
+        for name, vectors in rows.items():
+            line = np.zeros(len(languages) + len(domains))
+            line[[languages.index(name), len(languages) + number]] = 1.0
+            design.append(line)
+            means.append(vectors.mean(axis=0, dtype=np.float64))
+    # subtle: a constant can move between the two parts; the sum that is returned does not depend on it, as long as
+    # the domains are linked by languages; where they are not, the least-norm solution shares it out
+    fitted = np.linalg.lstsq(np.stack(design), np.stack(means), rcond=None)[0]
+    shared = fitted[len(languages) :].mean(axis=0)
+    return {name: (fitted[row] + shared).astype(np.float32) for row, name in enumerate(languages)}

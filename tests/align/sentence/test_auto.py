@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from interlingua.align.sentence import ParallelVectors, align_sentences, candidates_for, translation_quality
+
+
+def planted(n=400, d=12, noise=0.8, seed=0):
+    rng = np.random.default_rng(seed)
+    meaning, scale = rng.normal(size=(n, d)), np.r_[np.full(d // 2, 0.1), np.full(d - d // 2, 1.5)]
+    return {name: (meaning + noise * scale * rng.normal(size=(n, d))).astype(np.float32) for name in ("eng", "fin")}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "last"),
+    [
+        (100, "rotation"),
+        (499, "rotation"),
+        (500, "light ridge + whitening"),
+        (5001, "linear head"),
+        (50001, "MLP head"),
+    ],
+)
+def test_more_pairs_allow_a_larger_head(pairs, last):
+    pytest.importorskip("torch")
+    names = [each.name for each in candidates_for(pairs)[0]]
+    assert names[0] == "centring"
+    assert names[-1] == last
+
+
+def test_capacity_limits_what_is_tried_whatever_the_pairs():
+    assert [each.name for each in candidates_for(10**6, "centring")[0]] == ["centring"]
+    assert "low-rank head" in [each.name for each in candidates_for(600, "low-rank")[0]]
+    assert "linear head" not in [each.name for each in candidates_for(600, "low-rank")[0]]
+
+
+def test_the_candidate_with_the_least_surprisal_is_chosen_and_all_are_reported():
+    space = align_sentences(planted(800), encoder="e5")
+    candidates = {each["candidate"]: each for each in space.provenance["candidates"]}
+    chosen = space.provenance["chosen"]["candidate"]
+    assert list(candidates) == [each.name for each in candidates_for(800)[0]]
+    assert chosen == min(candidates, key=lambda name: candidates[name]["surprisal"])
+    assert "whitening" in chosen
+    assert space.scores["accuracy"] >= space.scores["centred_accuracy"] + 0.05
+    assert space.encoder == "e5"
+
+
+def test_it_is_never_less_accurate_on_held_out_pairs_than_centring():
+    rng = np.random.default_rng(0)
+    for seed in range(5):
+        noise = {name: rng.normal(size=(600, 40)).astype(np.float32) for name in ("eng", "fin")}
+        space = align_sentences({"noise": noise, "news": planted(500, d=40, noise=0.1, seed=seed)}, seed=seed)
+        assert space.scores["accuracy"] >= space.scores["centred_accuracy"]
+
+
+def test_the_space_is_fitted_on_all_pairs_and_chosen_on_validation():
+    train, other = planted(700), planted(200, seed=7)
+    space = align_sentences(train, validation={"speech": other})
+    assert space.provenance["pairs"] == 700
+    assert space.provenance["validation"] == ["validation: speech"]
+    assert set(space.scores) >= {"accuracy: all", "accuracy: validation: speech"}
+    quality = translation_quality(space.transform, ParallelVectors.of(other))
+    assert quality.accuracy > 0.3
+
+
+def test_few_pairs_with_nothing_to_hold_out_need_validation():
+    with pytest.raises(ValueError, match="there is nothing to compare on"):
+        align_sentences(planted(100))
+    assert align_sentences(planted(100), validation=planted(60, seed=1)).provenance["pairs"] == 100
+
+
+def test_contrastive_heads_are_compared_and_told_of():
+    pytest.importorskip("torch")
+    seen = []
+    space = align_sentences(planted(300), capacity="low-rank", callback=seen.append)
+    assert "low-rank head" in [each["candidate"] for each in space.provenance["candidates"]]
+    assert any("iteration" in each for each in seen)
+    assert next(each["candidate"] for each in seen if "iteration" not in each) == "centring"
+
+
+def test_an_unknown_capacity_is_refused():
+    with pytest.raises(ValueError, match="capacity must be one of auto, centring"):
+        align_sentences(planted(), capacity="huge")

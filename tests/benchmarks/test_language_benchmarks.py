@@ -1,0 +1,106 @@
+"""The arithmetic of xquad_r and sib200 on made-up vectors: no encoder, no data set."""
+
+import numpy as np
+import pytest
+
+from interlingua.align import Centring
+from interlingua.benchmarks import sib200, xquad_r
+from interlingua.benchmarks.search import average_precision
+
+
+def test_ranks_are_those_of_a_sorted_list():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(20, 60))
+    right = np.array([rng.permutation(60)[:4] for _ in range(20)])
+    right[3, 2:] = -1
+    precision, cut, reciprocal = xquad_r.rank_metrics(scores, right)
+    for row in range(20):
+        order = np.argsort(-scores[row])
+        wanted = {int(each) for each in right[row] if each >= 0}
+        assert precision[row] == pytest.approx(average_precision(order.tolist(), wanted))
+        assert cut[row] == pytest.approx(average_precision(order[:20].tolist(), wanted))
+        assert reciprocal[row] == pytest.approx(1 / (1 + min(order.tolist().index(each) for each in wanted)))
+
+
+def test_equal_scores_do_not_count_twice():
+    precision, _, _ = xquad_r.rank_metrics(np.zeros((1, 5)), np.array([[0, 1]]))
+    assert precision[0] <= 1
+
+
+def two_languages(push):
+    rng = np.random.default_rng(0)
+    meaning = rng.normal(size=(30, 16))
+    unit = lambda x: (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)  # noqa: E731
+    questions, sentences = (
+        {
+            name: unit(meaning + push * np.eye(16)[number] + 0.1 * rng.normal(size=meaning.shape))
+            for number, name in enumerate(("en", "zh"))
+        }
+        for _ in range(2)
+    )
+    return xquad_r.Pool(questions, sentences, {name: np.arange(30) for name in ("en", "zh")})
+
+
+@pytest.mark.parametrize("criterion", xquad_r.CRITERIA)
+def test_a_pool_without_language_is_answered_in_full(criterion):
+    scores = xquad_r.score_pool(two_languages(push=0.0), None, criterion)
+    assert scores.precision == pytest.approx(1.0, abs=0.02)
+    assert scores.single_mrr == 1.0
+    assert scores.own_language == pytest.approx(0.5, abs=0.1)
+
+
+def test_spaces_are_used_by_role():
+    pool = two_languages(push=8.0)
+    raw = xquad_r.score_pool(pool, None, "cosine")
+    spaces = Centring().fit(pool.questions).space_, Centring().fit(pool.sentences).space_
+    centred = xquad_r.score_pool(pool, spaces, "cosine")
+    assert raw.precision < 0.7 < 0.95 < centred.precision
+    assert raw.own_language > 0.95
+    assert xquad_r.score_pool(pool, None, "balanced").precision > raw.precision
+
+
+def test_a_language_without_the_answer_is_not_asked_for_it():
+    pool = two_languages(push=0.0)
+    answers = dict(pool.answers)
+    answers["zh"] = np.where(np.arange(30) < 10, answers["zh"], -1)
+    scores = xquad_r.score_pool(xquad_r.Pool(pool.questions, pool.sentences, answers), None, "cosine")
+    assert 0.6 < scores.precision <= 1  # the sentence in the other language comes first now and then
+    assert scores.mrr == pytest.approx(scores.precision, abs=0.3)
+
+
+def topics(n=90, d=10, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = np.array(["science", "sports", "travel"])[np.arange(n) % 3]
+    centres = 2 * np.eye(d)[:3]
+    rows = centres[np.arange(n) % 3] + rng.normal(size=(n, d))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), labels
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_head_mixes_in_the_labels_of_neighbours():
+    pytest.importorskip("sklearn")
+    vectors, labels = topics()
+    head = sib200.fit_head(vectors, labels, strength=1.0)
+    tested, _ = topics(12, seed=1)
+    mixed = sib200.Head(head.model, head.vectors, head.targets, (5, 0.1, 0.4))
+    near = np.argsort(-(tested @ vectors.T), axis=1)[:, :5]
+    weights = np.exp(np.take_along_axis(tested @ vectors.T, near, axis=1) / 0.1)
+    weights /= weights.sum(axis=1, keepdims=True)
+    expected = 0.6 * head.model.predict_proba(tested)
+    for row in range(12):
+        for place, neighbour in enumerate(near[row]):
+            expected[row, list(head.model.classes_).index(labels[neighbour])] += 0.4 * weights[row, place]
+    np.testing.assert_allclose(mixed.probabilities(tested), expected, atol=1e-5)
+    np.testing.assert_allclose(mixed.probabilities(tested, vectors[:20]).sum(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_the_strength_is_the_least_within_a_standard_error(monkeypatch):
+    pytest.importorskip("sklearn")
+    found = {0.5: [0.2] * 10, 1.0: [0.79, 0.81] * 5, 2.0: [0.8, 0.82] * 5}
+    monkeypatch.setattr(sib200, "_fold_scores", lambda _x, _y, each, _m: [np.array(found.get(each, [0.1] * 10))])
+    vectors, labels = topics()
+    assert sib200.fit_head(vectors, labels).model.C == 2.0
+    found[1.0] = [0.795, 0.82] * 5
+    assert sib200.fit_head(vectors, labels).model.C == 1.0
