@@ -169,7 +169,7 @@ def run(encoder: Encoder | None = None, *, save_space: str = "") -> list[dict[st
 
 def aligners() -> dict[str, Any]:
     """Return what is learned inductively: the names are those of `METHODS`."""
-    head = partial(ContrastiveHead, batch_size=1024, margin=0.2, held_out=0.0, n_seeds=3)
+    head = partial(ContrastiveHead, batch_size=1024, margin=0.2, n_seeds=3)
     return {"consensus": Consensus(), "head": head(), "head a language": head(per_language=True, n_seeds=1)}
 
 
