@@ -23,7 +23,7 @@ from .hub import hub_is_reachable
 from .model_identity import folder_identity, hub_folder, hub_identity
 from .prompts import resolve_prompts
 
-__all__ = ["TransformerEncoder", "quiet_loading"]
+__all__ = ["TransformerEncoder", "native_dtype", "quiet_loading", "resolve_device"]
 
 _DTYPES = ("float32", "bfloat16", "float16")
 _TOKENIZE_AT_ONCE = 4096
@@ -98,13 +98,13 @@ class TransformerEncoder:
     @cached_property
     def device(self) -> str:
         """The torch device that encodes."""
-        return _resolve_device(self._wanted[0])
+        return resolve_device(self._wanted[0])
 
     @cached_property
     def dtype(self) -> str:
         """The number type in which the model computes; the vectors are float32 always."""
         wanted = self._wanted[1]
-        return _native_dtype(self.device) if wanted == "auto" else wanted
+        return native_dtype(self.device) if wanted == "auto" else wanted
 
     @cached_property
     def identity(self) -> str:
@@ -233,7 +233,14 @@ def _model_folder(name: str) -> Path | None:
     return None
 
 
-def _resolve_device(wanted: str) -> str:
+def resolve_device(wanted: str) -> str:
+    """Return the torch device for "auto" or a name.
+
+    Raises
+    ------
+    ValueError
+        If the device named is not there.
+    """
     torch = require("torch", extra="torch")
     has_mps = hasattr(torch.backends, "mps") and torch.backends.mps.is_available()
     if wanted == "auto":
@@ -245,7 +252,8 @@ def _resolve_device(wanted: str) -> str:
     return wanted
 
 
-def _native_dtype(device: str) -> str:
+def native_dtype(device: str) -> str:
+    """Return "bfloat16" where the device computes with it natively, else "float32"."""
     torch = require("torch", extra="torch")
     if device.startswith("cuda"):
         return "bfloat16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float32"

@@ -14,6 +14,7 @@ from typing import Any
 
 from interlingua.align.files import replacing
 from interlingua.align.optional import require
+from interlingua.pipelines.transformer_encoder import resolve_device
 
 from .bitext import Pair
 from .corpus import Corpus
@@ -28,7 +29,7 @@ from .pretraining_model import (
 )
 from .pretraining_record import RECORD, check_record, model_card, run_record
 from .pretraining_settings import PretrainingCost, PretrainingResult, PretrainingSettings
-from .pretraining_trainer import own_randomness, quiet_libraries, resolve_device, resolve_dtype, train
+from .pretraining_trainer import own_randomness, quiet_libraries, resolve_dtype, train
 from .tokenizer import train_tokenizer
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from interlingua.align.optional import require
-from interlingua.pipelines import transformer_encoder
+from interlingua.pipelines.transformer_encoder import native_dtype, resolve_device
 
 from .pretraining_examples import Batches, Masking
 from .pretraining_model import masked_loss
@@ -24,7 +24,6 @@ __all__ = [
     "last_checkpoint",
     "own_randomness",
     "quiet_libraries",
-    "resolve_device",
     "resolve_dtype",
     "train",
 ]
@@ -179,16 +178,11 @@ def quiet_libraries() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def resolve_device(wanted: str) -> str:
-    """Return the torch device for "auto" or a name; see `load_encoder`."""
-    return transformer_encoder._resolve_device(wanted)
-
-
 def resolve_dtype(settings: PretrainingSettings) -> str:
     """Return "float32" or "bfloat16"."""
     if settings.dtype != "auto":
         return settings.dtype
-    return transformer_encoder._native_dtype(resolve_device(settings.device))
+    return native_dtype(resolve_device(settings.device))
 
 
 def _state(checkpoint: Path) -> dict[str, Any]:
