@@ -7,8 +7,8 @@ methods take each language's mean from the test sentences themselves, as XTREME'
 *inductive* ones learn from other texts: means from NTREX-128; consensus maps and contrastive heads from NTREX-128 and
 SIB-200 (each sentence in all languages) and the New Testament in English and Swahili. Heads stop by a tenth of these,
 held out, and by XCOPA, short sentences in Chinese, Swahili, Turkish and Vietnamese; nothing is fitted or stopped on
-Tatoeba. CSLS and the inverted softmax always measure hubness among the test sentences. The neighbourhood of CSLS is that
-of margin-based mining, k = 4 (Artetxe and Schwenk 2019, doi:10.18653/v1/P19-1309), beside k = 10 of word retrieval.
+Tatoeba. CSLS and the inverted softmax always measure hubness among the test sentences. CSLS has the neighbourhood of
+margin-based mining, k = 4 (Artetxe and Schwenk 2019, doi:10.18653/v1/P19-1309), beside k = 10 of word retrieval.
 """
 
 import argparse
