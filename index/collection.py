@@ -257,9 +257,14 @@ class Collection:
         folder = Path(path)
         while True:
             manifest = manifest_digest(folder) if (folder / MANIFEST_NAME).is_file() else ""
-            loaded = cls._load_saved(folder, threads)
-            for change in read_journal(folder, manifest) if journal else ():
-                loaded.apply(change)
+            try:
+                loaded = cls._load_saved(folder, threads)
+                for change in read_journal(folder, manifest) if journal else ():
+                    loaded.apply(change)
+            except (ValueError, KeyError, OSError):
+                if not manifest or manifest == manifest_digest(folder):
+                    raise
+                continue
             # subtle: a checkpoint in between would pair the new files with the old journal
             if not journal or manifest == manifest_digest(folder):
                 return loaded

@@ -15,7 +15,7 @@ from .faiss_index import FaissIndex
 from .filters import Where
 from .folder import refuse_foreign
 from .journal import Change, Journal, stale_journals
-from .locking import WriterLock
+from .locking import LockedError, WriterLock
 from .manifest import MANIFEST_NAME, manifest_digest
 from .result import CollectionResult
 
@@ -104,8 +104,9 @@ class CollectionStore:
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove rows by id, as `Collection.remove`; on disk when the call returns."""
-        self.collection.get(ids)  # refuses unknown ones before anything is written
-        self._write(Change("remove", tuple(ids)))
+        names = [str(id) for id in ([ids] if isinstance(ids, str) else ids)]
+        self.collection.get(names)  # refuses unknown ones before anything is written
+        self._write(Change("remove", tuple(names)))
 
     def search(
         self, queries: ArrayLike, k: int = 10, *, where: Where | None = None, languages: Iterable[str] | None = None
@@ -161,6 +162,8 @@ class CollectionStore:
 
     def _write(self, change: Change) -> None:
         self._check_open()
+        if manifest_digest(self.path) != self._manifest:
+            raise LockedError(f"{self.path} was saved by someone else meanwhile; open it again")
         start = len(self._journal)
         self._journal.append(change)
         try:

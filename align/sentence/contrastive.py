@@ -249,7 +249,7 @@ class ContrastiveHead:
     def _try(self, training: "HeadTraining", held: ParallelVectors, seed: int) -> "_Outcome":
         """Train with a look at the held-out sentences every now and then; return the best step."""
         best, waited, first = _Outcome(seed, 0, training.maps()), 0, None
-        for step in range(0, self.steps + 1, self.check_every):
+        for step in [*range(0, self.steps, self.check_every), self.steps]:
             loss = training.run(step)
             maps = training.maps()
             space = SharedSpace(maps, "trial")

@@ -237,7 +237,12 @@ class TextClassifier:
             (beside / _SHAPE).write_text(text + "\n", encoding="utf-8")
             if target.exists():
                 target.rename(old)
-            beside.replace(target)
+            try:
+                beside.replace(target)
+            except BaseException:
+                if old.exists():
+                    old.rename(target)
+                raise
         finally:
             for each in (beside, old):
                 shutil.rmtree(each, ignore_errors=True)

@@ -228,3 +228,17 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path):
             assert collection.get([f"k{number}"]) == [{"n": -number if number % 3 == 0 else number}]
             assert (f"l{number}" in collection) == (number % 5 != 0)
     assert Path(folder, "writer.lock").exists()
+
+
+def test_one_string_is_one_id_and_a_generator_is_read_once(folder):
+    with CollectionStore(folder) as store:
+        store.remove("r1")
+        store.remove(id for id in ["r2"])
+    assert Collection.load(folder).ids == ("r3",)
+
+
+def test_a_save_by_someone_else_stops_the_store(folder):
+    with CollectionStore(folder) as store:
+        store.collection.save_as_writer(folder)
+        with pytest.raises(LockedError, match="saved by someone else meanwhile"):
+            store.add(*rows(9))
