@@ -22,7 +22,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python -m interlingua.benchmarks.report --check
 
-# needs the data sets of docs/data.md; encoding takes about an hour the first time, the cache keeps it
+# needs the data sets of docs/data.md; encoding and training take hours the first time; the cache keeps the encoded texts
 bench: $(VENV)/.dev
 	$(BIN)/python -m interlingua.benchmarks.storage
 	$(BIN)/python -m interlingua.benchmarks.encoder_agreement
@@ -32,6 +32,11 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m interlingua.benchmarks.search
 	$(BIN)/python -m interlingua.benchmarks.xquad_r
 	$(BIN)/python -m interlingua.benchmarks.sib200
+	$(BIN)/python -m interlingua.benchmarks.finetuning
+	$(BIN)/python -m interlingua.benchmarks.distillation
+	$(BIN)/python -m interlingua.benchmarks.pretraining
+	$(BIN)/python -m interlingua.benchmarks.finetune_sib200
+	$(BIN)/python -m interlingua.benchmarks.export
 	$(BIN)/python -m interlingua.benchmarks.multilingual
 	$(BIN)/python -m interlingua.benchmarks.confidence
 	$(BIN)/python -m interlingua.benchmarks.ranking

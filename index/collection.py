@@ -14,7 +14,6 @@ from .faiss_config import FaissConfig
 from .filters import And, In, Where, as_filter, matching_rows
 from .folder import read_folder, write_folder
 from .journal import Change, read_journal
-from .locking import refuse_locked
 from .manifest import MANIFEST_NAME, CorruptCollectionError, manifest_digest, naming
 from .metadata import MetadataTable, check_json
 from .metric import Metric
@@ -215,11 +214,13 @@ class Collection:
         ValueError, TypeError
             If attributes or attachments cannot be kept; nothing is written then.
         """
-        refuse_locked(Path(path))
-        self.save_as_writer(path)
+        self._save(path)
 
     def save_as_writer(self, path: str | Path) -> None:
         """Save as `save` does, for who holds the folder's `WriterLock`."""
+        self._save(path, as_writer=True)
+
+    def _save(self, path: str | Path, *, as_writer: bool = False) -> None:
         if not isinstance(self.attributes, dict):
             raise TypeError(f"attributes must be a dictionary, not {type(self.attributes).__name__}")
         contents = {
@@ -231,7 +232,7 @@ class Collection:
         check_attachments(self.attachments)
         files: dict[str, FileWriter | bytes] = {**self._index.files(), **self._table.files()}
         files |= {_ATTACHMENT + name: bytes(content) for name, content in self.attachments.items()}
-        write_folder(Path(path), contents=contents, files=files)
+        write_folder(Path(path), contents=contents, files=files, as_writer=as_writer)
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int | None = None, journal: bool = True) -> "Collection":

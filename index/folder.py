@@ -13,12 +13,11 @@ and on Windows, leftovers are kept, since they may belong to a save that is unde
 import os
 import re
 import secrets
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
+from .locking import folder_lock, refuse_locked
 from .manifest import (
     MANIFEST_NAME,
     CorruptCollectionError,
@@ -30,7 +29,7 @@ from .manifest import (
 )
 from .vector_index import FileWriter
 
-__all__ = ["read_folder", "refuse_foreign", "write_folder"]
+__all__ = ["read_folder", "refuse_foreign", "sync_folder", "write_folder"]
 
 T = TypeVar("T")
 
@@ -38,7 +37,9 @@ _GENERATION_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.g\d+-[0-9a-f]{12}(\.
 _ATTEMPTS = 5
 
 
-def write_folder(folder: Path, *, contents: Mapping[str, Any], files: Mapping[str, FileWriter | bytes]) -> None:
+def write_folder(
+    folder: Path, *, contents: Mapping[str, Any], files: Mapping[str, FileWriter | bytes], as_writer: bool = False
+) -> None:
     """Save `files` and a description of them into `folder`, all or nothing.
 
     Needs disk space for the old and the new files together.
@@ -51,9 +52,13 @@ def write_folder(folder: Path, *, contents: Mapping[str, Any], files: Mapping[st
         JSON-able fields for the manifest.
     files : mapping
         Logical name (letters, digits, dot, dash, underscore) -> bytes, or a function that writes a path.
+    as_writer : bool
+        The caller holds the folder's `WriterLock`.
 
     Raises
     ------
+    LockedError
+        If another writer has the folder open.
     FileExistsError
         If `folder` is a file, or holds something else than a saved folder.
     CorruptCollectionError
@@ -61,9 +66,11 @@ def write_folder(folder: Path, *, contents: Mapping[str, Any], files: Mapping[st
     """
     refuse_foreign(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _sync(folder.parent)
+    sync_folder(folder.parent)
     generation = f"g{os.getpid()}-{secrets.token_hex(6)}"
-    with _locked(folder) as locked:
+    with folder_lock(folder) as locked:
+        if not as_writer:
+            refuse_locked(folder)
         before = _stored_names(folder)
         draft = folder / _stored_name(MANIFEST_NAME, generation)
         written: list[Path] = []
@@ -75,7 +82,7 @@ def write_folder(folder: Path, *, contents: Mapping[str, Any], files: Mapping[st
                 entries[name] = _write_file(path, content)
             written.append(draft)
             _write_file(draft, Manifest(dict(contents), entries).to_bytes())
-            _sync(folder)
+            sync_folder(folder)
             draft.replace(folder / MANIFEST_NAME)  # the commit: one atomic rename
         except BaseException:
             # subtle: an interrupt may come right after the rename; the files are then the ones that count
@@ -83,7 +90,7 @@ def write_folder(folder: Path, *, contents: Mapping[str, Any], files: Mapping[st
             for path in [] if committed else written:
                 path.unlink(missing_ok=True)
             raise
-        _sync(folder)
+        sync_folder(folder)
         keep = {entry.stored for entry in entries.values()}
         for path in folder.iterdir():
             leftover = locked and _GENERATION_FILE.fullmatch(path.name) is not None
@@ -169,31 +176,12 @@ def _write_file(path: Path, content: FileWriter | bytes) -> FileEntry:
     return FileEntry(path.name, path.stat().st_size, sha256_of(path))
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk."""
     if os.name == "nt":  # Windows opens no folders, and renames are durable there without
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock inside the block; yield False where there are no locks."""
-    if sys.platform == "win32":
-        yield False
-        return
-    import fcntl
-
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            held = True
-        except OSError:
-            held = False
-        yield held
     finally:
         os.close(descriptor)

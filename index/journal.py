@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from .folder import sync_folder
 from .manifest import CorruptCollectionError
 
 __all__ = ["Change", "Journal", "journal_path", "read_journal", "stale_journals"]
@@ -83,6 +84,7 @@ class Journal:
         self._file.truncate(whole)
         self._file.seek(whole)
         os.fsync(self._file.fileno())
+        sync_folder(folder)
 
     def __len__(self) -> int:
         """Bytes so far."""
@@ -142,9 +144,10 @@ def read_journal(folder: Path, manifest: str) -> Iterator[Change]:
     if path.exists():
         for content, _ in _records(path, manifest):
             try:
-                yield Change.parse(content)
+                change = Change.parse(content)
             except (ValueError, LookupError, TypeError) as error:  # what has its checksum was written so
                 raise CorruptCollectionError(f"{path} holds a record that is not understood: {error}") from error
+            yield change
 
 
 def _records(path: Path, manifest: str) -> Iterator[tuple[bytes, int]]:

@@ -1,6 +1,5 @@
 """A collection in a folder, open for writing: every change is on disk before the call returns."""
 
-import shutil
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,9 +14,10 @@ from .faiss_index import FaissIndex
 from .filters import Where
 from .folder import refuse_foreign
 from .journal import Change, Journal, stale_journals
-from .locking import LockedError, WriterLock
+from .locking import LockedError, WriterLock, folder_lock
 from .manifest import MANIFEST_NAME, manifest_digest
 from .result import CollectionResult
+from .vector_index import UnsupportedOperation
 
 __all__ = ["CollectionStore", "restore"]
 
@@ -45,6 +45,8 @@ class CollectionStore:
     ------
     LockedError
         If another writer has it open.
+    UnsupportedOperation
+        If the vectors are with Milvus.
     CorruptCollectionError
         If a file is missing, altered or foreign; the text names it.
 
@@ -63,7 +65,9 @@ class CollectionStore:
         self._checkpoint_bytes = checkpoint_bytes
         self._lock = WriterLock(self.path)
         try:
-            self.collection = Collection.load(self.path, threads=threads)
+            with folder_lock(self.path):  # a save that began before waits for nobody: let it end
+                pass
+            self.collection = _local(Collection.load(self.path, threads=threads))
             manifest = manifest_digest(self.path)
             for stale in stale_journals(self.path, manifest):
                 stale.unlink()
@@ -83,6 +87,7 @@ class CollectionStore:
             If there is something at `path` already.
         """
         folder = Path(path)
+        _local(collection)
         refuse_foreign(folder)
         if (folder / MANIFEST_NAME).exists():
             raise FileExistsError(f"{folder} holds a collection already; open it with CollectionStore({str(path)!r})")
@@ -183,11 +188,18 @@ class CollectionStore:
 
 
 def restore(snapshot: str | Path, path: str | Path) -> None:
-    """Copy a snapshot's folder to a new place, after every checksum was verified."""
+    """Write what a snapshot holds to a new place, whole or not at all, after every checksum was verified."""
     if Path(path).exists():
         raise FileExistsError(f"{path} is there already; choose a new folder, or remove it first")
-    Collection.load(snapshot)
-    shutil.copytree(snapshot, path)
+    Collection.load(snapshot).save(path)
+
+
+def _local(collection: Collection) -> Collection:
+    if collection.index.spec.kind == "milvus":
+        raise UnsupportedOperation(
+            "Milvus keeps its vectors itself, and a journal or a snapshot beside them would disagree; use Collection"
+        )
+    return collection
 
 
 def _saved_bytes(folder: Path) -> int:

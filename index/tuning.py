@@ -85,7 +85,7 @@ def tune(
         raise ValueError(f"recall must be more than 0 and at most 1, but is {recall!r}")
     config = index.config
     parameter = "ef_search" if isinstance(config, HNSWConfig) else "nprobe"
-    if not isinstance(config, HNSWConfig | IVFConfig) or not index.trained:
+    if not isinstance(config, HNSWConfig | IVFConfig) or not index.trained or not len(index):
         raise UnsupportedOperation("this index searches exactly and has no effort to tune")
     k = min(check_k(k), len(index))
     checked = check_vectors(queries, index.dimension, index.metric, name="queries")

@@ -58,7 +58,8 @@ def verify(path: str | Path) -> Verification:
     digest = manifest_digest(folder)
     changes = _collect(problems, lambda: sum(1 for _ in read_journal(folder, digest))) or 0
     problems += [
-        f"{stale} continues another save: it was replaced by one made without it; delete it if that was meant"
+        f"{stale} continues an older save, and the present one may or may not hold its changes; open the folder with "
+        "CollectionStore, which removes it, if that is meant"
         for stale in stale_journals(folder, digest)
     ]
     rows = 0

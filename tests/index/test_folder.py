@@ -265,7 +265,7 @@ def test_a_reader_that_is_overtaken_by_a_save_reads_the_new_state(saved, make_co
 @pytest.mark.skipif(sys.platform == "win32", reason="no advisory locks on folders")
 def test_a_second_saver_waits_for_the_first(saved, make_collection):
     second = threading.Thread(target=make_collection(version=2).save, args=[saved])
-    with folder._locked(saved) as locked:
+    with folder.folder_lock(saved) as locked:
         assert locked
         second.start()
         second.join(timeout=0.2)

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ from interlingua.index import (
     CollectionStore,
     CorruptCollectionError,
     LockedError,
+    UnsupportedOperation,
+    create_index,
     restore,
     verify,
 )
+from interlingua.index import folder as folder_module
 from interlingua.index import journal as journal_module
 
 
@@ -188,7 +192,7 @@ def test_verify_tells_of_a_save_that_passed_the_journal_by(folder):
     with CollectionStore(folder) as store:
         store.checkpoint()
     path.write_bytes(copy)
-    assert "continues another save" in verify(folder).problems[0]
+    assert "continues an older save" in verify(folder).problems[0]
 
 
 _WRITER = """
@@ -242,3 +246,52 @@ def test_a_save_by_someone_else_stops_the_store(folder):
         store.collection.save_as_writer(folder)
         with pytest.raises(LockedError, match="saved by someone else meanwhile"):
             store.add(*rows(9))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no advisory locks on folders")
+def test_a_store_opened_during_a_save_waits_and_loses_nothing(folder):
+    collection = Collection.load(folder)
+    collection.upsert(*rows(7))
+    opened = threading.Event()
+
+    def open_and_add():
+        with CollectionStore(folder) as store:
+            opened.set()
+            store.add(*rows(8))
+
+    writer = threading.Thread(target=open_and_add)
+    original = folder_module.Manifest.to_bytes
+
+    def slow(manifest):
+        writer.start()
+        assert not opened.wait(0.3)
+        return original(manifest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folder_module.Manifest, "to_bytes", slow)
+        collection.save(folder)
+    writer.join()
+    assert set(Collection.load(folder).ids) == {"r1", "r2", "r3", "r7", "r8"}
+    assert verify(folder).problems == ()
+
+
+def test_a_reader_meets_a_checkpoint_and_reads_again(folder, monkeypatch):
+    load, calls = Collection._load_saved.__func__, []
+
+    def checkpoint_first(cls, path, threads):
+        if not calls:
+            calls.append(1)
+            with CollectionStore(folder) as store:  # replaces the manifest whose journal the reader will apply
+                store.checkpoint()
+        return load(cls, path, threads)
+
+    monkeypatch.setattr(Collection, "_load_saved", classmethod(checkpoint_first))
+    assert set(Collection.load(folder).ids) == {"r1", "r2", "r3"}
+
+
+@pytest.mark.slow
+def test_vectors_with_milvus_have_no_store(milvus_file, tmp_path):
+    collection = Collection(create_index("milvus", 2, "ip", {"uri": milvus_file, "collection": "store"}))
+    with pytest.raises(UnsupportedOperation, match="Milvus keeps its vectors itself"):
+        CollectionStore.create(tmp_path / "s", collection)
+    assert not (tmp_path / "s").exists()
