@@ -141,7 +141,7 @@ def language_bias(
     queries, query_languages, query_ids
         The same for questions. By default the vectors themselves, each left out of its own search.
     k : int
-        Neighbours a query.
+        Neighbours a query, fewer than there are to find.
     sample : int
         Ask at most so many queries, drawn alike from all languages.
     seed : int
@@ -150,7 +150,8 @@ def language_bias(
     Raises
     ------
     ValueError
-        If there are fewer than two languages, a language has fewer than two rows, or numbers do not correspond.
+        If there are fewer than two languages, a language has fewer than two rows, or numbers do not correspond,
+        or `k` is not below the number of rows that can be found: all are hits then, and look fair whatever they are.
 
     References
     ----------
@@ -184,6 +185,12 @@ def language_bias(
     rows = np.array([names.index(str(each)) for each in asked_in], np.int64)
     if len(rows) != len(asked) or k < 1 or sample < 1:
         raise ValueError("each query needs one language, and k and sample must be at least 1")
+    hits = len(matrix) - (queries is None)
+    if k >= hits:
+        raise ValueError(
+            f"at most {hits} hits exist, and the first {k} would be all of them, whatever their language; "
+            "choose a smaller k"
+        )
     rng = np.random.default_rng(seed)
     chosen = _stratified(rows, sample, rng)
     itself = chosen if queries is None else None

@@ -66,14 +66,7 @@ class MeanCovariance:
         self.shrinkage = shrinkage
 
     def fit(self, vectors: Mapping[str, Any], *, encoder: str = "") -> "MeanCovariance":
-        """Learn mean and covariance of each language.
-
-        Parameters
-        ----------
-        vectors : mapping of str to (n, d) array
-            The vectors of each language; they need not correspond.
-        encoder : str
-            Identity of the encoder that made them, kept in the space.
+        """Learn mean and covariance of each language; parameters as in `Centring.fit`.
 
         Raises
         ------

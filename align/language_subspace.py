@@ -56,14 +56,7 @@ class LIR:
         self.minimum = minimum
 
     def fit(self, vectors: Mapping[str, Any], *, encoder: str = "") -> "LIR":
-        """Learn the directions of each language.
-
-        Parameters
-        ----------
-        vectors : mapping of str to (n, d) array
-            The vectors of each language; they need not correspond.
-        encoder : str
-            Identity of the encoder that made them, kept in the space.
+        """Learn the directions of each language; parameters as in `Centring.fit`.
 
         Raises
         ------
@@ -130,7 +123,7 @@ class LSAR:
         self.minimum = minimum
 
     def fit(self, vectors: Mapping[str, Any], *, encoder: str = "") -> "LSAR":
-        """Learn the subspace; parameters as in `LIR.fit`.
+        """Learn the subspace; parameters as in `Centring.fit`.
 
         Raises
         ------
@@ -197,7 +190,7 @@ class LEACE:
         self.minimum = minimum
 
     def fit(self, vectors: Mapping[str, Any], *, encoder: str = "") -> "LEACE":
-        """Learn the eraser; parameters as in `LIR.fit`, errors as in `LSAR.fit`."""
+        """Learn the eraser; parameters as in `Centring.fit`, errors as in `LSAR.fit`."""
         check_shrinkage(self.shrinkage)
         matrices = language_matrices(vectors, minimum=self.minimum, fewest_languages=2)
         rows = unit_languages(matrices)

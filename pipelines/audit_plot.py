@@ -50,7 +50,8 @@ def draw_audit(audit: Audit, path: Path) -> Path:
     picture: Any = None
     for axis, (name, each) in zip(axes, shown.items()):
         picture = _heat_map(axis, name, each)
-    figure.colorbar(picture, ax=list(axes[: len(shown)]), shrink=0.8, label="share of a question's hits")
+    bar = figure.colorbar(picture, ax=list(axes[: len(shown)]), shrink=0.8)
+    bar.ax.set_title("share\nof hits", fontsize=8)  # beside the bar it would read as a label of the next panel
     _offsets(axes[-1], shown)
     with replacing_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=130)

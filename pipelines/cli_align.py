@@ -100,8 +100,10 @@ def _align(options: Namespace, output: Output) -> None:
 
 def _dictionary_files(options: Namespace, names: list[str]) -> dict[str, str]:
     """Check how files, names and dictionaries fit together; return each dictionary's file by its language."""
-    if options.rerank and (options.pivot is not None or not options.dictionary):
-        raise UsageError("--rerank learns from the --dictionary of two languages; it takes no --pivot")
+    if options.rerank and not options.dictionary:
+        raise UsageError("--rerank learns from a dictionary; give --dictionary PAIRS, or leave --rerank out")
+    if options.rerank and options.pivot is not None:
+        raise UsageError("--rerank learns from the dictionary of two languages; it takes no --pivot")
     if options.pivot is None:
         if len(names) != 2:
             raise UsageError(

@@ -18,10 +18,11 @@ from .cli_common import (
     count,
     named_file,
     open_lines,
+    require_collection,
     table,
 )
 from .cli_sentences import add_encoder_options
-from .vector_files import read_vectors
+from .vector_files import VectorFile, read_vectors, require_one_origin
 
 __all__ = ["add_audit_command"]
 
@@ -121,6 +122,8 @@ def _read(options: Namespace, output: Output) -> AuditVectors:
         if len(options.vectors) > 1 or options.parallel or (options.ids and len(options.ids) > 1):
             raise UsageError("--languages goes with one file of vectors, and one file of ids")
         vectors = read_vectors(options.vectors[0]).vectors
+        if not len(vectors):
+            raise ValueError(f"{options.vectors[0]} holds no vector; make it again")
         languages = _read_labels(options.languages, len(vectors), "languages")
         ids = _read_labels(options.ids[0], len(vectors), "ids") if options.ids else None
         return AuditVectors(vectors, languages, ids)
@@ -133,19 +136,20 @@ def _read_files(
     parts: list[Any] = []
     languages: list[str] = []
     ids: list[str] = []
-    encoders: set[str] = set()
-    files: dict[str, Any] = {}
+    files: dict[str, VectorFile] = {}
     for argument in arguments:
         name, path = named_file(argument)
         read = read_vectors(path)
-        # a bare file is called what its note says, or else by its own name
-        name = read.origin.language or name if "=" not in argument or Path(argument).exists() else name
+        if not len(read.vectors):
+            raise ValueError(f"{path} holds no vector; leave it out, or make it again")
+        if "=" not in argument or Path(argument).exists():
+            name = read.origin.language or name  # a bare file is called what its note says, or else by its own name
+        elif read.origin.language not in ("", name):
+            output.note(f"{path} says that its language is {read.origin.language!r}, not {name!r}")
         if name in files:
             raise UsageError(f"each language needs one file, but {name!r} has two; name them LANGUAGE=FILE")
         files[name] = read
-        encoders |= {read.origin.encoder} - {""}
-    if len(encoders) > 1:
-        raise ValueError(f"the vectors must come from one encoder, but come from {', '.join(sorted(encoders))}")
+    require_one_origin([each.origin for each in files.values()])
     mapped = [name for name, read in files.items() if read.origin.space]
     if mapped:
         output.note(f"already mapped into a shared space: {', '.join(mapped)}")
@@ -171,6 +175,7 @@ def _read_files(
 def _read_collection(folder: str, id_field: str | None) -> AuditVectors:
     from interlingua.index import Collection
 
+    require_collection(folder)
     collection = Collection.load(folder)
     rows = collection.get(collection.ids)
     if any("language" not in row for row in rows):

@@ -16,6 +16,7 @@ from .cli_common import (
     count,
     input_name,
     open_lines,
+    require_collection,
     shorten,
     table,
 )
@@ -110,8 +111,11 @@ def _search(options: Namespace, output: Output) -> None:
     if "-" in options.questions:
         with open_lines("-") as lines:
             questions += [line for line in lines if line.strip()]
+    if not all(question.strip() for question in questions):
+        raise UsageError("a question must say something, but one is blank; give what to search for")
     if not questions:
         raise ValueError("standard input holds no question; give one a line")
+    require_collection(options.collection)
     with output.working("loading"):
         search = CrossLingualSearch.load(
             Path(options.collection), options.encoder, device=options.device, cache=not options.no_cache
@@ -162,6 +166,7 @@ def _verify(options: Namespace, output: Output) -> None:
 
     from interlingua.index import CorruptCollectionError, verify
 
+    require_collection(options.collection)
     found = verify(options.collection)
     if found.problems:
         raise CorruptCollectionError(f"{len(found.problems)} problems: " + "; ".join(found.problems))
@@ -177,6 +182,7 @@ def _snapshot(options: Namespace, output: Output) -> None:
 
     if Path(options.output).exists():
         raise FileExistsError(f"{options.output} is there already; choose a new folder for the snapshot")
+    require_collection(options.collection)
     collection = Collection.load(options.collection)
     collection.save(options.output)
     result = {"snapshot": options.output, "rows": len(collection)}
@@ -186,6 +192,7 @@ def _snapshot(options: Namespace, output: Output) -> None:
 def _compact(options: Namespace, output: Output) -> None:
     from interlingua.index import CollectionStore
 
+    require_collection(options.collection)
     with CollectionStore(options.collection) as store:
         store.compact()
         rows = len(store)

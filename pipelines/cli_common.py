@@ -28,6 +28,7 @@ __all__ = [
     "limit_threads",
     "named_file",
     "open_lines",
+    "require_collection",
     "require_language",
     "shorten",
     "table",
@@ -194,6 +195,14 @@ def check_output_folder(path: str) -> None:
             return
         if place.exists():
             raise NotADirectoryError(f"cannot write the folder {path}: {place} is a file; name another folder")
+
+
+def require_collection(path: str) -> None:
+    """Raise FileNotFoundError, with the command that makes one, where no collection was saved."""
+    from interlingua.index.manifest import MANIFEST_NAME
+
+    if not (Path(path) / MANIFEST_NAME).is_file():
+        raise FileNotFoundError(f"no collection at {path}; `interlingua index build` makes one")
 
 
 def require_language(space: SharedSpace, language: str, path: str) -> None:

@@ -1,7 +1,7 @@
 """The command `interlingua train head`: a shared space from sentence pairs, on an encoder that stays as it is."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, get_args
 
 from interlingua.align import SharedSpace
@@ -9,7 +9,7 @@ from interlingua.align.sentence import Capacity, ParallelVectors, align_sentence
 
 from .cli_common import Output, Subcommands, UsageError, add_command, check_output_file, count, table
 from .cli_sentences import add_encoder_options
-from .cli_train_options import add_pair_options, note_pairs, open_pairs
+from .cli_train_options import add_pair_options, named_pairs, note_pairs, open_pairs
 from .encoder import Encoder, Role
 from .training.bitext import Pairs
 
@@ -85,6 +85,13 @@ def encode_pairs(
     return ParallelVectors.of(domains)
 
 
+def _check_pivot(pivot: str, languages: Collection[str]) -> None:
+    if pivot and pivot not in languages:
+        raise UsageError(
+            f"the pivot must be a language of the pairs, but {pivot!r} is none of {', '.join(sorted(languages))}"
+        )
+
+
 def _head(options: Namespace, output: Output) -> None:
     from .encoder_loading import load_encoder
 
@@ -93,9 +100,13 @@ def _head(options: Namespace, output: Output) -> None:
     validation = open_pairs(Namespace(**{**vars(options), "pairs": options.validation}))
     if set(files) & set(validation):
         raise UsageError(f"{', '.join(sorted(set(files) & set(validation)))} is given to learn from and to choose by")
+    named = [named_pairs(each)[1] for each in options.pairs]
+    if all(named):  # else only the files tell
+        _check_pivot(options.pivot, {name for languages in named for name in languages or ()})
     with output.working("loading the encoder"):
         encoder = load_encoder(options.encoder, device=options.device, cache=not options.no_cache)
     parallel = encode_pairs(encoder, files, role=options.role, progress=output.progress)
+    _check_pivot(options.pivot, parallel.languages)
     other = encode_pairs(encoder, validation, role=options.role, progress=output.progress) if validation else None
     note_pairs({**files, **validation}, output)
 

@@ -18,7 +18,7 @@ from .cli_common import (
     table,
 )
 from .encoder_names import encode_named
-from .vector_files import Origin, VectorFile, read_vectors, write_vectors
+from .vector_files import Origin, VectorFile, read_vectors, require_one_origin, write_vectors
 
 __all__ = ["add_encoder_options", "add_sentence_commands"]
 
@@ -64,9 +64,13 @@ def _encode(options: Namespace, output: Output) -> None:
 
     if not options.output.endswith(".npy"):
         raise UsageError(f"encode writes .npy files, but the output is {options.output}; name it OUT.npy")
+    if not options.language.strip():
+        raise UsageError("--language must name the language of the texts, such as --language en, but it is blank")
     check_output_file(options.output)
     with open_lines(options.texts) as lines:
         texts = list(lines)
+    if not texts:
+        raise ValueError(f"{input_name(options.texts)} holds no text; give one a line")
     space = SharedSpace.load(options.space) if options.space else None
     if space is not None:
         require_language(space, options.language, options.space)
@@ -111,12 +115,7 @@ def _fit(options: Namespace, output: Output) -> None:
             raise ValueError(f"{path} was mapped into a shared space already; give the vectors that the encoder gave")
         if origin.language and origin.language != name:
             output.note(f"{path} says that its language is {origin.language!r}, not {name!r}")
-    for key in ("encoder", "role"):
-        found = {getattr(each.origin, key) for each in read.values()} - {""}
-        if len(found) > 1:
-            raise ValueError(
-                f"the vectors must come from one {key}, but come from {', '.join(sorted(found))}; encode them alike"
-            )
+    require_one_origin([each.origin for each in read.values()])
     encoder = next((each.origin.encoder for each in read.values() if each.origin.encoder), "")
     if not encoder:
         output.note("the files do not say which encoder made them: the space will not be able to check")

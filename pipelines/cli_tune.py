@@ -3,10 +3,12 @@
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import asdict, replace
 
-from .cli_common import Output, Subcommands, UsageError, add_command, count, table
+from .cli_common import Output, Subcommands, UsageError, add_command, check_output_file, count, table
 from .cli_labelled import add_labelled_options, command_line, fine_tuning, read_labelled_file, read_others
 
 __all__ = ["add_tune_commands"]
+
+_WEIGHTS = (0.01, 1.0)
 
 
 def add_tune_commands(commands: "Subcommands[ArgumentParser]") -> None:
@@ -20,7 +22,9 @@ def add_tune_commands(commands: "Subcommands[ArgumentParser]") -> None:
     study.add_argument("--search-learning-rate", type=_rate, nargs=2, default=[2e-5, 3e-4], metavar="X")
     study.add_argument("--search-warmup", type=float, nargs=2, default=[0.0, 0.3], metavar="P")
     study.add_argument("--search-layer", type=count, nargs="+", metavar="N", help="default: the last layer only")
-    study.add_argument("--search-adversarial-weight", type=_rate, nargs=2, default=[0.01, 1.0], metavar="X")
+    study.add_argument(
+        "--search-adversarial-weight", type=_rate, nargs=2, metavar="X", help="with --adversarial (default 0.01 1.0)"
+    )
     study.add_argument("-o", "--output", metavar="STUDY.db", help="keep the study in this SQLite file")
     study.add_argument("--resume", action="store_true", help="go on with the study in that file")
 
@@ -28,6 +32,9 @@ def add_tune_commands(commands: "Subcommands[ArgumentParser]") -> None:
 def _tune(options: Namespace, output: Output) -> None:
     from .training.tuning import PROXY_WARNING, SearchSpace, Trial, tune
 
+    if options.output is not None:
+        check_output_file(options.output)
+    _check_ranges(options)
     settings = fine_tuning(options)
     train, development = (read_labelled_file(each, options) for each in (options.train, options.dev))
     if train.language != development.language:
@@ -42,7 +49,7 @@ def _tune(options: Namespace, output: Output) -> None:
         learning_rate=tuple(options.search_learning_rate),
         warmup=tuple(options.search_warmup),
         layer=tuple(options.search_layer) if options.search_layer else None,
-        adversarial_weight=tuple(options.search_adversarial_weight),
+        adversarial_weight=tuple(options.search_adversarial_weight or _WEIGHTS),
     )
 
     def say(trial: Trial) -> None:
@@ -83,6 +90,21 @@ def _tune(options: Namespace, output: Output) -> None:
             command,
         ],
     )
+
+
+def _check_ranges(options: Namespace) -> None:
+    """Refuse ranges that do not ascend, naming the option, and one of a game that is not played."""
+    if options.search_adversarial_weight is not None and options.adversarial == "none":
+        raise UsageError("--search-adversarial-weight searches the weight of a game; choose one with --adversarial")
+    for name in ("learning_rate", "warmup", "adversarial_weight"):
+        low, high = getattr(options, f"search_{name}") or _WEIGHTS
+        option = f"--search-{name.replace('_', '-')}"
+        if not low <= high:
+            raise UsageError(
+                f"{option} takes the lowest and the highest value, in that order, but got {low:g} {high:g}"
+            )
+        if name == "warmup" and not 0 <= low <= high <= 1:
+            raise UsageError(f"{option} takes shares of the steps, from 0 to 1, but got {low:g} {high:g}")
 
 
 def _rate(text: str) -> float:

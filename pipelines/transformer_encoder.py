@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -28,6 +30,7 @@ __all__ = ["TransformerEncoder", "native_dtype", "quiet_loading", "resolve_devic
 _DTYPES = ("float32", "bfloat16", "float16")
 _TOKENIZE_AT_ONCE = 4096
 _LONGEST = 8192  # tokens, for models that state no limit
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _NATIVE_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 
 
@@ -291,13 +294,32 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def quiet_loading(active: bool) -> Iterator[None]:
-    """Hide transformers' bar over the weights; a download from the Hub keeps its bars."""
-    logging = require("transformers.utils.logging", extra="torch")
-    shown = getattr(logging, "is_progress_bar_enabled", lambda: True)()
+    """Hide transformers' bar over the weights, unless a download from the Hub shows its own, and its idle reports."""
+    library = require("transformers.utils.logging", extra="torch")
+    logger = library.get_logger("transformers.modeling_utils")
+    logger.addFilter(_tells_news)
+    shown = getattr(library, "is_progress_bar_enabled", lambda: True)()
     if active:
-        logging.disable_progress_bar()
+        library.disable_progress_bar()
     try:
         yield
     finally:
+        logger.removeFilter(_tells_news)
         if active and shown:
-            logging.enable_progress_bar()
+            library.enable_progress_bar()
+
+
+def _tells_news(record: logging.LogRecord) -> bool:
+    """Tell whether a record is more than a report that a head was left out which embeddings do without.
+
+    A model pretrained on masked words has weights of that head, and none of the pooler, which pooling never asks.
+    """
+    text = _COLOURS.sub("", record.getMessage())
+    if "LOAD REPORT" not in text:
+        return True
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines() if "|" in line]
+    idle = [
+        status in ("Status", "UNEXPECTED") or (status == "MISSING" and "pooler" in key.split("."))
+        for key, status, *_ in rows
+    ]
+    return not idle or not all(idle)

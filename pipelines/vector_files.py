@@ -9,6 +9,7 @@ import io
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from interlingua.align import Embeddings
 from interlingua.align.files import replacing
 
-__all__ = ["Origin", "VectorFile", "check_output_name", "read_vectors", "write_vectors"]
+__all__ = ["Origin", "VectorFile", "check_output_name", "read_vectors", "require_one_origin", "write_vectors"]
 
 _NPY = b"\x93NUMPY"
 _SUFFIXES = (".vec", ".w2v", ".txt", ".glove", ".bin", ".npz", ".safetensors", ".npy")
@@ -105,6 +106,30 @@ def read_vectors(
         with source.open("rb") as file:
             return VectorFile(_read_npy(file, name, limit), origin=_read_note(source))
     return VectorFile(_read_npy(io.BytesIO(source.read()), name, limit))
+
+
+def require_one_origin(origins: Sequence[Origin]) -> None:
+    """Refuse vectors that cannot be compared: of several encoders, or encoded in several roles.
+
+    Raises
+    ------
+    ValueError
+        If two of them name different encoders or roles; what is unknown is believed.
+
+    Examples
+    --------
+    >>> require_one_origin([Origin("e5", "fi", "passage"), Origin("e5", "en", "passage"), Origin()])
+    >>> require_one_origin([Origin("e5", "fi", "passage"), Origin("e5", "en", "query")])
+    Traceback (most recent call last):
+        ...
+    ValueError: the vectors must come from one role, but come from passage, query; encode them alike
+    """
+    for key in ("encoder", "role"):
+        found = {getattr(each, key) for each in origins} - {""}
+        if len(found) > 1:
+            raise ValueError(
+                f"the vectors must come from one {key}, but come from {', '.join(sorted(found))}; encode them alike"
+            )
 
 
 def check_output_name(path: str | os.PathLike[str]) -> None:

@@ -19,6 +19,8 @@ Callback = Callable[[Mapping[str, Any]], None]
 _FEW = 500
 _SOME = 5_000
 _MANY = 50_000
+#: Share of the training sentences that tells a head how many steps are best.
+_STOPPED_BY = 0.1
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,9 @@ def align_sentences(
 
     All are fitted without the held-out translations and scored on them and on `validation`: CSLS retrieval both ways,
     the mean over domains. Of those that are at least as accurate as centring the one with the least surprisal
-    (see `TranslationQuality`) is fitted again on all of `parallel`. Validation from another domain than the training
-    pairs is worth more than more pairs of the same.
+    (see `TranslationQuality`) is fitted again on all of `parallel`. What is compared on serves nothing else: a head
+    learns from a tenth of its training sentences (half, where that is too few) when to stop, and then from all of them.
+    Validation from another domain than the training pairs is worth more than more pairs of the same.
 
     Parameters
     ----------
@@ -134,7 +137,7 @@ def align_sentences(
     tried: dict[str, tuple[SentenceCandidate, TranslationQuality]] = {}
     for candidate in candidates:
         _configure(candidate, pivot=pivot, n_seeds=n_seeds, seed=seed, device=device, callback=callback)
-        fitted = _fit(candidate, train, held)
+        fitted = _fit(candidate, train, trial=True)
         quality = translation_quality(fitted.transform, held, pivot=pivot)
         tried[candidate.name] = (candidate, quality)
         if callback is not None:
@@ -143,7 +146,7 @@ def align_sentences(
     sound = [name for name, (_, quality) in tried.items() if quality.accuracy >= centred.accuracy]
     best = min(sound, key=lambda name: tried[name][1].surprisal)
     candidate, quality = tried[best]
-    space = _fit(candidate, parallel, ParallelVectors({}))
+    space = _fit(candidate, parallel, trial=False)
     return SharedSpace(
         space.maps,
         space.method,
@@ -231,12 +234,15 @@ def _configure(candidate: SentenceCandidate, *, callback: Callback | None, **set
             candidate.aligner.callback = lambda entry: callback({"candidate": candidate.name, **entry})
 
 
-def _fit(candidate: SentenceCandidate, parallel: ParallelVectors, held: ParallelVectors) -> SharedSpace:
-    """Fit; a contrastive head learns from the held-out part how many steps are best, and takes as many afterwards."""
+def _fit(candidate: SentenceCandidate, parallel: ParallelVectors, *, trial: bool) -> SharedSpace:
+    """Fit; in a trial a head learns from a part of the training pairs how many steps are best, and takes as many later.
+
+    The head must not stop where the held-out part likes it best: it is compared with the others there.
+    """
     head = candidate.aligner
     if not isinstance(head, ContrastiveHead):
         return head.fit(parallel).space_  # type: ignore[no-any-return]
-    if held:
-        head.held_out = 0.0
-        return head.fit(parallel, validation=held).space_
-    return head.refit(parallel).space_
+    if not trial:
+        return head.refit(parallel).space_
+    head.held_out = _STOPPED_BY if parallel.split(_STOPPED_BY)[1] else 0.5
+    return head.fit(parallel).space_

@@ -11,6 +11,7 @@ from ..embeddings import Embeddings
 from ..shared_space import SharedSpace
 from .fitting import Trial, covered_pairs, data_hash, hold_out_folds, try_folds
 from .fitting_job import Callback, FittingJob
+from .refitting import recorded_parameters
 from .registry import UNSUPERVISED_METHODS, WORD_METHODS, is_available, takes
 
 __all__ = ["Seeds", "align", "best_of"]
@@ -123,6 +124,7 @@ def align(
     if dictionary is None:
         name, reason = ("race", "there are no pairs") if method == "auto" else (method, "asked for")
         fitted = job.fit_without_pairs(name)
+        final = parameters if name == "race" else job.parameters_of(name)
         candidates, pairs = fitted.runs or [{"method": name}], None
     else:
         pairs, coverage = covered_pairs(source, target, dictionary)
@@ -137,7 +139,7 @@ def align(
         if len(names) > 1:
             name = best_of(trials)
             reason = f"the highest mean reciprocal rank on {trials[0].ranks.size} held-out words"
-        fitted = job.fit(name, pairs, names)
+        fitted, final = job.fit(name, pairs, names), job.parameters_of(name, names)
         candidates = [{"method": each.method, **each.scores} for each in trials] or fitted.runs or [{"method": name}]
     scores = {**fitted.space.scores}
     for trial in trials:
@@ -149,7 +151,7 @@ def align(
         "candidates": candidates,
         "chosen": {"method": name, "because": reason},
         "vocabulary": {source.space: len(source), target.space: len(target)},
-        "parameters": {key: value for key, value in parameters.items() if isinstance(value, str | int | float)},
+        **recorded_parameters(final),
         "seeds": seeds or ("dictionary" if dictionary is not None else "none"),
         "seed": seed,
         "data_sha256": data_hash(source, target, dictionary),

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import as_matrix, to_numpy, unit_rows
+from ..arrays import to_numpy, unit_rows
 from ..evaluation import lexicon_ranks
 from ..optional import require
 from ..shared_space import SharedSpace, SpaceMap
 from .held_out import check_weights, rare_words
-from .procrustes import check_pairs
+from .procrustes import check_fit
 from .whitening import MultiStep
 
 __all__ = ["Contrastive", "contrastive_loss"]
@@ -158,10 +158,10 @@ class Contrastive:
             If a pair points outside the vocabularies, there is none, or a parameter is out of range.
         """
         require("torch", extra="torch")
-        source, target = to_numpy(as_matrix(source, "source")), to_numpy(as_matrix(target, "target"))
-        rows = check_pairs(pairs, len(source), len(target))
+        source, target, rows = check_fit(source, target, pairs, names)
+        source, target = to_numpy(source), to_numpy(target)
         shares = check_weights(weights, len(rows))
-        self._check_parameters(names)
+        self._check_parameters()
         rows, shares = rows[shares > 0], shares[shares > 0]
         out = self._held_out(rows, shares)
         self.history_: tuple[dict[str, float], ...] = ()
@@ -185,9 +185,7 @@ class Contrastive:
         )
         return self
 
-    def _check_parameters(self, names: tuple[str, str]) -> None:
-        if names[0] == names[1]:
-            raise ValueError(f"the two languages need two names, but both are called {names[0]!r}")
+    def _check_parameters(self) -> None:
         for name in ("temperature", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, but is {getattr(self, name)}")

@@ -6,11 +6,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import as_matrix
 from ..shared_space import SharedSpace
 from .held_out import check_weights
 from .induction import induce_dictionary
-from .procrustes import check_pairs
+from .procrustes import check_fit
 from .whitening import MultiStep, Shrinkage
 
 __all__ = ["Expansion"]
@@ -113,8 +112,7 @@ class Expansion:
                 f"rounds must be at least 1 and weight positive, but are {self.rounds} and {self.weight}; "
                 "without a round it is MultiStep"
             )
-        source, target = as_matrix(source, "source"), as_matrix(target, "target")
-        rows = check_pairs(pairs, int(source.shape[0]), int(target.shape[0]))
+        source, target, rows = check_fit(source, target, pairs, names)
         given = check_weights(weights, len(rows)) * len(rows)
         weight = min(_LARGEST_WEIGHT, _PAIRS_OF_FULL_TRUST / len(rows)) if self.weight == "auto" else float(self.weight)
         first = MultiStep(normalize=self.normalize, shrinkage=self.shrinkage, seed=self.seed)

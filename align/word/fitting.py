@@ -13,6 +13,7 @@ from ..embeddings import Embeddings
 from ..evaluation import LexiconScore, lexicon_ranks, lexicon_score
 from ..retrieval import Criterion
 from ..shared_space import SharedSpace
+from .refitting import recorded_parameters
 from .registry import word_aligner
 
 __all__ = [
@@ -74,7 +75,7 @@ def fit_dictionary(
     -------
     SharedSpace
         With the scores ``precision_at_1``, ``precision_at_5``, ``mrr`` (CSLS, whole target vocabulary) and the
-        provenance: pairs, coverage, parameters, seed and a hash of the data.
+        provenance: pairs, coverage, method, parameters, seed and a hash of the data.
 
     Raises
     ------
@@ -92,7 +93,8 @@ def fit_dictionary(
         **fitted.provenance,
         "dictionary_pairs": coverage.n_pairs,
         "vocabulary": {names[0]: len(source), names[1]: len(target)},
-        "parameters": {key: value for key, value in parameters.items() if isinstance(value, str | int | float)},
+        "chosen": {"method": method, "because": "asked for"},
+        **recorded_parameters(parameters),
         "seed": seed,
         "data_sha256": data_hash(source, target, dictionary),
     }

@@ -13,6 +13,7 @@ from ..evaluation import lexicon_ranks
 from ..shared_space import SharedSpace
 from .fitting import Pairs, Trial, covered_pairs, data_hash, gold_rows, hold_out
 from .multilingual import PivotHub
+from .refitting import recorded_parameters
 from .registry import takes, word_aligner
 
 __all__ = ["align_many"]
@@ -110,7 +111,7 @@ def align_many(
         **fitted.provenance,
         "dictionary_pairs": {name: coverage.n_pairs for name, (_, coverage) in covered.items()},
         "vocabulary": {name: len(each) for name, each in named.items()},
-        "parameters": {key: value for key, value in parameters.items() if isinstance(value, str | int | float)},
+        **recorded_parameters(parameters),
         "seed": seed,
         "data_sha256": {name: data_hash(named[pivot], named[name], dictionaries[name]) for name in others},
     }

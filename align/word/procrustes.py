@@ -128,12 +128,9 @@ class Procrustes:
         Raises
         ------
         ValueError
-            If a pair points outside the vocabularies or there is none.
+            If a pair points outside the vocabularies, there is none, or the two names are equal.
         """
-        source, target = as_matrix(source, "source"), as_matrix(target, "target")
-        rows = check_pairs(pairs, int(source.shape[0]), int(target.shape[0]))
-        if names[0] == names[1]:
-            raise ValueError(f"the two languages need two names, but both are called {names[0]!r}")
+        source, target, rows = check_fit(source, target, pairs, names)
         source_steps = Normalization.fit(source, self.normalize)
         target_steps = Normalization.fit(target, self.normalize)
         xp = namespace(source, target)
@@ -148,6 +145,21 @@ class Procrustes:
             provenance={"pairs": int(rows.shape[0])},
         )
         return self
+
+
+def check_fit(source: Any, target: Any, pairs: Any, names: tuple[str, str]) -> tuple[Any, Any, NDArray[np.int64]]:
+    """Return what an aligner's `fit` is given: the vocabularies as `as_matrix` and the pairs as `check_pairs` do.
+
+    Raises
+    ------
+    ValueError
+        If the languages share a name, or as these.
+    """
+    source, target = as_matrix(source, "source"), as_matrix(target, "target")
+    rows = check_pairs(pairs, int(source.shape[0]), int(target.shape[0]))
+    if names[0] == names[1]:
+        raise ValueError(f"the two languages need two names, but both are called {names[0]!r}")
+    return source, target, rows
 
 
 def check_pairs(pairs: Any, n_source: int, n_target: int) -> NDArray[np.int64]:

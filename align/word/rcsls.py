@@ -8,12 +8,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import as_matrix, namespace, to_numpy, unit_rows
+from ..arrays import namespace, to_numpy, unit_rows
 from ..evaluation import lexicon_score
 from ..neighbors import top_k
 from ..normalization import Normalization
 from ..shared_space import SharedSpace, SpaceMap
-from .procrustes import check_pairs, orthogonal_map
+from .procrustes import check_fit, orthogonal_map
 from .whitening import MultiStep, Shrinkage
 
 __all__ = ["RCSLS", "relaxed_csls"]
@@ -190,9 +190,8 @@ class RCSLS:
         UserWarning
             If the held-out words were still ranked better after `n_iterations`.
         """
-        source, target = as_matrix(source, "source"), as_matrix(target, "target")
-        rows = check_pairs(pairs, int(source.shape[0]), int(target.shape[0]))
-        self._check_parameters(names)
+        source, target, rows = check_fit(source, target, pairs, names)
+        self._check_parameters()
         source_steps = Normalization.fit(source, self.normalize)
         target_steps = Normalization.fit(target, self.normalize)
         x, y = source_steps.transform(source), target_steps.transform(target)
@@ -227,9 +226,7 @@ class RCSLS:
         )
         return self
 
-    def _check_parameters(self, names: tuple[str, str]) -> None:
-        if names[0] == names[1]:
-            raise ValueError(f"the two languages need two names, but both are called {names[0]!r}")
+    def _check_parameters(self) -> None:
         for name, value, allowed in (
             ("start", self.start, ("multi-step", "procrustes")),
             ("constraint", self.constraint, ("none", "spectral")),

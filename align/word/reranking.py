@@ -1,7 +1,6 @@
 """Learn to rank the candidate translations that a shared space finds."""
 
 import copy
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from .endings import EndingPairs
 from .fitting import gold_rows
 from .listwise import fit_listwise
 from .procrustes import check_pairs
-from .registry import UNSUPERVISED_METHODS, WORD_METHODS, takes, word_aligner
+from .refitting import aligner_of
 from .spelling import SpellingModel
 
 __all__ = ["Reranker"]
@@ -50,8 +49,9 @@ class Reranker:
     forms : bool
         Whether spelling and endings count. Without them the ranking knows vectors and frequencies alone.
     aligner : aligner, optional
-        Fitted without each fold, on copies; by default the method that the space was learned by. Where that takes no
-        pairs, the space itself serves all folds.
+        Fitted without each fold, on copies; by default that which the space was learned by (see `aligner_of` in
+        `interlingua.align.word.refitting`): few pairs mean self-learning once more for each fold. Where pairs took no
+        part, the space itself serves all folds.
     n_folds : int
         Parts of the source words.
     penalty, ending_penalty : float
@@ -69,8 +69,8 @@ class Reranker:
     -----
     A source word may have several right answers in the pairs; each is as good. Right answers that the pairs do not list
     count as wrong, so that the ranking learns the habits of its dictionary too, such as listing singulars: use pairs of
-    the kind that is asked for. The scores of the ranking are cross-validated: each fold is ranked by weights learned on
-    the others.
+    the kind that is asked for. The scores of the ranking are cross-validated: each fold is ranked by endings and
+    weights learned on the others.
 
     References
     ----------
@@ -128,8 +128,8 @@ class Reranker:
         Raises
         ------
         ValueError
-            If there are too few source words, a parameter is out of range, or it is not known how the space was learned
-            and no aligner is given.
+            If there are too few source words, a parameter is out of range, or no aligner is given and the space does
+            not tell how it was learned.
         """
         self._check_parameters()
         rows = check_pairs(pairs, len(source), len(target))
@@ -139,31 +139,24 @@ class Reranker:
                 f"a ranking is learned from at least {_FEWEST_WORDS} source words, but the pairs have {words.size}; "
                 "give more pairs, or rank by CSLS alone"
             )
-        aligner = self.aligner if self.aligner is not None else _aligner_of(space)
+        aligner = self.aligner if self.aligner is not None else aligner_of(space)
         folds = np.array_split(np.random.default_rng(self.seed).permutation(words), self.n_folds)
         own = MappedVocabularies.apart(source, target)
         parts = [self._fold(space, aligner, source, target, own, rows, np.sort(fold)) for fold in folds]
         lists = _Lists.joined(parts)
-        endings = EndingPairs(())
-        if self.forms:
-            endings = EndingPairs.learn(*_spelled(source, target, rows))
-        centre, scale = lists.statistics()
-        features = self._features(lists, source, target, endings, centre, scale)
-        penalties = np.full(features.shape[1], self.ending_penalty)
-        penalties[: centre.size] = self.penalty
-        scores = self._validate(features, lists, penalties)
-        weights = fit_listwise(features, lists.right, penalties)
+        scores = self._validate(lists, source, target, rows)
+        learned = self._learn(lists, source, target, rows)
         names = (source.space or "source", target.space or "target")
-        forms = WordForms(SpellingModel.fit(*_spelled(source, target, rows)), endings) if self.forms else None
+        forms = WordForms(SpellingModel.fit(*_spelled(source, target, rows)), learned.endings) if self.forms else None
         self.ranking_ = CandidateRanking(
             names,
             space.fingerprint,
             self.n_candidates,
             tuple(zip(*_spelled(source, target, rows), strict=True)),
             forms,
-            weights,
-            centre,
-            scale,
+            learned.weights,
+            learned.centre,
+            learned.scale,
             scores,
         )
         return self
@@ -201,34 +194,25 @@ class Reranker:
         right = np.stack([np.isin(ids, gold[word]) for word, ids in zip(words.tolist(), found.ids, strict=True)])
         return _Lists(words, found.ids, dense, right, np.zeros(words.size, np.int64))
 
-    @staticmethod
-    def _features(
-        lists: "_Lists",
-        source: Embeddings,
-        target: Embeddings,
-        endings: EndingPairs,
-        centre: Numbers,
-        scale: Numbers,
-    ) -> Any:
-        """Return all features of all candidates as a sparse array, one row a candidate."""
-        from scipy.sparse import csr_array, hstack
+    def _learn(self, lists: "_Lists", source: Embeddings, target: Embeddings, rows: Ids) -> "_Learned":
+        """Return endings, statistics and weights, from some lists and the pairs of their words."""
+        endings = EndingPairs.learn(*_spelled(source, target, rows)) if self.forms else EndingPairs(())
+        centre, scale = lists.statistics()
+        features = _features(lists, source, target, endings, centre, scale)
+        penalties = np.full(features.shape[1], self.ending_penalty)
+        penalties[: centre.size] = self.penalty
+        return _Learned(endings, centre, scale, fit_listwise(features, lists.right, penalties))
 
-        dense = ((lists.dense - centre) / scale).reshape(lists.ids.size, -1)
-        if not endings.pairs:
-            return csr_array(dense)
-        words = [source.labels[word] for word in lists.words.tolist()]
-        return hstack([csr_array(dense), endings.matrix(words, target.labels, lists.ids)], format="csr")
-
-    def _validate(self, features: Any, lists: "_Lists", penalties: Numbers) -> dict[str, float]:
-        """Rank each fold by weights learned on the others; a word without a right candidate counts as missed."""
+    def _validate(self, lists: "_Lists", source: Embeddings, target: Embeddings, rows: Ids) -> dict[str, float]:
+        """Rank each fold by what is learned on the others; a word without a right candidate counts as missed."""
         before, after = lists.right, np.zeros_like(lists.right)
-        k = before.shape[1]
         for fold in range(self.n_folds):
             out = lists.folds == fold
-            at = np.repeat(out, k)
-            weights = fit_listwise(features[~at], before[~out], penalties)
-            order = np.argsort(-(features[at] @ weights).reshape(-1, k), axis=1, kind="stable")
-            after[out] = np.take_along_axis(before[out], order, axis=1)
+            kept = rows[~np.isin(rows[:, 0], lists.words[out])]
+            learned, held = self._learn(lists.of(~out), source, target, kept), lists.of(out)
+            features = _features(held, source, target, learned.endings, learned.centre, learned.scale)
+            order = np.argsort(-(features @ learned.weights).reshape(held.ids.shape), axis=1, kind="stable")
+            after[out] = np.take_along_axis(held.right, order, axis=1)
         scores = {"held_out_words": float(len(before))}
         for prefix, hits in (("csls_", before), ("", after)):
             scores |= {
@@ -258,28 +242,38 @@ class _Lists:
             np.repeat(np.arange(len(parts)), [part.words.size for part in parts]),
         )
 
+    def of(self, which: NDArray[np.bool_]) -> "_Lists":
+        """Return some of the lists."""
+        return _Lists(self.words[which], self.ids[which], self.dense[which], self.right[which], self.folds[which])
+
     def statistics(self) -> tuple[Numbers, Numbers]:
         """Return the mean of each feature, and its deviation within lists: a constant of the list ranks nothing."""
         within = self.dense - self.dense.mean(axis=1, keepdims=True)
         return self.dense.mean(axis=(0, 1)), within.std(axis=(0, 1)) + np.finfo(np.float32).eps
 
 
+@dataclass(frozen=True, eq=False)
+class _Learned:
+    """The endings that count, what scales the other features, and the weights of all."""
+
+    endings: EndingPairs
+    centre: Numbers
+    scale: Numbers
+    weights: Numbers
+
+
+def _features(
+    lists: _Lists, source: Embeddings, target: Embeddings, endings: EndingPairs, centre: Numbers, scale: Numbers
+) -> Any:
+    """Return all features of all candidates as a sparse array, one row a candidate."""
+    from scipy.sparse import csr_array, hstack
+
+    dense = ((lists.dense - centre) / scale).reshape(lists.ids.size, -1)
+    if not endings.pairs:
+        return csr_array(dense)
+    words = [source.labels[word] for word in lists.words.tolist()]
+    return hstack([csr_array(dense), endings.matrix(words, target.labels, lists.ids)], format="csr")
+
+
 def _spelled(source: Embeddings, target: Embeddings, rows: Ids) -> tuple[list[str], list[str]]:
     return [source.labels[row] for row in rows[:, 0].tolist()], [target.labels[row] for row in rows[:, 1].tolist()]
-
-
-def _aligner_of(space: SharedSpace) -> Any:
-    """Return an aligner like the one that learned the space; None for one that takes no pairs."""
-    if space.method in UNSUPERVISED_METHODS:
-        return None
-    if space.method not in WORD_METHODS:
-        raise ValueError(
-            f"a space learned by {space.method!r} cannot be fitted again without a part of the pairs; "
-            "give the aligner that learned it"
-        )
-    given = space.provenance.get("parameters")
-    parameters: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {}
-    shrinkage = space.provenance.get("shrinkage")
-    if shrinkage is not None and takes(space.method, "shrinkage"):
-        parameters["shrinkage"] = tuple(shrinkage)
-    return word_aligner(space.method, **parameters)

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import as_matrix
 from ..shared_space import SharedSpace
-from .procrustes import check_pairs
+from .procrustes import check_fit
 from .restarts_state import RestartsState
 from .runs import Run, believed_first, best_agreement, changed, nearest, run_on, space_of
 from .self_learning import SelfLearning
@@ -113,8 +112,7 @@ class Restarts:
             raise ValueError(
                 f"restarts must be at least 1 and factors positive, but are {self.restarts} and {tuple(self.factors)}"
             )
-        source, target = as_matrix(source, "source"), as_matrix(target, "target")
-        seeds = check_pairs(pairs, int(source.shape[0]), int(target.shape[0]))
+        source, target, seeds = check_fit(source, target, pairs, names)
         learner = self.learner or SelfLearning()
         self.state_ = RestartsState(seeds) if state is None else state
         self.state_.check(seeds)

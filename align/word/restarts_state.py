@@ -39,17 +39,7 @@ class RestartsState:
     def save(self, path: str | Path) -> None:
         """Write one safetensors file; an old one stays whole until the new one is."""
         tensors = {"seeds": self.seeds, **{f"run {i}": run.pairs for i, run in enumerate(self.runs)}}
-        runs = [
-            {
-                "start": run.start,
-                "seed": run.seed,
-                "search_vocabulary": run.search_vocabulary,
-                "criterion": run.criterion,
-                "mutual_rate": run.mutual_rate,
-                "agreement": run.agreement,
-            }
-            for run in self.runs
-        ]
+        runs = [{key: value for key, value in vars(run).items() if key != "pairs"} for run in self.runs]
         current = None
         if self.current is not None:
             tensors |= {f"current {name}": each for name, each in self.current.tensors().items()}
@@ -58,15 +48,7 @@ class RestartsState:
 
     @classmethod
     def load(cls, path: str | Path) -> "RestartsState":
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        ValueError
-            If it is no such file, or of another version.
-        OSError
-            If it cannot be read.
-        """
+        """Read what `save` wrote; errors as of `load_state`."""
         tensors, header = load_state(path, _KIND)
         runs = tuple(Run(**each, pairs=tensors[f"run {i}"]) for i, each in enumerate(header["runs"]))
         current = None

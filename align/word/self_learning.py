@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import as_matrix
 from ..normalization import Normalization
 from ..shared_space import SharedSpace, SpaceMap
 from .induction import InducedDictionary, induce_dictionary
 from .initialization import pairs_from_similarity, reduce_dimension
-from .procrustes import Procrustes, check_pairs
+from .procrustes import Procrustes, check_fit
 from .registry import WordAligner
 from .self_learning_state import SelfLearningState
 from .whitening import MultiStep
@@ -170,14 +169,13 @@ class SelfLearning:
             If there are neither pairs nor a similarity, or both, a pair points outside the vocabularies, or a
             parameter is out of range.
         """
-        source, target = as_matrix(source, "source"), as_matrix(target, "target")
-        self._check_parameters(names)
-        sizes = int(source.shape[0]), int(target.shape[0])
+        self._check_parameters()
         trusted = self.trust_pairs and similarity is None
         if (pairs is None) == (similarity is None):
             raise ValueError("self-learning starts from pairs or from a similarity; give one of the two")
         seeds = pairs_from_similarity(similarity).pairs if pairs is None else pairs
-        seeds = check_pairs(seeds, *sizes)
+        source, target, seeds = check_fit(source, target, seeds, names)
+        largest = max(int(source.shape[0]), int(target.shape[0]))
         steps = tuple(Normalization.fit(each, self.normalize) for each in (source, target))
         rows = (steps[0].transform(source), steps[1].transform(target))
         kept = seeds if trusted else None
@@ -190,8 +188,8 @@ class SelfLearning:
         self.state_, self.history_ = state, state.history
         if state.stage == 0:
             self._search(reduce_dimension(*rows), kept)
-        for size in self._sizes(max(sizes), self.state_.round):
-            if not self._grow(rows, kept, size, max(sizes)):
+        for size in self._sizes(largest, self.state_.round):
+            if not self._grow(rows, kept, size, largest):
                 break
         self.pairs_ = _together(kept, self.state_.pairs)
         final = self.final or self._refiner(len(self.pairs_))
@@ -202,7 +200,12 @@ class SelfLearning:
         self.space_ = SharedSpace(
             maps,
             method=f"self-learning ({fitted.method})",
-            provenance={"pairs": len(seeds), "induced_pairs": len(self.state_.pairs), "rounds": len(self.history_)},
+            provenance={
+                "pairs": len(seeds),
+                "induced_pairs": len(self.state_.pairs),
+                "rounds": len(self.history_),
+                **({"start": "similarity"} if pairs is None else {}),
+            },
         )
         return self
 
@@ -279,9 +282,7 @@ class SelfLearning:
         shrinkage = min(0.9, 0.2 * max(1.0, 4000 / n_pairs))
         return MultiStep(reweight_source=1.0, reweight_target=1.0, dewhiten=False, shrinkage=shrinkage)
 
-    def _check_parameters(self, names: tuple[str, str]) -> None:
-        if names[0] == names[1]:
-            raise ValueError(f"the two languages need two names, but both are called {names[0]!r}")
+    def _check_parameters(self) -> None:
         if not 0 < self.keep_probability <= 1:
             raise ValueError(f"keep_probability must be in (0, 1], but is {self.keep_probability}")
         for name in ("vocabulary", "search_vocabulary"):

@@ -100,15 +100,7 @@ class SelfLearningState:
 
     @classmethod
     def load(cls, path: str | Path) -> "SelfLearningState":
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        ValueError
-            If it is no such file, or of another version.
-        OSError
-            If it cannot be read.
-        """
+        """Read what `save` wrote; errors as of `load_state`."""
         return cls.of_parts(*load_state(path, _KIND))
 
 

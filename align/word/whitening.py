@@ -11,7 +11,7 @@ from ..evaluation import lexicon_ranks
 from ..normalization import Normalization
 from ..shared_space import SharedSpace, SpaceMap
 from .held_out import check_weights, rare_words
-from .procrustes import check_pairs
+from .procrustes import check_fit
 
 __all__ = ["MultiStep", "multi_step_maps"]
 
@@ -162,11 +162,8 @@ class MultiStep:
         ValueError
             If a pair points outside the vocabularies, there is none, or a parameter is out of range.
         """
-        source, target = as_matrix(source, "source"), as_matrix(target, "target")
-        rows = check_pairs(pairs, int(source.shape[0]), int(target.shape[0]))
+        source, target, rows = check_fit(source, target, pairs, names)
         shares = check_weights(weights, len(rows))
-        if names[0] == names[1]:
-            raise ValueError(f"the two languages need two names, but both are called {names[0]!r}")
         self._check_parameters(min(int(source.shape[1]), int(target.shape[1])))
         source_steps = Normalization.fit(source, self.normalize)
         target_steps = Normalization.fit(target, self.normalize)

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
@@ -13,11 +14,12 @@ from xml.sax.saxutils import escape, quoteattr
 
 from interlingua.align.files import replacing
 
-from .bitext_formats import READERS, BitextError, Row, Source, find_source
+from .bitext_formats import READERS, BitextError, Listener, Row, Source, find_source
 
 __all__ = ["BitextError", "Pair", "PairReport", "Pairs", "read_pairs", "write_pairs"]
 
 _N_NAMED = 20
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 PathLike = str | os.PathLike[str]
 
 
@@ -57,6 +59,10 @@ class PairReport:
         Pairs in the file so far, and those given out.
     empty, identical, duplicates : int
         Pairs left out since a side is blank, both sides are equal, or the pair had been seen before.
+    foreign : int
+        Records left out since they are of other languages than the wanted ones.
+    first_line : str
+        What the first line of a TSV file was taken for, where it is or may be a header.
     malformed : int
         Records left out since they hold no pair (only with ``on_malformed="skip"``).
     malformed_lines : list of int
@@ -70,6 +76,8 @@ class PairReport:
     empty: int = 0
     identical: int = 0
     duplicates: int = 0
+    foreign: int = 0
+    first_line: str = ""
     malformed: int = 0
     malformed_lines: list[int] = field(default_factory=list)
 
@@ -82,11 +90,13 @@ class PairReport:
         'en-fr.tsv: 3 of 5 pairs kept (tsv); dropped: 1 empty, 1 duplicate'
         """
         counts = {"empty": self.empty, "identical": self.identical, "duplicate": self.duplicates}
+        counts["of other languages"] = self.foreign
         dropped = [f"{count} {name}" for name, count in counts.items() if count]
         if self.malformed:
             dropped.append(f"{self.malformed} malformed (at {', '.join(map(str, self.malformed_lines))})")
         text = f"{self.path}: {self.n_kept} of {self.n_read} pairs kept ({self.format})"
-        return text + ("; dropped: " + ", ".join(dropped) if dropped else "")
+        text += "; dropped: " + ", ".join(dropped) if dropped else ""
+        return text + (f"; first line {self.first_line}" if self.first_line else "")
 
 
 class Pairs:
@@ -126,7 +136,14 @@ class Pairs:
             report.malformed += 1
             report.malformed_lines = [*report.malformed_lines, line][:_N_NAMED]
 
-        for row in READERS[self._source.format](self._source, malformed):
+        def foreign() -> None:
+            report.n_read += 1
+            report.foreign += 1
+
+        def first_line(text: str) -> None:
+            report.first_line = text
+
+        for row in READERS[self._source.format](self._source, Listener(malformed, foreign, first_line)):
             report.n_read += 1
             pair = self._kept(row, seen, report)
             if pair is None:
@@ -185,10 +202,13 @@ def read_pairs(
         By default what the name says: .tsv .txt, .tmx, .jsonl .ndjson .json, any of them with .gz; where no file has
         that name, the prefix of Moses' files.
     languages : (str, str), optional
-        The source's and the target's names. Where the file names languages they choose: ``en`` also finds ``en-GB``.
-        By default what the file says, in its order.
+        The source's and the target's names. Where the file names languages they choose the pairs and their direction:
+        ``en`` also finds ``en-GB``; pairs of other languages are left out and counted. By default what the file says,
+        in its order.
     header : bool, optional
-        Whether a TSV file begins with a header; by default it is recognised.
+        Whether a TSV file begins with a header. By default it is recognised by ``source`` and ``target``, by
+        `languages`, or by two codes of ISO 639-1, such as ``en`` and ``pt-BR``; the report tells. Codes of three
+        letters need ``header=True`` or `languages`: they could be words.
     keep : iterable of {"identical", "duplicates"}
         What not to leave out: pairs of equal texts, and pairs seen before (about 100 bytes a pair are held to know).
     on_malformed : {"raise", "skip"}
@@ -243,12 +263,14 @@ def write_pairs(pairs: Iterable[Pair], path: PathLike, *, format: str | None = N
     path : str or path
         Compressed if it ends in .gz.
     format : {"tsv", "jsonl", "tmx"}, optional
-        By default what the name says. TSV and JSON lines name the languages of each pair.
+        By default what the name says. TSV and JSON lines name the languages of each pair; a TMX file is of one language
+        pair.
 
     Raises
     ------
     ValueError
-        If the format cannot be told, or a text or language holds a tab or line break in TSV.
+        If the format cannot be told; a text or language holds a tab or line break in TSV, or a character in TMX that
+        XML cannot hold; or the pairs of TMX are of several language pairs, of one language, or of none.
     """
     name = Path(path).name.lower().removesuffix(".gz")
     chosen = format or next(
@@ -258,12 +280,20 @@ def write_pairs(pairs: Iterable[Pair], path: PathLike, *, format: str | None = N
         raise ValueError(f"pairs are written as {', '.join(_WRITERS)}, got {chosen or name!r}; choose with format=...")
     head, line, tail = _WRITERS[chosen]
     count = 0
+    languages: tuple[str, str] | None = None
     with replacing(path) as file:
         zipped = str(path).lower().endswith(".gz")
         # without a name and a time in it, equal pairs make equal files
         with gzip.GzipFile("", "wb", fileobj=file, mtime=0) if zipped else nullcontext(file) as out:
             out.write(head.encode())
             for pair in pairs:
+                own = (pair.source_language, pair.target_language)
+                languages = languages or own
+                if chosen == "tmx" and own != languages:
+                    raise ValueError(
+                        f"a TMX file is of one language pair, in one direction; got {'-'.join(languages)} and "
+                        f"{'-'.join(own)}; write a file for each, or .jsonl"
+                    )
                 out.write(line(pair).encode())
                 count += 1
             out.write(tail.encode())
@@ -282,6 +312,10 @@ def _json_line(pair: Pair) -> str:
 
 
 def _tmx_unit(pair: Pair) -> str:
+    if not pair.source_language or not pair.target_language or pair.source_language == pair.target_language:
+        raise ValueError(f"the sides of a TMX unit need two different language names, got {pair!r}")
+    if any(_NOT_XML.search(str(text)) for text in asdict(pair).values()):
+        raise ValueError(f"XML 1.0 holds no control characters, got {pair!r}; remove them, or write .jsonl")
     sides = ((pair.source_language, pair.source), (pair.target_language, pair.target))
     units = (f"<tuv xml:lang={quoteattr(language)}><seg>{escape(text)}</seg></tuv>" for language, text in sides)
     return f"<tu>{''.join(units)}</tu>\n"

@@ -13,21 +13,49 @@ from typing import IO, Any, cast
 
 from .bitext_tmx import TmxError, read_units
 
-__all__ = ["READERS", "BitextError", "Malformed", "Row", "Source", "find_source", "open_binary", "text_lines"]
+__all__ = ["READERS", "BitextError", "Listener", "Row", "Source", "find_source", "open_binary", "text_lines"]
 
 Row = tuple[str, str, str, str]  # source, target, source language, target language
-Malformed = Callable[[int, str], None]
 
 _SUFFIXES = {".tsv": "tsv", ".txt": "tsv", ".tmx": "tmx", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _BLANKS = re.compile("[ \t\r\n\f\v]+")  # ASCII only: a narrow no-break space belongs to the text
 _TAG = re.compile("[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 _GENERIC = (("source", "target"), ("anchor", "positive"), ("sentence1", "sentence2"), ("src", "tgt"))
 _UNNAMED = ("source", "target")
+# ISO 639-1, of which a header is recognised: three letters are too often a word, as in the pair "cat", "gat"
+_ISO_639_1 = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
+    "eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv "
+    "ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne "
+    "ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss "
+    "st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
+)
+_CODES = frozenset(_ISO_639_1.split())
+_SCRIPT_OR_REGION = re.compile("([-_]([A-Z][a-z]{3}|[A-Z]{2}|[0-9]{3})){0,2}")
 _NO_LANGUAGES = frozenset({"doc", "id", "ids", "key", "log", "txt", "url", "xml"})  # but written like a tag
 
 
 class BitextError(ValueError):
     """A file of sentence pairs is malformed or damaged."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Is told what a reader meets beside pairs.
+
+    Attributes
+    ----------
+    malformed : callable
+        Gets the line of a record that holds no pair, and what is wrong with it.
+    foreign : callable
+        Is called for each record of other languages than the wanted ones.
+    first_line : callable
+        Gets what a TSV file's first line was taken for.
+    """
+
+    malformed: Callable[[int, str], None]
+    foreign: Callable[[], None]
+    first_line: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -123,7 +151,21 @@ def matches(wanted: str, tag: str) -> bool:
     return tag == wanted or tag.startswith(wanted + "-")
 
 
-def _read_tsv(source: Source, malformed: Malformed) -> Iterator[Row]:
+def _find_tag(wanted: str, tags: Sequence[str]) -> str | None:
+    """Return the tag of a language: itself if it is there, else the first variant of it."""
+    return wanted if wanted in tags else next((tag for tag in tags if matches(wanted, tag)), None)
+
+
+def _chosen(row: Row, wanted: tuple[str, str]) -> Row | None:
+    """Return a row that names its languages (or not: "") in the wanted direction; None if it is of others."""
+    left, right, *own = row
+    for texts, tags in (((left, right), own), ((right, left), own[::-1])):
+        if all(not tag or matches(name, tag) for name, tag in zip(wanted, tags, strict=True)):
+            return *texts, *wanted
+    return None
+
+
+def _read_tsv(source: Source, listener: Listener) -> Iterator[Row]:
     lines = text_lines(source.paths[0])
     first = next(lines, None)
     if first is None:
@@ -135,7 +177,8 @@ def _read_tsv(source: Source, malformed: Malformed) -> Iterator[Row]:
     if columns is not None and source.languages is None:
         cells = [cell.strip() for cell in first.split("\t")]
         pair = (cells[cast(int, columns[0])], cells[cast(int, columns[1])])
-        names = pair if pair not in _GENERIC else _UNNAMED
+        names = _UNNAMED if (pair[0].lower(), pair[1].lower()) in _GENERIC else pair
+    _say_first_line(first, columns, source, listener)
     start = 1 if columns is None else 2
     width = 2 if columns is None else len(first.split("\t"))
     left, right, *tags = columns or (0, 1, None, None)
@@ -145,11 +188,18 @@ def _read_tsv(source: Source, malformed: Malformed) -> Iterator[Row]:
         cells = line.split("\t")
         if len(cells) != width:
             way_out = "" if columns else " (name the columns in a first line, such as en, fr, where there are more)"
-            malformed(number, f"expected {width} columns between tabs, found {len(cells)}{way_out}: {line[:80]!r}")
+            listener.malformed(
+                number, f"expected {width} columns between tabs, found {len(cells)}{way_out}: {line[:80]!r}"
+            )
             continue
-        own = (cells[column].strip() if column is not None else "" for column in tags)
-        languages = (tag or name for tag, name in zip(own, names, strict=True))
-        yield clean(cells[cast(int, left)]), clean(cells[cast(int, right)]), *cast("tuple[str, str]", tuple(languages))
+        own = [cells[column].strip() if column is not None else "" for column in tags]
+        texts = clean(cells[cast(int, left)]), clean(cells[cast(int, right)])
+        if source.languages is None:
+            yield *texts, own[0] or names[0], own[1] or names[1]
+        elif row := _chosen((*texts, own[0], own[1]), source.languages):
+            yield row
+        else:
+            listener.foreign()
 
 
 def _header(cells: Sequence[str], source: Source) -> tuple[int | None, ...] | None:
@@ -158,10 +208,10 @@ def _header(cells: Sequence[str], source: Source) -> tuple[int | None, ...] | No
     lower = [name.lower() for name in names]
     wanted: list[tuple[str, str]] = list(_GENERIC)
     if source.languages is not None:
-        chosen = [[row for row, name in enumerate(names) if matches(one, name)] for one in source.languages]
-        if all(chosen):
-            return chosen[0][0], chosen[1][0], None, None
-    elif len(names) == 2 and names[0] != names[1] and all(_TAG.fullmatch(name) for name in names):
+        left, right = (_find_tag(one, names) for one in source.languages)
+        if left is not None and right is not None:
+            return names.index(left), names.index(right), None, None
+    elif len(names) == 2 and names[0] != names[1] and all(_is_code(name) for name in names):
         return 0, 1, None, None
     for left, right in wanted:
         if left in lower and right in lower:
@@ -176,8 +226,20 @@ def _header(cells: Sequence[str], source: Source) -> tuple[int | None, ...] | No
     return None
 
 
-def _read_moses(source: Source, malformed: Malformed) -> Iterator[Row]:
-    del malformed  # any line is a text
+def _is_code(name: str) -> bool:
+    return name[:2] in _CODES and _SCRIPT_OR_REGION.fullmatch(name[2:]) is not None
+
+
+def _say_first_line(first: str, columns: tuple[int | None, ...] | None, source: Source, listener: Listener) -> None:
+    names = [cell.strip() for cell in first.split("\t")]
+    if columns is not None:
+        listener.first_line(f"taken as the header: {', '.join(names)}")
+    elif source.header is None and len(names) == 2 and all(_TAG.fullmatch(name) for name in names):
+        listener.first_line(f"taken as a pair, not as a header: {', '.join(names)}")
+
+
+def _read_moses(source: Source, listener: Listener) -> Iterator[Row]:
+    del listener  # any line is a text
     languages = source.languages or _UNNAMED
     sides = (text_lines(path) for path in source.paths)
     for number, (left, right) in enumerate(itertools.zip_longest(*sides), 1):
@@ -189,7 +251,7 @@ def _read_moses(source: Source, malformed: Malformed) -> Iterator[Row]:
         yield clean(left), clean(right), *languages
 
 
-def _read_tmx(source: Source, malformed: Malformed) -> Iterator[Row]:
+def _read_tmx(source: Source, listener: Listener) -> Iterator[Row]:
     languages = source.languages
     path = source.paths[0]
     try:
@@ -198,14 +260,19 @@ def _read_tmx(source: Source, malformed: Malformed) -> Iterator[Row]:
                 if languages is None:
                     if len(sides) != 2:
                         found = ", ".join(sides) or "none"
-                        malformed(line, f"the unit has the languages {found}; choose two with languages=(..., ...)")
+                        listener.malformed(
+                            line, f"the unit has the languages {found}; choose two with languages=(..., ...)"
+                        )
                         continue
                     languages = cast("tuple[str, str]", tuple(sides))
-                chosen = [next((tag for tag in sides if matches(name, tag)), None) for name in languages]
+                chosen = [_find_tag(name, tuple(sides)) for name in languages]
                 if None in chosen:
                     # a memory of many languages has units without one of the two
                     if source.languages is None:
-                        malformed(line, f"the unit has {', '.join(sides) or 'no language'}, not {', '.join(languages)}")
+                        found = ", ".join(sides) or "no language"
+                        listener.malformed(line, f"the unit has {found}, not {', '.join(languages)}")
+                    else:
+                        listener.foreign()
                     continue
                 texts = (clean(sides[cast(str, tag)]) for tag in chosen)
                 yield *cast("tuple[str, str]", tuple(texts)), *languages
@@ -215,7 +282,7 @@ def _read_tmx(source: Source, malformed: Malformed) -> Iterator[Row]:
         raise BitextError(f"{path}: the gzip file is damaged ({error}); get it anew") from error
 
 
-def _read_jsonl(source: Source, malformed: Malformed) -> Iterator[Row]:
+def _read_jsonl(source: Source, listener: Listener) -> Iterator[Row]:
     for number, line in enumerate(text_lines(source.paths[0]), 1):
         if not line.strip():
             continue
@@ -223,28 +290,34 @@ def _read_jsonl(source: Source, malformed: Malformed) -> Iterator[Row]:
             record = json.loads(line)
         except (json.JSONDecodeError, RecursionError) as error:
             array = "one array in the file is not read" if line.lstrip().startswith("[") else error
-            malformed(number, f"each line must be a JSON object ({array}): {line[:80]!r}")
+            listener.malformed(number, f"each line must be a JSON object ({array}): {line[:80]!r}")
             continue
         if isinstance(record, dict) and isinstance(record.get("translation"), dict):
             record = record["translation"]
         row = _record(record, source.languages) if isinstance(record, dict) else None
         if row is None:
             wanted = source.languages or "two languages, or source and target,"
-            malformed(number, f"the object must hold {wanted} with texts: {line[:80]!r}")
+            listener.malformed(number, f"the object must hold {wanted} with texts: {line[:80]!r}")
             continue
-        yield row
+        if source.languages is not None:
+            row = _chosen(row, source.languages)
+        if row is None:
+            listener.foreign()
+        else:
+            yield row
 
 
 def _record(record: Mapping[str, Any], languages: tuple[str, str] | None) -> Row | None:
+    """Return the texts and the languages of an object, "" where `languages` are wanted and it names none."""
     if languages is not None:
-        keys = [next((key for key in record if matches(name, key)), None) for name in languages]
+        keys = [_find_tag(name, tuple(record)) for name in languages]
         if None not in keys:
             return _texts(record, cast("list[str]", keys), languages)
     for pair in _GENERIC:
         if all(key in record for key in pair):
             own = (record.get(f"{key}_language") for key in pair)
-            names = [tag if isinstance(tag, str) and tag else None for tag in own]
-            default = languages or _UNNAMED
+            names = [tag.strip() if isinstance(tag, str) else "" for tag in own]
+            default = _UNNAMED if languages is None else ("", "")
             return _texts(record, pair, (names[0] or default[0], names[1] or default[1]))
     if languages is not None:
         return None
@@ -262,7 +335,7 @@ def _texts(record: Mapping[str, Any], keys: Sequence[str], languages: tuple[str,
     return clean(texts[0]), clean(texts[1]), *languages
 
 
-READERS: dict[str, Callable[[Source, Malformed], Iterator[Row]]] = {
+READERS: dict[str, Callable[[Source, Listener], Iterator[Row]]] = {
     "tsv": _read_tsv,
     "moses": _read_moses,
     "tmx": _read_tmx,

@@ -22,7 +22,15 @@ from .labelled import Labelled, LabelledWords
 from .language_trainer import language_trainer, training_batches
 from .trainer_parts import kept_random_state, latest_whole, quiet_libraries
 
-__all__ = ["Adversary", "FineTuning", "FineTuningCost", "estimate_finetuning", "fine_tune", "run_identity"]
+__all__ = [
+    "Adversary",
+    "FineTuning",
+    "FineTuningCost",
+    "estimate_finetuning",
+    "fine_tune",
+    "keep_identity",
+    "run_identity",
+]
 
 _RUN = "run.json"
 Adversary = Literal["none", "reversal", "alternating"]
@@ -245,6 +253,27 @@ def run_identity(
     return {**asdict(settings), "texts": hashlib.sha256(texts.encode()).hexdigest()}
 
 
+def keep_identity(folder: Path, run: Mapping[str, Any]) -> bool:
+    """Write what makes a run into its folder; tell whether it was there already.
+
+    Raises
+    ------
+    ValueError
+        If the folder is of another run, naming what differs.
+    """
+    file = folder / _RUN
+    if not file.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(file, "w") as opened:
+            opened.write(json.dumps(run, indent=1))
+        return False
+    then = json.loads(file.read_text(encoding="utf-8"))
+    differing = [key for key in run if run[key] != then.get(key)]
+    if differing:
+        raise ValueError(f"{folder} is of a run with another {', '.join(differing)}; use the same or remove the folder")
+    return True
+
+
 def _classifier(train: Labelled | LabelledWords, settings: FineTuning, start: TextClassifier | None) -> TextClassifier:
     words = isinstance(train, LabelledWords)
     if start is not None and start.shape.words != words:
@@ -339,16 +368,6 @@ def _arguments(
 
 def _open_states(folder: Path, run: dict[str, Any], *, resume: bool) -> Path | None:
     """Return the last whole state of the same run, if it is resumed and there is one."""
-    file = folder / _RUN
-    if not file.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(file, "w") as opened:
-            opened.write(json.dumps(run, indent=1))
-        return None
-    if not resume:
+    if (folder / _RUN).is_file() and not resume:
         raise FileExistsError(f"{folder} holds the states of another run; resume it, or remove the folder")
-    then = json.loads(file.read_text(encoding="utf-8"))
-    differing = [key for key in run if run[key] != then.get(key)]
-    if differing:
-        raise ValueError(f"{folder} is of a run with another {', '.join(differing)}; use the same or remove the folder")
-    return latest_whole(folder)
+    return latest_whole(folder) if keep_identity(folder, run) else None

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from interlingua.align.optional import require
 
+from ..embedding_cache import CachedEncoder
+from ..encoder import Encoder
 from ..encoder_loading import load_encoder
 from ..prompts import resolve_prompts
 from ..transformer_encoder import TransformerEncoder
@@ -81,7 +83,7 @@ class TextClassifier:
     @classmethod
     def create(
         cls,
-        encoder: str | Path | None,
+        encoder: str | Path | Encoder | None,
         labels: Sequence[str],
         *,
         words: bool = False,
@@ -98,8 +100,8 @@ class TextClassifier:
 
         Parameters
         ----------
-        encoder : str or Path, optional
-            As for `load_encoder`; no file of word vectors.
+        encoder : str, Path or TransformerEncoder, optional
+            As for `load_encoder`, no file of word vectors; or one loaded already, whose revision and prompts count.
         labels : sequence of str
             All labels, in the order of the scores; repeated ones count how often they occur in training.
         words, pooling, layer, max_length
@@ -122,15 +124,14 @@ class TextClassifier:
         counts = Counter(labels)
         if len(counts) < 2:
             raise ValueError(f"a classifier needs at least 2 labels to choose from, got {list(counts)}")
-        source = load_encoder(encoder, device=device, dtype=dtype, cache=False)
-        if not isinstance(source, TransformerEncoder):
-            raise ValueError(f"{encoder} holds word vectors; fine-tuning needs a transformer")
-        path = str(source.folder or source.name)
+        source = _transformer(encoder)
+        path, revision = str(source.folder or source.name), source.revision
+        place = TransformerEncoder(path, device=device, dtype=dtype, revision=revision)
         if prompt is None:
-            prompts = source.prompts if source.folder else resolve_prompts(source.name, {})
-            prompt = prompts["symmetric"]
+            by_name = source.folder is None and isinstance(encoder, str | Path)  # to ask the model would load it twice
+            prompt = (resolve_prompts(source.name, {}) if by_name else source.prompts)["symmetric"]
         with quiet_libraries():
-            backbone = transformers.AutoModel.from_pretrained(path).float()
+            backbone = transformers.AutoModel.from_pretrained(path, revision=revision).float()
         names = tuple(sorted(counts))
         shape = ClassifierShape(
             labels=names,
@@ -142,8 +143,8 @@ class TextClassifier:
             fallback=names.index(counts.most_common(1)[0][0]),
         )
         network = build_network(backbone, shape, dropout=dropout, seed=seed)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(path)
-        return cls(network.to(source.device), tokenizer, shape, device=source.device, dtype=source.dtype)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path, revision=revision)
+        return cls(network.to(place.device), tokenizer, shape, device=place.device, dtype=place.dtype)
 
     def encode_inputs(self, texts: Sequence[Any], labels: Sequence[Any] | None = None) -> list[dict[str, Any]]:
         """Return each text's token ids, mask and labels, not padded, as lists."""
@@ -358,6 +359,26 @@ def transformer_layers(backbone: Any) -> Any:
         if isinstance(module, torch.nn.ModuleList) and len(module) == depth:
             return module
     raise ValueError(f"{type(backbone).__name__} does not keep its {depth} layers in a list; leave layers as they are")
+
+
+def model_depth(encoder: str | Path | Encoder | None) -> int | None:
+    """Return how many layers a transformer has, without loading its weights; None where its settings do not say."""
+    transformers = require("transformers", extra="torch")
+    source = _transformer(encoder)
+    with quiet_libraries():
+        config = transformers.AutoConfig.from_pretrained(str(source.folder or source.name), revision=source.revision)
+    depth = getattr(config, "num_hidden_layers", None)
+    return None if depth is None else int(depth)
+
+
+def _transformer(encoder: str | Path | Encoder | None) -> TransformerEncoder:
+    named = encoder is None or isinstance(encoder, str | Path)
+    source: Any = load_encoder(encoder, cache=False) if named else encoder  # type: ignore[arg-type]
+    while isinstance(source, CachedEncoder):
+        source = source.encoder
+    if not isinstance(source, TransformerEncoder):
+        raise ValueError(f"fine-tuning needs a transformer, but {encoder} is {type(source).__name__}")
+    return source
 
 
 def _keep_layers(backbone: Any, layer: int | None) -> int:

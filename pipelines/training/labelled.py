@@ -89,9 +89,12 @@ def read_labelled(
     Raises
     ------
     ValueError
-        If a column is missing, naming the line.
+        If the file is empty, or a column is missing, naming the line.
     """
-    lines = Path(path).read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
+    content = Path(path).read_text(encoding="utf-8-sig")
+    if not content.strip():
+        raise ValueError(f"{path}: the file is empty; expected a text and its label in each line")
+    lines = content.removesuffix("\n").split("\n")
     head = [] if isinstance(text, int) and isinstance(label, int) else lines[0].rstrip("\r").split("\t")
     columns = []
     for wanted in (text, label):

@@ -32,8 +32,11 @@ class NewModel:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        if min(self.layers, self.width, self.heads, self.vocabulary_size) < 1 or self.width % self.heads:
-            raise ValueError(f"sizes are at least 1 and heads divide the width, got {self}")
+        for name in ("layers", "width", "heads", "vocabulary_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}")
+        if self.width % self.heads:
+            raise ValueError(f"heads ({self.heads}) must divide the width ({self.width}); change one of them")
 
     def build(self, tokenizer: Any, max_length: int) -> Any:
         """Return a `BertForMaskedLM` for that tokenizer, its weights drawn from torch's generator."""

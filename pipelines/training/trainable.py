@@ -41,6 +41,8 @@ class OpenEncoder:
         Role to prefix.
     device, precision : str
         Where and in which numbers its matrix products are fast.
+    revision : str, optional
+        Branch, tag or commit on the Hub.
     """
 
     name: str
@@ -48,6 +50,7 @@ class OpenEncoder:
     prompts: Mapping[str, str]
     device: str
     precision: str
+    revision: str | None = None
 
     @classmethod
     def of(cls, encoder: str | Path | Encoder | None, *, device: str = "auto") -> "OpenEncoder":
@@ -66,12 +69,12 @@ class OpenEncoder:
         if not isinstance(found, TransformerEncoder):
             raise TypeError(f"only a sentence-transformers model can be trained, got {type(found).__name__}")
         name = str(found.folder or found.name)
-        place = TransformerEncoder(name, device=device)
-        return cls(name, found.identity, dict(found.prompts), place.device, place.dtype)
+        place = TransformerEncoder(name, device=device, revision=found.revision)
+        return cls(name, found.identity, dict(found.prompts), place.device, place.dtype, found.revision)
 
     def fresh(self) -> Any:
         """Return the `SentenceTransformer` in float32, newly loaded; its configuration states its prompts."""
-        model = TransformerEncoder(self.name, device=self.device, dtype="float32").model
+        model = TransformerEncoder(self.name, device=self.device, dtype="float32", revision=self.revision).model
         if any(self.prompts.values()):
             model.prompts = {**model.prompts, **self.prompts, "document": self.prompts["passage"]}
         return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import shutil
 import time
@@ -15,7 +16,7 @@ import numpy as np
 
 from interlingua.align.files import replacing
 
-from .classification import Adversary, FineTuning, fine_tune
+from .classification import Adversary, FineTuning, fine_tune, keep_identity, run_identity
 from .classifier import TextClassifier
 from .labelled import Labelled, LabelledWords, nested_order
 from .token_classification import accuracy, label_f1, span_f1
@@ -153,9 +154,19 @@ def zero_shot(
         Take what is done from `output`.
     callback : callable, optional
         Gets a line of text after each run.
+
+    Raises
+    ------
+    FileExistsError
+        If `output` is not empty and `resume` is not set.
+    ValueError
+        If `output` is of other texts, tests or settings (other seeds may join), or does not say of which.
     """
     settings = settings or FineTuning()
-    folder = _open(output, resume=resume)
+    identity = {name: value for name, value in run_identity(train, settings, others).items() if name != "seed"}
+    tested = hashlib.sha256(repr(list(tests.items())).encode("utf-8", "surrogatepass")).hexdigest()
+    identity["tests"] = tested
+    folder = _open(output, identity, resume=resume)
     plain = replace(settings, adversarial="none")
     rows: list[TransferRow] = []
     for seed in seeds:
@@ -172,8 +183,10 @@ def zero_shot(
                     TransferRow(language, run.adversarial, seed, 0, *evaluate(classifier, test), seconds)
                     for language, test in tests.items()
                 ]
-                if folder is not None and seed == seeds[0]:
-                    classifier.save(folder / f"{name}.model")
+                if folder is not None:
+                    keep_identity(folder, identity)
+                    if seed == seeds[0]:
+                        classifier.save(folder / f"{name}.model")
                 _write(folder, name, done)
                 if states is not None:
                     shutil.rmtree(states)
@@ -259,12 +272,17 @@ def _means(rows: Sequence[TransferRow], key: str) -> dict[Any, float]:
     return {value: float(np.mean([r.accuracy for r in rows if getattr(r, key) == value])) for value in values}
 
 
-def _open(output: str | Path | None, *, resume: bool) -> Path | None:
+def _open(output: str | Path | None, identity: dict[str, Any], *, resume: bool) -> Path | None:
     if output is None:
         return None
     folder = Path(output)
     if not resume and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; resume what is in it, or name another folder")
+    if (folder / "run.json").is_file():
+        keep_identity(folder, identity)
+    elif any(folder.glob("*-seed*.json")):
+        raise ValueError(f"{folder} holds scores and does not say what was trained and tested; name another folder")
+    # run.json comes with the first scores: settings that cannot be trained leave an empty folder
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -46,10 +46,12 @@ def hold_out(pairs: Sequence[Pair], size: int, *, seed: int = 0) -> tuple[list[P
     Raises
     ------
     ValueError
-        If `size` is negative.
+        If `size` is negative, or `seed` is negative or takes more than 64 bits.
     """
     if size < 0:
         raise ValueError(f"the number of held-out pairs must not be negative, got {size}")
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"the seed must be from 0 to 2**64 - 1, got {seed}")
 
     def order(pair: Pair) -> bytes:
         return blake2b(pair.target.encode(), digest_size=8, salt=seed.to_bytes(8, "little")).digest()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from interlingua.align.optional import require
 
 from .classification import FineTuning, fine_tune, run_identity
+from .classifier import model_depth
 from .labelled import Labelled, LabelledWords
 from .transfer import evaluate
 
@@ -47,6 +49,20 @@ class SearchSpace:
     warmup: tuple[float, float] | None = (0.0, 0.3)
     layer: tuple[int, ...] | None = None
     adversarial_weight: tuple[float, float] | None = (0.01, 1.0)
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "layer"):
+            choices = getattr(self, name)
+            if choices is not None and (not choices or min(choices) < 1):
+                raise ValueError(f"{name} takes choices of at least 1, got {choices}")
+        for name in ("learning_rate", "warmup", "adversarial_weight"):
+            values = getattr(self, name)
+            if values is not None and (len(values) != 2 or not values[0] <= values[1]):
+                raise ValueError(f"{name} takes the lowest and the highest value, in that order, got {values}")
+            if values is not None and name != "warmup" and not 0 < values[0] <= values[1] < math.inf:
+                raise ValueError(f"{name} must be above 0, since its logarithm is searched, got {values}")
+        if self.warmup is not None and not 0 <= self.warmup[0] <= self.warmup[1] <= 1:
+            raise ValueError(f"warmup is a share of the steps, between 0 and 1, got {self.warmup}")
 
 
 @dataclass(frozen=True)
@@ -137,7 +153,8 @@ def tune(
     FileExistsError
         If `storage` holds a study and `resume` is not set.
     ValueError
-        If it is a study of other texts, settings or another space, or there is nothing to search.
+        If it is a study of other texts, settings or another space, or none at all; if there is nothing to search, or
+        the model has no such layer. No new `storage` is left by an error of the arguments.
 
     References
     ----------
@@ -154,10 +171,10 @@ def tune(
         raise ValueError("the space leaves nothing to search; give a choice or a range for at least one setting")
     fixed = {name: value for name, value in run_identity(train, settings, others).items() if name not in searched}
     identity = json.dumps({**fixed, "space": asdict(space), "sampler_seed": seed}, sort_keys=True)
-    if storage is not None and Path(storage).exists() and not resume:
-        raise FileExistsError(f"{storage} holds a study; resume it, or name another file")
+    _check_layers(settings, space)
+    _check_storage(storage, resume=resume)
     done: list[Trial] = []
-    with _open_study(optuna, storage) as study:
+    with _unused_removed(storage, done), _open_study(optuna, storage) as study:
         if study.user_attrs.setdefault("identity", identity) != identity:
             raise ValueError(f"{storage} is a study of other texts, settings or ranges; use the same, or another file")
         study.set_user_attr("identity", identity)
@@ -188,6 +205,57 @@ def tune(
     n = sum(map(len, development.labels)) if isinstance(development, LabelledWords) else len(development)
     error = math.sqrt(best.accuracy * (1 - best.accuracy) / n)
     return Tuning(tuple(done), replace(settings, **best.parameters), error)
+
+
+def _check_layers(settings: FineTuning, space: SearchSpace) -> None:
+    if space.layer is None:
+        return
+    depth = model_depth(settings.encoder)
+    if depth is not None and max(space.layer) > depth:
+        raise ValueError(f"layer must be between 1 and {depth}, the model's last, but one is {max(space.layer)}")
+    if settings.frozen_layers >= min(space.layer):
+        raise ValueError(
+            f"frozen_layers must be below each layer that is tried, but is {settings.frozen_layers}, and layer "
+            f"{min(space.layer)} is to be tried"
+        )
+
+
+def _check_storage(storage: str | Path | None, *, resume: bool) -> None:
+    if storage is None:
+        return
+    path = Path(storage)
+    if not path.resolve().parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
+    if not path.exists():
+        return
+    if not _is_study(path):
+        raise ValueError(f"{path} is no study; name another file")
+    if not resume:
+        raise FileExistsError(f"{path} holds a study; resume it, or name another file")
+
+
+def _is_study(path: Path) -> bool:
+    """Tell whether a file is a database of Optuna, or empty as one that was cut off when it was made."""
+    if path.stat().st_size == 0:
+        return True
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as opened:
+            tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError:
+        return False
+    return not tables or "studies" in tables
+
+
+@contextmanager
+def _unused_removed(storage: str | Path | None, done: Sequence[Trial]) -> Iterator[None]:
+    """Remove a file that is new, where what was asked for was refused before a trial was done."""
+    new = storage is not None and not Path(storage).exists()
+    try:
+        yield
+    except (ValueError, TypeError, OSError, ImportError):
+        if new and storage is not None and not done:
+            Path(storage).unlink(missing_ok=True)
+        raise
 
 
 def _suggest(trial: Any, space: SearchSpace, searched: Sequence[str]) -> dict[str, Any]:

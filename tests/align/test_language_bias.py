@@ -158,7 +158,8 @@ def test_translations_of_a_training_sentence_are_not_in_the_test():
         ((np.ones((4, 2)), ["a"] * 4), "all rows are in 'a'"),
         ((np.ones((4, 2)), ["a", "b"]), "4 vectors, 2 languages"),
         ((np.ones((4, 2)), ["a", "a", "a", "b"]), "b has fewer"),
-        ((np.ones((4, 2)), ["a", "a", "b", "b"], [1, 2]), "4 vectors"),
+        ((np.ones((6, 2)), ["a"] * 3 + ["b"] * 3, [1, 2]), "at most 5 hits exist"),
+        ((np.ones((8, 2)), ["a"] * 4 + ["b"] * 4, [1, 2]), "for each of the 8 vectors"),
     ],
 )
 def test_misuse_is_named(arguments, said):

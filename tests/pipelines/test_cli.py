@@ -113,6 +113,13 @@ def test_wrong_usage_exits_with_2_and_says_what_is_expected(cli, arguments):
     ("arguments", "message"),
     [
         (("encode", "a.txt", "--language", "fi", "-o", "a.vec"), "encode writes .npy files"),
+        (("encode", "a.txt", "--language", " ", "-o", "a.npy"), "--language must name the language of the texts"),
+        (("search", "collection", "sun", ""), "a question must say something, but one is blank"),
+        (("align", "a", "b", "--seeds", "identical", "--rerank", "-o", "s"), "--rerank learns from a dictionary; give"),
+        (
+            ("align", "a", "b", "--dictionary", "a-b=d", "--pivot", "a", "--rerank", "-o", "s"),
+            "it takes no --pivot",
+        ),
         (("space", "fit", "fin.npy", "-o", "space"), "expected LANGUAGE=FILE, such as en=vectors.npy"),
         (("space", "fit", "fin=a.npy", "fin=b.npy", "-o", "space"), "each language needs one file"),
         (("space", "fit", "fin=-", "eng=-", "-o", "space"), "only one file can come from standard input"),
@@ -209,6 +216,14 @@ def test_a_language_that_differs_from_the_note_is_remarked(cli, english, word_fi
     done = cli("space", "fit", f"fin={folder}/a.npy", "-o", folder / "c.space")
     assert done.code == 0
     assert "a.npy says that its language is 'eng', not 'fin'" in done.err
+
+
+def test_a_file_without_texts_is_refused(cli, word_files, tmp_path):
+    (tmp_path / "empty.txt").touch()
+    encode = ("--language", "en", "--encoder", word_files.en, "-o", tmp_path / "a.npy")
+    assert_error(cli("encode", tmp_path / "empty.txt", *encode), "empty.txt holds no text; give one a line")
+    assert_error(cli("encode", "-", *encode, stdin=""), "standard input holds no text")
+    assert not (tmp_path / "a.npy").exists()
 
 
 # --- align, map, translate
@@ -446,10 +461,20 @@ def test_a_folder_of_somebody_else_is_not_overwritten_and_a_collection_is_replac
 def test_search_refuses_a_wrong_encoder_and_a_missing_collection(cli, collection, word_files):
     wrong = cli("search", collection, "soleil", "--encoder", word_files.fr)
     assert_error(wrong, "holds vectors of 'static-", "name the encoder that built it")
-    assert_error(cli("search", word_files.folder / "nowhere", "sun"), "nowhere is no folder")
     assert_error(cli("search", collection, "zzz"), "the question holds no known word: 'zzz'")
     Path(word_files.en).unlink()
     assert_error(cli("search", collection, "sun"), "which is not there now")
+
+
+@pytest.mark.parametrize("place", ["nowhere", "EN.vec", "."])
+@pytest.mark.parametrize(
+    "command", [("search", "sun"), ("index", "verify"), ("index", "compact"), ("index", "snapshot", "-o", "copy")]
+)
+def test_where_no_collection_is_the_command_that_makes_one_is_named(cli, word_files, monkeypatch, command, place):
+    monkeypatch.chdir(word_files.folder)
+    split = 1 if command[0] == "search" else 2
+    done = cli(*command[:split], place, *command[split:])
+    assert_error(done, f"no collection at {place}; `interlingua index build` makes one")
 
 
 def test_a_damaged_collection_is_refused_by_the_name_of_the_file(cli, collection):

@@ -161,12 +161,21 @@ def test_the_picture_is_drawn(cli, files, tmp_path):
         (("hole.tsv",), 1, "row 2: every column must be filled"),
         (("en.npy", "--languages", "short.txt"), 1, "for 60 vectors, but has 1 lines"),
         (("en.npy", "zh.npy", "--languages", "short.txt"), 2, "one file of vectors"),
+        (("en.npy", "fi=symmetric.npy"), 1, "come from one role, but come from passage, symmetric; encode them alike"),
+        (("en.npy", "zh.npy", "--questions", "en=en.npy", "zh=symmetric.npy"), 1, "come from one role"),
+        (("en.npy", "zh.npy", "-k", "119"), 1, "at most 119 hits exist"),
+        (("en.npy", "none.npy"), 1, "none.npy holds no vector; leave it out"),
+        (("none.npy", "--languages", "short.txt"), 1, "none.npy holds no vector"),
+        (("text",), 1, "no collection at text; `interlingua index build` makes one"),
     ],
 )
 def test_misuse_is_named(cli, files, tmp_path, monkeypatch, arguments, code, said):
     monkeypatch.chdir(tmp_path)
     np.save("short.npy", np.ones((3, 16), np.float32))
     write_vectors("other.npy", VectorFile(np.ones((5, 16), np.float32), origin=Origin("labse", "fr", "passage")))
+    write_vectors("symmetric.npy", VectorFile(np.ones((5, 16), np.float32), origin=Origin("e5", "", "symmetric")))
+    np.save("none.npy", np.ones((0, 16), np.float32))
+    (tmp_path / "text").mkdir()
     (tmp_path / "short.txt").write_text("en\n")
     (tmp_path / "bad.tsv").write_text("text\tid\na\tb\n")
     (tmp_path / "hole.tsv").write_text("language\ttext\nen\ta\nen\t\n")
@@ -174,6 +183,46 @@ def test_misuse_is_named(cli, files, tmp_path, monkeypatch, arguments, code, sai
     assert done.code == code
     assert said in done.err
     assert len(done.err.splitlines()) <= 25
+
+
+def test_a_file_under_another_language_than_its_own_is_remarked(cli, files):
+    said = f"{files[0]} says that its language is 'en', not 'fi'"
+    assert said in cli("audit", f"fi={files[0]}", *files[1:]).err
+    assert "says that" not in cli("audit", f"en={files[0]}", *files[1:]).err
+
+
+def test_questions_may_be_of_another_role_than_the_texts(cli, files, tmp_path):
+    for name, rows in parallel(push=6.0, seed=1).items():
+        write_vectors(tmp_path / f"q-{name}.npy", VectorFile(rows, origin=Origin("e5", name, "query")))
+    questions = [f"{name}={tmp_path}/q-{name}.npy" for name in NAMES]
+    assert cli("audit", *files, "--questions", *questions, "--quiet").code == 0
+    mixed = [questions[0], *(f"{name}={path}" for name, path in zip(NAMES[1:], files[1:], strict=True))]
+    assert "come from one role, but come from passage, query" in cli("audit", *files, "--questions", *mixed).err
+
+
+def test_as_many_hits_as_there_are_texts_certify_nothing(cli, files):
+    assert cli("audit", *files, "-k", "178", "--quiet").code == 0
+    refused = cli("audit", *files, "-k", "179", "--quiet")
+    assert (refused.code, refused.out) == (1, "")
+    assert "at most 179 hits exist" in refused.err
+    questions = [f"{name}={path}" for name, path in zip(NAMES, files, strict=True)]
+    assert cli("audit", *files, "--questions", *questions, "-k", "179", "--quiet").code == 0
+    assert "at most 180 hits exist" in cli("audit", *files, "--questions", *questions, "-k", "180").err
+
+
+def test_the_colour_bar_is_named_above_it_and_not_beside_the_next_panel(tmp_path, monkeypatch):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    from interlingua.pipelines.audit_plot import draw_audit
+
+    drawn, close = [], pyplot.close
+    monkeypatch.setattr(pyplot, "close", lambda figure: drawn.append(figure) or close(figure))
+    rows = parallel(push=2.0)
+    draw_audit(
+        audit(AuditVectors(np.concatenate(list(rows.values())), tuple(name for name in NAMES for _ in range(N)))),
+        tmp_path / "a.png",
+    )
+    bar = drawn[0].axes[-1]
+    assert (bar.get_title(), bar.get_ylabel()) == ("share\nof hits", "")
 
 
 def test_json_holds_no_nan():

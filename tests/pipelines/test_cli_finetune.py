@@ -143,6 +143,31 @@ def test_tune_judges_in_the_language_of_the_training(files, model, capsys):
     assert "judged in the language of the training" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        (["--search-learning-rate", "3e-4", "2e-5"], 2, "--search-learning-rate takes the lowest and the highest"),
+        (["--search-warmup", "0.3", "0.1"], 2, "--search-warmup takes the lowest and the highest"),
+        (["--search-warmup", "0.3", "1.1"], 2, "--search-warmup takes shares of the steps"),
+        (["--search-adversarial-weight", "0.1", "1"], 2, "choose one with --adversarial"),
+        (["--search-layer", "1", "3"], 1, "layer must be between 1 and 2"),
+        (["--frozen-layers", "2"], 1, "frozen_layers must be below 2"),
+    ],
+)
+def test_what_tune_refuses_leaves_no_study(files, model, capsys, more, code, said):
+    arguments = ["tune", *base(files, model), "--dev", f"low={files / 'low.tsv'}", "-o", files / "study.db"]
+    assert run(*arguments, *more) == code
+    (line,) = capsys.readouterr().err.strip().split("\n")
+    assert said in line
+    assert not (files / "study.db").exists()
+
+
+def test_tune_looks_at_its_file_before_all_else(capsys, tmp_path):
+    arguments = ["tune", "--train", "low=nowhere.tsv", "--dev", "low=nowhere.tsv", "-o"]
+    assert run(*arguments, tmp_path / "none" / "study.db") == 1
+    assert "create it first" in capsys.readouterr().err
+
+
 def test_options_without_values_are_the_defaults_of_the_settings():
     parsed = build_parser().parse_args(["train", "finetune", "--train", "en=x.tsv", "-o", "out"])
     assert fine_tuning(parsed) == FineTuning()

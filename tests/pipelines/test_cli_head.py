@@ -74,6 +74,17 @@ def test_a_file_to_learn_from_is_not_one_to_choose_by(cli, bitext):
     assert "is given to learn from and to choose by" in done.err
 
 
+def test_a_pivot_that_no_pair_is_in_is_refused_with_the_languages(cli, bitext, tmp_path):
+    settings = ("--pivot", "de", "--encoder", bitext / "words.vec", "--no-cache", "-o", bitext / "s", "--quiet")
+    said = "the pivot must be a language of the pairs, but 'de' is none of en, fr"
+    (tmp_path / "named.jsonl").write_text(json.dumps({"en": "e1 e2", "fr": "f1 f2"}) + "\n", encoding="utf-8")
+    for pairs in (f"en-fr={bitext / 'train.tsv'}", tmp_path / "named.jsonl"):
+        done = cli("train", "head", "--pairs", pairs, *settings)
+        assert done.code == 2
+        assert said in done.err
+    assert not (bitext / "s").exists()
+
+
 def test_each_pair_of_languages_in_a_file_is_a_domain(tmp_path, fake_encoder):
     rows = [{"en": "sun", "fr": "soleil"}, {"en": "moon", "fr": "lune"}, {"de": "Mond", "en": "moon"}]
     path = tmp_path / "a.jsonl"

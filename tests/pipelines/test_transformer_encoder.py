@@ -62,6 +62,28 @@ def test_the_roles_prompt_goes_before_the_text(encoder, folder, role, prompt):
     np.testing.assert_allclose(vector, forward(folder, prompt + "a b c"), atol=1e-5)
 
 
+@pytest.mark.parametrize(("lost", "told"), [("pooler.", False), ("encoder.layer.1.", True)])
+def test_only_missing_weights_that_count_are_reported(tmp_path, write_tiny_model, lost, told):
+    import logging
+
+    from safetensors.torch import load_file, save_file
+
+    write_tiny_model(tmp_path, PROMPTS)
+    tensors = {name: each for name, each in load_file(tmp_path / "model.safetensors").items() if lost not in name}
+    tensors["cls.predictions.bias"] = tensors["embeddings.LayerNorm.bias"].clone()  # as after masked words
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    logger = logging.getLogger("transformers.modeling_utils")
+    logger.addHandler(handler)
+    try:
+        TransformerEncoder(tmp_path, device="cpu", dtype="float32").encode(["a"])
+    finally:
+        logger.removeHandler(handler)
+    assert any("LOAD REPORT" in record.getMessage() for record in records) is told
+
+
 def test_the_models_default_prompt_is_never_added(folder):
     encoder = TransformerEncoder(
         folder, device="cpu", dtype="float32", prompts=dict.fromkeys(("symmetric", "query", "passage"), "")

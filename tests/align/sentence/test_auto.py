@@ -77,6 +77,41 @@ def test_contrastive_heads_are_compared_and_told_of():
     assert next(each["candidate"] for each in seen if "iteration" not in each) == "centring"
 
 
+def test_heads_are_not_stopped_by_the_sentences_they_are_compared_on(monkeypatch):
+    pytest.importorskip("torch")
+    stopped, compared = [], []
+
+    def recorded(seen):
+        def score(transform, held, **rest):
+            seen.append({tuple(row) for _, languages in held for row in languages["eng"].round(5).tolist()})
+            return translation_quality(transform, held, **rest)
+
+        return score
+
+    monkeypatch.setattr("interlingua.align.sentence.contrastive.translation_quality", recorded(stopped))
+    monkeypatch.setattr("interlingua.align.sentence.auto.translation_quality", recorded(compared))
+    validation = {"speech": planted(60, seed=1)}
+    space = align_sentences(planted(300), validation=validation, capacity="low-rank")
+    assert len(stopped) > 1
+    assert {len(each) for each in stopped} == {27}
+    assert {len(each) for each in compared} == {30 + 60}
+    assert not set.union(*stopped) & set.union(*compared)
+    assert "low-rank head" in [each["candidate"] for each in space.provenance["candidates"]]
+
+
+def test_small_domains_stop_heads_by_half_of_their_sentences(monkeypatch):
+    pytest.importorskip("torch")
+    sizes = set()
+
+    def score(transform, held, **rest):
+        sizes.add(sum(held.sizes.values()))
+        return translation_quality(transform, held, **rest)
+
+    monkeypatch.setattr("interlingua.align.sentence.contrastive.translation_quality", score)
+    align_sentences(planted(100), validation=planted(60, seed=1), capacity="low-rank")
+    assert sizes == {50}
+
+
 def test_an_unknown_capacity_is_refused():
     with pytest.raises(ValueError, match="capacity must be one of auto, centring"):
         align_sentences(planted(), capacity="huge")

@@ -105,6 +105,30 @@ def test_no_map_and_no_spelling_has_seen_the_words_of_its_fold(words, space, mon
     assert sorted(word for held, _ in ranked for word in held) == list(range(N_TRAIN))
 
 
+def test_no_endings_are_learned_from_the_words_they_are_scored_on(words, space, monkeypatch):
+    source, target, pairs = words
+    learned, scored = [], []
+    learn, features = reranking.EndingPairs.learn, reranking._features
+
+    def record_learning(first, second):
+        learned.append(set(first))
+        return learn(first, second)
+
+    def record_lists(lists, *rest):
+        scored.append({source.labels[word] for word in lists.words.tolist()})
+        return features(lists, *rest)
+
+    monkeypatch.setattr(reranking.EndingPairs, "learn", record_learning)
+    monkeypatch.setattr(reranking, "_features", record_lists)
+    Reranker(n_candidates=5).fit(space, source, target, pairs[:N_TRAIN])
+    everything = {source.labels[row] for row in range(N_TRAIN)}
+    assert len(learned) == 6
+    for known, held in zip(learned[:5], scored[1:10:2], strict=True):
+        assert held
+        assert known == everything - held
+    assert learned[5] == everything
+
+
 def test_features_of_words_that_were_fitted_would_lie():
     """With fewer pairs than dimensions the fitted pairs match by chance: uncrossed scores would be far too good."""
     rng = np.random.default_rng(0)

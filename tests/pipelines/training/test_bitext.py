@@ -42,7 +42,9 @@ def write(path, text):
 @pytest.mark.parametrize("name", FILES)
 def test_each_format_gives_the_same_pairs(tmp_path, name, zipped):
     path = write(tmp_path / (name + ".gz" * zipped), FILES[name])
-    assert list(read_pairs(path)) == BOTH
+    pairs = read_pairs(path)
+    assert list(pairs) == BOTH
+    assert (pairs.report.n_read, pairs.report.n_kept, pairs.report.foreign) == (2, 2, 0)
     assert list(read_pairs(str(path), languages=("en", "fr"))) == BOTH
 
 
@@ -68,7 +70,7 @@ def test_the_pair_in_a_prefix_says_which_is_the_source(tmp_path):
     assert list(read_pairs(tmp_path / "news.fr-en")) == [SUN.swapped]
 
 
-@pytest.mark.parametrize("name", ["memory.tmx", "keys.jsonl", "two.tsv"])
+@pytest.mark.parametrize("name", FILES)
 def test_languages_choose_the_direction(tmp_path, name):
     assert list(read_pairs(write(tmp_path / name, FILES[name]), languages=("fr", "en"))) == [SUN.swapped, SEA.swapped]
 
@@ -83,6 +85,66 @@ def test_a_variant_of_a_language_is_found_by_its_name_in_a_memory_of_many(tmp_pa
     assert list(pairs) == BOTH
     with pytest.raises(BitextError, match=r"line 7: the unit has de, fr, not en-GB, fr"):
         list(read_pairs(path))
+
+
+@pytest.mark.parametrize("name", ["mixed.tsv", "mixed.jsonl"])
+def test_records_of_other_languages_are_left_out_and_counted(tmp_path, name):
+    german = Pair("the sea", "das Meer", "en", "de")
+    path = tmp_path / name
+    write_pairs([SUN, german, Pair("the moon", "la lune", "en-GB", "fr"), SEA.swapped], path)
+    pairs = read_pairs(path, languages=("en", "fr"))
+    assert list(pairs) == [SUN, Pair("the moon", "la lune", "en", "fr"), SEA]
+    assert (pairs.report.n_read, pairs.report.n_kept, pairs.report.foreign) == (4, 3, 1)
+    assert "3 of 4 pairs kept" in pairs.report.summary()
+    assert "dropped: 1 of other languages" in pairs.report.summary()
+    assert list(read_pairs(path, languages=("de", "en"))) == [german.swapped]
+    assert len(list(read_pairs(path))) == 4
+
+
+@pytest.mark.parametrize("name", ["untagged.tsv", "untagged.jsonl"])
+def test_records_that_name_no_language_get_the_wanted_ones(tmp_path, name):
+    path = tmp_path / name
+    write_pairs([Pair("the sun", "le soleil", "", ""), Pair("the sea", "la mer", "en", "")], path)
+    assert list(read_pairs(path, languages=("en", "fr"))) == BOTH
+
+
+def test_units_of_other_languages_in_a_memory_are_counted(tmp_path):
+    unit = '<tu><tuv xml:lang="de"><seg>Meer</seg></tuv><tuv xml:lang="fr"><seg>mer</seg></tuv></tu></body>'
+    pairs = read_pairs(write(tmp_path / "many.tmx", TMX.replace("</body>", unit)), languages=("en", "fr"))
+    assert list(pairs) == BOTH
+    assert (pairs.report.n_read, pairs.report.foreign) == (3, 1)
+
+
+def test_a_language_itself_goes_before_its_variants(tmp_path):
+    text = '{"en-GB": "the colour", "en": "the color"}\n'
+    assert list(read_pairs(write(tmp_path / "a.jsonl", text), languages=("en", "en-GB"))) == [
+        Pair("the color", "the colour", "en", "en-GB")
+    ]
+    pairs = [Pair("the colour", "the color", "en-GB", "en")]
+    write_pairs(pairs, tmp_path / "a.tmx")
+    assert list(read_pairs(tmp_path / "a.tmx")) == pairs
+
+
+@pytest.mark.parametrize("first", ["cat\tgat", "fin\teng", "so-so\tno", "in-my\tto"])
+def test_words_are_not_taken_for_the_codes_of_languages(tmp_path, first):
+    path = write(tmp_path / "list.tsv", f"{first}\ndog\tgos\nsun\tsol\n")
+    pairs = read_pairs(path)
+    assert [f"{pair.source}\t{pair.target}" for pair in pairs] == [first, "dog\tgos", "sun\tsol"]
+    expected = f"first line taken as a pair, not as a header: {first.replace(chr(9), ', ')}"
+    assert pairs.report.summary().endswith(expected)
+    promised = read_pairs(path, header=True)
+    assert [pair.source for pair in promised] == ["dog", "sun"]
+    assert promised.report.summary().endswith(f"first line taken as the header: {first.replace(chr(9), ', ')}")
+
+
+@pytest.mark.parametrize("first", ["en\tfr", "pt-BR\tzh_Hans", "es-419\tzh-Hant-TW", "source\ttarget", "Src\tTgt"])
+def test_a_header_that_is_recognised_is_reported(tmp_path, first):
+    pairs = read_pairs(write(tmp_path / "list.tsv", f"{first}\ndog\tgos\n"))
+    assert [pair.target for pair in pairs] == ["gos"]
+    assert pairs.report.first_line == f"taken as the header: {first.replace(chr(9), ', ')}"
+    plain = read_pairs(write(tmp_path / "plain.tsv", "the sun\tle soleil\n"))
+    assert len(list(plain)) == 1
+    assert plain.report.first_line == ""
 
 
 def test_without_a_header_the_first_line_is_a_pair(tmp_path):
@@ -130,6 +192,19 @@ def test_what_would_not_be_read_back_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="no tab"):
         write_pairs([Pair("a\tb", "c")], path)
     assert not path.exists()
+    for pairs, message in (
+        ([SUN, Pair("a\x02", "b", "en", "fr")], "XML 1.0 holds no control characters"),
+        ([Pair("a", "b\ufffe", "en", "fr")], "XML 1.0 holds no control characters"),
+        ([Pair("a", "b\ud800", "en", "fr")], "XML 1.0 holds no control characters"),
+        ([Pair("a", "b", "en\x00", "fr")], "XML 1.0 holds no control characters"),
+        ([Pair("a", "b", "en", "en")], "two different language names"),
+        ([Pair("a", "b", "en", "")], "two different language names"),
+        ([SUN, Pair("sun", "Sonne", "en", "de")], "one language pair, in one direction; got en-fr and en-de"),
+        ([SUN, SEA.swapped], "one language pair, in one direction; got en-fr and fr-en"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            write_pairs(pairs, tmp_path / "out.tmx")
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="tsv, jsonl, tmx"):
         write_pairs([SUN], tmp_path / "out.docx")
 

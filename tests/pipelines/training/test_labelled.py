@@ -97,3 +97,12 @@ def test_what_does_not_correspond_is_refused():
     with pytest.raises(ValueError, match="one label"):
         LabelledWords((("a", "b"),), (("X",),), "en")
     assert Labelled(("a", "b"), ("x", "y"), "en").select(np.array([1])).texts == ("b",)
+
+
+@pytest.mark.parametrize("columns", [{}, {"text": 0, "label": 1}])
+@pytest.mark.parametrize("content", ["", "\n", "\ufeff"])
+def test_an_empty_file_is_called_empty(tmp_path, columns, content):
+    path = tmp_path / "empty.tsv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"empty\.tsv: the file is empty"):
+        read_labelled(path, "en", **columns)

@@ -414,5 +414,15 @@ def test_the_cost_counts_the_tokens_that_a_step_sees(tokenizer):
 def test_settings_that_cannot_be_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         PretrainingSettings(**changes)
-    with pytest.raises(ValueError, match="heads divide the width"):
-        NewModel(width=10, heads=3)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"width": 30, "heads": 4}, r"^heads \(4\) must divide the width \(30\)"),
+        ({"vocabulary_size": 0}, "^vocabulary size must be at least 1, got 0"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(sizes, message):
+    with pytest.raises(ValueError, match=message):
+        NewModel(**sizes)

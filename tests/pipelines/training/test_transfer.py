@@ -70,7 +70,44 @@ def test_kept_runs_are_not_run_again(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer, "fine_tune", None)  # calling it would raise
     again = zero_shot(train, tests, settings, seeds=(0,), output=tmp_path / "runs", resume=True)
     assert again == first
-    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["none-seed0.json", "none-seed0.model"]
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [
+        "none-seed0.json",
+        "none-seed0.model",
+        "run.json",
+    ]
+
+
+def test_scores_of_another_experiment_are_not_resumed(settings, tmp_path, monkeypatch):
+    trained = []
+
+    class Trained:
+        def save(self, folder):
+            trained.append(folder.name)
+
+    monkeypatch.setattr(transfer, "fine_tune", lambda *_, **__: Trained())
+    monkeypatch.setattr(transfer, "evaluate", lambda *_: (8, 0.5, 0.5))
+    monkeypatch.setattr(transfer.shutil, "rmtree", lambda _: None)
+    train, tests, folder = texts(16), {"cap": texts(8, "cap")}, tmp_path / "runs"
+    zero_shot(train, tests, settings, seeds=(0,), output=folder)
+    for what, changed in {
+        "texts": (texts(18), tests, settings),
+        "tests": (train, {"cap": texts(6, "cap")}, settings),
+        "epochs, warmup": (train, tests, replace(settings, epochs=2, warmup=0.2)),
+    }.items():
+        with pytest.raises(ValueError, match=f"of a run with another {what};"):
+            zero_shot(*changed, seeds=(0,), output=folder, resume=True)
+    assert len(zero_shot(train, tests, replace(settings, seed=5), seeds=(0, 1), output=folder, resume=True).rows) == 2
+    (folder / "run.json").unlink()
+    with pytest.raises(ValueError, match="does not say what was trained and tested"):
+        zero_shot(train, tests, settings, seeds=(0,), output=folder, resume=True)
+    assert trained == ["none-seed0.model"]
+
+
+def test_settings_that_cannot_be_trained_leave_the_folder_free(settings, tmp_path):
+    train, tests, folder = texts(16), {"cap": texts(8, "cap")}, tmp_path / "runs"
+    with pytest.raises(ValueError, match="layer must be between"):
+        zero_shot(train, tests, replace(settings, layer=9), seeds=(0,), output=folder)
+    assert len(zero_shot(train, tests, settings, seeds=(0,), output=folder).rows) == 1
 
 
 def test_few_shot_samples_are_nested_and_leave_the_start_as_it_is(settings, monkeypatch):

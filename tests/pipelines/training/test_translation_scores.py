@@ -30,6 +30,8 @@ def test_at_most_a_fifth_is_held_out_and_of_few_pairs_none():
 def test_the_seed_chooses():
     first, again, other = (hold_out(numbered(100), 10, seed=seed)[1] for seed in (0, 0, 1))
     assert first == again != other
+    with pytest.raises(ValueError, match=r"seed must be from 0 to 2\*\*64 - 1, got -1"):
+        hold_out(numbered(100), 10, seed=-1)
 
 
 def test_scores_are_those_of_nearest_neighbours_both_ways():

@@ -1,5 +1,7 @@
 """The study: seeded, resumable, and right about what is best."""
 
+import sqlite3
+
 import pytest
 
 pytest.importorskip("optuna")
@@ -27,6 +29,7 @@ def planted(monkeypatch):
         far = abs(math.log10(settings.learning_rate) + 4) + (settings.batch_size != 16) * 0.3
         return len(development), 0.9 - 0.3 * far, 0.0
 
+    monkeypatch.setattr(tuning, "model_depth", lambda _: 12)
     monkeypatch.setattr(tuning, "fine_tune", train)
     monkeypatch.setattr(tuning, "evaluate", accuracy)
     return tried
@@ -94,6 +97,68 @@ def test_an_empty_search_is_refused(planted):
         tune(DATA, DATA, space=SearchSpace(batch_size=None, learning_rate=None, warmup=None))
     with pytest.raises(ValueError, match="at least 1"):
         tune(DATA, DATA, trials=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": (3e-4, 2e-5)}, "learning_rate takes the lowest and the highest value"),
+        ({"warmup": (0.3, 0.1)}, "warmup takes the lowest and the highest value"),
+        ({"warmup": (0.0, 1.5)}, "warmup is a share"),
+        ({"adversarial_weight": (0.0, 1.0)}, "adversarial_weight must be above 0"),
+        ({"batch_size": (0, 8)}, "batch_size takes choices of at least 1"),
+        ({"layer": ()}, "layer takes choices of at least 1"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        SearchSpace(**changes)
+
+
+def test_layers_that_the_model_has_not_are_refused_before_there_is_a_study(planted, tmp_path):
+    file = tmp_path / "study.db"
+    with pytest.raises(ValueError, match="layer must be between 1 and 12, the model's last, but one is 13"):
+        tune(DATA, DATA, space=SearchSpace(layer=(6, 13)), storage=file)
+    with pytest.raises(ValueError, match="frozen_layers must be below each layer that is tried, but is 6"):
+        tune(DATA, DATA, FineTuning(frozen_layers=6), space=SearchSpace(layer=(12, 6)), storage=file)
+    assert (planted, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_the_models_layers_are_counted_without_its_weights(write_tiny_sentence_model, tmp_path):
+    pytest.importorskip("torch")
+    from interlingua.pipelines.training.classifier import model_depth
+
+    folder = write_tiny_sentence_model(tmp_path / "tiny", layers=3)
+    (folder / "model.safetensors").unlink()
+    assert model_depth(folder) == 3
+
+
+def test_an_error_of_the_arguments_leaves_no_new_study(planted, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise ValueError("a classifier needs at least 2 labels")
+
+    tune(DATA, DATA, trials=1, storage=tmp_path / "old.db")
+    monkeypatch.setattr(tuning, "fine_tune", refuse)
+    for name in ("old.db", "new.db"):
+        with pytest.raises(ValueError, match="2 labels"):
+            tune(DATA, DATA, trials=2, storage=tmp_path / name, resume=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["old.db"]
+
+
+def test_a_file_that_is_no_study_is_called_so_and_left_as_it_is(planted, tmp_path):
+    text, other = tmp_path / "J.db", tmp_path / "other.db"
+    text.write_text("no database at all\n" * 99)
+    opened = sqlite3.connect(other)
+    opened.execute("CREATE TABLE songs (name TEXT)")
+    opened.close()
+    for path in (text, other):
+        before = path.read_bytes()
+        for resume in (False, True):
+            with pytest.raises(ValueError, match=f"{path.name} is no study; name another file"):
+                tune(DATA, DATA, trials=1, storage=path, resume=resume)
+        assert path.read_bytes() == before
+    with pytest.raises(FileNotFoundError, match="does not exist; create it first"):
+        tune(DATA, DATA, trials=1, storage=tmp_path / "nowhere" / "study.db")
 
 
 def _stop_after(n):
