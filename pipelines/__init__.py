@@ -1,9 +1,11 @@
 """Encode, align, index and search: the verbs people use."""
 
+from .cross_lingual_classifier import CrossLingualClassifier
 from .declaration import Translation, load_declaration
 from .encoder import Encoder
 from .encoder_loading import load_encoder
 from .export_sentence_transformers import to_sentence_transformers
+from .hub_correction import HubCorrectedCollection
 from .mteb_model import AlignedModel
 from .passages import Passage, read_passages
 from .search import CrossLingualSearch, SearchHit
@@ -11,8 +13,10 @@ from .translate import WordTranslations, translate_words
 
 __all__ = [
     "AlignedModel",
+    "CrossLingualClassifier",
     "CrossLingualSearch",
     "Encoder",
+    "HubCorrectedCollection",
     "Passage",
     "SearchHit",
     "Translation",

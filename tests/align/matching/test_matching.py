@@ -1,0 +1,174 @@
+import itertools
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from interlingua.align import Neighbors, retrieve, top_k
+from interlingua.align.arrays import unit_rows
+from interlingua.align.matching import (
+    ScoreCalibration,
+    as_candidates,
+    isotonic,
+    margin_scores,
+    match,
+    reciprocal_rank_scores,
+    sinkhorn_scores,
+)
+
+METHODS = ("mutual", "csls", "ratio", "distance", "reciprocal-rank", "sinkhorn", "hungarian", "stable")
+
+
+def _scores(n: int = 12, m: int = 9, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(0.1, 1, (n, m)).astype(np.float32)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sparse_candidates_of_everything_give_the_dense_pairs(method):
+    scores = _scores()
+    dense, thin = match(scores, method), match(sparse.csr_array(scores), method)
+    np.testing.assert_array_equal(dense.pairs, thin.pairs)
+    np.testing.assert_allclose(dense.scores, thin.scores, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_pairs_are_one_to_one(method):
+    pairs = match(_scores(seed=3), method).pairs
+    assert len(pairs) > 0
+    assert len(set(pairs[:, 0])) == len(set(pairs[:, 1])) == len(pairs)
+
+
+def test_hungarian_is_the_best_of_all_assignments():
+    for seed in range(5):
+        scores = _scores(5, 6, seed)
+        best = max(
+            sum(scores[row, column] for row, column in enumerate(each)) for each in itertools.permutations(range(6), 5)
+        )
+        for form in (scores, sparse.csr_array(scores)):
+            assert match(form, "hungarian").scores.sum() == pytest.approx(best, abs=1e-5)
+
+
+def test_hungarian_with_a_dustbin_is_the_best_with_some_left_alone():
+    scores, floor = _scores(4, 5, 2), 0.6
+    best = max(
+        sum(max(scores[row, column], floor) for row, column in enumerate(each))
+        for each in itertools.permutations(range(5), 4)
+    )
+    for form in (scores, sparse.csr_array(scores)):
+        found = match(form, "hungarian", dustbin=floor)
+        assert found.scores.min() >= floor
+        assert found.scores.sum() + floor * (4 - len(found)) == pytest.approx(best, abs=1e-5)
+
+
+def test_sparse_hungarian_makes_as_many_pairs_as_there_can_be():
+    table = sparse.coo_array(([0.9, 0.1, 0.2], ([0, 0, 1], [0, 1, 0])), shape=(3, 2))
+    assert match(table, "hungarian").pairs.tolist() == [[0, 1], [1, 0]]
+
+
+def test_stable_matching_has_no_blocking_pair():
+    for seed in range(5):
+        scores = _scores(seed=seed)
+        found = match(scores, "stable")
+        row_has, column_has = np.full(12, -np.inf), np.full(9, -np.inf)
+        row_has[found.pairs[:, 0]] = column_has[found.pairs[:, 1]] = found.scores
+        assert not ((scores > row_has[:, None]) & (scores > column_has)).any()
+        assert len(found) == 9
+
+
+def test_sinkhorn_agrees_with_pot():
+    ot = pytest.importorskip("ot")
+    scores = _scores(8, 8)
+    expected = 8 * ot.sinkhorn(np.full(8, 1 / 8), np.full(8, 1 / 8), -scores.astype(float), 0.1, stopThr=1e-12)
+    for form in (scores, sparse.csr_array(scores)):
+        found = sinkhorn_scores(form, temperature=0.1, iterations=300)
+        found = found if isinstance(found, np.ndarray) else found.to_csr().toarray()
+        np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_sinkhorn_with_a_dustbin_is_plain_transport_of_the_larger_matrix():
+    ot = pytest.importorskip("ot")
+    scores = _scores(6, 4)
+    larger = np.full((7, 5), 0.5)
+    larger[:6, :4] = scores
+    rows, columns = np.array([1.0] * 6 + [4]), np.array([1.0] * 4 + [6])
+    expected = ot.sinkhorn(rows, columns, -larger, 0.1, stopThr=1e-12)[:6, :4]
+    for form in (scores, sparse.csr_array(scores)):
+        found = sinkhorn_scores(form, temperature=0.1, iterations=500, dustbin=0.5)
+        found = found if isinstance(found, np.ndarray) else found.to_csr().toarray()
+        np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_sinkhorn_survives_a_tiny_temperature_and_rows_without_candidates():
+    table = sparse.coo_array(([1.0, -1.0, 0.5], ([0, 0, 2], [0, 1, 1])), shape=(3, 2))
+    assert np.isfinite(sinkhorn_scores(table, temperature=1e-4, iterations=20).scores).all()
+
+
+def test_csls_is_that_of_retrieve():
+    rng = np.random.default_rng(1)
+    x, y = (unit_rows(rng.standard_normal((20, 8)).astype(np.float32)) for _ in range(2))
+    expected = retrieve(x, y, 20, criterion="csls", neighborhood=4)
+    found = margin_scores(x @ y.T, "csls", k=4)
+    np.testing.assert_allclose(np.take_along_axis(found, expected.ids, axis=1), expected.scores, atol=1e-5)
+
+
+def test_ratio_margin_is_its_formula():
+    scores = _scores(5, 4)
+    a, b = np.sort(scores, axis=1)[:, -2:].mean(axis=1), np.sort(scores, axis=0)[-2:].mean(axis=0)
+    for row, column in itertools.product(range(5), range(4)):
+        expected = scores[row, column] / ((a[row] + b[column]) / 2)
+        assert margin_scores(scores, "ratio", k=2)[row, column] == pytest.approx(expected, rel=1e-5)
+
+
+def test_reciprocal_ranks_are_those_counted_one_by_one():
+    scores = _scores(5, 4)
+    first, second = scores - scores.max(axis=0), scores - scores.max(axis=1, keepdims=True)
+    for row, column in itertools.product(range(5), range(4)):
+        ranks = (first[row] > first[row, column]).sum() + (second[:, column] > second[row, column]).sum() + 2
+        # of equal preferences the earlier goes first
+        ranks += (first[row, :column] == first[row, column]).sum() + (second[:row, column] == second[row, column]).sum()
+        assert reciprocal_rank_scores(scores)[row, column] == pytest.approx(2 / ranks)
+
+
+def test_neighbours_are_candidates_without_their_padding():
+    found = top_k(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32), 2)
+    assert match(found, "stable", n_columns=3).pairs.tolist() == [[0, 0], [1, 1], [2, 2]]
+    padded = Neighbors(np.array([[1, -1]]), np.array([[0.5, 0.0]], np.float32))
+    assert len(as_candidates(padded, 2)) == 1
+
+
+def test_a_zero_score_stays_a_candidate():
+    table = sparse.coo_array(([0.0], ([0], [0])), shape=(1, 1))
+    assert match(table, "mutual").pairs.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_gives_no_pairs(method):
+    assert len(match(np.empty((0, 3)), method)) == len(match(sparse.csr_array((2, 3)), method)) == 0
+
+
+def test_wrong_calls_say_what_is_right():
+    with pytest.raises(ValueError, match="method must be one of"):
+        match(_scores(), "best")
+    with pytest.raises(ValueError, match="dustbin"):
+        match(_scores(), "csls", dustbin=0.1)
+    with pytest.raises(ValueError, match="finite"):
+        match(np.array([[np.nan]]), "mutual")
+
+
+def test_isotonic_is_scipys():
+    optimize = pytest.importorskip("scipy.optimize")
+    rng = np.random.default_rng(0)
+    values, weights = rng.normal(size=60), rng.uniform(0.1, 2, 60)
+    expected = optimize.isotonic_regression(values, weights=weights).x
+    np.testing.assert_allclose(isotonic(values, weights), expected, atol=1e-12)
+
+
+def test_the_threshold_asked_for_gives_that_precision_on_other_pairs():
+    rng = np.random.default_rng(0)
+    calibration = ScoreCalibration.fit(rng.normal(2, 1, 4000), rng.normal(0, 1, 4000), share=0.2)
+    right, wrong = rng.normal(2, 1, 4000), rng.normal(0, 1, 16000)
+    threshold = calibration.threshold_for(0.9, np.concatenate([right, wrong]))
+    passed = (right >= threshold).sum(), (wrong >= threshold).sum()
+    assert passed[0] / sum(passed) == pytest.approx(0.9, abs=0.02)
+    with pytest.raises(ValueError, match="not reached"):
+        calibration.threshold_for(0.9, np.full(20, -3.0))
