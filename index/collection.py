@@ -1,28 +1,25 @@
 """Vectors with string ids and metadata: what people add to, search, save and load."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .attachments import check_attachments
 from .checks import check_k, check_vectors
-from .factory import create_index, read_index, spec_from_json, spec_to_json
+from .collection_files import Parts, read_parts, settled, write_parts
+from .factory import create_index, spec_to_json
 from .faiss_config import FaissConfig
-from .filters import And, In, Where, as_filter, matching_rows
-from .folder import read_folder, write_folder
+from .filters import Where, matching_rows, merge_languages
+from .iteration import Batch, iterate
 from .journal import Change, read_journal
-from .manifest import MANIFEST_NAME, CorruptCollectionError, manifest_digest, naming
 from .metadata import MetadataTable, check_json
 from .metric import Metric
 from .result import CollectionResult
-from .vector_index import FileWriter, VectorIndex
+from .vector_index import VectorIndex
 
 __all__ = ["Collection"]
-
-_ATTACHMENT = "attachment-"
 
 
 class Collection:
@@ -108,6 +105,9 @@ class Collection:
     def __contains__(self, id: object) -> bool:
         return id in self._table
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids)
+
     def check(
         self, ids: Sequence[str], metadata: Sequence[Mapping[str, Any]] | None = None, *, replace: bool = False
     ) -> tuple[list[str], list[dict[str, Any]]]:
@@ -187,20 +187,128 @@ class Collection:
         ValueError
             If queries, k or the filter are not as above, or the filter names a field that no row has.
         """
-        allowed = matching_rows(self._table, _merge(where, languages))
+        allowed = matching_rows(self._table, merge_languages(where, languages))
         # subtle: an index pads its answer to k columns; a huge k would cost memory for slots that nothing can fill
         found = self._index.search(queries, min(check_k(k), max(len(self), 1)), allowed=allowed)
         hit = found.ids >= 0
         rows = self._table.rows_of(found.ids[hit])
-        ids, metadata = [self._table.ids[row] for row in rows.tolist()], self._table.metadata(rows)
-        stops = np.cumsum(np.count_nonzero(hit, axis=1)).tolist()
-        spans = [slice(start, stop) for start, stop in zip([0, *stops], stops)]
+        names = self._table.ids
+        ids, metadata = tuple([names[row] for row in rows.tolist()]), tuple(self._table.metadata(rows))
+        stops = np.count_nonzero(hit, axis=1).cumsum().tolist()
+        spans = list(map(slice, [0, *stops[:-1]], stops))
         return CollectionResult(
-            ids=tuple(tuple(ids[span]) for span in spans),
+            ids=tuple([ids[span] for span in spans]),
             scores=found.scores,
-            metadata=tuple(tuple(metadata[span]) for span in spans),
+            metadata=tuple([metadata[span] for span in spans]),
             metric=found.metric,
         )
+
+    def batches(self, size: int = 1024, *, where: Where | None = None) -> Iterator[Batch]:
+        """Yield ids, vectors and metadata of the rows that pass `where`, `size` at a time, in the order of `ids`.
+
+        Raises
+        ------
+        RuntimeError
+            If the collection is changed before the end.
+        """
+        return iterate(self._index, self._table, size, where)
+
+    def to_arrow(self, *, where: Where | None = None, id: str = "id", vector: str = "vector") -> Any:
+        """Return a `pyarrow.Table` of the rows that pass `where`, as `interlingua.index.exchange` describes it."""
+        from .exchange import to_arrow
+
+        return to_arrow(self, self._index, self._table, where=where, id=id, vector=vector)
+
+    def to_parquet(
+        self,
+        path: str | Path,
+        *,
+        where: Where | None = None,
+        id: str = "id",
+        vector: str = "vector",
+        batch_size: int = 16_384,
+    ) -> int:
+        """Write the rows that pass `where` into a Parquet file, whole or not at all, and return how many they are.
+
+        Parameters
+        ----------
+        path : str or Path
+        where : mapping or filter, optional
+            As in `search`.
+        id, vector : str
+            Names of their columns; the others are named as the metadata fields are.
+        batch_size : int
+            Rows a row group, and rows in memory at a time.
+
+        Raises
+        ------
+        ValueError
+            If a metadata field has the name of the column of ids or vectors.
+        ImportError
+            If pyarrow is not installed (the extra ``parquet``).
+        """
+        from .exchange import to_parquet
+
+        named: dict[str, Any] = {"where": where, "id": id, "vector": vector, "batch_size": check_k(batch_size)}
+        return to_parquet(self, self._index, self._table, Path(path), **named)
+
+    @classmethod
+    def from_arrow(
+        cls,
+        source: Any,
+        *,
+        id: str | None = None,
+        vector: str | None = None,
+        columns: Sequence[str] | None = None,
+        metric: Metric | str | None = None,
+        kind: str | None = None,
+        config: FaissConfig | Mapping[str, Any] | None = None,
+        batch_size: int = 4096,
+    ) -> "Collection":
+        """Return a collection of the rows of a pyarrow table, or of what gives an Arrow stream; see `from_parquet`."""
+        from .foreign import gather, open_arrow
+
+        rows = open_arrow(source, id=id, vector=vector, columns=columns, batch_size=check_k(batch_size))
+        return gather(rows, cls.create, metric=metric, kind=kind, config=config)
+
+    @classmethod
+    def from_parquet(
+        cls,
+        path: str | Path,
+        *,
+        id: str | None = None,
+        vector: str | None = None,
+        columns: Sequence[str] | None = None,
+        metric: Metric | str | None = None,
+        kind: str | None = None,
+        config: FaissConfig | Mapping[str, Any] | None = None,
+        batch_size: int = 4096,
+    ) -> "Collection":
+        """Return a collection of the rows of a Parquet file: one of `to_parquet`, or of any other program.
+
+        Parameters
+        ----------
+        path : str or Path
+        id, vector : str, optional
+            The columns of texts or whole numbers that are ids, and of lists of numbers that are vectors; by default
+            as the file notes, else ``id`` and ``vector``.
+        columns : sequence of str, optional
+            The columns that become metadata; by default all others. A null is a row without the field.
+        metric, kind, config
+            As in `create`; by default as the file notes, else ``cosine`` and ``flat``.
+        batch_size : int
+            Rows that are read at a time.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a column is missing or of another type, vectors differ in length, or `add` refuses rows; the text names
+            the file and the rows.
+        """
+        from .foreign import gather, open_parquet
+
+        with open_parquet(Path(path), id=id, vector=vector, columns=columns, batch_size=check_k(batch_size)) as rows:
+            return gather(rows, cls.create, metric=metric, kind=kind, config=config)
 
     def save(self, path: str | Path) -> None:
         """Write the collection into the folder `path`, whole or not at all; see `interlingua.index.folder`.
@@ -214,25 +322,11 @@ class Collection:
         ValueError, TypeError
             If attributes or attachments cannot be kept; nothing is written then.
         """
-        self._save(path)
+        write_parts(self._parts(), Path(path), as_writer=False)
 
     def save_as_writer(self, path: str | Path) -> None:
         """Save as `save` does, for who holds the folder's `WriterLock`."""
-        self._save(path, as_writer=True)
-
-    def _save(self, path: str | Path, *, as_writer: bool = False) -> None:
-        if not isinstance(self.attributes, dict):
-            raise TypeError(f"attributes must be a dictionary, not {type(self.attributes).__name__}")
-        contents = {
-            "type": "collection",
-            "count": len(self),
-            **spec_to_json(self._index.spec),
-            "attributes": check_json(self.attributes, "attributes"),
-        }
-        check_attachments(self.attachments)
-        files: dict[str, FileWriter | bytes] = {**self._index.files(), **self._table.files()}
-        files |= {_ATTACHMENT + name: bytes(content) for name, content in self.attachments.items()}
-        write_folder(Path(path), contents=contents, files=files, as_writer=as_writer)
+        write_parts(self._parts(), Path(path), as_writer=True)
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int | None = None, journal: bool = True) -> "Collection":
@@ -256,19 +350,14 @@ class Collection:
             If a file is missing, altered or foreign, or of another format; the text names it.
         """
         folder = Path(path)
-        while True:
-            manifest = manifest_digest(folder) if (folder / MANIFEST_NAME).is_file() else ""
-            try:
-                loaded = cls._load_saved(folder, threads)
-                for change in read_journal(folder, manifest) if journal else ():
-                    loaded.apply(change)
-            except (ValueError, KeyError, OSError):
-                if not manifest or manifest == manifest_digest(folder):
-                    raise
-                continue
-            # subtle: a checkpoint in between would pair the new files with the old journal
-            if not journal or manifest == manifest_digest(folder):
-                return loaded
+
+        def attempt(manifest: str) -> Collection:
+            loaded = cls._load_saved(folder, threads)
+            for change in read_journal(folder, manifest) if journal else ():
+                loaded.apply(change)
+            return loaded
+
+        return settled(folder, attempt)
 
     def apply(self, change: Change) -> None:
         """Make a change that a journal holds."""
@@ -279,30 +368,13 @@ class Collection:
 
     @classmethod
     def _load_saved(cls, folder: Path, threads: int | None) -> "Collection":
-        def parse(contents: dict[str, Any], files: dict[str, Path]) -> Collection:
-            with naming(folder / MANIFEST_NAME):
-                if contents["type"] != "collection":
-                    raise ValueError(f"it describes a {contents['type']!r}, not a collection; use load_index")
-                spec, count = spec_from_json(contents)
-                attributes = check_json(contents["attributes"], "attributes")
-                if not isinstance(attributes, dict):
-                    raise TypeError("its attributes are no dictionary")
-                if missing := {"rows.json", "row_ids.npy", "codes.npy"} - set(files):
-                    raise ValueError(f"it lists no {', '.join(sorted(missing))}")
-            index = read_index(files, spec, count, threads=threads)
-            table = MetadataTable.read(files, naming)
-            if len(table) != count:
-                raise CorruptCollectionError(f"{files['rows.json']} holds {len(table)} rows, not {count}")
-            loaded = cls(index, table)
-            loaded.attributes = attributes
-            loaded.attachments = {
-                name.removeprefix(_ATTACHMENT): file.read_bytes()
-                for name, file in files.items()
-                if name.startswith(_ATTACHMENT)
-            }
-            return loaded
+        parts = read_parts(folder, threads)
+        loaded = cls(parts.index, parts.table)
+        loaded.attributes, loaded.attachments = parts.attributes, dict(parts.attachments)
+        return loaded
 
-        return read_folder(folder, parse)
+    def _parts(self) -> Parts:
+        return Parts(self._index, self._table, self.attributes, self.attachments)
 
     def _put(
         self,
@@ -323,14 +395,3 @@ class Collection:
         if len(outdated):
             self._index.remove(outdated)
             self._table.remove(outdated)
-
-
-def _merge(where: Where | None, languages: Iterable[str] | None) -> Where | None:
-    if languages is None:
-        return where
-    if isinstance(languages, str):
-        raise TypeError(f"languages must be a list of languages, such as [{languages!r}], not one string")
-    if isinstance(where, Mapping) and "language" in where:
-        raise ValueError("the language is asked for twice; use `languages` or where={'language': ...}, not both")
-    condition, spoken = as_filter(where), In("language", languages)
-    return spoken if condition is None else And(condition, spoken)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .checks import check_dimension, check_k, check_vectors
 from .faiss_config import FaissConfig, FaissFlatConfig, HNSWConfig
+from .faiss_gpu import LARGEST_GPU_K, gpu_wanted, to_gpu
 from .faiss_library import (
     build_trained,
     faiss_class,
@@ -27,6 +29,9 @@ from .result import SearchResult
 from .vector_index import FileWriter, IndexSpec, UnsupportedOperation
 
 __all__ = ["FaissIndex"]
+
+_GRAPH_COST = 3.0  # see exact_share in HNSWConfig
+_CODE_COST = 2.5  # see exact_share in IVFConfig
 
 
 class FaissIndex:
@@ -72,6 +77,8 @@ class FaissIndex:
         self._table = IdTable()
         self._n_dead = 0
         self._mapped = False
+        self._on_gpu = gpu_wanted(self._config)
+        self._gpu_copy: Any = None  # of what is there now; any change drops it
         self._waits = needs_training(self._config)  # a flat index stands in until there is enough to learn from
         self._faiss = (
             flat(dimension, self._metric) if self._waits else self._built(np.empty((0, dimension), np.float32))
@@ -102,7 +109,7 @@ class FaissIndex:
         old = self._config
         if type(config) is not type(old) or any(getattr(config, name) != getattr(old, name) for name in old.shape):
             raise UnsupportedOperation(f"an index built with {old} cannot become one with {config}; build a new one")
-        self._config = config
+        self._config, self._on_gpu, self._gpu_copy = config, gpu_wanted(config), None
 
     @property
     def trained(self) -> bool:
@@ -177,7 +184,9 @@ class FaissIndex:
             nothing = np.empty((len(checked), 0), dtype=np.int64)
             return pad_result(self._table.ids, nothing, nothing.astype(np.float32), k, self._metric)
         with faiss_threads(self._config.threads):
-            if isinstance(self._config, FaissFlatConfig) or self._waits:
+            if self._on_gpu and mask is None and width <= LARGEST_GPU_K and not self._waits:
+                positions, scores = self._search_on_gpu(checked, width)
+            elif isinstance(self._config, FaissFlatConfig) or self._waits:
                 positions, scores = self._search_exactly(checked, width, mask)
             else:
                 positions, scores = self._search_approximately(checked, width, mask, n_candidates)
@@ -237,6 +246,8 @@ class FaissIndex:
         return build_trained(self._config, self._dimension, self._metric, sample)
 
     def _check_writable(self) -> None:
+        """Refuse to change a mapped index; whatever comes after makes the GPU's copy outdated."""
+        self._gpu_copy = None
         if self._mapped:
             raise UnsupportedOperation(
                 "this index is mapped from its file and can only be read; load it without mapping"
@@ -267,12 +278,24 @@ class FaissIndex:
             values, positions = storage.search(queries, width, params=params)
         return positions, self._as_scores(values)
 
+    def _search_on_gpu(self, queries: NDArray[np.float32], width: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        if self._gpu_copy is None:
+            self._gpu_copy = to_gpu(self._faiss)
+        config: Any = self._config
+        params = None if isinstance(config, FaissFlatConfig) else self._parameters(config, None, width, 1.0)
+        values, positions = self._gpu_copy.search(queries, width, params=params)
+        scores = self._as_scores(values)
+        short = np.flatnonzero((positions < 0).any(axis=1))
+        if short.size:
+            positions[short], scores[short] = self._search_exactly(queries[short], width, None)
+        return positions, scores
+
     def _search_approximately(
         self, queries: NDArray[np.float32], width: int, mask: NDArray[np.bool_] | None, n_candidates: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         n_total = len(self._table.ids)
         config: Any = self._config  # not the flat one
-        narrow = n_candidates < n_total and n_candidates <= config.exact_share * n_total
+        narrow = n_candidates < n_total and n_candidates <= self._exact_limit(config)
         whole = isinstance(config, HNSWConfig) and config.ef_search >= n_total
         if narrow or whole:
             return self._search_exactly(queries, width, mask)
@@ -283,6 +306,17 @@ class FaissIndex:
         if short.size:
             positions[short], scores[short] = self._search_exactly(queries[short], width, mask)
         return positions, scores
+
+    def _exact_limit(self, config: Any) -> float:
+        """Return of how many allowed vectors a scan is cheaper than the approximate search."""
+        n_total = len(self._table.ids)
+        if config.exact_share is not None:
+            return float(config.exact_share * n_total)
+        if isinstance(config, HNSWConfig):
+            return _GRAPH_COST * sqrt(config.ef_search * n_total)
+        n_lists = self.n_lists
+        read = min(config.nprobe, n_lists) * n_total / n_lists + n_lists
+        return float(read if config.kind == "ivf-flat" else _CODE_COST * read)
 
     def _parameters(self, config: Any, allowed: Any, width: int, widening: float) -> Any:
         """Return how to search; what may not be returned is still walked through, so widen the search for it."""

@@ -19,6 +19,7 @@ __all__ = ["MetadataTable", "check_json", "value_key"]
 _DEEPEST = 32
 _LONGEST_INT = 1024  # bits; Python itself refuses to print integers of some 14 000
 _ABSENT = -1
+_MUTABLE = (list, dict)
 
 
 class MetadataTable:
@@ -57,6 +58,11 @@ class MetadataTable:
     def fields(self) -> tuple[str, ...]:
         """Names of the fields that rows have, or had."""
         return tuple(self._columns)
+
+    @property
+    def state(self) -> tuple[int, int]:
+        """Two numbers that are others after any change of the rows."""
+        return self._next, len(self)
 
     def check(
         self, ids: Sequence[str], metadata: Sequence[Mapping[str, Any]] | None, *, replace: bool = False
@@ -155,10 +161,17 @@ class MetadataTable:
         """Return a copy of the metadata of each row."""
         found: list[dict[str, Any]] = [{} for _ in rows]
         for name, column in self._columns.items():
+            values, value = column.values, column.value
             for row, code in zip(found, column.codes[rows].tolist()):
                 if code != _ABSENT:
-                    row[name] = column.value(code)
+                    kept = values[code]
+                    row[name] = value(code) if type(kept) in _MUTABLE else kept
         return found
+
+    def column(self, field: str, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], list[Any]]:
+        """Return each row's code of a field, -1 where it has none, and the value of each code; change neither."""
+        column = self._columns[field]
+        return column.codes[rows], column.values
 
     def matches(self, field: str, wanted: Iterable[Any]) -> NDArray[np.bool_]:
         """Return which rows (n,) have one of the `wanted` values in `field`."""

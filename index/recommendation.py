@@ -65,7 +65,7 @@ def recommend(n: int, dimension: int, *, memory_bytes: float | None = None, reca
     'faiss-flat'
     >>> recommend(1_000_000, 384).config
     HNSWConfig(M=32, ef_construction=200, ef_search=128, storage='float32', train_size=2000, rebuild_share=0.25, \
-exact_share=0.1, threads=None)
+exact_share=None, threads=None)
     >>> recommend(1_000_000, 384, memory_bytes=1e9).reason
     'a graph over 1,000,000 vectors kept as bytes: 668 MB, where whole numbers take 1,820 MB of the 1,000 MB allowed'
     """

@@ -8,6 +8,7 @@ from .export_sentence_transformers import to_sentence_transformers
 from .hub_correction import HubCorrectedCollection
 from .mteb_model import AlignedModel
 from .passages import Passage, read_passages
+from .respond import Exchange, Reply, ResponseSelector, read_exchanges
 from .search import CrossLingualSearch, SearchHit
 from .translate import WordTranslations, translate_words
 
@@ -16,13 +17,17 @@ __all__ = [
     "CrossLingualClassifier",
     "CrossLingualSearch",
     "Encoder",
+    "Exchange",
     "HubCorrectedCollection",
     "Passage",
+    "Reply",
+    "ResponseSelector",
     "SearchHit",
     "Translation",
     "WordTranslations",
     "load_declaration",
     "load_encoder",
+    "read_exchanges",
     "read_passages",
     "to_sentence_transformers",
     "translate_words",

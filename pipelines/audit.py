@@ -26,11 +26,17 @@ class AuditVectors:
     vectors : (n, d) array of float32
     languages : tuple of n str
     ids : tuple of n hashable, or None
+    encoder : str
+        Identity of the encoder; empty: not known.
+    mapped_already : bool or None
+        Whether they were mapped into a shared space; None: not known.
     """
 
     vectors: Vectors
     languages: tuple[str, ...]
     ids: tuple[Hashable, ...] | None = None
+    encoder: str = ""
+    mapped_already: bool | None = None
 
     def by_language(self) -> dict[str, Vectors]:
         """Return the vectors of each language."""
@@ -43,7 +49,7 @@ class AuditVectors:
         rows = np.empty((len(self.vectors), space.dimension), np.float32)
         for name in dict.fromkeys(self.languages):
             rows[names == name] = space.transform(self.vectors[names == name], name)
-        return AuditVectors(rows, self.languages, self.ids)
+        return AuditVectors(rows, self.languages, self.ids, self.encoder, True)
 
 
 @dataclass(frozen=True)
@@ -155,8 +161,11 @@ def audit(
     Raises
     ------
     ValueError
-        As in `language_bias` and the methods.
+        If questions and texts are not of one encoder, or only one of them was mapped; else as in `language_bias` and
+        the methods.
     """
+    if questions is not None:
+        _require_one_encoder(searched, questions)
     return Audit(
         _bias(searched, questions, k, sample, seed),
         {
@@ -166,6 +175,27 @@ def audit(
             for name in methods
         },
     )
+
+
+def _require_one_encoder(searched: AuditVectors, questions: AuditVectors) -> None:
+    """Refuse questions that cannot be compared with the texts; what is unknown is believed."""
+    if searched.encoder and questions.encoder and searched.encoder != questions.encoder:
+        raise ValueError(
+            f"questions and texts must come from one encoder, but the questions come from {questions.encoder} and the "
+            f"texts from {searched.encoder}; encode both alike"
+        )
+    if {searched.mapped_already, questions.mapped_already} == {True, False}:
+        mapped, other = ("questions", "texts") if questions.mapped_already else ("texts", "questions")
+        raise ValueError(
+            f"the {mapped} were mapped into a shared space, but the {other} were not; give `interlingua encode` a "
+            "--space for both or for none"
+        )
+    dimensions = [each.vectors.shape[1] for each in (questions, searched)]
+    if dimensions[0] != dimensions[1]:
+        raise ValueError(
+            f"questions and texts must come from one encoder, but the questions have {dimensions[0]} dimensions and "
+            f"the texts {dimensions[1]}; encode both alike"
+        )
 
 
 def _bias(searched: AuditVectors, questions: AuditVectors | None, k: int, sample: int, seed: int) -> LanguageBias:

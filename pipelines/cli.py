@@ -12,6 +12,7 @@ import traceback
 from importlib import metadata
 
 from .cli_audit import add_audit_command
+from .cli_chat import add_chat_command
 from .cli_classify import add_classify_commands
 from .cli_collections import add_collection_commands
 from .cli_common import Output, UsageError, add_command, limit_threads
@@ -47,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_word_commands(commands)
     add_collection_commands(commands)
     add_classify_commands(commands)
+    add_chat_command(commands)
     add_train_commands(commands)
     add_tune_commands(commands)
     add_export_command(commands)

@@ -3,6 +3,7 @@
 import csv
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def _audit(options: Namespace, output: Output) -> None:
             raise UsageError("texts have ids, so questions need some: give --question-ids LANGUAGE=FILE ...")
         questions = _read_files(options.questions, options.question_ids, parallel=options.parallel, output=output)
         if searched.ids is None:
-            questions = AuditVectors(questions.vectors, questions.languages)
+            questions = replace(questions, ids=None)
     elif options.question_ids:
         raise UsageError("--question-ids belong to --questions")
     with output.working("auditing"):
@@ -121,12 +122,13 @@ def _read(options: Namespace, output: Output) -> AuditVectors:
     if options.languages:
         if len(options.vectors) > 1 or options.parallel or (options.ids and len(options.ids) > 1):
             raise UsageError("--languages goes with one file of vectors, and one file of ids")
-        vectors = read_vectors(options.vectors[0]).vectors
+        read = read_vectors(options.vectors[0])
+        vectors = read.vectors
         if not len(vectors):
             raise ValueError(f"{options.vectors[0]} holds no vector; make it again")
         languages = _read_labels(options.languages, len(vectors), "languages")
         ids = _read_labels(options.ids[0], len(vectors), "ids") if options.ids else None
-        return AuditVectors(vectors, languages, ids)
+        return AuditVectors(vectors, languages, ids, *_known([read]))
     return _read_files(options.vectors, options.ids, parallel=options.parallel, output=output)
 
 
@@ -169,7 +171,16 @@ def _read_files(
     dimensions = {name: int(read.vectors.shape[1]) for name, read in files.items()}
     if len(set(dimensions.values())) > 1:
         raise ValueError(f"all files must come from one encoder and have one dimension, but have {dimensions}")
-    return AuditVectors(np.concatenate(parts), tuple(languages), tuple(ids) if ids else None)
+    known = _known(list(files.values()))
+    return AuditVectors(np.concatenate(parts), tuple(languages), tuple(ids) if ids else None, *known)
+
+
+def _known(files: Sequence[VectorFile]) -> tuple[str, bool | None]:
+    """Return the encoder of files of one origin, and whether they are mapped, where every file says so."""
+    encoders, mapped = {read.origin.encoder for read in files}, {bool(read.origin.space) for read in files}
+    if len(encoders) > 1 or "" in encoders:
+        return "", None
+    return min(encoders), min(mapped) if len(mapped) == 1 else None
 
 
 def _read_collection(folder: str, id_field: str | None) -> AuditVectors:
@@ -180,14 +191,15 @@ def _read_collection(folder: str, id_field: str | None) -> AuditVectors:
     rows = collection.get(collection.ids)
     if any("language" not in row for row in rows):
         raise ValueError(f"{folder} holds vectors without a language; give them as files, one a language")
-    vectors = collection.vectors(collection.ids)
+    vectors, encoder = collection.vectors(collection.ids), str(collection.attributes.get("encoder", ""))
     if collection.attributes.get("pipeline") == "search":
         vectors = np.ascontiguousarray(vectors[:, :-1])  # the last column is what CSLS takes away
     if id_field is None:
-        return AuditVectors(vectors, tuple(str(row["language"]) for row in rows))
+        return AuditVectors(vectors, tuple(str(row["language"]) for row in rows), encoder=encoder)
     if any(id_field not in row for row in rows):
         raise ValueError(f"{folder} has rows without the field {id_field!r}; its fields are {', '.join(rows[0])}")
-    return AuditVectors(vectors, tuple(str(row["language"]) for row in rows), tuple(str(row[id_field]) for row in rows))
+    ids = tuple(str(row[id_field]) for row in rows)
+    return AuditVectors(vectors, tuple(str(row["language"]) for row in rows), ids, encoder)
 
 
 def _encode_texts(options: Namespace, output: Output) -> AuditVectors:
@@ -202,7 +214,7 @@ def _encode_texts(options: Namespace, output: Output) -> AuditVectors:
     names = [f"{path}, row {number}: the text" for number in range(1, len(rows) + 1)]
     vectors = encode_named(encoder, [row["text"] for row in rows], names, "passage", progress=output.progress)
     ids = tuple(row["id"] for row in rows) if rows and "id" in rows[0] else None
-    return AuditVectors(vectors, tuple(row["language"] for row in rows), ids)
+    return AuditVectors(vectors, tuple(row["language"] for row in rows), ids, encoder.identity, False)
 
 
 def _text_rows(lines: Iterator[str], path: str) -> Iterator[dict[str, str]]:

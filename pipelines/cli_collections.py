@@ -1,9 +1,10 @@
-"""Commands on collections: index build, verify, snapshot and compact; search."""
+"""Commands on collections: index build, verify, snapshot, compact and recommend; search."""
 
-from argparse import ArgumentParser, Namespace
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Collection
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 from interlingua.index.folder import refuse_foreign
 
@@ -20,13 +21,15 @@ from .cli_common import (
     shorten,
     table,
 )
+from .cli_exchange import add_exchange_commands
 from .cli_sentences import add_encoder_options
+from .language_removal import LanguageMethod
 
 __all__ = ["add_collection_commands"]
 
 
 def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
-    """Add `index build`, `index verify`, `index snapshot`, `index compact` and `search`."""
+    """Add `index build`, `verify`, `snapshot`, `compact` and `recommend`, and `search`."""
     index = commands.add_parser("index", help="build collections that can be searched, and look after them")
     inner = index.add_subparsers(dest="index_command", required=True, metavar="COMMAND")
     build = add_command(inner, "build", _build, "encode, align and index texts")
@@ -36,9 +39,22 @@ def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
         help='one {"text": ..., "language": ..., "id": ...} a line; - for standard input',
     )
     build.add_argument("--language", metavar="NAME", help="the language of texts that name none")
-    build.add_argument("--space", metavar="SPACE", help="a saved space; default: centre each language by its own texts")
+    removal = build.add_mutually_exclusive_group()
+    removal.add_argument("--space", metavar="SPACE", help="map by a saved space")
+    removal.add_argument(
+        "--method",
+        default="auto",
+        choices=[*get_args(LanguageMethod), "none"],
+        help="how to remove language by the texts themselves; default: auto, mean-covariance for languages with as "
+        "many texts as the vectors have dimensions, centring for others; lsar and leace need no language of a question",
+    )
     build.add_argument("--ranking", default="csls", choices=["csls", "cosine"], help="default: csls")
-    build.add_argument("--kind", default="flat", choices=["flat", "faiss-flat", "hnsw"], help="default: flat (exact)")
+    build.add_argument(
+        "--kind",
+        default="flat",
+        choices=["flat", "faiss-flat", "hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq"],
+        help="of index (default flat, exact); `interlingua index recommend` chooses one",
+    )
     add_encoder_options(build)
     build.add_argument("-o", "--output", required=True, metavar="COLLECTION", help="the folder to write")
 
@@ -49,6 +65,15 @@ def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
     snapshot.add_argument("-o", "--output", required=True, metavar="FOLDER", help="a new folder")
     compact = add_command(inner, "compact", _compact, "save a collection anew: no journal, no removed vectors")
     compact.add_argument("collection", metavar="COLLECTION")
+    advise = add_command(inner, "recommend", _recommend, "say which kind of index suits, why, and what memory it takes")
+    advise.add_argument("n", metavar="N", type=count, help="vectors when the index is full")
+    advise.add_argument("dimension", metavar="DIM", type=count, help="numbers in each")
+    advise.add_argument("--memory", type=memory_size, metavar="SIZE", help="it may take, such as 4GB or 512MB")
+    advise.add_argument(
+        "--recall", type=float, default=0.95, metavar="R", help="share of the true neighbours, 0.5 to 1 (default 0.95)"
+    )
+
+    add_exchange_commands(inner)
 
     search = add_command(commands, "search", _search, "search a collection with questions of any language")
     search.add_argument("collection", metavar="COLLECTION")
@@ -60,6 +85,43 @@ def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
         "--balance", action="store_true", help="bring the best of all languages level, where all hold the answer"
     )
     add_encoder_options(search)
+
+
+def memory_size(text: str) -> float:
+    """Return the bytes in a size such as 4GB, 512 MB or 1.5GiB.
+
+    Examples
+    --------
+    >>> memory_size("4GB"), memory_size("1.5 GiB")
+    (4000000000.0, 1610612736.0)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?)b?|b)?\s*", text, re.IGNORECASE)
+    if not match or float(match[1]) <= 0:
+        raise ArgumentTypeError(f"expected a size such as 4GB or 512MB, but got {text!r}")
+    power = " kmgt".index(match[2].lower()) if match[2] else 0
+    return float(match[1]) * float((1024 if match[3] else 1000) ** power)
+
+
+def _recommend(options: Namespace, output: Output) -> None:
+    from dataclasses import asdict
+
+    from interlingua.index import recommend
+
+    found = recommend(options.n, options.dimension, memory_bytes=options.memory, recall=options.recall)
+    result = {
+        "kind": found.kind,
+        "reason": found.reason,
+        "memory_bytes": found.memory_bytes,
+        "config": asdict(found.config),
+    }
+    settings = ", ".join(f"{name}={value}" for name, value in found.config.to_json().items())
+    rows = [
+        ("kind", found.kind),
+        ("reason", found.reason),
+        ("memory", f"{found.memory_bytes / 1e6:,.0f} MB"),
+        ("settings", settings or "none to choose"),
+    ]
+    output.result(result, lambda: [table("", "", rows=rows)])
 
 
 def _build(options: Namespace, output: Output) -> None:
@@ -75,7 +137,9 @@ def _build(options: Namespace, output: Output) -> None:
         passages = read_passages(lines, name=input_name(options.texts), language=options.language)
     if not passages:
         raise ValueError(f"{input_name(options.texts)} holds no text; give one JSON object a line")
-    space: SharedSpace | Literal["centring"] = SharedSpace.load(options.space) if options.space else "centring"
+    space: SharedSpace | LanguageMethod | None = None if options.method == "none" else options.method
+    if options.space:
+        space = SharedSpace.load(options.space)
     with output.working("loading the encoder"):
         encoder = load_encoder(options.encoder, device=options.device, cache=not options.no_cache)
     search = CrossLingualSearch.build(
@@ -95,11 +159,15 @@ def _build(options: Namespace, output: Output) -> None:
         "passages": len(search),
         "languages": languages,
         "ranking": search.ranking,
+        "method": "none" if search.space is None else search.space.method,
         "encoder": encoder.identity,
     }
     output.result(
         result,
-        lambda: [table("language", "passages>", rows=languages.items()), f"{options.output}: {len(search)} passages"],
+        lambda: [
+            table("language", "passages>", rows=languages.items()),
+            f"{options.output}: {len(search)} passages, languages mapped by: {result['method']}",
+        ],
     )
 
 

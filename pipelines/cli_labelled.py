@@ -53,6 +53,7 @@ def add_labelled_options(parser: ArgumentParser) -> None:
     )
     model = parser.add_argument_group("model")
     model.add_argument("--encoder", metavar="NAME", help="a transformer, by folder or name; default: the bundled one")
+    model.add_argument("--revision", metavar="NAME", help="branch, tag or commit of an encoder on the Hugging Face Hub")
     model.add_argument("--pooling", default="mean", choices=["mean", "cls"], help="default: mean")
     model.add_argument("--prompt", help="before each text; default: what the encoder wants")
     model.add_argument("--max-length", type=count, default=128, metavar="N", help="tokens of a text (default 128)")
@@ -93,9 +94,12 @@ def fine_tuning(options: Namespace) -> FineTuning:
 
     if options.adversarial != "none" and not options.others:
         raise UsageError("--adversarial needs texts of other languages, without labels: --others LANGUAGE=FILE ...")
+    if options.revision is not None and (options.encoder is None or Path(options.encoder).is_dir()):
+        raise UsageError("--revision is one of a model on the Hugging Face Hub; name that model with --encoder")
     tuned = {name: getattr(options, name) for name in TUNED.values() if hasattr(options, name)}
     return FineTuning(
         encoder=options.encoder,
+        revision=options.revision,
         pooling=options.pooling,
         prompt=options.prompt,
         max_length=options.max_length,
@@ -137,7 +141,7 @@ def read_others(options: Namespace) -> dict[str, Sequence[Any]]:
 def command_line(options: Namespace, chosen: Mapping[str, Any]) -> str:
     """Return the `train finetune` that trains with what was chosen."""
     parts = ["interlingua train finetune", f"--train {options.train}"]
-    for name in ("encoder", "prompt"):
+    for name in ("encoder", "revision", "prompt"):
         if getattr(options, name) is not None:
             parts.append(f"--{name} {getattr(options, name)!r}")
     for name, default in (("text_column", "text"), ("label_column", "category"), ("pooling", "mean")):

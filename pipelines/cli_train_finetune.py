@@ -59,6 +59,12 @@ def _finetune(options: Namespace, output: Output) -> None:
         output.result(result, lambda: [f"{text} included; {costs[0]['trained_parameters']:,} parameters are trained"])
         return
     folder = Path(options.output)
+    run = folder / f"none-seed{options.seed}"
+    if pools and run.with_name(f"{run.name}.json").is_file() and not run.with_name(f"{run.name}.model").is_dir():
+        raise UsageError(
+            f"--few-shot goes on from the classifier of the first seed, {options.seed}, but {folder} keeps the scores "
+            f"of that seed only; give the --seed that the folder began with, or another folder"
+        )
     scores = zero_shot(
         train,
         tests,
@@ -71,9 +77,7 @@ def _finetune(options: Namespace, output: Output) -> None:
     )
     curves = TransferTable((), train.language)
     if pools:
-        start = TextClassifier.load(
-            folder / f"none-seed{options.seed}.model", device=options.device, dtype=options.dtype
-        )
+        start = TextClassifier.load(run.with_name(f"{run.name}.model"), device=options.device, dtype=options.dtype)
         curves = few_shot(start, pools, tests, settings, replay=train, source=train.language)
     result = {
         "output": options.output,

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from interlingua.align.files import replacing
 from interlingua.align.optional import require
 from interlingua.align.sentence.language_adversarial import AlternatingGame, Deception, language_discriminator
+from interlingua.pipelines.transformer_encoder import TransformerEncoder
 
 from .classifier import TextClassifier, transformer_layers
 from .labelled import Labelled, LabelledWords
@@ -44,6 +45,8 @@ class FineTuning:
     ----------
     encoder : str, optional
         As for `load_encoder`: None is the bundled encoder.
+    revision : str, optional
+        Branch, tag or commit of an encoder on the Hugging Face Hub.
     layer : int, optional
         Hidden layer that the linear layer reads; those above are cut off. None is the last.
     pooling : {"mean", "cls"}
@@ -86,6 +89,7 @@ class FineTuning:
     """
 
     encoder: str | None = None
+    revision: str | None = None
     layer: int | None = None
     pooling: Literal["mean", "cls"] = "mean"
     prompt: str | None = None
@@ -121,6 +125,17 @@ class FineTuning:
             )
         if not 0 <= self.warmup <= 1:
             raise ValueError(f"warmup is a share of the steps, between 0 and 1, but is {self.warmup}")
+        if self.revision is not None and (self.encoder is None or Path(self.encoder).is_dir()):
+            raise ValueError(
+                f"a revision is one of a model on the Hugging Face Hub, but the encoder is "
+                f"{self.encoder or 'the bundled one'}; leave the revision out, or name such a model"
+            )
+
+    def source(self) -> str | TransformerEncoder | None:
+        """Return the encoder as `TextClassifier.create` takes it: opened, where its revision is pinned."""
+        if self.encoder is None or self.revision is None:
+            return self.encoder
+        return TransformerEncoder(self.encoder, device=self.device, dtype=self.dtype, revision=self.revision)
 
     def steps_for(self, n: int) -> int:
         """Return the steps on n training texts."""
@@ -281,7 +296,7 @@ def _classifier(train: Labelled | LabelledWords, settings: FineTuning, start: Te
     if start is None:
         labels = [tag for tags in train.labels for tag in tags] if words else list(train.labels)
         start = TextClassifier.create(
-            settings.encoder,
+            settings.source(),
             [str(label) for label in labels],
             words=words,
             pooling=settings.pooling,

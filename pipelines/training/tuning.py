@@ -210,7 +210,7 @@ def tune(
 def _check_layers(settings: FineTuning, space: SearchSpace) -> None:
     if space.layer is None:
         return
-    depth = model_depth(settings.encoder)
+    depth = model_depth(settings.source())
     if depth is not None and max(space.layer) > depth:
         raise ValueError(f"layer must be between 1 and {depth}, the model's last, but one is {max(space.layer)}")
     if settings.frozen_layers >= min(space.layer):

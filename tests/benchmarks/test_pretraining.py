@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from interlingua.benchmarks import pretraining
-from interlingua.pipelines.training import PretrainingResult
+from interlingua.pipelines import load_encoder
+from interlingua.pipelines.training import NewModel, PretrainingResult
+from interlingua.pipelines.training.pretraining_model import write_encoder
+from interlingua.pipelines.training.tokenizer import train_tokenizer
 
 
 def test_top_1_is_the_mean_of_both_directions_and_all_languages(monkeypatch):
@@ -16,6 +19,21 @@ def test_top_1_is_the_mean_of_both_directions_and_all_languages(monkeypatch):
     assert pretraining._top_1(vectors) == 100.0
     # one language has two lines swapped: 2 of 4 are right in both of its directions
     assert pretraining._top_1({**vectors, "fin": english[[1, 0, 2, 3]]}) == pytest.approx(100 * (6 + 0.5) / 7)
+
+
+def test_the_vectors_of_the_last_layer_are_the_encoders(tmp_path):
+    pytest.importorskip("sentencepiece")
+    torch = pytest.importorskip("torch")
+    texts = ["one sun", "two seas and a star", "the sun and the sea"]
+    train_tokenizer(texts, tmp_path, vocabulary_size=40)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        tokenizer = pytest.importorskip("transformers").AutoTokenizer.from_pretrained(tmp_path)
+        model = NewModel(layers=2, width=16, heads=2, dropout=0.0).build(tokenizer, 32).eval()
+    write_encoder(model, tokenizer, tmp_path, max_length=32, card="")
+    encoded = load_encoder(tmp_path, device="cpu", dtype="float32", cache=False).encode(texts)
+    np.testing.assert_allclose(pretraining.layer_vectors(tmp_path, texts, 2), encoded, atol=1e-6)
+    assert not np.allclose(pretraining.layer_vectors(tmp_path, texts, 1), encoded, atol=1e-3)
 
 
 def test_curves_are_compared_entry_by_entry_without_the_start():

@@ -1,39 +1,69 @@
+import os
 from itertools import count
 
 import numpy as np
 import pytest
 
 from interlingua.index import Collection, Metric, create_index
+from interlingua.index.milvus_client import MilvusConfig, connect
 
 DIMENSION = 12
 _COUNTER = count()
 N_VECTORS = 300
 # One thread, so that graphs are the same every time. HNSW searches by a scan at full effort and else by the graph.
 # The lists are learned while the vectors come in, and searched whole: every kind must then give the exact answer.
-LISTS = {"threads": 1, "n_lists": 4, "nprobe": 4, "train_size": 200}
+LISTS = {"threads": 1, "exact_share": 0.02, "n_lists": 4, "nprobe": 4, "train_size": 200}
 CONFIGS = {
     "flat": ("flat", None),
     "faiss-flat": ("faiss-flat", {"threads": 1}),
     "hnsw-full-effort": ("hnsw", {"threads": 1, "M": 16, "ef_construction": 100, "ef_search": N_VECTORS}),
-    "hnsw-graph": ("hnsw", {"threads": 1, "M": 16, "ef_construction": 100, "ef_search": N_VECTORS - 1}),
+    "hnsw-graph": (
+        "hnsw",
+        {"threads": 1, "M": 16, "ef_construction": 100, "ef_search": N_VECTORS - 1, "exact_share": 0.1},
+    ),
     "ivf-flat": ("ivf-flat", LISTS),
     "ivf-pq": ("ivf-pq", {**LISTS, "refine": "float32", "refine_factor": 300.0}),
     "ivf-rabitq": ("ivf-rabitq", {**LISTS, "refine": "float32", "refine_factor": 300.0}),
     "ivf-untrained": ("ivf-pq", {"threads": 1}),
     "milvus-lite": ("milvus", {}),
+    "milvus-server": ("milvus", {}),
 }
 
 
 @pytest.fixture(
-    params=[pytest.param(name, marks=[pytest.mark.slow] if name == "milvus-lite" else []) for name in CONFIGS]
+    params=[pytest.param(name, marks=[pytest.mark.slow] if name.startswith("milvus") else []) for name in CONFIGS]
 )
 def configured(request):
     """Kind and configuration of an index."""
     kind, config = CONFIGS[request.param]
     if kind == "milvus":
-        file = request.getfixturevalue("milvus_file")
-        return kind, {"uri": file, "collection": f"c{next(_COUNTER)}"}
+        return kind, request.getfixturevalue("fresh_milvus")(request.param)
     return kind, config
+
+
+@pytest.fixture
+def fresh_milvus(request):
+    """A function that returns the configuration of a new collection on "milvus-lite" or "milvus-server"."""
+    made = []
+
+    def fresh(where):
+        if where == "milvus-lite":
+            return {"uri": request.getfixturevalue("milvus_file"), "collection": f"c{next(_COUNTER)}"}
+        uri = os.environ.get("INTERLINGUA_MILVUS_URI")
+        if not uri:
+            pytest.skip("INTERLINGUA_MILVUS_URI names no Milvus server; see docs/milvus.md")
+        made.append({"uri": uri, "collection": f"test_{os.getpid()}_{next(_COUNTER)}"})
+        return made[-1]
+
+    yield fresh
+    for config in made:
+        connect(MilvusConfig(**config)).drop_collection(config["collection"])
+
+
+@pytest.fixture(params=["milvus-lite", "milvus-server"])
+def milvus(request, fresh_milvus):
+    """The configuration of a new collection, on either."""
+    return fresh_milvus(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -170,3 +170,90 @@ def test_a_code_size_that_does_not_divide_the_dimension_is_refused_and_nothing_c
     with pytest.raises(ValueError, match="code_size must divide the dimension 10, but is 4"):
         index.add([99], clustered(1, 10, 1))
     assert len(index) == 99
+
+
+class FakeGPU:
+    """What `index_cpu_to_gpu` returns: answers from the CPU's copy, and counts."""
+
+    def __init__(self, index):
+        self.index, self.searches = faiss.clone_index(index), 0
+
+    def search(self, queries, k, params=None):
+        self.searches += 1
+        return self.index.search(queries, k, params=params)
+
+
+@pytest.fixture
+def fake_gpu(monkeypatch):
+    """A FAISS that sees one GPU; the list holds each copy made for it."""
+    copies = []
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1, raising=False)
+    monkeypatch.setattr(faiss, "StandardGpuResources", lambda: "resources", raising=False)
+
+    def copy(resources, device, index):
+        assert (resources, device) == ("resources", 0)
+        copies.append(FakeGPU(index))
+        return copies[-1]
+
+    monkeypatch.setattr(faiss, "index_cpu_to_gpu", copy, raising=False)
+    return copies
+
+
+@pytest.mark.parametrize("config", [FaissFlatConfig(), IVFConfig(n_lists=6, nprobe=3, train_size=300)])
+def test_a_gpu_searches_a_copy_that_every_change_renews(config, fake_gpu, tmp_path):
+    vectors, queries = clustered(600, 16, 0), clustered(20, 16, 1)
+    index, cpu = (
+        FaissIndex(16, "cosine", dataclasses.replace(config, device=device, threads=1)) for device in ("auto", "cpu")
+    )
+    for each in (index, cpu):
+        each.add(np.arange(500), vectors[:500])
+    np.testing.assert_array_equal(index.search(queries, 5).ids, cpu.search(queries, 5).ids)
+    index.search(queries, 5)
+    assert [copy.searches for copy in fake_gpu] == [2]
+    assert index.search(queries, 5, allowed=[3, 4]).ids.max() <= 4  # a filter is the CPU's business
+    for each in (index, cpu):
+        each.add(np.arange(500, 600), vectors[500:])
+    np.testing.assert_array_equal(index.search(queries, 5).ids, cpu.search(queries, 5).ids)
+    assert [copy.searches for copy in fake_gpu] == [2, 1]
+    save_index(index, tmp_path / "kept")
+    assert "device" not in index.spec.config
+    np.testing.assert_array_equal(load_index(tmp_path / "kept").search(queries, 5).ids, cpu.search(queries, 5).ids)
+
+
+def test_graphs_and_more_results_than_a_gpu_gives_stay_on_the_cpu(fake_gpu):
+    index = FaissIndex(4, "l2", FaissFlatConfig())
+    index.add(np.arange(2100), np.arange(8400).reshape(2100, 4))
+    assert (index.search([[0.0, 1, 2, 3]], 2100).ids == np.arange(2100)).all()
+    graph = FaissIndex(4, "l2", HNSWConfig(M=4))
+    graph.add([1], [[1.0, 2, 3, 4]])
+    graph.search([[1.0, 2, 3, 4]], 1)
+    assert fake_gpu == []
+
+
+def test_a_gpu_that_is_not_there_is_refused_by_name():
+    if getattr(faiss, "get_num_gpus", lambda: 0)():
+        pytest.skip("there is a GPU")
+    with pytest.raises(RuntimeError, match=r"device='cuda' needs a GPU.*sees none; install faiss-gpu"):
+        FaissIndex(4, "l2", FaissFlatConfig(device="cuda"))
+    with pytest.raises(ValueError, match="device must be one of 'auto', 'cpu', 'cuda', but is 'tpu'"):
+        FaissFlatConfig(device="tpu")
+
+
+@pytest.mark.parametrize(
+    ("config", "limit"),
+    [
+        (HNSWConfig(M=4, ef_construction=8, ef_search=4, threads=1), 3 * (4 * 2000) ** 0.5),
+        (IVFConfig(n_lists=20, nprobe=2, train_size=2000, threads=1), 2 * 100 + 20),
+        (IVFRaBitQConfig(n_lists=20, nprobe=2, train_size=2000, threads=1), 2.5 * (2 * 100 + 20)),
+        (HNSWConfig(M=4, ef_construction=8, ef_search=4, exact_share=0.1, threads=1), 200),
+    ],
+)
+def test_a_filter_is_scanned_as_long_as_that_is_cheaper(config, limit, monkeypatch):
+    index = FaissIndex(8, "ip", config)
+    index.add(np.arange(2000), clustered(2000, 8, 0))
+    scans, scan = [], index._search_exactly
+    monkeypatch.setattr(index, "_search_exactly", lambda *given: scans.append(given) or scan(*given))
+    index.search(clustered(1, 8, 1), 1, allowed=np.arange(int(limit)))
+    assert len(scans) == 1
+    index.search(clustered(1, 8, 1), 1, allowed=np.arange(int(limit) + 1))
+    assert len(scans) == 1

@@ -200,6 +200,30 @@ def test_questions_may_be_of_another_role_than_the_texts(cli, files, tmp_path):
     assert "come from one role, but come from passage, query" in cli("audit", *files, "--questions", *mixed).err
 
 
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        (("other", "query", ""), "the questions come from other and the texts from e5"),
+        (("e5", "query", "a1b2"), "the questions were mapped into a shared space, but the texts were not"),
+    ],
+)
+def test_questions_come_from_the_encoder_of_the_texts(cli, files, tmp_path, origin, said):
+    encoder, role, space = origin
+    for name, rows in parallel(push=6.0, seed=1).items():
+        write_vectors(tmp_path / f"q-{name}.npy", VectorFile(rows, origin=Origin(encoder, name, role, space)))
+    refused = cli("audit", *files, "--questions", *(f"{name}={tmp_path}/q-{name}.npy" for name in NAMES))
+    assert refused.code == 1
+    assert said in refused.err
+
+
+def test_questions_of_another_dimension_are_refused(cli, files, tmp_path):
+    for name, rows in parallel(push=6.0, seed=1).items():
+        np.save(tmp_path / f"q-{name}.npy", rows[:, :-1])
+    refused = cli("audit", *files, "--questions", *(f"{name}={tmp_path}/q-{name}.npy" for name in NAMES))
+    assert refused.code == 1
+    assert "questions and texts must come from one encoder, but the questions have" in refused.err
+
+
 def test_as_many_hits_as_there_are_texts_certify_nothing(cli, files):
     assert cli("audit", *files, "-k", "178", "--quiet").code == 0
     refused = cli("audit", *files, "-k", "179", "--quiet")

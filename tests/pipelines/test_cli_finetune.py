@@ -121,6 +121,24 @@ def test_few_shot_needs_a_test(files, model, capsys):
     assert "--test cap=FILE" in capsys.readouterr().err
 
 
+def test_few_shot_of_a_resumed_run_needs_the_model_of_its_first_seed(files, model, capsys):
+    arguments = ["train", "finetune", *base(files, model), "--test", f"cap={files / 'cap.tsv'}", "-o", files / "out"]
+    assert run(*arguments, "--seeds", 2) == 0
+    arguments += ["--few-shot", f"cap={files / 'cap.tsv'}", "--resume", "--seed"]
+    assert run(*arguments, 1) == 2
+    assert "the first seed, 1, but" in capsys.readouterr().err
+    assert run(*arguments, 0) == 0
+
+
+def test_a_revision_is_one_of_a_model_on_the_hub(files, model, capsys):
+    assert run("train", "finetune", *base(files, model), "--revision", "v1", "-o", files / "out") == 2
+    assert "name that model with --encoder" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="leave the revision out, or name such a model"):
+        FineTuning(encoder=str(model), revision="v1")
+    source = FineTuning(encoder="someone/tiny", revision="v1").source()
+    assert (source.name, source.revision) == ("someone/tiny", "v1")
+
+
 def test_tune_prints_trials_the_warning_and_a_command_that_parses(files, model, capsys):
     arguments = ["tune", *base(files, model)[:-1], "--dev", f"low={files / 'low.tsv'}", "--trials", 2, "--json"]
     assert run(*arguments, "--search-layer", 1, 2, "-o", files / "study.db") == 0
