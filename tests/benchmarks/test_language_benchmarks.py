@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from interlingua.align import Centring
-from interlingua.benchmarks import sib200, xquad_r
+from interlingua.benchmarks import xquad_r
 from interlingua.benchmarks.search import average_precision
 
 
@@ -66,41 +66,3 @@ def test_a_language_without_the_answer_is_not_asked_for_it():
     scores = xquad_r.score_pool(xquad_r.Pool(pool.questions, pool.sentences, answers), None, "cosine")
     assert 0.6 < scores.precision <= 1  # the sentence in the other language comes first now and then
     assert scores.mrr == pytest.approx(scores.precision, abs=0.3)
-
-
-def topics(n=90, d=10, seed=0):
-    rng = np.random.default_rng(seed)
-    labels = np.array(["science", "sports", "travel"])[np.arange(n) % 3]
-    centres = 2 * np.eye(d)[:3]
-    rows = centres[np.arange(n) % 3] + rng.normal(size=(n, d))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), labels
-
-
-@pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_the_head_mixes_in_the_labels_of_neighbours():
-    pytest.importorskip("sklearn")
-    vectors, labels = topics()
-    head = sib200.fit_head(vectors, labels, strength=1.0)
-    tested, _ = topics(12, seed=1)
-    mixed = sib200.Head(head.model, head.vectors, head.targets, (5, 0.1, 0.4))
-    near = np.argsort(-(tested @ vectors.T), axis=1)[:, :5]
-    weights = np.exp(np.take_along_axis(tested @ vectors.T, near, axis=1) / 0.1)
-    weights /= weights.sum(axis=1, keepdims=True)
-    expected = 0.6 * head.model.predict_proba(tested)
-    for row in range(12):
-        for place, neighbour in enumerate(near[row]):
-            expected[row, list(head.model.classes_).index(labels[neighbour])] += 0.4 * weights[row, place]
-    np.testing.assert_allclose(mixed.probabilities(tested), expected, atol=1e-5)
-    np.testing.assert_allclose(mixed.probabilities(tested, vectors[:20]).sum(axis=1), 1, atol=1e-6)
-
-
-@pytest.mark.filterwarnings("ignore::FutureWarning")
-def test_the_strength_is_the_least_within_a_standard_error(monkeypatch):
-    pytest.importorskip("sklearn")
-    found = {0.5: [0.2] * 10, 1.0: [0.79, 0.81] * 5, 2.0: [0.8, 0.82] * 5}
-    monkeypatch.setattr(sib200, "_fold_scores", lambda _x, _y, each, _m: [np.array(found.get(each, [0.1] * 10))])
-    vectors, labels = topics()
-    assert sib200.fit_head(vectors, labels).model.C == 2.0
-    found[1.0] = [0.795, 0.82] * 5
-    assert sib200.fit_head(vectors, labels).model.C == 1.0
