@@ -22,6 +22,7 @@ from .cli_common import (
     table,
 )
 from .cli_exchange import add_exchange_commands
+from .cli_scale import add_scale_commands
 from .cli_sentences import add_encoder_options
 from .language_removal import LanguageMethod
 
@@ -74,6 +75,7 @@ def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
     )
 
     add_exchange_commands(inner)
+    add_scale_commands(inner)
 
     search = add_command(commands, "search", _search, "search a collection with questions of any language")
     search.add_argument("collection", metavar="COLLECTION")

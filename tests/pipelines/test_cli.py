@@ -36,6 +36,13 @@ COMMANDS = (
     "index snapshot",
     "index compact",
     "train finetune",
+    "classify train",
+    "classify predict",
+    "classify evaluate",
+    "chat",
+    "index recommend",
+    "index build-shards",
+    "index plan",
 )  # fmt: skip
 
 
@@ -423,6 +430,32 @@ def test_build_maps_through_a_saved_space(cli, texts_file, space_file, word_file
     assert cli(*build, "--language", "en").code == 0
     assert cli("search", out, "the sun of night", "--language", "en", "--json").result[0]["hits"][0]["id"] == "a"
     assert_error(cli("search", out, "sun", "--language", "de"), "'de', but the space has only: en, fr")
+
+
+def test_build_takes_the_method_that_removes_language(cli, word_files):
+    out = word_files.folder / "c"
+    words = ("sun", "moon", "cat", "queen", "bread")
+    lines = "".join(
+        f'{{"text": "{one} of {other}", "language": "{language}", "id": "{language} {one} {other}"}}\n'
+        for language in ("en", "xx")
+        for one in words
+        for other in words[:2]
+    )
+    build = ("index", "build", "-", "--encoder", word_files.en)
+    for method in ("auto", "centring", "lsar", "mean-covariance", "none"):
+        done = cli(*build, "--method", method, "-o", word_files.folder / method, "--json", stdin=lines)
+        # as many texts as the word vectors have dimensions
+        assert done.result["method"] == ("mean-covariance" if method == "auto" else method)
+        hits = cli("search", word_files.folder / method, "cat of sun", "--language", "xx", "--json").result[0]["hits"]
+        assert hits[0]["id"].endswith("cat sun")
+    alone = "".join(line for line in lines.splitlines(keepends=True) if '"en"' in line)
+    assert_error(cli(*build, "--method", "lsar", "-o", out, stdin=alone), "lsar compares languages: it needs two")
+    bad = {("--method", "best"): "invalid choice", ("--method", "lsar", "--space", "s"): "not allowed"}
+    for options, message in bad.items():
+        done = cli(*build, *options, "-o", out, stdin=lines)
+        assert done.code == 2
+        assert message in done.err
+    assert not out.exists()
 
 
 def test_bad_lines_of_texts_are_named_by_number(cli, texts_file, word_files):
