@@ -7,9 +7,14 @@ from .faiss_config import FaissFlatConfig, HNSWConfig, IVFConfig, IVFPQConfig, I
 from .faiss_index import FaissIndex
 from .filters import And, Eq, In, Not, Or, Range
 from .flat import FlatIndex
+from .foreign import parquet_batches
+from .iteration import Batch
 from .locking import LockedError
 from .manifest import CorruptCollectionError
 from .metric import Metric
+from .milvus_client import MilvusConfig, MilvusError
+from .milvus_collection import MilvusCollection
+from .reader import CollectionReader
 from .recommendation import Recommendation, recommend
 from .result import CollectionResult, Hit, SearchResult
 from .store import CollectionStore, restore
@@ -19,7 +24,9 @@ from .verification import Verification, verify
 
 __all__ = [
     "And",
+    "Batch",
     "Collection",
+    "CollectionReader",
     "CollectionResult",
     "CollectionStore",
     "CorruptCollectionError",
@@ -35,6 +42,9 @@ __all__ = [
     "In",
     "LockedError",
     "Metric",
+    "MilvusCollection",
+    "MilvusConfig",
+    "MilvusError",
     "Not",
     "Or",
     "Range",
@@ -48,6 +58,7 @@ __all__ = [
     "bytes_to_array",
     "create_index",
     "load_index",
+    "parquet_batches",
     "recall_at_k",
     "recommend",
     "restore",

@@ -12,11 +12,15 @@ __all__ = ["check_dimension", "check_ids", "check_k", "check_vectors", "shorten"
 # Squared distances of two vectors reach 4 times their largest squared norm, and must stay float32.
 _LARGEST_SQUARED_NORM = float(np.finfo(np.float32).max) / 4
 
+# A unit vector whose entries are rounded to float32 has a squared norm within (1 ± 2^-24)^2 of 1.
+_UNIT = 2.0**-23 * 1.001
+
 
 def check_vectors(vectors: ArrayLike, dimension: int, metric: Metric, *, name: str = "vectors") -> NDArray[np.float32]:
     """Return `vectors` as an (n, d) float32 array in C order, of unit length for `cosine`.
 
-    The input is not modified; where nothing needs changing it is returned itself.
+    The input is not modified; where nothing needs changing it is returned itself. Vectors that are of unit length to
+    float32 are left as they are, so that what was scaled once is not changed by being scaled again.
 
     Raises
     ------
@@ -64,7 +68,10 @@ def check_vectors(vectors: ArrayLike, dimension: int, metric: Metric, *, name: s
         raise ValueError(
             f"{name} row {zero[0]} is a zero vector, which has no cosine; leave such rows out or use metric 'ip'"
         )
-    unit: NDArray[np.float32] = (single / np.sqrt(squared)[:, None]).astype(np.float32)
+    other = np.abs(squared - 1) > _UNIT
+    if not other.any():
+        return single
+    unit: NDArray[np.float32] = (single / np.sqrt(np.where(other, squared, 1.0))[:, None]).astype(np.float32)
     return unit
 
 
@@ -95,12 +102,12 @@ def check_ids(ids: ArrayLike, *, name: str = "ids", unique: bool = True) -> NDAr
     return whole
 
 
-def check_k(k: int) -> int:
+def check_k(k: int, *, name: str = "k") -> int:
     """Return `k`, the number of results a query, as an int of at least 1."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer):
-        raise TypeError(f"k must be an integer, not {type(k).__name__}")
+        raise TypeError(f"{name} must be an integer, not {type(k).__name__}")
     if k < 1:
-        raise ValueError(f"k must be at least 1, but is {k}")
+        raise ValueError(f"{name} must be at least 1, but is {k}")
     return int(k)
 
 

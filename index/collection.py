@@ -193,15 +193,11 @@ class Collection:
         hit = found.ids >= 0
         rows = self._table.rows_of(found.ids[hit])
         names = self._table.ids
-        ids, metadata = tuple([names[row] for row in rows.tolist()]), tuple(self._table.metadata(rows))
+        ids = tuple([names[row] for row in rows.tolist()])
         stops = np.count_nonzero(hit, axis=1).cumsum().tolist()
         spans = list(map(slice, [0, *stops[:-1]], stops))
-        return CollectionResult(
-            ids=tuple([ids[span] for span in spans]),
-            scores=found.scores,
-            metadata=tuple([metadata[span] for span in spans]),
-            metric=found.metric,
-        )
+        parts = tuple([ids[span] for span in spans])
+        return CollectionResult.deferred(parts, found.scores, self._table.reader(rows), found.metric)
 
     def batches(self, size: int = 1024, *, where: Where | None = None) -> Iterator[Batch]:
         """Yield ids, vectors and metadata of the rows that pass `where`, `size` at a time, in the order of `ids`.

@@ -13,7 +13,7 @@ from .manifest import CorruptCollectionError, naming
 from .metric import Metric
 from .milvus_client import MilvusConfig
 from .milvus_index import MilvusIndex
-from .vector_index import IndexSpec, VectorIndex
+from .vector_index import IndexSpec, UnsupportedOperation, VectorIndex
 
 __all__ = ["INDEX_KINDS", "create_index", "load_index", "read_index", "save_index", "spec_from_json", "spec_to_json"]
 
@@ -81,6 +81,8 @@ def load_index(path: str | Path, *, threads: int | None = None, mapped: bool = F
     ------
     CorruptCollectionError
         If a file is missing, altered or foreign; the text names it.
+    UnsupportedOperation
+        If `mapped`, and the index is not one of FAISS.
     """
 
     def parse(contents: dict[str, Any], files: dict[str, Path]) -> VectorIndex:
@@ -97,6 +99,10 @@ def read_index(
     files: Mapping[str, Path], spec: IndexSpec, count: int, *, threads: int | None = None, mapped: bool = False
 ) -> VectorIndex:
     """Return the index of `spec` from its verified files."""
+    if mapped and spec.kind in ("flat", "milvus"):
+        raise UnsupportedOperation(
+            f"an index of kind {spec.kind!r} cannot be mapped from its file; load it without mapping, or build another"
+        )
     name = {"flat": "vectors.npy", "milvus": "milvus.json"}.get(spec.kind, "index.faiss")
     if missing := ({name} if spec.kind == "milvus" else {name, "ids.npy"}) - set(files):
         raise CorruptCollectionError(f"manifest.json lists no {', '.join(sorted(missing))}; build the folder again")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .metadata import MetadataTable
 
-__all__ = ["And", "Eq", "Filter", "In", "Not", "Or", "Range", "Where", "as_filter", "matching_rows"]
+__all__ = ["And", "Eq", "Filter", "In", "Not", "Or", "Range", "Where", "as_filter", "matching_rows", "merge_languages"]
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,26 @@ def as_filter(where: Where | None) -> Filter | None:
         return None
     several = (list, tuple, set, frozenset)
     return And(*(In(field, each) if isinstance(each, several) else Eq(field, each) for field, each in where.items()))
+
+
+def merge_languages(where: Where | None, languages: Iterable[str] | None) -> Where | None:
+    """Return `where` and, besides, the condition that the field ``language`` is one of `languages`.
+
+    Raises
+    ------
+    TypeError
+        If `languages` is one string.
+    ValueError
+        If a mapping asks for the language too.
+    """
+    if languages is None:
+        return where
+    if isinstance(languages, str):
+        raise TypeError(f"languages must be a list of languages, such as [{languages!r}], not one string")
+    if isinstance(where, Mapping) and "language" in where:
+        raise ValueError("the language is asked for twice; use `languages` or where={'language': ...}, not both")
+    condition, spoken = as_filter(where), In("language", languages)
+    return spoken if condition is None else And(condition, spoken)
 
 
 def matching_rows(table: MetadataTable, where: Where | None) -> NDArray[np.int64] | None:

@@ -13,7 +13,8 @@ and on Windows, leftovers are kept, since they may belong to a save that is unde
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
@@ -29,7 +30,7 @@ from .manifest import (
 )
 from .vector_index import FileWriter
 
-__all__ = ["read_folder", "refuse_foreign", "sync_folder", "write_folder"]
+__all__ = ["read_folder", "refuse_foreign", "replacing_file", "sync_folder", "write_folder"]
 
 T = TypeVar("T")
 
@@ -147,6 +148,32 @@ def refuse_foreign(folder: Path) -> None:
             f"{folder} holds other files ({foreign[0]!r}, {len(foreign)} in all) and no {MANIFEST_NAME}; "
             "choose a new or empty folder"
         )
+
+
+@contextmanager
+def replacing_file(path: Path) -> Iterator[Path]:
+    """Yield a new path beside `path`; what is written there takes the place of `path` at the end, whole or not at all.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder of `path` is not there.
+    IsADirectoryError
+        If `path` is a folder.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file in it")
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(6)}")
+    try:
+        yield draft
+        with draft.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def _stored_names(folder: Path) -> set[str]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from .folder import sync_folder
 from .manifest import CorruptCollectionError
 
-__all__ = ["Change", "Journal", "journal_path", "read_journal", "stale_journals"]
+__all__ = ["Change", "Journal", "Place", "journal_path", "read_journal", "read_on", "stale_journals"]
 
 _TITLE = b"interlingua journal 1 "
 _HEAD = struct.Struct("<QI")
@@ -132,6 +132,38 @@ def stale_journals(folder: Path, manifest: str) -> list[Path]:
     return [path for path in folder.glob("journal-*.log") if path != journal_path(folder, manifest)]
 
 
+@dataclass(frozen=True)
+class Place:
+    """How far a journal was read: where the last record read starts and ends, and its SHA-256; 0, 0 and nothing."""
+
+    start: int = 0
+    end: int = 0
+    digest: bytes = b""
+
+
+def read_on(folder: Path, manifest: str, place: Place) -> Iterator[tuple[Change, Place]]:
+    """Yield the changes after a place, and how far each of them reaches.
+
+    Raises
+    ------
+    CorruptCollectionError
+        If the journal is damaged, or what was read at that place has been taken back by the writer since.
+    """
+    path = journal_path(folder, manifest)
+    if not path.exists():
+        if place.end:
+            raise CorruptCollectionError(f"{path} is missing, and was there before; {_WAY_OUT}")
+        return
+    with path.open("rb") as file:
+        file.seek(place.start + _HEAD.size)
+        if place.end and file.read(_DIGEST) != place.digest:
+            raise CorruptCollectionError(f"{path} was altered at byte {place.start}; {_WAY_OUT}")
+    start = place.end or len(_TITLE) + len(manifest) + 1
+    for content, end in _records(path, manifest, start):
+        yield _parsed(path, content), Place(start, end, hashlib.sha256(content).digest())
+        start = end
+
+
 def read_journal(folder: Path, manifest: str) -> Iterator[Change]:
     """Yield the changes since the manifest, first to last.
 
@@ -143,15 +175,18 @@ def read_journal(folder: Path, manifest: str) -> Iterator[Change]:
     path = journal_path(folder, manifest)
     if path.exists():
         for content, _ in _records(path, manifest):
-            try:
-                change = Change.parse(content)
-            except (ValueError, LookupError, TypeError) as error:  # what has its checksum was written so
-                raise CorruptCollectionError(f"{path} holds a record that is not understood: {error}") from error
-            yield change
+            yield _parsed(path, content)
 
 
-def _records(path: Path, manifest: str) -> Iterator[tuple[bytes, int]]:
-    """Yield the content of each whole record, and where it ends."""
+def _parsed(path: Path, content: bytes) -> Change:
+    try:
+        return Change.parse(content)
+    except (ValueError, LookupError, TypeError) as error:  # what has its checksum was written so
+        raise CorruptCollectionError(f"{path} holds a record that is not understood: {error}") from error
+
+
+def _records(path: Path, manifest: str, begin: int = 0) -> Iterator[tuple[bytes, int]]:
+    """Yield the content of each whole record from byte `begin` on, and where it ends."""
     title = _TITLE + manifest.encode() + b"\n"
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -160,6 +195,7 @@ def _records(path: Path, manifest: str) -> Iterator[tuple[bytes, int]]:
             if title.startswith(start):
                 return
             raise CorruptCollectionError(f"{path} is no journal of this folder's manifest; {_WAY_OUT}")
+        file.seek(max(begin, len(title)))
         while len(head := file.read(_HEAD.size)) == _HEAD.size:
             at = file.tell() - _HEAD.size
             length, check = _HEAD.unpack(head)

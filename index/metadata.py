@@ -159,14 +159,23 @@ class MetadataTable:
 
     def metadata(self, rows: NDArray[np.int64]) -> list[dict[str, Any]]:
         """Return a copy of the metadata of each row."""
-        found: list[dict[str, Any]] = [{} for _ in rows]
-        for name, column in self._columns.items():
-            values, value = column.values, column.value
-            for row, code in zip(found, column.codes[rows].tolist()):
-                if code != _ABSENT:
-                    kept = values[code]
-                    row[name] = value(code) if type(kept) in _MUTABLE else kept
-        return found
+        return self.reader(rows)()
+
+    def reader(self, rows: NDArray[np.int64]) -> Callable[[], list[dict[str, Any]]]:
+        """Return what makes a copy of each row's metadata as it is now, whatever changes before it is called."""
+        # subtle: a list of values only grows, and `_Column.keep` starts another one, so these codes stay right
+        columns = [(name, column.codes[rows], column.values) for name, column in self._columns.items()]
+
+        def read() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = [{} for _ in rows]
+            for name, codes, values in columns:
+                for row, code in zip(found, codes.tolist()):
+                    if code != _ABSENT:
+                        kept = values[code]
+                        row[name] = deepcopy(kept) if type(kept) in _MUTABLE else kept
+            return found
+
+        return read
 
     def column(self, field: str, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], list[Any]]:
         """Return each row's code of a field, -1 where it has none, and the value of each code; change neither."""

@@ -1,21 +1,55 @@
 """The connection to Milvus: an own file, a server or a cluster, told apart by the address alone."""
 
+import logging
 import os
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar
 
-__all__ = ["MilvusConfig", "MilvusError", "batches", "connect", "speaking"]
+__all__ = [
+    "MOST_RESULTS",
+    "MilvusConfig",
+    "MilvusError",
+    "ask",
+    "connect",
+    "message_slices",
+    "search_parameters",
+    "settle_deletes",
+    "speaking",
+]
 
+MOST_RESULTS = 16_384  # Milvus' own limit for k and for what one query returns
 TOKEN_VARIABLE = "MILVUS_TOKEN"  # noqa: S105 - the name of the variable, not a token
+_LONGEST_WAIT = 3.0  # seconds between two attempts
+_LONGEST_TEXT = 500
+_RATE_LIMIT = 8  # the one code that all versions agree on
+_TRANSIENT_WORDS = re.compile(
+    "not ready|unavailable|not healthy|unhealthy|no available|recovering|rate ?limit|quota|memory limit|time ?out|"
+    "timed out|deadline|connect|node offline|not loaded|not fully loaded|initializing|abnormal|node lack|"
+    "node not found|channel not|no replica|context canceled|retry run out",
+    re.IGNORECASE,
+)
 _BATCH_BYTES = 16 << 20  # gRPC refuses messages above 64 MB
 _BATCH_ROWS = 5000
 
 
 class MilvusError(RuntimeError):
-    """Milvus could not be reached or refused a request; the text has its own words."""
+    """Milvus could not be reached or refused a request; the text has its own words.
+
+    Attributes
+    ----------
+    transient : bool
+        Whether the same request may succeed later: the server is away, starting, or asks to go slower.
+    """
+
+    def __init__(self, text: str, *, transient: bool = False) -> None:
+        super().__init__(text)
+        self.transient = transient
 
 
 @dataclass(frozen=True)
@@ -34,9 +68,18 @@ class MilvusConfig:
         What the server offers differs by version; FLAT is exact.
     build, search : dict
         The index type's own parameters, such as ``{"M": 32, "efConstruction": 200}`` and ``{"ef": 128}``.
-    consistency : {"Strong", "Session", "Bounded", "Eventually"}
-        What a read sees: with Strong all that was written before, for some 300 ms a call on a server; with Bounded
-        what is a few seconds old, in milliseconds.
+    consistency : {"Session", "Strong", "Bounded", "Eventually"}
+        What a read sees. Session: all that this process has written; the first read after a write waits for the
+        server's next time tick (some 200 ms), the others do not. Strong: also what other processes have written, and
+        every read waits. Bounded, Eventually: no wait, and writes of the last seconds may be missing.
+    database : str
+        Its database on the server; empty for the default one.
+    secure : bool
+        TLS; an ``https://`` address means it anyway.
+    server_pem_path : str
+        The certificate to trust, where the server's is not signed by a known authority.
+    timeout : float
+        Seconds for which one call goes on trying, with growing pauses, while the server is away or asks to go slower.
     """
 
     kind: ClassVar[str] = "milvus"
@@ -45,7 +88,11 @@ class MilvusConfig:
     index_type: str = "FLAT"
     build: dict[str, Any] | None = None
     search: dict[str, Any] | None = None
-    consistency: str = "Strong"
+    consistency: str = "Session"
+    database: str = ""
+    secure: bool = False
+    server_pem_path: str = ""
+    timeout: float = 30.0
 
     def __post_init__(self) -> None:
         for name in ("uri", "collection", "index_type"):
@@ -55,6 +102,20 @@ class MilvusConfig:
             raise ValueError(f"a collection is named by letters, digits and underscores, not {self.collection!r}")
         if self.consistency not in ("Strong", "Session", "Bounded", "Eventually"):
             raise ValueError(f"consistency must be Strong, Session, Bounded or Eventually, but is {self.consistency!r}")
+        if self.timeout <= 0:
+            raise ValueError(f"timeout must be a number of seconds above 0, but is {self.timeout!r}")
+        if self.server_pem_path and not Path(self.server_pem_path).is_file():
+            raise FileNotFoundError(f"server_pem_path names no file: {self.server_pem_path}")
+
+    @property
+    def local(self) -> bool:
+        """Whether the collection is in a file of Milvus Lite."""
+        return self.uri.endswith(".db")
+
+    @property
+    def own_writes(self) -> str:
+        """The consistency of reads that decide about writes: at least this process' own writes are seen."""
+        return "Strong" if self.consistency == "Strong" else "Session"
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings, without any token."""
@@ -75,8 +136,55 @@ def connect(config: MilvusConfig) -> Any:
         pymilvus = import_module("pymilvus")
     except ImportError as error:
         raise ImportError('Milvus needs pymilvus: pip install "interlingua[milvus]"') from error
+    # pymilvus logs a stack trace for each error that it raises, and our error has its words
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+    options: dict[str, Any] = {"token": os.environ.get(TOKEN_VARIABLE, ""), "db_name": config.database}
+    if config.secure:
+        options["secure"] = True
+    if config.server_pem_path:
+        options["server_pem_path"] = config.server_pem_path
     with speaking(config):
-        return pymilvus.MilvusClient(config.uri, token=os.environ.get(TOKEN_VARIABLE, ""))
+        return pymilvus.MilvusClient(config.uri, timeout=config.timeout, **options)
+
+
+def ask(config: MilvusConfig, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Return what `call` of a pymilvus client returns; try again, ever slower, while the server is away.
+
+    Only for calls that may be made twice: reads, deletes and upserts.
+
+    Raises
+    ------
+    MilvusError
+        If the request is refused, or `config.timeout` seconds are over.
+    """
+    end, pause = time.monotonic() + config.timeout, 0.05
+    while True:
+        left = max(end - time.monotonic(), 0.5)
+        try:
+            with speaking(config):
+                return call(*arguments, timeout=left, **named)
+        except MilvusError as error:
+            if not error.transient or time.monotonic() + pause > end:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_WAIT)
+
+
+def settle_deletes(config: MilvusConfig, client: Any) -> None:
+    """Wait until the deletes of this process are seen by its reads.
+
+    Older servers (2.3.5) answer a delete with the timestamp 0, and pymilvus then forgets what a Session read has to
+    see. One Strong read brings the node that answers up to now.
+    """
+    if config.consistency == "Session" and not config.local:
+        ask(
+            config,
+            client.query,
+            config.collection,
+            filter="",
+            output_fields=["count(*)"],
+            consistency_level="Strong",
+        )
 
 
 @contextmanager
@@ -88,13 +196,24 @@ def speaking(config: MilvusConfig) -> Iterator[None]:
         yield
     except (exceptions.MilvusException, grpc.RpcError) as error:
         said = " ".join(str(getattr(error, "message", "") or error).split())
+        said = said if len(said) <= _LONGEST_TEXT else f"{said[:200]} ... {said[200 - _LONGEST_TEXT :]}"
+        transient = bool(_TRANSIENT_WORDS.search(said)) or getattr(error, "code", None) == _RATE_LIMIT
+        hint = "; if it is restarting, try again when it is up" if transient else ""
         raise MilvusError(
-            f"Milvus at {config.uri} did not do what was asked of {config.collection!r}: {said}; if it is restarting, "
-            "try again when it is up"
+            f"Milvus at {config.uri} did not do what was asked of {config.collection!r}: {said}{hint}",
+            transient=transient,
         ) from error
 
 
-def batches(count: int, row_bytes: int) -> Iterator[slice]:
+def search_parameters(config: MilvusConfig, k: int) -> dict[str, Any]:
+    """Return the search parameters of `config`, with an ``ef`` that k results allow."""
+    parameters = dict(config.search or {})
+    if "ef" in parameters:
+        parameters["ef"] = max(parameters["ef"], k)
+    return {"params": parameters}
+
+
+def message_slices(count: int, row_bytes: int) -> Iterator[slice]:
     """Yield slices that cover `count` rows, each small enough for one message."""
     size = max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(row_bytes, 1)))
     for start in range(0, count, size):

@@ -10,13 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from .checks import check_dimension, check_ids, check_k, check_vectors, shorten
 from .metric import Metric
-from .milvus_client import MilvusConfig, MilvusError, batches, connect, speaking
+from .milvus_client import (
+    MOST_RESULTS,
+    MilvusConfig,
+    MilvusError,
+    ask,
+    connect,
+    message_slices,
+    search_parameters,
+    settle_deletes,
+)
 from .result import SearchResult
 from .vector_index import FileWriter, IndexSpec
 
 __all__ = ["MilvusIndex"]
-
-MOST_RESULTS = 16_384  # Milvus' own limit for k and for what one query returns
 
 
 class MilvusIndex:
@@ -47,10 +54,9 @@ class MilvusIndex:
         self._config = config
         self._field = f"vector_{self._metric}"
         self._client = connect(config)
-        with speaking(config):
-            if not self._client.has_collection(config.collection):
-                _create(self._client, config, self._dimension, self._metric)
-            found = self._client.describe_collection(config.collection)
+        if not ask(config, self._client.has_collection, config.collection):
+            _create(self._client, config, self._dimension, self._metric)
+        found = ask(config, self._client.describe_collection, config.collection)
         self._check_schema(found)
 
     @property
@@ -81,10 +87,10 @@ class MilvusIndex:
         if held.any():
             raise ValueError(f"ids are in the index already: {shorten(new_ids[held].tolist())}; remove them first")
         try:
-            for part in batches(len(new_ids), 4 * self._dimension + 8):
+            for part in message_slices(len(new_ids), 4 * self._dimension + 8):
                 rows = [{"id": id, self._field: vector} for id, vector in zip(new_ids[part].tolist(), checked[part])]
-                with speaking(self._config):
-                    self._client.insert(self._config.collection, rows)
+                # subtle: an insert whose answer is lost would be doubled by the next attempt, an upsert is not
+                ask(self._config, self._client.upsert, self._config.collection, rows)
         except MilvusError:
             self._delete(new_ids)
             raise
@@ -112,20 +118,18 @@ class MilvusIndex:
         scores = np.full((len(checked), k), -np.inf, dtype=np.float32)
         if condition == "id in []":
             return SearchResult(ids, scores, self._metric)
-        parameters = dict(self._config.search or {})
-        if "ef" in parameters:
-            parameters["ef"] = max(parameters["ef"], width)
-        for part in batches(len(checked), 4 * self._dimension):
-            with speaking(self._config):
-                found = self._client.search(
-                    self._config.collection,
-                    data=list(checked[part]),
-                    limit=width,
-                    output_fields=[],
-                    filter=condition,
-                    search_params={"params": parameters},
-                    consistency_level=self._config.consistency,
-                )
+        for part in message_slices(len(checked), 4 * self._dimension):
+            found = ask(
+                self._config,
+                self._client.search,
+                self._config.collection,
+                data=list(checked[part]),
+                limit=width,
+                output_fields=[],
+                filter=condition,
+                search_params=search_parameters(self._config, width),
+                consistency_level=self._config.consistency,
+            )
             for row, hits in enumerate(found, start=part.start):
                 values = np.array([hit["distance"] for hit in hits], dtype=np.float32)
                 ids[row, : len(hits)] = [hit["id"] for hit in hits]
@@ -136,7 +140,7 @@ class MilvusIndex:
         """Return the stored vectors (n, d), of unit length for `cosine`."""
         wanted = check_ids(ids, unique=False)
         held: dict[int, Any] = {}
-        for part in batches(len(wanted), 4 * self._dimension):
+        for part in message_slices(len(wanted), 4 * self._dimension):
             for row in self._query(f"id in {wanted[part].tolist()}", ["id", self._field]):
                 held[row["id"]] = row[self._field]
         if missing := [id for id in wanted.tolist() if id not in held]:
@@ -154,20 +158,24 @@ class MilvusIndex:
 
     def _held(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         found: list[int] = []
-        for part in batches(len(ids), 8):
+        for part in message_slices(len(ids), 8):
             found += [row["id"] for row in self._query(f"id in {ids[part].tolist()}", ["id"])]
         return np.isin(ids, found)
 
     def _query(self, condition: str, fields: list[str]) -> Any:
-        with speaking(self._config):
-            return self._client.query(
-                self._config.collection, filter=condition, output_fields=fields, consistency_level="Strong"
-            )
+        return ask(
+            self._config,
+            self._client.query,
+            self._config.collection,
+            filter=condition,
+            output_fields=fields,
+            consistency_level=self._config.own_writes,
+        )
 
     def _delete(self, ids: NDArray[np.int64]) -> None:
-        for part in batches(len(ids), 8):
-            with speaking(self._config):
-                self._client.delete(self._config.collection, ids=ids[part].tolist())
+        for part in message_slices(len(ids), 8):
+            ask(self._config, self._client.delete, self._config.collection, ids=ids[part].tolist())
+        settle_deletes(self._config, self._client)
 
     def _check_schema(self, found: Mapping[str, Any]) -> None:
         fields = {field["name"]: field.get("params", {}) for field in found["fields"]}
@@ -190,4 +198,11 @@ def _create(client: Any, config: MilvusConfig, dimension: int, metric: Metric) -
     index = client.prepare_index_params()
     measure = "L2" if metric is Metric.L2 else "IP"
     index.add_index(f"vector_{metric}", index_type=config.index_type, metric_type=measure, params=config.build or {})
-    client.create_collection(config.collection, schema=schema, index_params=index, consistency_level="Strong")
+    ask(
+        config,
+        client.create_collection,
+        config.collection,
+        schema=schema,
+        index_params=index,
+        consistency_level="Strong",
+    )

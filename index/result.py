@@ -1,8 +1,8 @@
 """What a search returns: arrays of ids and scores, or string ids with metadata."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +102,8 @@ class CollectionResult:
     scores : (n, k) float32 array
         Row i holds the scores of ``ids[i]``; -inf in missing slots.
     metadata : tuple of tuples of dict
-        As `ids`. The dictionaries are copies: changing them does not change the collection.
+        As `ids`. The dictionaries are copies: changing them does not change the collection. Made when first read,
+        as the rows were at the time of the search.
     metric : Metric
     """
 
@@ -110,6 +111,35 @@ class CollectionResult:
     scores: NDArray[np.float32]
     metadata: tuple[tuple[dict[str, Any], ...], ...]
     metric: Metric
+
+    @classmethod
+    def deferred(
+        cls,
+        ids: tuple[tuple[str, ...], ...],
+        scores: NDArray[np.float32],
+        read: Callable[[], list[dict[str, Any]]],
+        metric: Metric,
+    ) -> "CollectionResult":
+        """Return a result whose metadata `read` gives when first asked for: a list over the hits of all queries."""
+        result = cls.__new__(cls)
+        result.__dict__.update(ids=ids, scores=scores, metric=metric, _read=read)
+        return result
+
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name != "metadata" or "_read" not in self.__dict__:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            read = self.__dict__["_read"]
+            if read is not None:
+                rows = iter(read())
+                made = tuple([tuple([next(rows) for _ in each]) for each in self.ids])
+                self.__dict__.setdefault("metadata", made)  # of two threads, the first one's stay
+                self.__dict__["_read"] = None
+            return self.__dict__["metadata"]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.ids, self.scores, self.metadata, self.metric)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from .collection import Collection
+from .collection_files import CONTINUES
 from .factory import load_index
-from .journal import read_journal, stale_journals
+from .journal import journal_path, read_journal, stale_journals
 from .manifest import CorruptCollectionError, Manifest, manifest_digest, read_manifest, verify_files
 
 __all__ = ["Verification", "verify"]
@@ -57,10 +58,12 @@ def verify(path: str | Path) -> Verification:
         _collect(problems, lambda name=name, entry=entry: verify_files(folder, Manifest({}, {name: entry})))  # type: ignore[misc] # bound
     digest = manifest_digest(folder)
     changes = _collect(problems, lambda: sum(1 for _ in read_journal(folder, digest))) or 0
+    saved = journal_path(folder, str(manifest.contents.get(CONTINUES, "")))
     problems += [
         f"{stale} continues an older save, and the present one may or may not hold its changes; open the folder with "
         "CollectionStore, which removes it, if that is meant"
         for stale in stale_journals(folder, digest)
+        if stale != saved  # left by a writer that was killed before it could remove it
     ]
     rows = 0
     if not problems:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from interlingua.index import Collection, create_index, save_index
-from interlingua.index.milvus_client import MilvusConfig, MilvusError, batches, speaking
+from interlingua.index.milvus_client import MilvusConfig, MilvusError, message_slices, speaking
 
 pytest.importorskip("pymilvus")
 _COUNTER = count()
@@ -29,7 +29,7 @@ def test_a_configuration_that_milvus_would_refuse_is_refused(fields, message):
 
 @pytest.mark.parametrize(("count", "row_bytes"), [(0, 8), (1, 8), (12_001, 8), (30, 10 << 20), (3, 1 << 30)])
 def test_batches_cover_every_row_once_and_stay_small(count, row_bytes):
-    parts = list(batches(count, row_bytes))
+    parts = list(message_slices(count, row_bytes))
     assert [row for part in parts for row in range(part.start, part.stop)] == list(range(count))
     assert all((part.stop - part.start) * row_bytes <= 16 << 20 or part.stop - part.start == 1 for part in parts)
 
@@ -74,15 +74,15 @@ def test_the_engines_own_index_finds_most(milvus_file, index_type):
 def test_a_failing_message_leaves_nothing_behind(milvus_file, monkeypatch):
     index = create_index("milvus", 2, "ip", fresh(milvus_file))
     exceptions = pytest.importorskip("pymilvus.exceptions")
-    insert, calls = index._client.insert, count()
+    upsert, calls = index._client.upsert, count()
 
-    def fail_second(*arguments):
-        if next(calls) == 1:
-            raise exceptions.MilvusException(message="memory quota exceeded")
-        return insert(*arguments)
+    def fail_second(*arguments, **named):
+        if next(calls) >= 1:
+            raise exceptions.MilvusException(message="a field too long")
+        return upsert(*arguments, **named)
 
-    monkeypatch.setattr(index._client, "insert", fail_second)
-    with pytest.raises(MilvusError, match="memory quota exceeded"):
+    monkeypatch.setattr(index._client, "upsert", fail_second)
+    with pytest.raises(MilvusError, match="a field too long"):
         index.add(np.arange(6000), np.ones((6000, 2)))
     assert len(index) == 0
 

@@ -187,12 +187,23 @@ def test_verify_names_everything_that_is_damaged(folder):
 
 
 def test_verify_tells_of_a_save_that_passed_the_journal_by(folder):
+    Collection.load(folder, journal=False).save(folder)
+    assert "continues an older save" in verify(folder).problems[0]
+    CollectionStore(folder).close()
+    assert verify(folder).problems == ()
+
+
+def test_a_writer_killed_before_it_removed_what_it_had_saved_leaves_a_sound_folder(folder):
     path = the_journal(folder)
     copy = path.read_bytes()
     with CollectionStore(folder) as store:
         store.checkpoint()
     path.write_bytes(copy)
-    assert "continues an older save" in verify(folder).problems[0]
+    found = verify(folder)
+    assert (found.rows, found.changes, found.problems) == (3, 0, ())
+    with CollectionStore(folder) as store:
+        assert set(store.collection) == {"r1", "r2", "r3"}
+    assert not path.exists()
 
 
 _WRITER = """
