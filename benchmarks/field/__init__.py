@@ -1,3 +1,5 @@
 """The field's own benchmarks: files, protocols, scorers and submissions of XTREME and XGLUE."""
 
-__all__: list[str] = []
+from .tasks import Examples, MissingDataError, Task
+
+__all__ = ["Examples", "MissingDataError", "Task"]

@@ -1,0 +1,154 @@
+"""What a task of XTREME or XGLUE is: its files, their rows, and the files of its predictions."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from interlingua.align.files import replacing
+
+__all__ = ["Examples", "MissingDataError", "Task", "read_json", "read_rows", "read_tags", "write_prediction"]
+
+Kind = Literal["pair", "text", "rank", "tags", "answers", "mining", "translation", "retrieval", "generation"]
+Path_ = str | os.PathLike[str]
+
+
+class MissingDataError(FileNotFoundError):
+    """A file of a task is absent; the message names it, where it comes from and its licence."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task: where its files lie below the data folder, `{l}` being the language and `{s}` the split.
+
+    Attributes
+    ----------
+    name, kind, metric : str
+    languages : tuple of str
+    files : tuple of str
+        Input files of a language.
+    train : str
+        The English training file; empty if there is none.
+    columns : tuple of str
+        Of a row, the label last.
+    prediction : str
+        Below the folder of predictions.
+    gold : str
+        Below the folder of labels.
+    source, licence : str
+    """
+
+    name: str
+    kind: Kind
+    metric: str
+    languages: tuple[str, ...]
+    files: tuple[str, ...]
+    train: str
+    columns: tuple[str, ...]
+    prediction: str
+    gold: str
+    source: str
+    licence: str
+
+    def path(self, folder: Path_, pattern: str, language: str = "en", split: str = "test") -> Path:
+        """Return the path of a file that exists.
+
+        Raises
+        ------
+        MissingDataError
+            If there is no such file.
+        ValueError
+            If the language is none of the task's.
+        """
+        if language not in self.languages and language != "en":
+            raise ValueError(f"{self.name} has the languages {', '.join(self.languages)}, not {language!r}")
+        path = Path(folder) / pattern.format(l=language, s=split)
+        if not path.is_file():
+            raise MissingDataError(
+                f"{self.name} needs the file {path}, which is not there; the data come from {self.source} "
+                f"(licence: {self.licence})"
+            )
+        return path
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows of a labelled file.
+
+    Attributes
+    ----------
+    texts : tuple of tuple of str
+        One or two texts each.
+    labels : tuple of str
+        Empty if the file has none.
+    """
+
+    texts: tuple[tuple[str, ...], ...]
+    labels: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def read_rows(path: Path_, columns: Sequence[int]) -> list[list[str]]:
+    """Return the tab-separated rows of a file that have one of these numbers of columns.
+
+    Raises
+    ------
+    ValueError
+        If a row has another number; the message names the line.
+    """
+    rows = []
+    with Path(path).open(encoding="utf-8", newline="\n") as lines:
+        for number, line in enumerate(lines, 1):
+            row = line.rstrip("\r\n").split("\t")
+            if len(row) not in columns:
+                wanted = " or ".join(map(str, columns))
+                raise ValueError(f"{path}, line {number}: a row has {wanted} columns, but this one has {len(row)}")
+            rows.append(row)
+    return rows
+
+
+def read_tags(path: Path_, separator: str | None) -> tuple[list[list[str]], list[list[str]]]:
+    """Return tokens and tags of the sentences of a file, blank lines between them; no tag gives an empty one.
+
+    A file of predictions with one tag in each line has these as its tokens.
+    """
+    sentences: list[list[tuple[str, str]]] = [[]]
+    for line in Path(path).read_text(encoding="utf-8").split("\n"):
+        if line.strip():
+            token, _, tag = line.strip().partition(separator) if separator else (line.strip(), "", "")
+            sentences[-1].append((token, tag.strip()))
+        elif sentences[-1]:
+            sentences.append([])
+    kept = [sentence for sentence in sentences if sentence]
+    return [[token for token, _ in each] for each in kept], [[tag for _, tag in each] for each in kept]
+
+
+def read_json(path: Path_) -> Any:
+    """Return the content of a JSON file, or the list of objects of a JSONL file."""
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        if Path(path).suffix == ".jsonl":
+            return [json.loads(line) for line in text.split("\n") if line.strip()]
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from error
+
+
+def write_prediction(path: Path_, prediction: Mapping[str, Any] | Iterable[Any]) -> None:
+    """Write predictions: a mapping as JSON, labels one per line, pairs tab-separated, sentences with blank lines."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, "w") as file:
+        if isinstance(prediction, Mapping):
+            json.dump(prediction, file, ensure_ascii=False)
+            return
+        for each in prediction:
+            if isinstance(each, tuple):
+                file.write("\t".join(each) + "\n")
+            elif isinstance(each, list):
+                file.write("".join(f"{tag}\n" for tag in each) + "\n")
+            else:
+                file.write(f"{each}\n")
