@@ -43,6 +43,9 @@ COMMANDS = (
     "index recommend",
     "index build-shards",
     "index plan",
+    "index export",
+    "index import",
+    "index restore",
 )  # fmt: skip
 
 
