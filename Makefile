@@ -40,6 +40,8 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m interlingua.benchmarks.export
 	$(BIN)/python -m interlingua.benchmarks.scale
 	$(BIN)/python -m interlingua.benchmarks.durability
+	$(BIN)/python -m interlingua.benchmarks.ann
+	$(BIN)/python -m interlingua.benchmarks.milvus
 	$(BIN)/python -m interlingua.benchmarks.multilingual
 	$(BIN)/python -m interlingua.benchmarks.confidence
 	$(BIN)/python -m interlingua.benchmarks.ranking

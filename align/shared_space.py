@@ -50,6 +50,11 @@ class SharedSpace:
     provenance : mapping
         Anything else JSON can hold: number of pairs, coverage, hash of the data.
 
+    Notes
+    -----
+    A space knows arrays and no encoder. What joins the two is in the room above: a model that sentence-transformers
+    loads is written by ``interlingua.pipelines.to_sentence_transformers(space, path, encoder)``.
+
     Examples
     --------
     >>> x = np.array([[1.0, 0.2], [0.2, 1.0]], dtype=np.float32)

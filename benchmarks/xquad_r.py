@@ -45,7 +45,7 @@ from .datasets import data_folder, read_ntrex, read_xquad_r
 from .measure import peak_mb, run_benchmark, watch
 from .report import row
 
-__all__ = ["Pool", "Scores", "main", "rank_metrics", "run"]
+__all__ = ["Pool", "Scores", "main", "rank_metrics", "read_paragraphs", "read_pools", "run", "score_pool"]
 
 COMMAND = "python -m interlingua.benchmarks.xquad_r"
 #: XQuAD-R's names and Tatoeba's, which NTREX is read by.
@@ -122,6 +122,25 @@ def rank_metrics(scores: Vectors, right: NDArray[np.int64]) -> tuple[NDArray[np.
     return precision.sum(axis=1) / count, cut.sum(axis=1) / count, 1 / ranks[:, 0]
 
 
+def read_pools(encoder: Encoder) -> tuple[Pool, Pool]:
+    """Return the encoded pool of all languages, and the one that holds each paragraph in one language only."""
+    sets = {name: read_xquad_r(name) for name in LANGUAGES}
+    ids = sorted(set.intersection(*(set(each.answers) for each in sets.values())))
+    questions = {name: encoder.encode([each.questions[id] for id in ids], role="query") for name, each in sets.items()}
+    sentences = {name: encoder.encode(each.sentences, role="passage") for name, each in sets.items()}
+    answers = {name: np.array([each.answers[id] for id in ids]) for name, each in sets.items()}
+    paragraphs = {name: read_paragraphs(name) for name in LANGUAGES}
+    count = 1 + max(int(each.max()) for each in paragraphs.values())
+    drawn = np.random.default_rng(0).permutation(np.arange(count) % len(LANGUAGES))
+    kept = {name: drawn[paragraphs[name]] == number for number, name in enumerate(LANGUAGES)}
+    split = Pool(
+        questions,
+        {name: each[kept[name]] for name, each in sentences.items()},
+        {name: np.where(kept[name][each], np.cumsum(kept[name])[each] - 1, -1) for name, each in answers.items()},
+    )
+    return Pool(questions, sentences, answers), split
+
+
 def score_pool(pool: Pool, spaces: Spaces, criterion: str) -> Scores:
     """Map, ask every question of all sentences, and return the scores."""
     questions, sentences = _mapped(pool, spaces)
@@ -169,7 +188,7 @@ def score_pool(pool: Pool, spaces: Spaces, criterion: str) -> Scores:
 def run(encoder: Encoder | None = None, given: Spaces = None) -> list[dict[str, Any]]:
     """Encode, score every method on both pools, and return the result rows; with spaces given, only them."""
     encoder = load_encoder() if encoder is None else encoder
-    whole, split = _pools(encoder)
+    whole, split = read_pools(encoder)
     news: dict[str, dict[str, Vectors]] = {}
     for role in () if given else ("query", "passage"):
         news[role] = {name: encoder.encode(read_ntrex(code), role=role) for name, code in LANGUAGES.items()}
@@ -242,25 +261,7 @@ def _known(space: SharedSpace, name: str) -> str:
     return name if name in space.maps else LANGUAGES[name]
 
 
-def _pools(encoder: Encoder) -> tuple[Pool, Pool]:
-    sets = {name: read_xquad_r(name) for name in LANGUAGES}
-    ids = sorted(set.intersection(*(set(each.answers) for each in sets.values())))
-    questions = {name: encoder.encode([each.questions[id] for id in ids], role="query") for name, each in sets.items()}
-    sentences = {name: encoder.encode(each.sentences, role="passage") for name, each in sets.items()}
-    answers = {name: np.array([each.answers[id] for id in ids]) for name, each in sets.items()}
-    paragraphs = {name: _paragraphs(name) for name in LANGUAGES}
-    count = 1 + max(int(each.max()) for each in paragraphs.values())
-    drawn = np.random.default_rng(0).permutation(np.arange(count) % len(LANGUAGES))
-    kept = {name: drawn[paragraphs[name]] == number for number, name in enumerate(LANGUAGES)}
-    split = Pool(
-        questions,
-        {name: each[kept[name]] for name, each in sentences.items()},
-        {name: np.where(kept[name][each], np.cumsum(kept[name])[each] - 1, -1) for name, each in answers.items()},
-    )
-    return Pool(questions, sentences, answers), split
-
-
-def _paragraphs(language: str) -> NDArray[np.int64]:
+def read_paragraphs(language: str) -> NDArray[np.int64]:
     """Return the number of the paragraph of each sentence."""
     content = json.loads((data_folder("xquad-r") / f"{language}.json").read_text(encoding="utf-8"))
     sizes = [len(each["sentence_breaks"]) for article in content["data"] for each in article["paragraphs"]]

@@ -19,9 +19,18 @@ from .encoder import Encoder, UnknownTextError
 from .hubness import rows_by_language
 from .passages import UNDETERMINED
 
-__all__ = ["centre_languages", "check_languages", "everyday_questions", "map_by_language", "shift_to_questions"]
+__all__ = [
+    "FEWEST_FOR_MEAN",
+    "centre_languages",
+    "check_languages",
+    "everyday_questions",
+    "map_by_language",
+    "rows_of_languages",
+    "shift_to_questions",
+]
 
-_FEWEST = 10
+#: Passages of a language that a mean of its own needs.
+FEWEST_FOR_MEAN = 10
 _SHIFT = 0.4
 
 
@@ -44,11 +53,9 @@ def centre_languages(raw: NDArray[np.float32], languages: Sequence[str], encoder
         mean of those languages' means; where no language has ten, by the mean of all passages. None with fewer than
         ten passages in all, whose mean would say more about them than about any language.
     """
-    if len(raw) < _FEWEST:
+    if len(raw) < FEWEST_FOR_MEAN:
         return None
-    names = np.array(languages)
-    groups = {str(name): raw[names == name] for name in dict.fromkeys(languages) if name != UNDETERMINED}
-    enough = {name: rows for name, rows in groups.items() if len(rows) >= _FEWEST}
+    enough = rows_of_languages(raw, languages, FEWEST_FOR_MEAN)
     if not enough:
         return Centring().fit({UNDETERMINED: raw}, encoder=encoder).space_
     fitted = Centring().fit(enough, encoder=encoder).space_
@@ -56,6 +63,14 @@ def centre_languages(raw: NDArray[np.float32], languages: Sequence[str], encoder
     middle = np.mean([each.normalization.means[0] for each in fitted.maps.values()], axis=0, dtype=np.float64)
     maps = {**fitted.maps, UNDETERMINED: _centred_by(np.asarray(middle))}
     return SharedSpace(maps, fitted.method, encoder, provenance=fitted.provenance)
+
+
+def rows_of_languages(
+    raw: NDArray[np.float32], languages: Sequence[str], fewest: int
+) -> dict[str, NDArray[np.float32]]:
+    """Return the rows of each language that has at least `fewest`; "und" is no language."""
+    groups = {name: rows for name, rows in rows_by_language(languages).items() if name != UNDETERMINED}
+    return {name: raw[rows] for name, rows in groups.items() if len(rows) >= fewest}
 
 
 def shift_to_questions(space: SharedSpace, encoder: Encoder) -> SharedSpace:
@@ -67,11 +82,12 @@ def shift_to_questions(space: SharedSpace, encoder: Encoder) -> SharedSpace:
     `benchmarks/results/search.json` has both.
 
     Word vectors of another language know no English question and cannot say where questions lie: nothing is moved then.
+    Nor is a map that subtracts no mean, such as those of LIR. A matrix behind the mean stays.
 
     Parameters
     ----------
     space : SharedSpace
-        From `centre_languages`.
+        From `centre_languages` or `remove_languages`.
     encoder : Encoder
         Encodes the questions, 40 short ones.
 
@@ -84,10 +100,13 @@ def shift_to_questions(space: SharedSpace, encoder: Encoder) -> SharedSpace:
         questions = encoder.encode(everyday_questions(), role="query")
     except UnknownTextError:
         return space
-    centres = {name: each.normalization.means[0] for name, each in space.maps.items()}
+    centres = {name: each.normalization.means[0] for name, each in space.maps.items() if len(each.normalization.means)}
+    if not centres:
+        return space
     towards = _SHIFT * (questions.mean(axis=0) - np.mean(list(centres.values()), axis=0))
-    maps = {name: _centred_by(centre + towards) for name, centre in centres.items()}
-    return SharedSpace(maps, "centring of questions", space.encoder, provenance={**space.provenance, "shift": _SHIFT})
+    moved = {name: _centred_by(centre + towards, space.maps[name].matrix) for name, centre in centres.items()}
+    method = f"{space.method} of questions"
+    return SharedSpace({**space.maps, **moved}, method, space.encoder, provenance={**space.provenance, "shift": _SHIFT})
 
 
 @cache
@@ -128,5 +147,5 @@ def map_by_language(
     return mapped
 
 
-def _centred_by(centre: NDArray[Any]) -> SpaceMap:
-    return SpaceMap(Normalization(("unit", "centre"), np.asarray(centre, np.float32)[None, :]))
+def _centred_by(centre: NDArray[Any], matrix: NDArray[np.float32] | None = None) -> SpaceMap:
+    return SpaceMap(Normalization(("unit", "centre"), np.asarray(centre, np.float32)[None, :]), matrix)

@@ -103,7 +103,7 @@ def _limits(languages: Sequence[str]) -> list[str]:
         "- Vectors of this model and of the encoder without the maps cannot be compared.\n"
         "- Means and maps come from the texts named above; texts of another domain may lie elsewhere.\n"
         "- Equal to interlingua's vectors to 1e-5 where both compute in float32. Half precision moves components by up "
-        "to about 4e-3 (a cosine of about 0.9998); interlingua computes in bfloat16 where the processor has it.\n"
+        "to about 3e-3 (a cosine of about 0.9999); interlingua computes in bfloat16 where the processor has it.\n"
         "- What the encoder cannot tell apart, no map can; its own biases remain."
     ]
 

@@ -11,21 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import ANY_LANGUAGE, SharedSpace, fold_csls, fold_query, nearest_language
-from interlingua.index import Collection, array_to_bytes, bytes_to_array
+from interlingua.index import Collection
 
 from .encoder import Encoder, check_texts
 from .encoder_loading import load_encoder
 from .encoder_names import encode_named, lasting_name, load_named_again
 from .hubness import measure_hubness, sample_languages, typical_hubness
 from .language_balance import balanced_search
-from .language_centres import centre_languages, check_languages, map_by_language, shift_to_questions
+from .language_centres import check_languages, map_by_language, shift_to_questions
+from .language_removal import LanguageMethod, check_method, remove_languages
 from .passages import RESERVED, UNDETERMINED, Passage, check_passages
+from .search_folder import SearchParts, read_search, write_search
 
 __all__ = ["CrossLingualSearch", "SearchHit"]
 
 Ranking = Literal["csls", "cosine"]
-
-_SPACE, _QUESTION_SPACE = "passages.space", "questions.space"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class CrossLingualSearch:
         encoder: Encoder | None = None,
         *,
         encoder_name: str | Path | None = None,
-        space: SharedSpace | Literal["centring"] | None = "centring",
+        space: SharedSpace | LanguageMethod | None = "auto",
         ranking: Ranking = "csls",
         kind: str = "flat",
         neighborhood: int = 10,
@@ -116,10 +116,15 @@ class CrossLingualSearch:
             By default `load_encoder(encoder_name)`, the bundled one.
         encoder_name : str or Path, optional
             What `load_encoder` takes, kept so that `load` can make the encoder again; paths are made absolute.
-        space : SharedSpace, "centring" or None
-            A space learned before; or centre each language by the mean of its own passages; or leave vectors alone.
-            With "centring", languages with fewer than 10 passages share the mean of the other languages' means, and
-            with fewer than 10 passages in all, vectors are left alone.
+        space : SharedSpace, str or None
+            A space learned before, which serves questions too; or None to leave vectors alone; or how to remove
+            language by the passages themselves: "auto", "centring", "mean-variance", "mean-covariance", "lir", "lsar"
+            or "leace", see `interlingua.align.REMOVAL_METHODS`. "auto" is "mean-covariance" for languages with as many
+            passages as the vectors have dimensions, if there are two of them, and "centring" otherwise. Languages with
+            fewer than 10 passages share the mean of the other languages' means, and with fewer than 10 passages in all,
+            vectors are left alone. Questions are mapped as passages of their language, with their mean moved towards
+            that of questions about anything. With "lsar" and "leace" no question needs a language; with "lir" none can
+            be guessed.
         ranking : {"csls", "cosine"}
             With CSLS a passage that is near to everything in its language is ranked lower: the score is
             2 cos(q, p) - r(p) - r(q), where r(p) is the mean cosine of p and its nearest `neighborhood` passages in its
@@ -137,8 +142,8 @@ class CrossLingualSearch:
         Raises
         ------
         ValueError
-            If there is no passage, ids repeat, metadata cannot be kept, or `space` was learned on another encoder or
-            lacks a language.
+            If there is no passage, ids repeat, metadata cannot be kept, `space` was learned on another encoder or
+            lacks a language, or is a method that there is not or that has too few languages to compare.
         """
         given = list(passages)
         if not given:
@@ -147,6 +152,8 @@ class CrossLingualSearch:
             raise ValueError(f"ranking must be csls or cosine, but is {ranking!r}")
         if neighborhood < 1:
             raise ValueError(f"neighborhood must be at least 1, but is {neighborhood}")
+        if isinstance(space, str):
+            check_method(space)
         check_passages(given)
         name = lasting_name(encoder_name, given=encoder is not None)
         encoder = load_encoder(encoder_name) if encoder is None else encoder
@@ -162,8 +169,8 @@ class CrossLingualSearch:
             progress=progress,
         )
         question_space = space if isinstance(space, SharedSpace) else None
-        if space == "centring":
-            space = centre_languages(raw, languages, encoder.identity)
+        if isinstance(space, str):
+            space = remove_languages(raw, languages, encoder.identity, space)
             question_space = None if space is None else shift_to_questions(space, encoder)
         vectors = map_by_language(space, raw, languages)
         search = cls(
@@ -297,20 +304,8 @@ class CrossLingualSearch:
 
     def save(self, folder: str | Path) -> None:
         """Write everything into a folder, whole or not at all; see `Collection.save`."""
-        self.collection.attributes = {
-            "pipeline": "search",
-            "encoder": self.encoder.identity,
-            "encoder_name": self.encoder_name,
-            "neighborhood": self.neighborhood,
-            "background": list(self.background),
-        }
-        self.collection.attachments = {
-            f"background-{number}.npy": array_to_bytes(each) for number, each in enumerate(self.background.values())
-        }
-        for name, space in ((_SPACE, self.space), (_QUESTION_SPACE, self.question_space)):
-            if space is not None:
-                self.collection.attachments[name] = space.to_bytes()
-        self.collection.save(folder)
+        parts = SearchParts(self.space, self.question_space, self.background, self.neighborhood, self.encoder_name)
+        write_search(self.collection, parts, self.encoder.identity, folder)
 
     @classmethod
     def load(
@@ -341,36 +336,24 @@ class CrossLingualSearch:
         FileNotFoundError
             If the folder, or the file of the encoder, is not there.
         """
-        collection = Collection.load(folder)
-        about = collection.attributes
-        if about.get("pipeline") != "search":
-            raise ValueError(f"{folder} is a collection, but not one that `interlingua index build` wrote")
+        collection, parts, identity = read_search(folder)
         if encoder is None:
-            encoder = load_named_again(about["encoder_name"], folder, device=device, cache=cache)
+            encoder = load_named_again(parts.encoder_name, folder, device=device, cache=cache)
         elif isinstance(encoder, str | Path):
             encoder = load_encoder(encoder, device=device, cache=cache)
-        if encoder.identity != about["encoder"]:
+        if encoder.identity != identity:
             raise ValueError(
-                f"{folder} holds vectors of {about['encoder']!r}, but the encoder is {encoder.identity!r}; "
+                f"{folder} holds vectors of {identity!r}, but the encoder is {encoder.identity!r}; "
                 "name the encoder that built it, or build the collection again"
             )
-        attachments = collection.attachments
-        space, question_space = (
-            SharedSpace.from_bytes(attachments[name], name=f"{name} in {folder}") if name in attachments else None
-            for name in (_SPACE, _QUESTION_SPACE)
-        )
-        background = {
-            language: np.asarray(bytes_to_array(attachments[f"background-{number}.npy"]), np.float32)
-            for number, language in enumerate(about["background"])
-        }
         return cls(
             encoder,
-            space,
-            question_space,
+            parts.space,
+            parts.question_space,
             collection,
-            background,
-            neighborhood=about["neighborhood"],
-            encoder_name=about["encoder_name"],
+            parts.background,
+            neighborhood=parts.neighborhood,
+            encoder_name=parts.encoder_name,
         )
 
     @cached_property

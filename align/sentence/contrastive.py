@@ -177,11 +177,12 @@ class ContrastiveHead:
         CollapseError
             If the vectors of different sentences become alike, and `on_collapse` is "raise".
         ValueError
-            If the translations do not correspond, or a parameter is out of range.
+            If the translations do not correspond, the pivot is none of their languages, or a parameter is out of range.
         """
         require("torch", extra="torch")
         self._check_parameters()
         parallel = ParallelVectors.of(parallel)
+        parallel.check_pivot(self.pivot)
         train, held = parallel.split(self.held_out, self.seed)
         refits = bool(held)
         if validation is not None:

@@ -116,6 +116,14 @@ class ParallelVectors:
             kept[domain] = {name: rows[~out] for name, rows in languages.items()}
         return ParallelVectors(kept), ParallelVectors(held)
 
+    def check_pivot(self, pivot: str) -> None:
+        """Raise ValueError unless `pivot` is empty or one of the languages."""
+        if pivot and pivot not in self.languages:
+            raise ValueError(
+                f"the pivot must be a language of the translations, but {pivot!r} is none of "
+                f"{', '.join(self.languages)}"
+            )
+
     def __iter__(self) -> Iterator[tuple[str, Mapping[str, Vectors]]]:
         return iter(self.domains.items())
 

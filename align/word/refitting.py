@@ -1,6 +1,7 @@
 """What a space keeps of how it was learned, and the aligner that learns it again from other pairs."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,8 @@ def recorded_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``parameters`` and, where there are some, ``parameters_not_recorded``: the names of those JSON cannot hold.
+        ``parameters`` and ``parameters_not_recorded``, the names of those JSON cannot hold. Files of versions that
+        left out what is no single value have no such list.
 
     Examples
     --------
@@ -40,14 +42,15 @@ def recorded_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
             kept[name] = json.loads(json.dumps(value, default=_number))
         except (TypeError, ValueError):
             lost.append(name)
-    return {"parameters": kept, **({"parameters_not_recorded": lost} if lost else {})}
+    return {"parameters": kept, "parameters_not_recorded": lost}
 
 
 def aligner_of(space: SharedSpace) -> Any:
     """Return an unfitted aligner like the one that learned a space of two languages from pairs.
 
     Of a space by `align` or `fit_dictionary` it has the parameters; of another one the defaults, and for the
-    multi-step pipeline the shrinkage.
+    multi-step pipeline the shrinkage. A space of a version that did not record parameters such as tuples gets the
+    defaults for what it does not name, with a warning that says so.
 
     Returns
     -------
@@ -92,6 +95,13 @@ def aligner_of(space: SharedSpace) -> Any:
             "give the aligner to fit with these pairs"
         )
     lost = provenance.get("parameters_not_recorded", ())
+    if "parameters" in provenance and "parameters_not_recorded" not in provenance:
+        warnings.warn(
+            f"this space was learned by {method!r} with a version that did not record every parameter: it is fitted "
+            f"again with {_told(parameters)} and otherwise the defaults; give the aligner that learned it, or learn "
+            "the space again, if it had others",
+            stacklevel=2,
+        )
     if lost:
         raise ValueError(
             f"this space was learned by {method!r} with a value of {', '.join(lost)} that no file can hold, so that it "
@@ -103,6 +113,10 @@ def aligner_of(space: SharedSpace) -> Any:
     if "restarts" in provenance and isinstance(aligner, SelfLearning):
         return Restarts(learner=aligner)
     return aligner
+
+
+def _told(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in parameters.items()) or "no parameter"
 
 
 def _number(value: Any) -> Any:

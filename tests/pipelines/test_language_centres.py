@@ -10,6 +10,7 @@ from interlingua.pipelines.language_centres import (
     map_by_language,
     shift_to_questions,
 )
+from interlingua.pipelines.language_removal import remove_languages
 
 
 @pytest.fixture
@@ -95,3 +96,27 @@ def test_languages_are_checked_only_where_there_is_no_und(rows):
 def test_there_are_forty_different_everyday_questions():
     assert len(set(everyday_questions())) == 40
     assert all(question.endswith("?") for question in everyday_questions())
+
+
+def test_the_matrix_behind_a_mean_stays_when_questions_move(fake_encoder):
+    raw = fake_encoder.encode([f"w{number}.{code}" for code in ("fi", "sw") for number in range(12)], role="passage")
+    languages = ["fi"] * 12 + ["sw"] * 12
+    everyday = fake_encoder.encode(everyday_questions(), role="query").mean(axis=0)
+    for method in ("mean-covariance", "lsar"):
+        space = remove_languages(raw, languages, "", method)
+        shifted = shift_to_questions(space, fake_encoder)
+        centres = {name: each.normalization.means[0] for name, each in space.maps.items()}
+        middle = np.mean(list(centres.values()), axis=0)
+        for name, each in space.maps.items():
+            np.testing.assert_array_equal(shifted.maps[name].matrix, each.matrix)
+            moved = shifted.maps[name].normalization.means[0]
+            np.testing.assert_allclose(moved, centres[name] + 0.4 * (everyday - middle), atol=1e-6)
+    assert shifted.method == "lsar of questions"
+
+
+def test_maps_without_a_mean_are_not_moved(fake_encoder):
+    raw = fake_encoder.encode([f"w{number}.{code}" for code in ("fi", "sw") for number in range(12)], role="passage")
+    space = remove_languages(raw, ["fi"] * 12 + ["sw"] * 12, "", "lir")
+    shifted = shift_to_questions(space, fake_encoder)
+    assert shifted.maps["fi"] is space.maps["fi"]
+    assert shifted.maps["und"] is not space.maps["und"]

@@ -189,7 +189,10 @@ def test_removed_passages_are_not_found_and_a_search_may_become_empty(passages, 
     assert len(search) == 2
 
 
-@pytest.mark.parametrize("options", [{}, {"ranking": "cosine"}, {"space": None}, {"kind": "hnsw"}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"ranking": "cosine"}, {"space": None}, {"space": "mean-covariance"}, {"space": "lsar"}, {"kind": "hnsw"}],
+)
 def test_a_saved_search_answers_as_before(passages, fake_encoder, tmp_path, options):
     search = CrossLingualSearch.build(passages, fake_encoder, neighborhood=4, **options)
     search.save(tmp_path / "c")
@@ -303,6 +306,7 @@ def test_metadata_that_cannot_be_kept_is_refused_before_anything_changes(passage
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"space": "best"}, "languages are removed by one of auto, centring"),
         ({"ranking": "best"}, "ranking must be csls or cosine, but is 'best'"),
         ({"kind": "tree"}, "unknown kind of index 'tree'"),
         ({"neighborhood": 0}, "neighborhood must be at least 1"),

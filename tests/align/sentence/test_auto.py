@@ -62,6 +62,16 @@ def test_the_space_is_fitted_on_all_pairs_and_chosen_on_validation():
     assert quality.accuracy > 0.3
 
 
+def test_a_pivot_that_is_no_language_is_refused_before_anything_is_fitted():
+    seen = []
+    with pytest.raises(ValueError, match=r"the pivot must be a language .* but 'en' is none of eng, fin"):
+        align_sentences(planted(300), pivot="en", callback=seen.append)
+    assert seen == []
+    with pytest.raises(ValueError, match="'en' is none of eng, fin"):
+        ParallelVectors.of(planted(30)).check_pivot("en")
+    assert align_sentences(planted(300), pivot="eng").scores["accuracy"] > 0
+
+
 def test_few_pairs_with_nothing_to_hold_out_need_validation():
     with pytest.raises(ValueError, match="there is nothing to compare on"):
         align_sentences(planted(100))

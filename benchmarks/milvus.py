@@ -1,0 +1,221 @@
+"""Milvus Lite, the Milvus server and our own Collection on the same rows; and a server that is killed meanwhile.
+
+    python -m interlingua.benchmarks.milvus_server --install FOLDER
+    INTERLINGUA_MILVUS_SERVER=FOLDER python -m interlingua.benchmarks.milvus
+
+20 000 x 384 clustered vectors with a language (ten, so that one is a tenth of the rows); HNSW with M 16 and
+efConstruction 100; one query a call. Without INTERLINGUA_MILVUS_SERVER the server's rows are left out.
+"""
+
+import itertools
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.index import Collection, create_index
+from interlingua.index.iteration import Batch
+from interlingua.index.milvus_client import MilvusError
+from interlingua.index.milvus_collection import MilvusCollection
+
+from .measure import run_benchmark, watch
+from .milvus_server import MilvusServer
+from .report import row
+
+__all__ = ["main", "measure"]
+
+COMMAND = "python -m interlingua.benchmarks.milvus"
+ROWS, DIMENSION, QUERIES, K, BATCH = 20_000, 384, 200, 10, 1000
+LANGUAGES = [f"l{number}" for number in range(10)]
+BUILD = {"M": 16, "efConstruction": 100}
+DATA = f"{ROWS} x {DIMENSION} clustered"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command in the module's docstring."""
+    return run_benchmark("milvus", measure, arguments)
+
+
+def measure() -> list[dict[str, Any]]:
+    """Return the rows of all engines, and of the restarts."""
+    vectors, queries = clustered(ROWS + QUERIES, DIMENSION, seed=0)[:ROWS], clustered(ROWS + QUERIES, DIMENSION)[ROWS:]
+    found: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        found += _ours(vectors, queries)
+        for ef in (64, 256):
+            uri = str(Path(folder) / f"lite{ef}.db")
+            found += _milvus("Milvus Lite", uri, vectors, queries, ef, ["Session"])
+    if not (server_folder := os.environ.get("INTERLINGUA_MILVUS_SERVER")):
+        return found
+    with MilvusServer(Path(server_folder)) as server:
+        found += _milvus("Milvus server", server.uri, vectors, queries, 64, ["Session", "Bounded", "Strong"])
+        found += _milvus("Milvus server", server.uri, vectors, queries, 256, ["Session"])
+        found += _killed(server, vectors)
+    return found
+
+
+def clustered(n: int, dimension: int, seed: int = 0) -> NDArray[np.float32]:
+    """Return unit vectors (n, d) around 2000 centres in a 48-dimensional subspace, with noise."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(2000, 48)) @ rng.normal(size=(48, dimension)) / np.sqrt(48)
+    chosen = np.minimum(rng.zipf(1.5, size=n) - 1, 1999)
+    vectors = centres[chosen] + 0.6 * rng.normal(size=(n, dimension))
+    unit: NDArray[np.float32] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def _batches(vectors: NDArray[np.float32]) -> Iterator[Batch]:
+    for start in range(0, len(vectors), BATCH):
+        numbers = range(start, min(start + BATCH, len(vectors)))
+        about = [{"language": LANGUAGES[number % 10], "n": number} for number in numbers]
+        yield Batch(tuple(str(number) for number in numbers), vectors[numbers.start : numbers.stop], about)
+
+
+def _ours(vectors: NDArray[np.float32], queries: NDArray[np.float32]) -> list[dict[str, Any]]:
+    found = []
+    for ef in (64, 256):
+        config = {"M": 16, "ef_construction": 100, "ef_search": ef, "threads": 1}
+        collection = Collection.create(DIMENSION, "cosine", "hnsw", config)
+        with watch() as loading:
+            for batch in _batches(vectors):
+                collection.add(batch.ids, batch.vectors, batch.metadata)
+        name = f"Collection, HNSW, ef {ef}"
+        found.append(_row("load", name, "rows/s", ROWS / loading.seconds, ROWS, loading.seconds))
+        found += _searches(name, collection.search, vectors, queries)
+    return found
+
+
+def _milvus(
+    engine: str, uri: str, vectors: NDArray[np.float32], queries: NDArray[np.float32], ef: int, levels: list[str]
+) -> list[dict[str, Any]]:
+    config = {"uri": uri, "collection": f"bench_{ef}", "index_type": "HNSW", "build": BUILD, "search": {"ef": ef}}
+    collection = MilvusCollection(config, DIMENSION)
+    name = f"{engine}, HNSW, ef {ef}"
+    with watch() as loading:
+        collection.load_batches(_batches(vectors))
+    found = [_row("load", name, "rows/s", ROWS / loading.seconds, ROWS, loading.seconds)]
+    with watch() as indexing:
+        collection.flush()
+    found.append(_row("load", name, "then flush and index, s", indexing.seconds, ROWS, indexing.seconds))
+    for level in levels:
+        reader = MilvusCollection({**config, "consistency": level})
+        reader.search(queries[:1], K)
+        found += _searches(f"{name}, {level}", reader.search, vectors, queries)
+    with watch() as one:
+        for number in range(20):
+            collection.upsert([str(number)], vectors[number : number + 1], [{"language": LANGUAGES[number % 10]}])
+            collection.get([str(number)])
+    found.append(_row("write one, read it", name, "ms a pair", 1000 * one.seconds / 20, 20, one.seconds))
+    if len(collection) != ROWS:
+        raise RuntimeError(f"{name} holds {len(collection)} rows, not {ROWS}")
+    collection.drop()
+    return found
+
+
+def _searches(
+    name: str, search: Callable[..., Any], vectors: NDArray[np.float32], queries: NDArray[np.float32]
+) -> list[dict[str, Any]]:
+    found = []
+    for task, languages in (("search", None), ("search, one of ten languages", ["l3"])):
+        allowed = np.arange(ROWS) if languages is None else np.arange(3, ROWS, 10)
+        exact = create_index("faiss-flat", DIMENSION, "cosine", {"threads": 1})
+        exact.add(allowed, vectors[allowed])
+        truth = exact.search(queries, K).ids
+        search(queries[:1], K, languages=languages)
+        answers, seconds = [], []
+        for query in queries:
+            with watch() as one:
+                answers.append(search(query[None], K, languages=languages).ids[0])
+            seconds.append(one.seconds)
+        hits = [len(set(map(int, answer)) & set(ids.tolist())) for answer, ids in zip(answers, truth, strict=True)]
+        found.append(_row(task, name, "recall@10", float(np.mean(hits)) / K, QUERIES, sum(seconds)))
+        found.append(_row(task, name, "median ms", 1000 * float(np.median(seconds)), QUERIES, sum(seconds)))
+    return found
+
+
+def _killed(server: MilvusServer, vectors: NDArray[np.float32], times: int = 3) -> list[dict[str, Any]]:
+    """Kill the server while rows are written and read; count what was acknowledged and is missing."""
+    config: dict[str, Any] = {"uri": server.uri, "collection": "killed", "index_type": "FLAT"}
+    MilvusCollection(config, DIMENSION)  # making it takes some seconds
+    config["timeout"] = 2.0
+    collection = MilvusCollection(config)
+    acknowledged: set[str] = set()
+    errors: list[str] = []
+    wrong: list[str] = []
+    stop = threading.Event()
+
+    reader = MilvusCollection(config)
+
+    def read() -> None:
+        while not stop.is_set():
+            some = sorted(acknowledged)[:5]
+            try:
+                if some and [row["id"] for row in reader.get(some)] != some:
+                    wrong.append("metadata")
+            except MilvusError as error:
+                errors.append(str(error))
+            except Exception as error:  # every other error is a fault of ours, and counted
+                wrong.append(repr(error))
+            time.sleep(0.05)
+
+    def batches() -> Iterator[Batch]:
+        for start in itertools.cycle(range(0, ROWS, 50)):  # until the last restart
+            ids = tuple(f"{number}" for number in range(start, start + 50))
+            yield Batch(ids, vectors[start : start + 50], [{"id": id} for id in ids])
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    killing = threading.Thread(target=_kill_often, args=(server, times, stop))
+    killing.start()
+    retries = 0
+    with watch() as whole:
+        for batch in batches():
+            retries += collection.load_batches([batch]).retries
+            acknowledged |= set(batch.ids)
+            if stop.is_set():
+                break
+    killing.join()
+    reading.join()
+    lasting = MilvusCollection({**config, "timeout": 60.0})
+    held = lasting.ids
+    counts = {
+        "kills": times,
+        "rows acknowledged": len(acknowledged),
+        "of them missing": len(acknowledged - set(held)),
+        "doubled": len(held) - len(set(held)),
+        "attempts made again": retries,
+        "reads refused by our error": len(errors),
+        "wrong answers or other errors": len(wrong),
+    }
+    sys.stderr.write("".join(f"{text}\n" for text in [*errors[:1], *wrong[:3]]))
+    lasting.drop()
+    return [
+        _row("killed server", "SIGKILL, start again", key, value, times, whole.seconds) for key, value in counts.items()
+    ]
+
+
+def _kill_often(server: MilvusServer, times: int, stop: threading.Event) -> None:
+    try:
+        for _ in range(times):
+            time.sleep(3)
+            server.kill()
+            time.sleep(3)
+            server.start()
+        time.sleep(3)
+    finally:
+        stop.set()
+
+
+def _row(task: str, method: str, metric: str, value: float, n: int, seconds: float) -> dict[str, Any]:
+    return row(task=task, data=DATA, method=method, metric=metric, value=value, n=n, command=COMMAND, seconds=seconds)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

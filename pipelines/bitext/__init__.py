@@ -1,3 +1,0 @@
-"""Translations mined from texts, checked and aligned document by document."""
-
-__all__: list[str] = []

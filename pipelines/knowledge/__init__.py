@@ -1,3 +1,0 @@
-"""Knowledge graphs and entities across languages: aligned, linked, reconciled."""
-
-__all__: list[str] = []
