@@ -32,6 +32,9 @@ from .report import RESULTS, row, write_results
 __all__ = ["draw_vectors", "main", "measure_piece", "rows_of"]
 
 _DIMENSION, _QUERIES, _K, _BLOCK = 384, 500, 10, 20_000
+_FILTERED = 100  # queries of a filtered search
+_BATCHES = {1: 128, 64: 448}  # size: queries
+_CSLS_TARGETS = 50_000  # at most; exact CSLS is what costs
 _EFFORTS = (16, 32, 64, 128, 256)
 _PROBES = (4, 8, 16, 32, 64, 128)
 _SELECTIVITIES = (0.01, 0.1, 0.5)
@@ -80,11 +83,11 @@ def rows_of(pieces: dict[tuple[str, int], dict[str, Any]]) -> list[dict[str, Any
     rows: list[dict[str, Any]] = []
     for (name, n), figures in pieces.items():
         command = f"python -m interlingua.benchmarks.ann --n {n} --only {name}"
-        data = f"{n} x {_DIMENSION} clustered"
+        data = f"{min(n, _CSLS_TARGETS) if 'csls' in figures else n} x {_DIMENSION} clustered"
 
-        def put(task: str, method: str, metric: str, value: float) -> None:
+        def put(task: str, method: str, metric: str, value: float, asked: int = _QUERIES) -> None:
             rows.append(
-                row(task=task, data=data, method=method, metric=metric, value=value, n=_QUERIES,  # noqa: B023
+                row(task=task, data=data, method=method, metric=metric, value=value, n=asked,  # noqa: B023
                     command=command, seconds=figures["seconds"], peak_mb=figures.get("peak_mb"))  # noqa: B023
             )  # fmt: skip
 
@@ -100,17 +103,16 @@ def rows_of(pieces: dict[tuple[str, int], dict[str, Any]]) -> list[dict[str, Any
             put("ann build", name, "peak MB", figures["peak_mb"])
             put("ann build", name, "peak / raw float32", figures["peak_mb"] * 1e6 / (4 * n * _DIMENSION))
         for point in figures.get("filters", ()):
-            method = f"{name}, {point['share']:.0%} allowed"
-            put("filtered search", method, "recall@10", point["recall"])
-            put("filtered search", method, "ms a query", point["ms"])
-            put("filtered search", method, "ms without filter", point["ms_plain"])
+            for metric, key in {"recall@10": "recall", "ms a query": "ms", "ms without filter": "ms_plain"}.items():
+                put("filtered search", f"{name}, {point['share']:.0%} allowed", metric, point[key], _FILTERED)
         for method, recall in figures.get("csls", {}).items():
             put("exact CSLS", method, "recall@10", recall)
         for batch, ms in figures.get("overhead", {}).items():
             method = f"{name.removeprefix('overhead-')}, batch {batch}"
-            put("overhead of Collection", method, "FAISS ms a query", ms["bare"])
-            put("overhead of Collection", method, "more ms a query", ms["collection"] - ms["bare"])
-            put("overhead of Collection", method, "more %", 100 * (ms["collection"] / ms["bare"] - 1))
+            more = ms["collection"] - ms["bare"]
+            parts = {"FAISS ms a query": ms["bare"], "more ms a query": more, "more %": 100 * more / ms["bare"]}
+            for metric, value in parts.items():
+                put("overhead of Collection", method, metric, value, _BATCHES[int(batch)])
     return rows
 
 
@@ -321,7 +323,7 @@ def _measure_filters(name: str, n: int, index: Any, queries: NDArray[np.float32]
     import faiss
 
     index.config = type(index.config)(**_settings(name, n)[1])
-    few = queries[:100]
+    few = queries[:_FILTERED]
     plain = _timed(lambda query: index.search(query, _K).ids, few)[1]
     points = []
     for share in _SELECTIVITIES:
@@ -343,7 +345,7 @@ def _measure_csls(n: int, queries: NDArray[np.float32]) -> dict[str, Any]:
     from interlingua.align import retrieve
     from interlingua.pipelines.hub_correction import HubCorrectedCollection
 
-    n = min(n, 50_000)
+    n = min(n, _CSLS_TARGETS)
     targets, sources = np.concatenate([block for _, block in _blocks(n)]), draw_vectors(5000, seed=10**6 + 1)
     ids, truth = [str(number) for number in range(n)], retrieve(queries, targets, _K, background=sources).ids
     figures = {"cosine": recall_at_k(retrieve(queries, targets, _K, criterion="nn").ids, truth)}
@@ -379,7 +381,8 @@ def _measure_overhead(name: str, n: int, queries: NDArray[np.float32]) -> dict[s
     bare, library = index._faiss, load_faiss()
     params = library.SearchParametersHNSW(efSearch=64) if kind == "hnsw" else None
     figures = {}
-    for batch, few in ((1, queries[:128]), (64, queries[:448])):
+    for batch, asked in _BATCHES.items():
+        few = queries[:asked]
         batches = [few[start : start + batch] for start in range(0, len(few), batch)]
         least = {"bare": np.inf, "collection": np.inf}
         for _ in range(7 if kind == "hnsw" else 3):
