@@ -1,4 +1,4 @@
-"""Write a file whole or not at all."""
+"""Write a file or a folder whole or not at all."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
 
-__all__ = ["replacing", "replacing_path"]
+__all__ = ["replacing", "replacing_folder", "replacing_path"]
 
 
 @contextlib.contextmanager
@@ -112,6 +112,65 @@ def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     if os.name == "posix":
         _flush_to_disk(target.parent, os.O_RDONLY)  # the rename itself
+
+
+@contextlib.contextmanager
+def replacing_folder(path: str | os.PathLike[str], *, marker: str, kind: str) -> Iterator[Path]:
+    """Name a new folder that takes the place of `path` at the end of the block.
+
+    An exception inside the block, Ctrl-C included, removes the new folder and leaves an older `path` as it was. A
+    process killed between the two renames leaves the older one beside, under its name with a dot and ``-old``.
+
+    Parameters
+    ----------
+    path : str or path
+        What to write; folders above it are made.
+    marker : str
+        A file that every such folder holds: only a folder that has it, or an empty one, is replaced.
+    kind : str
+        What such a folder is called in the error, such as ``"classifier"``.
+
+    Yields
+    ------
+    Path
+        The new folder, empty, beside `path`.
+
+    Raises
+    ------
+    FileExistsError
+        If something else lies at `path`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     with replacing_folder(Path(place) / "model", marker="about.json", kind="model") as folder:
+    ...         written = (folder / "about.json").write_text("{}")
+    ...     sorted(each.name for each in Path(place).rglob("*"))
+    ['about.json', 'model']
+    """
+    target = Path(path)
+    if target.exists() and not (target / marker).is_file() and (target.is_file() or any(target.iterdir())):
+        message = f"{target} holds something else than a {kind}; name another folder"
+        raise FileExistsError(message)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.parent / f".{target.name}-{secrets.token_hex(8)}"
+    old = beside.with_name(f"{beside.name}-old")
+    try:
+        beside.mkdir()
+        yield beside
+        if target.exists():
+            target.rename(old)
+        try:
+            beside.replace(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)  # only now: until here it may be all that there is
 
 
 def _is_special(path: Path) -> bool:

@@ -33,7 +33,7 @@ def run(encoder: Encoder | None = None) -> list[dict[str, Any]]:
     documents = np.array(_documents())
     rows: list[dict[str, Any]] = []
     for said, replied in _PAIRS:
-        turns, replies = (_sentences(language) for language in (said, replied))
+        turns, replies = (read_ntrex(language) for language in (said, replied))
         right: dict[str, list[bool]] = {"both turns": [], "last turn": []}
         with watch() as working:
             for seed in range(_POOLS):
@@ -73,10 +73,6 @@ def _pool(documents: np.ndarray, rng: np.random.Generator) -> list[int]:
 def _documents() -> list[str]:
     lines = (data_folder("ntrex-128") / "DOCUMENT_IDS.tsv").read_text(encoding="utf-8").splitlines()
     return [line.split("\t")[0] for line in lines]
-
-
-def _sentences(language: str) -> list[str]:
-    return read_ntrex(language)
 
 
 def main(arguments: list[str] | None = None) -> int:

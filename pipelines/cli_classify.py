@@ -57,7 +57,12 @@ def add_classify_commands(commands: Subcommands[ArgumentParser]) -> None:
     predict = add_command(verbs, "predict", _predict, "label texts")
     predict.add_argument("classifier", metavar="CLASSIFIER", help="a folder that `classify train` wrote")
     predict.add_argument("data", metavar="LANGUAGE=FILE", help="texts as a table, or one a line (.txt, or -)")
-    predict.add_argument("-o", "--output", metavar="FILE", help="TSV, or JSON lines (.jsonl); default: print")
+    predict.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="TSV (white space in texts becomes blanks), or JSON lines (.jsonl); default: print",
+    )
     _add_common(predict)
     evaluate = add_command(verbs, "evaluate", _evaluate, "compare with known labels, language by language")
     evaluate.add_argument("classifier", metavar="CLASSIFIER")
@@ -109,7 +114,7 @@ def _predict(options: Namespace, output: Output) -> None:
     with output.working("classifying"):
         found = classifier.predict_proba(texts, language=language)
     best = found.argmax(axis=1)
-    rows = [
+    rows: list[dict[str, object]] = [
         {"text": text, "label": classifier.labels[column], "probability": round(float(row[column]), 4)}
         for text, column, row in zip(texts, best, found, strict=True)
     ]
@@ -119,7 +124,9 @@ def _predict(options: Namespace, output: Output) -> None:
             if not as_lines:
                 file.write("text\tlabel\tprobability\n")
             for row in rows:
-                line = json.dumps(row, ensure_ascii=False) if as_lines else "\t".join(map(str, row.values()))
+                # a tab or a line end inside a text would be read as a column or a row
+                fields = (" ".join(str(each).split()) for each in row.values())
+                line = json.dumps(row, ensure_ascii=False) if as_lines else "\t".join(fields)
                 file.write(line + "\n")
         output.note(f"{len(rows)} texts labelled in {options.output}")
         return

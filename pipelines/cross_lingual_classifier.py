@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import REMOVAL_METHODS, SharedSpace
+from interlingua.align.files import replacing_folder
 
 from .encoder import Encoder
 from .encoder_loading import load_encoder
@@ -161,13 +160,6 @@ class CrossLingualClassifier:
         """
         from safetensors.numpy import save_file
 
-        target = Path(folder)
-        if target.exists() and not (target / _HEADER).is_file() and (target.is_file() or any(target.iterdir())):
-            message = f"{target} holds something else than a classifier; name another folder"
-            raise FileExistsError(message)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.parent / f".{target.name}-{uuid.uuid4().hex}"
-        old = beside.with_name(f"{beside.name}-old")
         learned = self.classifier_
         header = {
             "format": _FORMAT,
@@ -185,24 +177,12 @@ class CrossLingualClassifier:
             "vectors": learned.vectors_,
             "columns": learned.targets_.argmax(axis=1).astype(np.int64),
         }
-        try:
-            beside.mkdir()
-            save_file({name: np.ascontiguousarray(each) for name, each in arrays.items()}, beside / _ARRAYS)
+        with replacing_folder(folder, marker=_HEADER, kind="classifier") as new:
+            save_file({name: np.ascontiguousarray(each) for name, each in arrays.items()}, new / _ARRAYS)
             if self.space_ is not None:
-                self.space_.save(beside / _SPACE)
+                self.space_.save(new / _SPACE)
             text = json.dumps(header, ensure_ascii=False, indent=1)
-            (beside / _HEADER).write_text(text + "\n", encoding="utf-8")
-            if target.exists():
-                target.rename(old)
-            try:
-                beside.replace(target)
-            except BaseException:
-                if old.exists():
-                    old.rename(target)
-                raise
-        finally:
-            for each in (beside, old):
-                shutil.rmtree(each, ignore_errors=True)
+            (new / _HEADER).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path, *, encoder: str | Encoder | None = None) -> CrossLingualClassifier:
@@ -217,8 +197,9 @@ class CrossLingualClassifier:
         Raises
         ------
         ValueError
-            If the folder holds no classifier, or one of another encoder.
+            If the folder holds no classifier, a damaged one, or one of another encoder.
         """
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         from .vector_classifier import VectorClassifier
@@ -237,7 +218,11 @@ class CrossLingualClassifier:
                 f"{place} was trained with {header['encoder']}, not with {made.encoder.identity}; name that encoder"
             )
             raise ValueError(message)
-        arrays = load_file(place / _ARRAYS)
+        try:
+            arrays = load_file(place / _ARRAYS)
+        except (OSError, SafetensorError) as error:
+            message = f"{place / _ARRAYS} is missing or damaged ({error}); train the classifier again"
+            raise ValueError(message) from error
         learned = VectorClassifier(**made.options)
         learned.classes_ = np.asarray(header["labels"], object)
         learned.weights_, learned.biases_, learned.vectors_ = (arrays[n] for n in ("weights", "biases", "vectors"))

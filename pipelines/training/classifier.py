@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from interlingua.align.files import replacing_folder
 from interlingua.align.optional import require
 
 from ..embedding_cache import CachedEncoder
@@ -222,31 +221,14 @@ class TextClassifier:
             If something else than a classifier lies there.
         """
         save_file = require("safetensors.torch", extra="torch").save_file
-        target = Path(folder)
-        if target.exists() and not (target / _SHAPE).is_file() and (target.is_file() or any(target.iterdir())):
-            raise FileExistsError(f"{target} holds something else than a classifier; name another folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.parent / f".{target.name}-{uuid.uuid4().hex}"
-        old = beside.with_name(f"{beside.name}-old")
-        try:
+        with replacing_folder(folder, marker=_SHAPE, kind="classifier") as new:
             with quiet_libraries():
-                self.network.backbone.save_pretrained(beside)
-            self.tokenizer.save_pretrained(beside)
+                self.network.backbone.save_pretrained(new)
+            self.tokenizer.save_pretrained(new)
             head = {name: each.detach().cpu().contiguous() for name, each in self.network.head.state_dict().items()}
-            save_file(head, beside / _HEAD, metadata={"format": "pt"})
+            save_file(head, new / _HEAD, metadata={"format": "pt"})
             text = json.dumps({"format": 1, **asdict(self.shape)}, ensure_ascii=False, indent=1)
-            (beside / _SHAPE).write_text(text + "\n", encoding="utf-8")
-            if target.exists():
-                target.rename(old)
-            try:
-                beside.replace(target)
-            except BaseException:
-                if old.exists():
-                    old.rename(target)
-                raise
-        finally:
-            for each in (beside, old):
-                shutil.rmtree(each, ignore_errors=True)
+            (new / _SHAPE).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "auto", dtype: str = "auto") -> TextClassifier:

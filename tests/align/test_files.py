@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from interlingua.align.files import replacing, replacing_path
+from interlingua.align.files import replacing, replacing_folder, replacing_path
 
 
 def names(folder):
@@ -112,3 +112,52 @@ def test_a_killed_process_leaves_the_old_file(tmp_path):
         process.kill()
     assert process.returncode != 0
     assert path.read_bytes() == b"old"
+
+
+def model_folder(path, text, error=None):
+    with replacing_folder(path, marker="about.json", kind="model") as folder:
+        (folder / "about.json").write_text(text)
+        if error:
+            raise error
+        (folder / text).touch()
+
+
+def test_a_folder_takes_the_place_of_an_older_one_of_its_kind(tmp_path):
+    path = tmp_path / "above" / "model"
+    model_folder(path, "old")
+    model_folder(path, "new")
+    assert names(path) == ["about.json", "new"]
+    assert names(path.parent) == ["model"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_leaves_the_old_folder_and_no_litter(tmp_path, error):
+    path = tmp_path / "model"
+    model_folder(path, "old")
+    with pytest.raises(error):
+        model_folder(path, "half", error)
+    assert names(path) == ["about.json", "old"]
+    assert names(tmp_path) == ["model"]
+
+
+def test_the_old_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    model_folder(path, "old")
+
+    def refuse(self, target):
+        raise OSError("no")
+
+    monkeypatch.setattr(type(path), "replace", refuse)
+    with pytest.raises(OSError, match="no"):
+        model_folder(path, "new")
+    assert names(path) == ["about.json", "old"]
+    assert names(tmp_path) == ["model"]
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "note").write_text("kept")
+    for path in (tmp_path / "mine", tmp_path / "mine" / "note"):
+        with pytest.raises(FileExistsError, match="something else than a model"):
+            model_folder(path, "new")
+    assert (tmp_path / "mine" / "note").read_text() == "kept"

@@ -61,6 +61,10 @@ def test_another_encoder_and_another_folder_are_refused(trained, other_fake_enco
         CrossLingualClassifier.load(tmp_path / "model", encoder=other_fake_encoder)
     with pytest.raises(ValueError, match="holds no classifier"):
         CrossLingualClassifier.load(tmp_path, encoder=other_fake_encoder)
+    arrays = tmp_path / "model" / "classifier.safetensors"
+    arrays.write_bytes(arrays.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"classifier\.safetensors is missing or damaged"):
+        CrossLingualClassifier.load(tmp_path / "model", encoder=trained.encoder)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "note").write_text("mine")
     with pytest.raises(FileExistsError, match="something else"):
@@ -177,6 +181,9 @@ def test_the_commands_train_predict_and_evaluate(classify, tmp_path):
     lines = (tmp_path / "out.tsv").read_text().splitlines()
     assert lines[0] == "text\tlabel\tprobability"
     assert [line.split("\t")[1] for line in lines[1:]] == labels
+    (tmp_path / "odd.jsonl").write_text(json.dumps({"text": "sun.sw\tmoon.sw\nstar.sw"}) + "\n")
+    assert classify("predict", model, f"sw={tmp_path}/odd.jsonl", "-o", tmp_path / "odd.tsv")[0] == 0
+    assert (tmp_path / "odd.tsv").read_text().splitlines()[1].startswith("sun.sw moon.sw star.sw\tsky\t")
     code, out, _ = classify("evaluate", model, f"sw={tmp_path}/sw.tsv", "--json")
     assert code == 0
     assert json.loads(out)["sw"]["accuracy"] == 1
