@@ -112,8 +112,9 @@ class ScoreCalibration:
         """
         falling = np.sort(np.asarray(scores, np.float64))[::-1]
         means = np.cumsum(self.probability(falling), dtype=np.float64) / np.arange(1, len(falling) + 1)
-        enough = np.flatnonzero(means >= precision - 1e-9)
+        last = np.append(falling[1:] != falling[:-1], True)[: len(falling)]  # equal scores pass or fail together
+        enough = np.flatnonzero((means >= precision - 1e-9) & last)
         if not len(enough):
-            best = means.max(initial=0.0)
+            best = means[last].max(initial=0.0)
             raise ValueError(f"a precision of {precision} is not reached; the best is {best:.3f}; ask for less")
         return float(falling[enough[-1]])

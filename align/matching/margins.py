@@ -79,7 +79,7 @@ def reciprocal_rank_scores(scores: Any) -> "NDArray[np.float32] | Candidates":
 
     References
     ----------
-    .. [1] Zeng, Zhao, Li, Tang and Lin (2021), "On entity alignment at scale", The VLDB Journal 31.
+    .. [1] Zeng, Zhao, Li, Tang and Wang (2022), "On entity alignment at scale", The VLDB Journal 31.
        doi:10.1007/s00778-021-00703-3
     """
     table = as_scores(scores)

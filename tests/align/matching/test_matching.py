@@ -172,3 +172,11 @@ def test_the_threshold_asked_for_gives_that_precision_on_other_pairs():
     assert passed[0] / sum(passed) == pytest.approx(0.9, abs=0.02)
     with pytest.raises(ValueError, match="not reached"):
         calibration.threshold_for(0.9, np.full(20, -3.0))
+
+
+def test_equal_scores_pass_a_threshold_together():
+    calibration = ScoreCalibration(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+    # the mean of 1 and .9 is .95, but both of .5 pass with one of them: (1 + .9 + .5 + .5) / 4 = .725
+    scores = [1.0, 0.9, 0.5, 0.5]
+    assert calibration.threshold_for(0.79, scores) == 0.9
+    assert calibration.threshold_for(0.72, scores) == 0.5
