@@ -1,4 +1,4 @@
-"""Scores of XTREME and XGLUE as their official scripts define them, all between 0 and 1."""
+"""Scores of XTREME and XGLUE, written from what is known of their scripts' definitions; all between 0 and 1."""
 
 import re
 import string

@@ -62,8 +62,7 @@ class Task:
         ValueError
             If the language is none of the task's.
         """
-        if language not in self.languages and language != "en":
-            raise ValueError(f"{self.name} has the languages {', '.join(self.languages)}, not {language!r}")
+        self._check(language)
         path = Path(folder) / pattern.format(l=language, s=split)
         if not path.is_file():
             raise MissingDataError(
@@ -71,6 +70,29 @@ class Task:
                 f"(licence: {self.licence})"
             )
         return path
+
+    def predicted(self, folder: Path_, language: str) -> Path:
+        """Return the path of a file of predictions that exists.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the language is none of the task's.
+        """
+        self._check(language)
+        path = Path(folder) / self.prediction.format(l=language)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{self.name} has no predictions for {language}: they belong into {path}; predict them, or name the "
+                "folder that holds them"
+            )
+        return path
+
+    def _check(self, language: str) -> None:
+        if language not in self.languages and language != "en":
+            raise ValueError(f"{self.name} has the languages {', '.join(self.languages)}, not {language!r}")
 
 
 @dataclass(frozen=True)

@@ -101,8 +101,8 @@ def _read_xnli(path: _Folder, language: str) -> Examples:
 
 
 def _score(task: Task, language: str, predictions: _Folder, labels: _Folder) -> tuple[Scores, Scores]:
-    given = task.path(predictions, task.prediction, language)
     wanted = task.path(labels, task.gold, language)
+    given = task.predicted(predictions, language)
     if task.kind == "tags":
         score = tag_precision if task.name == "POS" else tag_f1
         tags = read_tags(wanted, " ")[1]

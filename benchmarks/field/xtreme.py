@@ -114,7 +114,7 @@ def evaluate(
     Raises
     ------
     MissingDataError
-        If a file is absent; the message says where it comes from.
+        If a file of labels is absent; the message says where it comes from. FileNotFoundError if it is predictions.
     ValueError
         If a task is unknown, or predictions do not fit the gold file.
     """
@@ -123,8 +123,8 @@ def evaluate(
 
 
 def _score(task: Task, language: str, predictions: _Folder, labels: _Folder) -> tuple[Scores, Scores]:
-    given = task.path(predictions, task.prediction, language)
     wanted = task.path(labels, task.gold, language)
+    given = task.predicted(predictions, language)
     if task.kind == "tags":
         tags = read_gold_tags(wanted)
         return {"f1": tag_f1(tags, read_gold_tags(given))}, tag_floors(tags, tag_f1)

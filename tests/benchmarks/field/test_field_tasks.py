@@ -162,6 +162,18 @@ def test_missing_data_are_named_with_source_and_licence(module, name, tmp_path):
     assert all(part in str(error.value) for part in (name, task.source, task.licence, str(tmp_path)))
 
 
+@pytest.mark.parametrize("module", [xtreme, xglue])
+def test_missing_predictions_are_not_taken_for_missing_data(module, tmp_path):
+    name = next(iter(module.TASKS))
+    task = module.TASKS[name]
+    for language in task.languages:
+        write(tmp_path / "gold" / task.gold.format(l=language, s="test"), "")
+    with pytest.raises(FileNotFoundError, match=f"{name} has no predictions for {task.languages[0]}: ") as error:
+        module.evaluate(tmp_path / "out", tmp_path / "gold", [name])
+    assert not isinstance(error.value, MissingDataError)
+    assert task.source not in str(error.value)
+
+
 def test_a_row_of_other_columns_is_named(tmp_path):
     write(tmp_path / "QAM/xglue.qam.de.test", "q\tp\t1\nq\tp\n")
     with pytest.raises(ValueError, match="line 2: a row has 3 columns, but this one has 2"):
