@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 
@@ -220,3 +222,26 @@ def test_a_huge_k_costs_no_memory():
     found = collection.search([[1.0, 0.2]], k=10**15)
     assert found.ids == (("a", "b"),)
     assert found.scores.shape == (1, 2)
+
+
+def test_metadata_read_late_is_that_of_the_time_of_the_search():
+    collection = Collection.create(2)
+    collection.add(["a", "b"], [[1, 0], [0, 1]], [{"n": 1, "tags": ["x"]}, {"n": 2}])
+    query = [[1.0, 0.1], [0.1, 1.0]]
+    at_once = collection.search(query, 2)
+    assert at_once.metadata[0] == ({"n": 1, "tags": ["x"]}, {"n": 2})
+    late = collection.search(query, 2)
+    collection.upsert(["a"], [[1, 0]], [{"n": 10, "new": True}])
+    collection.remove(["b"])
+    assert late.metadata == at_once.metadata
+    late.metadata[0][0]["tags"].append("y")
+    assert collection.search(query, 1).metadata == (({"n": 10, "new": True},), ({"n": 10, "new": True},))
+
+
+def test_a_result_that_was_not_read_can_be_pickled():
+    collection = Collection.create(2)
+    collection.add(["a"], [[1, 0]], [{"n": 1}])
+    copy = pickle.loads(pickle.dumps(collection.search([[1.0, 0.0]], 1)))  # noqa: S301  # our own
+    assert (copy.ids, copy.metadata, copy.metric) == ((("a",),), (({"n": 1},),), collection.metric)
+    with pytest.raises(AttributeError, match="no attribute 'other'"):
+        _ = copy.other
