@@ -1,0 +1,3 @@
+"""Knowledge graphs and entities across languages: aligned, linked, reconciled."""
+
+__all__: list[str] = []
