@@ -37,6 +37,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m interlingua.benchmarks.pretraining
 	$(BIN)/python -m interlingua.benchmarks.finetune_sib200
 	$(BIN)/python -m interlingua.benchmarks.respond
+	$(BIN)/python -m interlingua.benchmarks.mining
 	$(BIN)/python -m interlingua.benchmarks.export
 	$(BIN)/python -m interlingua.benchmarks.scale
 	$(BIN)/python -m interlingua.benchmarks.durability

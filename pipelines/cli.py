@@ -11,6 +11,7 @@ import sys
 import traceback
 from importlib import metadata
 
+from .cli_answer import add_answer_command
 from .cli_audit import add_audit_command
 from .cli_chat import add_chat_command
 from .cli_classify import add_classify_commands
@@ -18,6 +19,7 @@ from .cli_collections import add_collection_commands
 from .cli_common import Output, UsageError, add_command, limit_threads
 from .cli_export import add_export_command
 from .cli_info import add_info_command
+from .cli_mine import add_mine_command
 from .cli_sentences import add_encoder_options, add_sentence_commands
 from .cli_train import add_train_commands
 from .cli_tune import add_tune_commands
@@ -48,7 +50,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_word_commands(commands)
     add_collection_commands(commands)
     add_classify_commands(commands)
+    add_answer_command(commands)
     add_chat_command(commands)
+    add_mine_command(commands)
     add_train_commands(commands)
     add_tune_commands(commands)
     add_export_command(commands)

@@ -14,6 +14,7 @@ from .language_adversarial import (
     reverse_gradient,
 )
 from .losses import translation_ranking_loss
+from .mining import MinedPairs, decoy_confidence, mine_pairs, pair_margins
 from .parallel import ParallelVectors, language_means
 from .translation_quality import TranslationQuality, translation_quality
 
@@ -26,6 +27,7 @@ __all__ = [
     "Consensus",
     "ContrastiveHead",
     "HardNegatives",
+    "MinedPairs",
     "ParallelVectors",
     "SentenceCandidate",
     "TranslationQuality",
@@ -33,10 +35,13 @@ __all__ = [
     "candidates_for",
     "collapse_signs",
     "deceiving_targets",
+    "decoy_confidence",
     "language_discriminator",
     "language_loss",
     "language_means",
     "mine_hard_negatives",
+    "mine_pairs",
+    "pair_margins",
     "reversal_strength",
     "reverse_gradient",
     "translation_quality",

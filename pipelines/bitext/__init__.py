@@ -1,3 +1,5 @@
-"""Translations mined from texts, checked and aligned document by document."""
+"""Translations mined from texts, and bitext filtered."""
 
-__all__: list[str] = []
+from .mining import MinedBitext, filter_bitext, mine_bitext
+
+__all__ = ["MinedBitext", "filter_bitext", "mine_bitext"]

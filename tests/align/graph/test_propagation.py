@@ -97,7 +97,7 @@ def test_two_renamed_copies_are_aligned_from_a_few_seeds():
 
 def test_inverses_are_distinct_and_bad_triples_refused():
     assert with_inverses(np.array([[0, 0, 1], [1, 0, 0]]), 1).tolist() == [[0, 0, 1], [0, 1, 1], [1, 0, 0], [1, 1, 0]]
-    with pytest.raises(ValueError, match="tails must lie in 0 .. 1, but reach from 1 to 2"):
+    with pytest.raises(ValueError, match=r"tails must lie in 0 \.\. 1, but reach from 1 to 2"):
         as_triples([[0, 0, 1], [0, 0, 2]], 2, 1)
     with pytest.raises(ValueError, match="features must have 12 rows"):
         propagate_features(weighted_adjacency(drawn(), N, R), np.ones((3, 2)))

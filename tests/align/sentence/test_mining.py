@@ -1,0 +1,132 @@
+"""Margins against loops over the formula, and confidences against what was planted."""
+
+import numpy as np
+import pytest
+
+from interlingua.align import top_k
+from interlingua.align.sentence import decoy_confidence, mine_pairs, pair_margins
+
+
+def unit(matrix):
+    return (matrix / np.linalg.norm(matrix, axis=1, keepdims=True)).astype(np.float32)
+
+
+def planted(n, pairs, seed, noise=0.5, d=48):
+    """Sentences of which the first `pairs` of either side are translations."""
+    rng = np.random.default_rng(seed)
+    topics = rng.normal(size=(20, d))
+    left, right = (topics[rng.integers(0, 20, n)] + rng.normal(size=(n, d)) for _ in range(2))
+    right[:pairs] = left[:pairs] + noise * rng.normal(size=(pairs, d))
+    return unit(left), unit(right)
+
+
+def brute_force(x, y, k, margin):
+    cosines = x.astype(np.float64) @ y.T.astype(np.float64)
+    base = (np.sort(cosines, 1)[:, -k:].mean(1)[:, None] + np.sort(cosines, 0)[-k:].mean(0)) / 2
+    return cosines / base if margin == "ratio" else cosines - base
+
+
+@pytest.mark.parametrize("margin", ["ratio", "distance"])
+def test_mutual_pairs_and_their_margins_are_those_of_the_full_matrix(margin):
+    x, y = planted(60, 20, seed=1)
+    margins = brute_force(x, y, 4, margin)
+    found = mine_pairs(x, y, margin=margin, search=lambda a, b, k: top_k(a, b, 60))
+    best, back = margins.argmax(1), margins.argmax(0)
+    expected = {(i, int(best[i])) for i in range(60) if back[best[i]] == i}
+    assert set(map(tuple, found.rows.tolist())) == expected
+    np.testing.assert_allclose(found.scores, margins[found.rows[:, 0], found.rows[:, 1]], rtol=1e-4, atol=1e-5)
+    assert (np.diff(found.scores) <= 0).all()
+
+
+@pytest.mark.parametrize("retrieval", ["max", "intersection", "forward", "backward"])
+def test_a_sentence_is_in_one_pair_at_most(retrieval):
+    x, y = planted(80, 30, seed=2)
+    rows = mine_pairs(x, y[:70], retrieval=retrieval).rows
+    assert len(np.unique(rows[:, 0])) == len(np.unique(rows[:, 1])) == len(rows)
+
+
+def test_max_holds_the_mutual_pairs():
+    x, y = planted(80, 30, seed=3)
+    rows = {retrieval: set(map(tuple, mine_pairs(x, y, retrieval=retrieval).rows.tolist())) for retrieval in
+            ("max", "intersection")}  # fmt: skip
+    assert rows["intersection"] <= rows["max"]
+    assert len(rows["max"]) > len(rows["intersection"])
+
+
+@pytest.mark.parametrize(("pairs", "near"), [(40, 0.15), (300, 0.06), (900, 0.06)])
+def test_estimated_precision_is_near_the_true_one(pairs, near):
+    gaps = []
+    for seed in range(5):
+        x, y = planted(1000, pairs, seed, 0.4)
+        chosen = mine_pairs(x, y).for_best_f1()
+        right = (chosen.rows[:, 0] == chosen.rows[:, 1]) & (chosen.rows[:, 0] < pairs)
+        gaps.append(chosen.precision - right.mean())
+        assert right.sum() > 0.6 * pairs
+    assert abs(np.mean(gaps)) < near  # few pairs tell little
+
+
+def test_texts_without_any_translation_give_next_to_no_pair():
+    x, y = planted(1000, 0, seed=4)
+    assert len(mine_pairs(x, y).for_precision(0.9)) <= 10
+
+
+def test_refused_pairs_are_gone_and_decoys_are_asked_about_too():
+    x, y = planted(50, 20, seed=5)
+    asked = []
+
+    def allowed(rows, side):
+        asked.append(side)
+        return rows[:, 0] % 2 == 0
+
+    rows = mine_pairs(x, y, allowed=allowed).rows
+    assert (rows[:, 0] % 2 == 0).all()
+    assert sorted(asked) == ["pairs", "source", "target"]
+
+
+def test_margins_of_given_pairs_are_those_of_the_matrix():
+    x, y = planted(40, 40, seed=6)
+    margins, decoys = pair_margins(x, y, k=3)
+    full = brute_force(x, y, 3, "ratio")
+    np.testing.assert_allclose(margins, np.diag(full), rtol=1e-4)
+    np.testing.assert_allclose(decoys, full[np.arange(40), (np.arange(40) + 1) % 40], rtol=1e-4, atol=1e-5)
+
+
+def test_background_lowers_the_margin_of_a_pair_with_rivals():
+    x, y = planted(30, 30, seed=7)
+    alone, _ = pair_margins(x[:10], y[:10])
+    among, _ = pair_margins(x[:10], y[:10], background=(x, y))
+    assert (among <= alone + 1e-5).all()
+
+
+def test_confidence_counts_one_wrong_pair_more_than_was_seen():
+    np.testing.assert_allclose(decoy_confidence(np.arange(10.0, 20.0), [1.0]), 0.9)
+
+
+def test_confidence_rises_with_the_score():
+    rng = np.random.default_rng(0)
+    scores, decoys = np.concatenate([rng.normal(3, 1, 300), rng.normal(0, 1, 300)]), rng.normal(0, 1, 300)
+    sure = decoy_confidence(scores, decoys)
+    assert (np.diff(sure[np.argsort(scores)]) >= 0).all()
+    assert abs(sure.sum() - 300) < 45
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"k": 0}, "k must be"), ({"margin": "csls"}, "must be of ratio"), ({"retrieval": "both"}, "must be of ratio")],
+)
+def test_wrong_settings_are_refused(change, said):
+    x, y = planted(10, 5, seed=8)
+    with pytest.raises(ValueError, match=said):
+        mine_pairs(x, y, **change)
+
+
+def test_too_few_sentences_and_unlike_dimensions_are_refused():
+    x, y = planted(10, 5, seed=9)
+    with pytest.raises(ValueError, match="each side needs 3"):
+        mine_pairs(x[:2], y)
+    with pytest.raises(ValueError, match="dimension"):
+        mine_pairs(x, y[:, :5])
+    with pytest.raises(ValueError, match="row by row"):
+        pair_margins(x, y[:5])
+    with pytest.raises(ValueError, match="precision"):
+        mine_pairs(x, y).for_precision(0)
