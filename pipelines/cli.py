@@ -18,6 +18,7 @@ from .cli_classify import add_classify_commands
 from .cli_collections import add_collection_commands
 from .cli_common import Output, UsageError, add_command, limit_threads
 from .cli_export import add_export_command
+from .cli_graph import add_graph_commands
 from .cli_info import add_info_command
 from .cli_mine import add_mine_command
 from .cli_sentences import add_encoder_options, add_sentence_commands
@@ -53,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_answer_command(commands)
     add_chat_command(commands)
     add_mine_command(commands)
+    add_graph_commands(commands)
     add_train_commands(commands)
     add_tune_commands(commands)
     add_export_command(commands)

@@ -1,10 +1,15 @@
-"""Propagation over the relations of knowledge graphs: sparse arrays in, arrays out."""
+"""Entity alignment of knowledge graphs: sparse arrays in, arrays out."""
 
+from .alignment import EntityAlignment, align_entities
+from .evidence import neighbor_evidence
 from .propagation import propagate_features, propagate_labels, relational_features
 from .triples import as_triples, relation_weights, weighted_adjacency, with_inverses
 
 __all__ = [
+    "EntityAlignment",
+    "align_entities",
     "as_triples",
+    "neighbor_evidence",
     "propagate_features",
     "propagate_labels",
     "relation_weights",

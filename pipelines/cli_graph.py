@@ -1,0 +1,135 @@
+"""The command `interlingua graph align`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .cli_common import (
+    Output,
+    Subcommands,
+    UsageError,
+    add_command,
+    check_output_file,
+    count,
+    open_lines,
+    shorten,
+    table,
+)
+
+if TYPE_CHECKING:
+    from .knowledge import GraphPair, KnowledgeGraph
+
+__all__ = ["add_graph_commands"]
+
+_SHOWN = 10
+
+
+def add_graph_commands(commands: Subcommands[ArgumentParser]) -> None:
+    """Add `graph` with its verb."""
+    summary = "align the entities of knowledge graphs"
+    verbs = commands.add_parser("graph", help=summary, description=summary).add_subparsers(
+        dest="verb", required=True, metavar="VERB"
+    )
+    align = add_command(verbs, "align", _align, "find the entities of two graphs that are the same")
+    align.add_argument(
+        "graphs",
+        nargs="+",
+        metavar="GRAPH",
+        help="two files (.nt, .ttl, or triples between tabs), or one folder of DBP15K or OpenEA",
+    )
+    align.add_argument("-o", "--output", required=True, metavar="LINKS.tsv")
+    align.add_argument("--seeds", metavar="LINKS", help="known links: two ids between tabs; or a file of the folder")
+    align.add_argument(
+        "--features",
+        default="names,structure",
+        metavar="LIST",
+        help="of names, characters, structure (default names,structure)",
+    )
+    align.add_argument("--candidates", nargs=2, metavar="IDS", help="files with the ids to link, left and right")
+    align.add_argument("-k", type=count, metavar="N", help="the N best of each left entity; default: one-to-one")
+    align.add_argument("--least", type=float, default=0.0, metavar="X", help="no link of a lower confidence")
+    align.add_argument("--rounds", type=int, default=3, metavar="N", help="of labels from sure pairs (default 3)")
+    align.add_argument("--same-as", metavar="FILE.nt", help="also write the links as owl:sameAs")
+    align.add_argument("--encoder", metavar="NAME", help="default: the bundled one")
+
+
+def _align(options: Namespace, output: Output) -> None:
+    from .encoder_loading import load_encoder
+    from .knowledge import align_graphs
+
+    for path in (options.output, options.same_as):
+        if path:
+            check_output_file(path)
+    features = [name.strip() for name in options.features.split(",") if name.strip()]
+    pair = _read(options.graphs)
+    seeds = None
+    if options.seeds in pair.links:
+        seeds = pair.links[options.seeds]
+    elif options.seeds:
+        seeds = _links(options.seeds, pair)
+    candidates = None
+    if options.candidates:
+        left, right = options.candidates
+        candidates = (_ids(left, pair.left), _ids(right, pair.right))
+    with output.working("aligning"):
+        found = align_graphs(
+            pair.left,
+            pair.right,
+            seeds,
+            features=features,
+            encoder=load_encoder(options.encoder) if "names" in features else None,
+            candidates=candidates,
+            k=options.k,
+            rounds=options.rounds,
+            seed=options.seed,
+            progress=output.progress,
+        ).least(options.least)
+    found.write(options.output)
+    if options.same_as:
+        found.write_same_as(options.same_as)
+    output.note(f"{options.output}: {len(found)} links between {len(pair.left)} and {len(pair.right)} entities")
+    best = [
+        (f"{each.confidence:.3f}", shorten(each.left, 60), shorten(each.right, 60)) for each in found.links[:_SHOWN]
+    ]
+    output.result(
+        {"links": len(found), "rounds": list(found.history)},
+        lambda: [table("confidence>", "left", "right", rows=best)],
+    )
+
+
+def _read(paths: list[str]) -> GraphPair:
+    from .knowledge import GraphPair, read_graph, read_graph_pair
+
+    if len(paths) == 1 and Path(paths[0]).is_dir():
+        return read_graph_pair(paths[0])
+    if len(paths) != 2:
+        raise UsageError(f"two graphs are aligned, or one folder that holds both, but there are {len(paths)} files")
+    return GraphPair(read_graph(paths[0]), read_graph(paths[1]))
+
+
+def _links(path: str, pair: GraphPair) -> list[tuple[int, int]]:
+    left, right = ({entity: row for row, entity in enumerate(graph.entities)} for graph in (pair.left, pair.right))
+    rows = []
+    with open_lines(path) as lines:
+        for number, line in enumerate(lines, 1):
+            cells = line.split("\t")
+            if len(cells) < 2 or cells[0] not in left or cells[1] not in right:
+                raise ValueError(
+                    f"{path}, line {number}: expected an entity of either graph between tabs: {line[:80]!r}"
+                )
+            rows.append((left[cells[0]], right[cells[1]]))
+    return rows
+
+
+def _ids(path: str, graph: KnowledgeGraph) -> list[int]:
+    places = {entity: row for row, entity in enumerate(graph.entities)}
+    with open_lines(path) as lines:
+        wanted = [line.strip() for line in lines if line.strip()]
+    missing = [entity for entity in wanted if entity not in places]
+    if missing or not wanted:
+        raise ValueError(
+            f"{path}: expected ids of entities, one a line; {len(missing)} are not in the graph: {missing[:3]}"
+        )
+    return [places[entity] for entity in dict.fromkeys(wanted)]
