@@ -1,5 +1,6 @@
 """Encode, align, index and search: the verbs people use."""
 
+from .answer import Answer, QuestionAnswerer
 from .cross_lingual_classifier import CrossLingualClassifier
 from .declaration import Translation, load_declaration
 from .encoder import Encoder
@@ -14,12 +15,14 @@ from .translate import WordTranslations, translate_words
 
 __all__ = [
     "AlignedModel",
+    "Answer",
     "CrossLingualClassifier",
     "CrossLingualSearch",
     "Encoder",
     "Exchange",
     "HubCorrectedCollection",
     "Passage",
+    "QuestionAnswerer",
     "Reply",
     "ResponseSelector",
     "SearchHit",

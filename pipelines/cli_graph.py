@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .cli_common import (
     Output,
@@ -64,7 +64,7 @@ def _align(options: Namespace, output: Output) -> None:
             check_output_file(path)
     features = [name.strip() for name in options.features.split(",") if name.strip()]
     pair = _read(options.graphs)
-    seeds = None
+    seeds: Any = None
     if options.seeds in pair.links:
         seeds = pair.links[options.seeds]
     elif options.seeds:
