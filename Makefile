@@ -38,6 +38,8 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m interlingua.benchmarks.finetune_sib200
 	$(BIN)/python -m interlingua.benchmarks.respond
 	$(BIN)/python -m interlingua.benchmarks.mining
+	$(BIN)/python -m interlingua.benchmarks.answers
+	$(BIN)/python -m interlingua.benchmarks.dbp15k
 	$(BIN)/python -m interlingua.benchmarks.export
 	$(BIN)/python -m interlingua.benchmarks.scale
 	$(BIN)/python -m interlingua.benchmarks.durability

@@ -79,7 +79,7 @@ class MinedBitext:
             with replacing(path, "w") as file:
                 file.write("source\ttarget\tsource_language\ttarget_language\tscore\tconfidence\n")
                 for pair, score, sure in zip(self.pairs, self.scores, self.confidences):
-                    texts = (" ".join(text.split()) for text in (pair.source, pair.target))
+                    texts = (clean(text) for text in (pair.source, pair.target))
                     names = (pair.source_language, pair.target_language)
                     file.write("\t".join((*texts, *names, f"{score:.4f}", f"{sure:.4f}")) + "\n")
         else:
@@ -95,8 +95,8 @@ class MinedBitext:
             replacing(f"{path}.scores", "w") as scores,
         ):
             for pair, score, sure in zip(self.pairs, self.scores, self.confidences):
-                left.write(" ".join(pair.source.split()) + "\n")
-                right.write(" ".join(pair.target.split()) + "\n")
+                left.write(clean(pair.source) + "\n")
+                right.write(clean(pair.target) + "\n")
                 scores.write(f"{score:.4f}\t{sure:.4f}\n")
 
 
