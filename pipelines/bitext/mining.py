@@ -15,6 +15,7 @@ from interlingua.align.optional import require
 from interlingua.align.sentence.mining import MinedPairs, Retrieval, decoy_confidence, mine_pairs, pair_margins
 
 from ..training.bitext import Pair, write_pairs
+from ..training.bitext_formats import clean
 from .lines import UniqueLines, unique_texts
 from .vectors import aligned_vectors, encode_resumable
 
