@@ -21,7 +21,8 @@ from typing import Any
 
 from .concurrent_readers import read_and_write
 from .damaged_files import KINDS, OUTCOMES, damage_files
-from .killed_writers import CALLS, kill_writers
+from .killed_writers import CALLS, HUB_KINDS, kill_writers
+from .killed_writers import KINDS as KILLED_KINDS
 from .measure import peak_mb, run_benchmark, watch
 from .report import RESULTS, row
 
@@ -40,14 +41,14 @@ Row = dict[str, Any]
 
 def measure_killed(n_kills: int = 50) -> list[Row]:
     """Return the rows of the first part."""
-    with watch() as passed:
-        killed = kill_writers(n_kills)
-    data = "5 kinds of index, calls of 100 x 128"
-    return [
-        each
-        for call in CALLS
-        for each in _rows(_TASKS["killed"], data, f"SIGKILL in {call}", killed[call], _KILLS, passed.seconds)
-    ]
+    rows = []
+    for kinds, what in ((KILLED_KINDS, "5 kinds of index"), (HUB_KINDS, "3 kinds of hub-corrected index")):
+        with watch() as passed:
+            killed = kill_writers(n_kills, kinds=kinds)
+        data = f"{what}, calls of 100 x 128"
+        for call in CALLS:
+            rows += _rows(_TASKS["killed"], data, f"SIGKILL in {call}", killed[call], _KILLS, passed.seconds)
+    return rows
 
 
 def measure_damaged(n_damaged: int = 500) -> list[Row]:

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from interlingua.align import mean_neighbor_similarity
+from interlingua.align.arrays import unit_rows
 from interlingua.index import Collection, CollectionStore, CorruptCollectionError, verify
+from interlingua.pipelines import HubCorrectedCollection
 
-__all__ = ["CALLS", "KINDS", "kill_writers", "main"]
+__all__ = ["CALLS", "HUB_KINDS", "KINDS", "kill_writers", "main"]
 
 CALLS = ("add", "upsert", "remove", "compact", "save")
 # Kinds that give vectors back as they were added, so that the latest content can be compared to the bit.
@@ -28,7 +31,14 @@ KINDS: dict[str, dict[str, Any]] = {
     "ivf-flat": _LISTS,
     "ivf-pq": {**_LISTS, "refine": "float32"},
 }
+# Hub-corrected collections: means that the vectors hold, that a journal holds, and that are measured anew.
+HUB_KINDS: dict[str, dict[str, Any]] = {
+    "hub-corrected hnsw": KINDS["hnsw"],
+    "hub-corrected hnsw-float16": {**KINDS["hnsw"], "storage": "float16"},
+    "hub-corrected ivf-flat": _LISTS,
+}
 _DIMENSION, _ROWS = 128, 100
+_NEIGHBORHOOD = 5
 _FIRST_GROUPS = 12
 _ATTEMPTS = 5
 
@@ -41,6 +51,7 @@ class _Folder:
     """A collection on the disk and what it must hold."""
 
     path: Path
+    hub: bool = False
     state: State = field(default_factory=dict)
     next_group: int = 0
     generation: int = 0
@@ -55,14 +66,17 @@ class _Run:
     seconds: list[float]
 
 
-def kill_writers(n_kills: int, *, seed: int = 0) -> dict[str, Counter[str]]:
+def kill_writers(
+    n_kills: int, *, seed: int = 0, kinds: Mapping[str, Mapping[str, Any]] = KINDS
+) -> dict[str, Counter[str]]:
     """Kill writers with SIGKILL, `n_kills` of them inside a call, in turn each call, and count what the disk holds.
 
     A writer makes some calls, says before each that it begins and after each that it is done, and is killed at a random
     moment of one of them, uniform over what that call took when nobody disturbed it. A kill that comes late, between
     two calls, is judged as well but made up for by another, up to `_ATTEMPTS` times as many. All rows of a call carry
     its number as vectors and metadata; the state on the disk must be that of all acknowledged calls, with or without
-    the one that had begun, whole. The next writer goes on with the same folder.
+    the one that had begun, whole. Of hub-corrected collections (`HUB_KINDS`) each mean must be that of its vector as
+    well. The next writer goes on with the same folder.
 
     Returns
     -------
@@ -73,13 +87,13 @@ def kill_writers(n_kills: int, *, seed: int = 0) -> dict[str, Counter[str]]:
     rng = np.random.default_rng(seed)
     counts: dict[str, Counter[str]] = {call: Counter() for call in CALLS}
     with tempfile.TemporaryDirectory() as parent:
-        folders = {kind: _new_folder(Path(parent) / kind, kind) for kind in KINDS}
+        folders = {kind: _new_folder(Path(parent) / kind, kind, kinds[kind]) for kind in kinds}
         usual = {kind: _usual_seconds(folder, rng) for kind, folder in folders.items()}
         for trial in range(_ATTEMPTS * n_kills):
             call = CALLS[trial % len(CALLS)]
             if counts[call]["inside the call"] >= -(-n_kills // len(CALLS)):
                 continue
-            kind = list(KINDS)[(trial + trial // len(CALLS)) % len(KINDS)]
+            kind = list(kinds)[(trial + trial // len(CALLS)) % len(kinds)]
             folder = folders[kind]
             before = int(rng.integers(1, 5))
             steps = list(_plan(folder, [*rng.choice(CALLS[:3], size=before).tolist(), call, "add"], rng))
@@ -91,7 +105,9 @@ def kill_writers(n_kills: int, *, seed: int = 0) -> dict[str, Counter[str]]:
 def main(arguments: list[str]) -> int:
     """Be the writer: a folder, and steps as JSON."""
     folder, steps = Path(arguments[0]), json.loads(arguments[1])
-    with CollectionStore(folder, threads=1) as store:
+    hub = folder.name in HUB_KINDS
+    store: Any = HubCorrectedCollection.open(folder, threads=1) if hub else CollectionStore(folder, threads=1)
+    with store:
         for number, (call, group, generation) in enumerate(steps):
             ids, vectors, metadata = _group(group, generation)
             _say(f"begin {number}")
@@ -121,10 +137,19 @@ def _group(group: int, generation: int) -> tuple[list[str], NDArray[np.float32],
     return [f"{group}/{row}" for row in range(_ROWS)], vectors, rows
 
 
-def _new_folder(path: Path, kind: str) -> _Folder:
-    collection = Collection.create(_DIMENSION, "ip", kind, KINDS[kind] or None)
-    CollectionStore.create(path, collection).close()
-    folder = _Folder(path)
+def _sources() -> NDArray[np.float32]:
+    rows: NDArray[np.float32] = unit_rows(np.random.default_rng(3).normal(size=(300, _DIMENSION)).astype(np.float32))
+    return rows
+
+
+def _new_folder(path: Path, name: str, config: Mapping[str, Any]) -> _Folder:
+    kind = name.removeprefix("hub-corrected ").removesuffix("-float16")
+    folder = _Folder(path, hub=name in HUB_KINDS)
+    if folder.hub:
+        made = HubCorrectedCollection.create(_sources(), kind=kind, config=config, neighborhood=_NEIGHBORHOOD)
+        made.save(path)
+    else:
+        CollectionStore.create(path, Collection.create(_DIMENSION, "ip", kind, config or None)).close()
     steps = list(_plan(folder, ["add"] * _FIRST_GROUPS, np.random.default_rng(0)))
     _write(path, steps)
     folder.state = _after(folder.state, steps)
@@ -197,19 +222,20 @@ def _judge(folder: _Folder, steps: Sequence[Step], run: _Run, target: int) -> Co
     begun = _after(folder.state, steps[: run.begun])
     try:
         counts["verify problems"] = len(verify(folder.path).problems)
-        loaded = Collection.load(folder.path, threads=1)
+        hub = HubCorrectedCollection.load(folder.path, threads=1) if folder.hub else None
+        loaded = Collection.load(folder.path, threads=1) if hub is None else hub.collection
     except (CorruptCollectionError, OSError):
         counts["verify problems"] += 1
         counts["rows lost or outdated"] += len(promised) * _ROWS
         return counts
     counts["rows doubled"] = len(loaded.ids) - len(set(loaded.ids)) + abs(len(loaded.index) - len(loaded))
-    found = {group: _whole(loaded, group, generation) for group, generation in promised.items()}
+    found = {group: _whole(loaded, group, generation, hub) for group, generation in promised.items()}
     open_groups = {group for group in promised | begun if promised.get(group) != begun.get(group)}
     counts["rows lost or outdated"] = _ROWS * sum(
         not there for group, there in found.items() if group not in open_groups
     )
-    there = all(_is_at(loaded, group, begun.get(group)) for group in open_groups)
-    absent = all(_is_at(loaded, group, promised.get(group)) for group in open_groups)
+    there = all(_is_at(loaded, group, begun.get(group), hub) for group in open_groups)
+    absent = all(_is_at(loaded, group, promised.get(group), hub) for group in open_groups)
     expected = len(begun if there else promised) * _ROWS
     counts["torn calls"] = int(not (there or absent) or len(loaded) != expected)
     if open_groups:
@@ -218,14 +244,22 @@ def _judge(folder: _Folder, steps: Sequence[Step], run: _Run, target: int) -> Co
     return counts
 
 
-def _is_at(collection: Collection, group: int, generation: int | None) -> bool:
+def _is_at(
+    collection: Collection, group: int, generation: int | None, hub: HubCorrectedCollection | None = None
+) -> bool:
     if generation is None:
         return not any(id in collection for id in _group(group, 0)[0])
-    return _whole(collection, group, generation)
+    return _whole(collection, group, generation, hub)
 
 
-def _whole(collection: Collection, group: int, generation: int) -> bool:
+def _whole(collection: Collection, group: int, generation: int, hub: HubCorrectedCollection | None = None) -> bool:
     ids, vectors, metadata = _group(group, generation)
-    if not all(id in collection for id in ids):
+    if not all(id in collection for id in ids) or collection.get(ids) != metadata:
         return False
-    return collection.get(ids) == metadata and np.array_equal(collection.vectors(ids), vectors)
+    kept = collection.vectors(ids)
+    if hub is None:
+        return np.array_equal(kept, vectors)
+    rows = unit_rows(vectors)
+    means = mean_neighbor_similarity(rows, _sources(), _NEIGHBORHOOD)
+    own = kept[:, :_DIMENSION] / (2 if hub.folds else 1)
+    return np.allclose(own, rows, atol=1e-3) and np.allclose(hub.means(ids), means, atol=1e-6)

@@ -77,7 +77,7 @@ def compare_indexes(kind: str, metric: Metric, n_vectors: int, n_queries: int, *
 
     figures: dict[str, dict[str, float]] = {}
     if isinstance(index, FaissIndex) and isinstance(index.config, HNSWConfig):
-        for effort, name in ((index.config.ef_search, ""), (n_vectors - 1, ", the whole graph")):
+        for effort, name in ((index.effort, ""), (n_vectors - 1, ", the whole graph")):
             index.config = dataclasses.replace(index.config, ef_search=effort)
             figures[f"{kind}, ef_search {effort}{name}"] = {"recall@10": _recall(index.search(queries, k), expected)}
         index.config = dataclasses.replace(index.config, ef_search=n_vectors)

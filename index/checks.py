@@ -1,5 +1,6 @@
 """Checks at the border: vectors, ids and k are looked at once, before anything is touched."""
 
+from collections.abc import Sized
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .metric import Metric
 
-__all__ = ["check_dimension", "check_ids", "check_k", "check_vectors", "shorten"]
+__all__ = ["check_dimension", "check_ids", "check_k", "check_rows", "check_vectors", "shorten"]
 
 # Squared distances of two vectors reach 4 times their largest squared norm, and must stay float32.
 _LARGEST_SQUARED_NORM = float(np.finfo(np.float32).max) / 4
@@ -55,28 +56,41 @@ def check_vectors(vectors: ArrayLike, dimension: int, metric: Metric, *, name: s
     with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf and is refused below
         single: NDArray[np.float32] = np.ascontiguousarray(array, dtype=np.float32)
     squared = np.einsum("ij,ij->i", single, single, dtype=np.float64)
-    bad = np.flatnonzero(~(squared <= _LARGEST_SQUARED_NORM))  # subtle: negated, so that NaN is bad
-    if bad.size:
+    least, most = squared.min(), squared.max()  # subtle: NaN, if one is
+    if not most <= _LARGEST_SQUARED_NORM:
+        bad = np.flatnonzero(~(squared <= _LARGEST_SQUARED_NORM))
         raise ValueError(
             f"{name} row {bad[0]} holds NaN, infinite or too large values ({bad.size} such rows of "
             f"{len(array)}); remove or repair them first"
         )
-    if metric is not Metric.COSINE:
+    if metric is not Metric.COSINE or (1 - least <= _UNIT and most - 1 <= _UNIT):
         return single
-    zero = np.flatnonzero(squared == 0)
-    if zero.size:
+    if least == 0:
         raise ValueError(
-            f"{name} row {zero[0]} is a zero vector, which has no cosine; leave such rows out or use metric 'ip'"
+            f"{name} row {np.argmin(squared)} is a zero vector, which has no cosine; leave such rows out or use "
+            "metric 'ip'"
         )
     other = np.abs(squared - 1) > _UNIT
-    if not other.any():
-        return single
     unit: NDArray[np.float32] = (single / np.sqrt(np.where(other, squared, 1.0))[:, None]).astype(np.float32)
     return unit
 
 
+def check_rows(ids: Sized, vectors: ArrayLike, dimension: int, metric: Metric) -> NDArray[np.float32]:
+    """Return `vectors` as `check_vectors` does, one for each of the checked ids.
+
+    Raises
+    ------
+    ValueError
+        If their numbers differ, or as `check_vectors`.
+    """
+    checked = check_vectors(vectors, dimension, metric)
+    if len(checked) != len(ids):
+        raise ValueError(f"ids and vectors differ in number ({len(ids)} vs {len(checked)})")
+    return checked
+
+
 def check_ids(ids: ArrayLike, *, name: str = "ids", unique: bool = True) -> NDArray[np.int64]:
-    """Return `ids` as an (n,) int64 array of numbers >= 0.
+    """Return `ids` as an (n,) int64 array of numbers >= 0, itself where it is one.
 
     Raises
     ------
@@ -92,7 +106,7 @@ def check_ids(ids: ArrayLike, *, name: str = "ids", unique: bool = True) -> NDAr
         raise ValueError(f"{name} must be one-dimensional, but its shape is {array.shape}")
     if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
         raise ValueError(f"{name} must fit into int64, but the largest is {array.max()}")
-    whole = array.astype(np.int64)
+    whole: NDArray[np.int64] = array.astype(np.int64, copy=False)
     if whole.size and whole.min() < 0:
         raise ValueError(f"{name} must be >= 0 (-1 marks a missing result), but one is {whole.min()}")
     if unique:

@@ -1,13 +1,14 @@
 """Vectors with string ids and metadata: what people add to, search, save and load."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .checks import check_k, check_vectors
+from .checks import check_k, check_rows
 from .collection_files import Parts, read_parts, settled, write_parts
 from .factory import create_index, spec_to_json
 from .faiss_config import FaissConfig
@@ -17,7 +18,7 @@ from .journal import Change, read_journal
 from .metadata import MetadataTable, check_json
 from .metric import Metric
 from .result import CollectionResult
-from .vector_index import VectorIndex
+from .vector_index import UnsupportedOperation, VectorIndex
 
 __all__ = ["Collection"]
 
@@ -87,6 +88,11 @@ class Collection:
     def ids(self) -> tuple[str, ...]:
         """All ids, in the order of adding (an upserted row counts as added last); O(n)."""
         return tuple(self._table.ids)
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """A number for each of `ids`, ascending: it stays a row's own, and no later row of the collection gets it."""
+        return self._table.numbers_where(np.ones(len(self), dtype=bool))
 
     @property
     def info(self) -> dict[str, Any]:
@@ -190,13 +196,12 @@ class Collection:
         allowed = matching_rows(self._table, merge_languages(where, languages))
         # subtle: an index pads its answer to k columns; a huge k would cost memory for slots that nothing can fill
         found = self._index.search(queries, min(check_k(k), max(len(self), 1)), allowed=allowed)
-        hit = found.ids >= 0
-        rows = self._table.rows_of(found.ids[hit])
-        names = self._table.ids
-        ids = tuple([names[row] for row in rows.tolist()])
-        stops = np.count_nonzero(hit, axis=1).cumsum().tolist()
-        spans = list(map(slice, [0, *stops[:-1]], stops))
-        parts = tuple([ids[span] for span in spans])
+        numbers, width = found.ids.ravel(), found.ids.shape[1]
+        whole = numbers.min() >= 0
+        rows = self._table.rows_of(numbers if whole else numbers[numbers >= 0])
+        ids = map(self._table.ids.__getitem__, rows.tolist())
+        lengths = repeat(width, len(found.ids)) if whole else np.count_nonzero(found.ids >= 0, axis=1).tolist()
+        parts = tuple([tuple(islice(ids, length)) for length in lengths])
         return CollectionResult.deferred(parts, found.scores, self._table.reader(rows), found.metric)
 
     def batches(self, size: int = 1024, *, where: Where | None = None) -> Iterator[Batch]:
@@ -318,25 +323,29 @@ class Collection:
         ValueError, TypeError
             If attributes or attachments cannot be kept; nothing is written then.
         """
-        write_parts(self._parts(), Path(path), as_writer=False)
+        write_parts(Parts(self._index, self._table, self.attributes, self.attachments), Path(path), as_writer=False)
 
     def save_as_writer(self, path: str | Path) -> None:
         """Save as `save` does, for who holds the folder's `WriterLock`."""
-        write_parts(self._parts(), Path(path), as_writer=True)
+        write_parts(Parts(self._index, self._table, self.attributes, self.attachments), Path(path), as_writer=True)
 
     @classmethod
-    def load(cls, path: str | Path, *, threads: int | None = None, journal: bool = True) -> "Collection":
+    def load(
+        cls, path: str | Path, *, threads: int | None = None, journal: bool = True, mapped: bool = False
+    ) -> "Collection":
         """Return the collection saved in the folder `path`, after verifying every checksum.
 
         May be called while a `CollectionStore` writes there; it sees what was acknowledged up to then.
 
         Parameters
         ----------
-        path : str or Path
-        threads : int, optional
-            For FAISS, see `FaissFlatConfig`.
+        path, threads
+            Folder, and threads of FAISS as in `FaissFlatConfig`.
         journal : bool
             Apply what a `CollectionStore` has acknowledged since the last save.
+        mapped : bool
+            Leave the vectors on the disk, in pages that processes share; ids and metadata are read into memory. Such a
+            collection can only be read; a later save into the folder does not disturb it.
 
         Raises
         ------
@@ -344,12 +353,19 @@ class Collection:
             If there is no such folder.
         CorruptCollectionError
             If a file is missing, altered or foreign, or of another format; the text names it.
+        UnsupportedOperation
+            If `mapped`, and there are changes in the journal or the vectors are with Milvus.
         """
         folder = Path(path)
 
         def attempt(manifest: str) -> Collection:
-            loaded = cls._load_saved(folder, threads)
+            parts = read_parts(folder, threads, mapped=mapped)
+            loaded = cls(parts.index, parts.table)
+            loaded.attributes, loaded.attachments = parts.attributes, dict(parts.attachments)
             for change in read_journal(folder, manifest) if journal else ():
+                if mapped:
+                    way_out = "save them (`interlingua index compact`), or load with journal=False"
+                    raise UnsupportedOperation(f"mapped vectors take no changes, but {folder} has a journal; {way_out}")
                 loaded.apply(change)
             return loaded
 
@@ -362,16 +378,6 @@ class Collection:
         else:
             self._put(change.ids, change.vectors, change.metadata, replace=change.operation == "upsert")
 
-    @classmethod
-    def _load_saved(cls, folder: Path, threads: int | None) -> "Collection":
-        parts = read_parts(folder, threads)
-        loaded = cls(parts.index, parts.table)
-        loaded.attributes, loaded.attachments = parts.attributes, dict(parts.attachments)
-        return loaded
-
-    def _parts(self) -> Parts:
-        return Parts(self._index, self._table, self.attributes, self.attachments)
-
     def _put(
         self,
         ids: Sequence[str],
@@ -381,9 +387,7 @@ class Collection:
         replace: bool,
     ) -> None:
         ids, rows = self.check(ids, metadata, replace=replace)
-        checked = check_vectors(vectors, self.dimension, self.metric)
-        if len(checked) != len(ids):
-            raise ValueError(f"ids and vectors differ in number ({len(ids)} vs {len(checked)})")
+        checked = check_rows(ids, vectors, self.dimension, self.metric)
         outdated = self._table.numbers([id for id in ids if id in self._table])
         # New rows go in before old ones go out: they have numbers of their own, and only adding can fail.
         self._index.add(self._table.next_numbers(len(ids)), checked)

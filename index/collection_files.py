@@ -50,7 +50,7 @@ def write_parts(parts: Parts, folder: Path, *, as_writer: bool) -> None:
     write_folder(folder, contents=contents, files=files, as_writer=as_writer)
 
 
-def read_parts(folder: Path, threads: int | None) -> Parts:
+def read_parts(folder: Path, threads: int | None, *, mapped: bool = False) -> Parts:
     """Return what the last save wrote, after verifying every checksum.
 
     Raises
@@ -71,7 +71,7 @@ def read_parts(folder: Path, threads: int | None) -> Parts:
                 raise TypeError("its attributes are no dictionary")
             if missing := {"rows.json", "row_ids.npy", "codes.npy"} - set(files):
                 raise ValueError(f"it lists no {', '.join(sorted(missing))}")
-        index = read_index(files, spec, count, threads=threads)
+        index = read_index(files, spec, count, threads=threads, mapped=mapped)
         table = MetadataTable.read(files, naming)
         if len(table) != count:
             raise CorruptCollectionError(f"{files['rows.json']} holds {len(table)} rows, not {count}")

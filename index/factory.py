@@ -75,14 +75,14 @@ def load_index(path: str | Path, *, threads: int | None = None, mapped: bool = F
     threads : int, optional
         For FAISS, see `FaissFlatConfig`.
     mapped : bool
-        Leave a FAISS index's vectors on the disk; such an index can only be read.
+        Leave the vectors on the disk; such an index can only be read.
 
     Raises
     ------
     CorruptCollectionError
         If a file is missing, altered or foreign; the text names it.
     UnsupportedOperation
-        If `mapped`, and the index is not one of FAISS.
+        If `mapped`, and the vectors are with Milvus.
     """
 
     def parse(contents: dict[str, Any], files: dict[str, Path]) -> VectorIndex:
@@ -99,17 +99,15 @@ def read_index(
     files: Mapping[str, Path], spec: IndexSpec, count: int, *, threads: int | None = None, mapped: bool = False
 ) -> VectorIndex:
     """Return the index of `spec` from its verified files."""
-    if mapped and spec.kind in ("flat", "milvus"):
-        raise UnsupportedOperation(
-            f"an index of kind {spec.kind!r} cannot be mapped from its file; load it without mapping, or build another"
-        )
+    if mapped and spec.kind == "milvus":
+        raise UnsupportedOperation("an index of kind 'milvus' cannot be mapped from its file; load it without mapping")
     name = {"flat": "vectors.npy", "milvus": "milvus.json"}.get(spec.kind, "index.faiss")
     if missing := ({name} if spec.kind == "milvus" else {name, "ids.npy"}) - set(files):
         raise CorruptCollectionError(f"manifest.json lists no {', '.join(sorted(missing))}; build the folder again")
     index: VectorIndex
     with naming(files[name]):
         if spec.kind == "flat":
-            index = FlatIndex.read(files, spec)
+            index = FlatIndex.read(files, spec, mapped=mapped)
         elif spec.kind == "milvus":
             index = create_index(spec.kind, spec.dimension, spec.metric, spec.config)
         else:

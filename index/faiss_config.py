@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 __all__ = ["CONFIGS", "FaissConfig", "FaissFlatConfig", "HNSWConfig", "IVFConfig", "IVFPQConfig", "IVFRaBitQConfig"]
 
 _STORAGE = ("float32", "float16", "sq8")
-_REFINE = ("float32", "sq8")
+_REFINE = ("float32", "float16", "sq8")
 _DEVICES = ("auto", "cpu", "cuda")
 _OF_THE_MACHINE = ("threads", "device")
 
@@ -53,16 +53,19 @@ class HNSWConfig:
         dimension's range, learned from the first `train_size` vectors, into 256 steps.
     train_size : int
         Until so many vectors are there, ``sq8`` waits and search is exact.
-    ef_search : int
-        Candidates kept while searching, at least k. With as many as there are vectors the search is an exact scan:
-        faster than to walk the whole graph, and it finds what no link reaches (short vectors, for `ip`).
+    ef_search : int, optional
+        Candidates kept while searching, at least k. None takes 0.6 sqrt(n) of n vectors, at least 128, and (k / 10)^1/3
+        times that where k is more than 10. A filter that allows m of n vectors multiplies a number by n / m, and what
+        None takes by sqrt(2 n / m), or n / m where that is less. With as many as there are vectors the search is an
+        exact scan: faster than to walk the whole graph, and it finds what no link reaches (short vectors, for `ip`).
     rebuild_share : float
         FAISS cannot take vectors out of the graph: removed ones stay as links without being found. When more
         than this share of all is dead, the graph is built anew from the living.
     exact_share : float, optional
         A filter that leaves at most this share of the vectors is answered by an exact scan of those. None decides by
         count: a scan reads the m vectors left, a walk about ef_search n / m nodes, and 3 sqrt(ef_search n) vectors is
-        where both took the same time (100,000 x 384, one thread); below that the scan is the cheaper and exact.
+        where both took the same time (100,000 x 384, one thread); below that the scan is the cheaper and exact. Where
+        ef_search is None as well, so that the walk is shorter, it is (9 ef_search sqrt(n))^2/3.
     threads : int, optional
         As in `FaissFlatConfig`. With more than one the graph differs a little from build to build.
 
@@ -75,7 +78,7 @@ class HNSWConfig:
     shape: ClassVar[tuple[str, ...]] = ("M", "ef_construction", "storage", "train_size")
     M: int = 32
     ef_construction: int = 200
-    ef_search: int = 128
+    ef_search: int | None = None
     storage: str = "float32"
     train_size: int = 2000
     rebuild_share: float = 0.25
@@ -84,7 +87,8 @@ class HNSWConfig:
 
     def __post_init__(self) -> None:
         _check_threads(self.threads)
-        _check_counts(self, M=2, ef_construction=1, ef_search=1, train_size=1)
+        _check_counts(self, M=2, ef_construction=1, train_size=1)
+        _check_effort(self, "ef_search")
         _check_shares(self, "rebuild_share", "exact_share")
         _check_choice("storage", self.storage, _STORAGE)
 
@@ -104,15 +108,16 @@ class IVFConfig:
     ----------
     n_lists : int, optional
         Cells; None takes about 4 sqrt(n) for the n vectors that are there when the cells are learned.
-    nprobe : int
-        Cells searched for a query.
+    nprobe : int, optional
+        Cells searched for a query. None takes 3 sqrt(n_lists), at least 16, and raises it for k as `ef_search` and for
+        filters by sqrt(n / m).
     train_size : int
         Vectors to learn the cells from; 39 or more a cell, else they are poor.
     rebuild_share, threads
         As in `HNSWConfig`.
     exact_share : float, optional
         As in `HNSWConfig`; None scans where the filter leaves at most as many vectors as a search without one reads:
-        nprobe n / n_lists vectors and n_lists centres. Where lists hold codes, 2.5 times as many (measured likewise).
+        nprobe n / n_lists vectors and n_lists centres; 2.5 times as many where lists hold codes and nprobe is a number.
     device : {"auto", "cpu", "cuda"}
         As in `FaissFlatConfig`; lists of codes are searched on the CPU.
 
@@ -124,7 +129,7 @@ class IVFConfig:
     kind: ClassVar[str] = "ivf-flat"
     shape: ClassVar[tuple[str, ...]] = ("n_lists", "train_size")
     n_lists: int | None = None
-    nprobe: int = 16
+    nprobe: int | None = None
     train_size: int = 10_000
     rebuild_share: float = 0.25
     exact_share: float | None = None
@@ -134,7 +139,8 @@ class IVFConfig:
     def __post_init__(self) -> None:
         _check_threads(self.threads)
         _check_choice("device", self.device, _DEVICES)
-        _check_counts(self, nprobe=1, train_size=1)
+        _check_counts(self, train_size=1)
+        _check_effort(self, "nprobe")
         if self.n_lists is not None:
             _check_counts(self, n_lists=1)
             if self.n_lists > self.train_size:
@@ -154,28 +160,30 @@ class _RefinedConfig(IVFConfig):
     """Short codes find `refine_factor` k candidates, which the kept vectors put in order."""
 
     refine: str = "sq8"
-    refine_factor: float = 8.0
+    refine_factor: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_choice("refine", self.refine, _REFINE)
-        factor = self.refine_factor
+        factor = 1 if self.refine_factor is None else self.refine_factor
         if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 <= factor < float("inf"):
-            raise ValueError(f"refine_factor must be a number of at least 1, but is {factor!r}")
+            raise ValueError(f"refine_factor must be a number of at least 1, or None, but is {factor!r}")
 
 
 @dataclass(frozen=True)
 class IVFPQConfig(_RefinedConfig):
     """Inverted lists of product-quantised codes, 4 bits for two dimensions, scanned by SIMD (fast scan).
 
+    Codes are of vectors less their cell's centre, for ``ip`` and ``cosine``; of whole vectors for ``l2``.
+
     Attributes
     ----------
     code_size : int, optional
         Sub-vectors m; must divide the dimension. None takes the largest divisor of at most d / 2.
-    refine : {"sq8", "float32"}
-        How the vectors that order the candidates are kept: 1 or 4 bytes a dimension.
-    refine_factor : float
-        Candidates taken from the codes, for each result.
+    refine : {"sq8", "float16", "float32"}
+        How the vectors that order the candidates are kept: 1, 2 or 4 bytes a dimension.
+    refine_factor : float, optional
+        Candidates taken from the codes, for each result; None takes sqrt(n) / 2 candidates in all, at least 8 a result.
 
     References
     ----------
@@ -223,6 +231,11 @@ def _check_counts(config: FaissConfig, **least: int) -> None:
         value = getattr(config, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
             raise ValueError(f"{name} must be an integer of at least {lowest}, but is {value!r}")
+
+
+def _check_effort(config: FaissConfig, name: str) -> None:
+    if getattr(config, name) is not None:
+        _check_counts(config, **{name: 1})
 
 
 def _check_shares(config: FaissConfig, *names: str) -> None:

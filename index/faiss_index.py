@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import partial
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .checks import check_dimension, check_k, check_vectors
+from .effort import graph_effort, probes, refine_factor, scan_limit, widened
 from .faiss_config import FaissConfig, FaissFlatConfig, HNSWConfig
 from .faiss_gpu import LARGEST_GPU_K, gpu_wanted, to_gpu
 from .faiss_library import (
@@ -21,17 +21,19 @@ from .faiss_library import (
     lookup_storage,
     needs_training,
     selector,
+    stored_dimension,
+    with_zeros,
 )
 from .flat import pad_result, write_array
 from .id_table import IdTable
 from .metric import Metric
 from .result import SearchResult
-from .vector_index import FileWriter, IndexSpec, UnsupportedOperation
+from .vector_index import FileWriter, IndexSpec, UnsupportedOperation, refuse_mapped
 
 __all__ = ["FaissIndex"]
 
-_GRAPH_COST = 3.0  # see exact_share in HNSWConfig
-_CODE_COST = 2.5  # see exact_share in IVFConfig
+_WIDER = 3  # candidates a result that are scored again where vectors are kept as bytes
+_QUERY_BLOCK = 256
 
 
 class FaissIndex:
@@ -47,7 +49,8 @@ class FaissIndex:
     `IVFRaBitQConfig`      the same, d/8 for the codes       d/8 + refine (d or 4 d) + 16
     ====================== ================================= ==================================
 
-    Scores are float32 throughout, and as exact as the vectors are kept; exact ties may come in any order, unlike in
+    Scores are float32 throughout, and as exact as the vectors are kept (bytes are brought back to unit length for
+    ``cosine``); exact ties may come in any order, unlike in
     `FlatIndex`. Kinds that must learn from vectors first (inverted lists, ``sq8``) search exactly until `train_size`
     of them are there. Removed vectors stay, unfound, until more than `rebuild_share` of all are dead.
 
@@ -123,6 +126,11 @@ class FaissIndex:
         lists = faiss.try_extract_index_ivf(self._faiss)
         return 0 if lists is None else int(lists.nlist)
 
+    @property
+    def effort(self) -> int:
+        """``ef_search`` or ``nprobe`` for 10 results without a filter, as set or as chosen; 0 where search is exact."""
+        return 0 if isinstance(self._config, FaissFlatConfig) or self._waits else self._effort(10)
+
     def __len__(self) -> int:
         return len(self._table.ids) - self._n_dead
 
@@ -135,10 +143,10 @@ class FaissIndex:
             if self._waits and self._faiss.ntotal + len(checked) >= self._config.train_size:  # type: ignore[union-attr] # those that wait have it
                 everything = np.concatenate([self._vectors(np.arange(self._faiss.ntotal)), checked])
                 fresh = self._built(everything)
-                fresh.add(everything)
+                fresh.add(with_zeros(everything, fresh.d))
                 self._faiss, self._waits = fresh, False
             else:
-                self._faiss.add(checked)
+                self._faiss.add(with_zeros(checked, self._faiss.d))
         self._table.append(new_ids)
 
     def remove(self, ids: ArrayLike) -> None:
@@ -168,7 +176,7 @@ class FaissIndex:
             fresh = load_faiss().clone_index(self._faiss)
             fresh.reset()  # keeps what was learned
             if len(vectors):
-                fresh.add(vectors)
+                fresh.add(with_zeros(vectors, fresh.d))
         self._table.keep(living)
         self._table = IdTable(self._table.ids)  # ascending again, perhaps
         self._faiss, self._n_dead = fresh, 0
@@ -179,25 +187,34 @@ class FaissIndex:
         checked = check_vectors(queries, self._dimension, self._metric, name="queries")
         mask = self._candidates(allowed)
         n_candidates = len(self) if mask is None else int(np.count_nonzero(mask))
+        checked = with_zeros(checked, self._faiss.d)
         width = min(k, n_candidates)
         if width == 0:
             nothing = np.empty((len(checked), 0), dtype=np.int64)
-            return pad_result(self._table.ids, nothing, nothing.astype(np.float32), k, self._metric)
+            return pad_result(self._table, nothing, nothing.astype(np.float32), k, self._metric)
         with faiss_threads(self._config.threads):
             if self._on_gpu and mask is None and width <= LARGEST_GPU_K and not self._waits:
                 positions, scores = self._search_on_gpu(checked, width)
             elif isinstance(self._config, FaissFlatConfig) or self._waits:
                 positions, scores = self._search_exactly(checked, width, mask)
             else:
-                positions, scores = self._search_approximately(checked, width, mask, n_candidates)
-        return pad_result(self._table.ids, positions, scores, k, self._metric)
+                wide = min(_WIDER * width, n_candidates) if self._rounded else width
+                positions, scores = self._search_approximately(checked, width, wide, mask, n_candidates)
+            if self._rounded:
+                positions, scores = self._scored_again(checked, positions, width)
+        return pad_result(self._table, positions, scores, k, self._metric)
 
     def search_exactly(self, queries: ArrayLike, k: int) -> SearchResult:
         """Return the k best ids by a scan of all that is kept: O(n d) a query, the truth that `tune` compares with."""
         checked = check_vectors(queries, self._dimension, self._metric, name="queries")
+        checked = with_zeros(checked, self._faiss.d)
+        width = min(check_k(k), len(self))
+        wide = min(_WIDER * width, len(self)) if self._rounded else width
         with faiss_threads(self._config.threads):
-            positions, scores = self._search_exactly(checked, min(check_k(k), len(self)), self._candidates(None))
-        return pad_result(self._table.ids, positions, scores, k, self._metric)
+            positions, scores = self._search_exactly(checked, wide, self._candidates(None))
+            if self._rounded:
+                positions, scores = self._scored_again(checked, positions, width)
+        return pad_result(self._table, positions, scores, k, self._metric)
 
     def reconstruct(self, ids: ArrayLike) -> NDArray[np.float32]:
         """Return a copy of the stored vectors (n, d), of unit length for `cosine`."""
@@ -234,7 +251,8 @@ class FaissIndex:
         measure = faiss.METRIC_L2 if index._metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT
         if type(stored).__name__ != expected or stored.metric_type != measure:
             raise ValueError(f"the file holds a {type(stored).__name__}, not the {spec.kind} index of the manifest")
-        if (stored.ntotal, stored.d) != (len(index._table.ids), spec.dimension):
+        widths = (spec.dimension, stored_dimension(index._config, spec.dimension))
+        if stored.ntotal != len(index._table.ids) or stored.d not in widths:
             raise ValueError(
                 f"the file holds {stored.ntotal} vectors of dimension {stored.d}, "
                 f"not {len(index._table.ids)} of {spec.dimension}"
@@ -242,16 +260,19 @@ class FaissIndex:
         index._faiss, index._n_dead, index._waits, index._mapped = stored, index._table.n_dead, waits, mapped
         return index
 
+    def _effort(self, k: int) -> int:
+        config: Any = self._config  # not the flat one
+        if isinstance(config, HNSWConfig):
+            return config.ef_search or graph_effort(len(self._table.ids), k)
+        return config.nprobe or probes(self.n_lists, k)
+
     def _built(self, sample: NDArray[np.float32]) -> Any:
         return build_trained(self._config, self._dimension, self._metric, sample)
 
     def _check_writable(self) -> None:
         """Refuse to change a mapped index; whatever comes after makes the GPU's copy outdated."""
         self._gpu_copy = None
-        if self._mapped:
-            raise UnsupportedOperation(
-                "this index is mapped from its file and can only be read; load it without mapping"
-            )
+        refuse_mapped(self._mapped)
 
     def _candidates(self, allowed: ArrayLike | None) -> NDArray[np.bool_] | None:
         """Return which positions may be found; None for all of them."""
@@ -268,8 +289,10 @@ class FaissIndex:
         """Scan all that is kept; as exact as it is kept."""
         faiss = load_faiss()
 
-        allowed = None if mask is None else selector(mask)
         storage = lookup_storage(self._faiss)
+        # subtle: whole vectors are looked up one by one where their positions are listed; of codes all are gone through
+        listed = isinstance(storage, faiss.IndexFlat)
+        allowed = None if mask is None else selector(mask, listed=listed)
         if storage is None:
             params = faiss.SearchParametersIVF(nprobe=self._faiss.nlist, sel=allowed)
             values, positions = self._faiss.search(queries, width, params=params)
@@ -285,51 +308,68 @@ class FaissIndex:
         params = None if isinstance(config, FaissFlatConfig) else self._parameters(config, None, width, 1.0)
         values, positions = self._gpu_copy.search(queries, width, params=params)
         scores = self._as_scores(values)
-        short = np.flatnonzero((positions < 0).any(axis=1))
-        if short.size:
+        if positions.min() < 0:
+            short = np.flatnonzero((positions < 0).any(axis=1))
             positions[short], scores[short] = self._search_exactly(queries[short], width, None)
         return positions, scores
 
     def _search_approximately(
-        self, queries: NDArray[np.float32], width: int, mask: NDArray[np.bool_] | None, n_candidates: int
+        self, queries: NDArray[np.float32], width: int, wide: int, mask: NDArray[np.bool_] | None, n_candidates: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return up to `wide` candidates, with the effort that `width` of them need."""
         n_total = len(self._table.ids)
         config: Any = self._config  # not the flat one
-        narrow = n_candidates < n_total and n_candidates <= self._exact_limit(config)
-        whole = isinstance(config, HNSWConfig) and config.ef_search >= n_total
+        narrow = n_candidates < n_total and n_candidates <= scan_limit(config, n_total, self.n_lists)
+        whole = isinstance(config, HNSWConfig) and self._effort(width) >= n_total
         if narrow or whole:
-            return self._search_exactly(queries, width, mask)
-        params = self._parameters(config, None if mask is None else selector(mask), width, n_total / n_candidates)
-        values, positions = self._faiss.search(queries, width, params=params)
+            return self._search_exactly(queries, wide, mask)
+        params = self._parameters(config, None if mask is None else selector(mask), width, n_total / n_candidates, wide)
+        values, positions = self._faiss.search(queries, wide, params=params)
         scores = self._as_scores(values)
-        short = np.flatnonzero((positions < 0).any(axis=1))
-        if short.size:
-            positions[short], scores[short] = self._search_exactly(queries[short], width, mask)
+        if positions[:, width - 1].min() < 0:
+            short = np.flatnonzero(positions[:, width - 1] < 0)
+            positions[short], scores[short] = self._search_exactly(queries[short], wide, mask)
         return positions, scores
 
-    def _exact_limit(self, config: Any) -> float:
-        """Return of how many allowed vectors a scan is cheaper than the approximate search."""
-        n_total = len(self._table.ids)
-        if config.exact_share is not None:
-            return float(config.exact_share * n_total)
-        if isinstance(config, HNSWConfig):
-            return _GRAPH_COST * sqrt(config.ef_search * n_total)
-        n_lists = self.n_lists
-        read = min(config.nprobe, n_lists) * n_total / n_lists + n_lists
-        return float(read if config.kind == "ivf-flat" else _CODE_COST * read)
+    @property
+    def _rounded(self) -> bool:
+        """Whether unit vectors are kept as bytes, which changes their lengths."""
+        config: Any = self._config
+        kept = getattr(config, "storage", getattr(config, "refine", ""))
+        return kept == "sq8" and self._metric is Metric.COSINE and not self._waits
 
-    def _parameters(self, config: Any, allowed: Any, width: int, widening: float) -> Any:
+    def _scored_again(
+        self, queries: NDArray[np.float32], positions: NDArray[np.int64], width: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the `width` best of the candidates, their vectors brought back to unit length: most of the error."""
+        best = np.full((len(queries), width), -1, dtype=np.int64)
+        scores = np.full((len(queries), width), -np.inf, dtype=np.float32)
+        for start in range(0, len(queries), _QUERY_BLOCK):
+            rows = slice(start, start + _QUERY_BLOCK)
+            found = positions[rows]
+            vectors = self._vectors(found.clip(min=0).ravel()).reshape(*found.shape, self._dimension)
+            lengths = np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors))
+            own = np.einsum("ijk,ik->ij", vectors, queries[rows, : self._dimension]) / lengths
+            own = np.where(found >= 0, own, -np.inf)
+            order = np.argsort(-own, axis=1, kind="stable")[:, :width]
+            best[rows] = np.take_along_axis(found, order, axis=1)
+            scores[rows] = np.take_along_axis(own, order, axis=1)
+        return best, scores
+
+    def _parameters(self, config: Any, allowed: Any, width: int, widening: float, wide: int = 0) -> Any:
         """Return how to search; what may not be returned is still walked through, so widen the search for it."""
         faiss = load_faiss()
 
+        n_total, effort = len(self._table.ids), widened(self._effort(width), config, width, widening)
         if isinstance(config, HNSWConfig):
-            effort = min(int(np.ceil(config.ef_search * widening)), len(self._table.ids))
-            return faiss.SearchParametersHNSW(efSearch=max(effort, width), sel=allowed)
-        n_lists = faiss.extract_index_ivf(self._faiss).nlist
-        params = faiss.SearchParametersIVF(nprobe=min(int(np.ceil(config.nprobe * widening)), n_lists), sel=allowed)
+            return faiss.SearchParametersHNSW(efSearch=max(min(effort, n_total), width, wide), sel=allowed)
+        params = faiss.SearchParametersIVF(nprobe=min(effort, self.n_lists), sel=allowed)
         if config.kind == "ivf-flat":
             return params
-        return faiss.IndexRefineSearchParameters(k_factor=config.refine_factor, base_index_params=params)
+        candidates = (config.refine_factor or refine_factor(n_total, width)) * width
+        return faiss.IndexRefineSearchParameters(
+            k_factor=max(candidates / max(width, wide), 1), base_index_params=params
+        )
 
     def _as_scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         return -values if self._metric is Metric.L2 else values
@@ -338,7 +378,7 @@ class FaissIndex:
         if not len(positions):
             return np.empty((0, self._dimension), dtype=np.float32)
         vectors: NDArray[np.float32] = self._faiss.reconstruct_batch(positions)
-        return vectors
+        return np.ascontiguousarray(vectors[:, : self._dimension])
 
     def _write(self, path: Path) -> None:
         load_faiss().write_index(self._faiss, str(path))

@@ -11,7 +11,7 @@ from .checks import check_dimension, check_k, check_vectors
 from .id_table import IdTable
 from .metric import Metric
 from .result import SearchResult
-from .vector_index import FileWriter, IndexSpec
+from .vector_index import FileWriter, IndexSpec, refuse_mapped
 
 __all__ = ["FlatIndex", "pad_result", "write_array"]
 
@@ -51,6 +51,7 @@ class FlatIndex:
         self._metric = Metric.parse(metric)
         self._table = IdTable()
         self._buffer = np.empty((0, self._dimension), dtype=np.float32)  # its first len(self) rows count
+        self._mapped = False
 
     @property
     def spec(self) -> IndexSpec:
@@ -72,6 +73,7 @@ class FlatIndex:
 
     def add(self, ids: ArrayLike, vectors: ArrayLike) -> None:
         """Add vectors (n, d) under new ids (n,); amortised O(n d)."""
+        refuse_mapped(self._mapped)
         checked = check_vectors(vectors, self._dimension, self._metric)
         new_ids = self._table.new(ids, len(checked))
         size = len(self) + len(checked)
@@ -84,6 +86,7 @@ class FlatIndex:
 
     def remove(self, ids: ArrayLike) -> None:
         """Remove vectors by id; O(n d), so remove many at once."""
+        refuse_mapped(self._mapped)
         mask = np.ones(len(self), dtype=bool)
         mask[self._table.known(ids)] = False
         self._buffer = self._buffer[: len(self)][mask]
@@ -100,11 +103,11 @@ class FlatIndex:
         ]
         positions = np.concatenate([block[0] for block in blocks])
         scores = np.concatenate([block[1] for block in blocks])
-        return pad_result(self._table.ids, positions, scores, k, self._metric)
+        return pad_result(self._table, positions, scores, k, self._metric)
 
     def reconstruct(self, ids: ArrayLike) -> NDArray[np.float32]:
         """Return a copy of the stored vectors (n, d), of unit length for `cosine`."""
-        return self._buffer[self._table.known(ids)]
+        return np.asarray(self._buffer[self._table.known(ids)])
 
     def files(self) -> Mapping[str, FileWriter]:
         """Return the writers of ``vectors.npy`` and ``ids.npy``."""
@@ -114,10 +117,14 @@ class FlatIndex:
         }
 
     @classmethod
-    def read(cls, files: Mapping[str, Path], spec: IndexSpec) -> "FlatIndex":
-        """Return the index whose `files` were written; checksums are the caller's business."""
+    def read(cls, files: Mapping[str, Path], spec: IndexSpec, *, mapped: bool = False) -> "FlatIndex":
+        """Return the index whose `files` were written; checksums are the caller's business.
+
+        With `mapped`, the vectors stay on the disk, and the index refuses to be written to.
+        """
         index = cls(spec.dimension, spec.metric)
-        index._buffer = np.load(files["vectors.npy"], allow_pickle=False)
+        index._buffer = np.load(files["vectors.npy"], mmap_mode="r" if mapped else None, allow_pickle=False)
+        index._mapped = mapped
         index._table = IdTable(np.load(files["ids.npy"], allow_pickle=False))
         if index._buffer.shape != (len(index), spec.dimension) or index._buffer.dtype != np.float32:
             raise ValueError(f"the shape {index._buffer.shape} is not ({len(index)}, {spec.dimension})")
@@ -143,14 +150,16 @@ class FlatIndex:
 
 
 def pad_result(
-    ids: NDArray[np.int64], positions: NDArray[np.int64], scores: NDArray[np.float32], k: int, metric: Metric
+    table: IdTable, positions: NDArray[np.int64], scores: NDArray[np.float32], k: int, metric: Metric
 ) -> SearchResult:
     """Return the result for found positions (n, m <= k), -1 where nothing was found, filled up to k."""
+    if positions.shape[1] == k and positions.size and positions.min() >= 0:
+        return SearchResult(table.at(positions), scores, metric)
     all_ids = np.full((len(positions), k), -1, dtype=np.int64)
     all_scores = np.full((len(positions), k), -np.inf, dtype=np.float32)
     if positions.size:
         found, width = positions >= 0, positions.shape[1]
-        all_ids[:, :width] = np.where(found, ids[positions], -1)
+        all_ids[:, :width] = np.where(found, table.ids[positions], -1)
         all_scores[:, :width] = np.where(found, scores, -np.inf)
     return SearchResult(all_ids, all_scores, metric)
 

@@ -31,6 +31,10 @@ class IdTable:
         self._ascending = bool(np.all(np.diff(self.ids) > 0))
 
     @property
+    def _without_gaps(self) -> bool:
+        return self._ascending and bool(len(self.ids)) and int(self.ids[-1]) - int(self.ids[0]) == len(self.ids) - 1
+
+    @property
     def n_dead(self) -> int:
         """How many positions hold no id any more; O(n)."""
         return int(np.count_nonzero(self.ids == _DEAD))
@@ -54,11 +58,15 @@ class IdTable:
         self.ids[positions] = _DEAD
         self._order, self._ascending = None, False
 
+    def at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the ids at these positions, which must be there."""
+        return positions + self.ids[0] if self._without_gaps else self.ids[positions]
+
     def positions(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the position of each id, -1 where it is not held."""
         if not len(self.ids):
             return np.full(len(ids), -1, dtype=np.int64)
-        if self._ascending and int(self.ids[-1]) - int(self.ids[0]) == len(self.ids) - 1:  # without gaps
+        if self._without_gaps:
             offsets = ids - self.ids[0]
             held = (ids >= self.ids[0]) & (ids <= self.ids[-1])
             return np.where(held, offsets, -1).astype(np.int64, copy=False)
@@ -106,6 +114,10 @@ class IdTable:
         """Return the ascending positions of those ids that are held; None for None (no filter)."""
         if ids is None:
             return None
-        positions = self.positions(check_ids(ids, name="allowed", unique=False))
+        checked = check_ids(ids, name="allowed", unique=False)
+        held = self._without_gaps and len(checked) and self.ids[0] <= checked[0] and checked[-1] <= self.ids[-1]
+        if held and bool(np.all(checked[1:] > checked[:-1])):
+            return checked - self.ids[0] if self.ids[0] else checked
+        positions = self.positions(checked)
         positions = positions[positions >= 0]
         return positions if bool(np.all(np.diff(positions) > 0)) else np.unique(positions)

@@ -138,6 +138,10 @@ class MetadataTable:
 
     def rows_of(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the positions of row numbers, which must be there."""
+        held = self._numbers
+        if len(held) and held[-1] - held[0] == len(held) - 1:  # without gaps
+            rows: NDArray[np.int64] = numbers - held[0]
+            return rows
         return np.searchsorted(self._numbers, numbers).astype(np.int64)
 
     def numbers_where(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -163,13 +167,13 @@ class MetadataTable:
 
     def reader(self, rows: NDArray[np.int64]) -> Callable[[], list[dict[str, Any]]]:
         """Return what makes a copy of each row's metadata as it is now, whatever changes before it is called."""
-        # subtle: a list of values only grows, and `_Column.keep` starts another one, so these codes stay right
-        columns = [(name, column.codes[rows], column.values) for name, column in self._columns.items()]
+        # subtle: codes are never changed in place, and a list of values only grows or is left for another one
+        columns = [(name, column.codes, column.values) for name, column in self._columns.items()]
 
         def read() -> list[dict[str, Any]]:
             found: list[dict[str, Any]] = [{} for _ in rows]
             for name, codes, values in columns:
-                for row, code in zip(found, codes.tolist()):
+                for row, code in zip(found, codes[rows].tolist()):
                     if code != _ABSENT:
                         kept = values[code]
                         row[name] = deepcopy(kept) if type(kept) in _MUTABLE else kept
@@ -224,6 +228,7 @@ class MetadataTable:
                 raise ValueError(f"its shape {codes.shape} does not fit {len(table._numbers)} rows")
         with naming(files["rows.json"]):
             saved = json.loads(files["rows.json"].read_bytes())
+            table._next = max(table._next, int(saved.get("next", 0)))
             table.ids = list(saved["ids"])
             table._number_of = dict(zip(table.ids, table._numbers.tolist(), strict=True))
             for field, column_codes in zip(saved["fields"], codes, strict=True):
@@ -233,7 +238,9 @@ class MetadataTable:
     def _write_rows(self, path: Path) -> None:
         fields = [{"name": name, "values": column.values} for name, column in self._columns.items()]
         with path.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(json.dumps({"ids": self.ids, "fields": fields}, ensure_ascii=False, allow_nan=False))
+            stream.write(
+                json.dumps({"ids": self.ids, "fields": fields, "next": self._next}, ensure_ascii=False, allow_nan=False)
+            )
 
 
 class _Column:

@@ -27,6 +27,7 @@ MOST_RESULTS = 16_384  # Milvus' own limit for k and for what one query returns
 TOKEN_VARIABLE = "MILVUS_TOKEN"  # noqa: S105 - the name of the variable, not a token
 _LONGEST_WAIT = 3.0  # seconds between two attempts
 _LONGEST_TEXT = 500
+_NOT_ALLOWED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 _RATE_LIMIT = 8  # the one code that all versions agree on
 _TRANSIENT_WORDS = re.compile(
     "not ready|unavailable|not healthy|unhealthy|no available|recovering|rate ?limit|quota|memory limit|time ?out|"
@@ -195,14 +196,30 @@ def speaking(config: MilvusConfig) -> Iterator[None]:
     try:
         yield
     except (exceptions.MilvusException, grpc.RpcError) as error:
-        said = " ".join(str(getattr(error, "message", "") or error).split())
-        said = said if len(said) <= _LONGEST_TEXT else f"{said[:200]} ... {said[200 - _LONGEST_TEXT :]}"
-        transient = bool(_TRANSIENT_WORDS.search(said)) or getattr(error, "code", None) == _RATE_LIMIT
-        hint = "; if it is restarting, try again when it is up" if transient else ""
-        raise MilvusError(
-            f"Milvus at {config.uri} did not do what was asked of {config.collection!r}: {said}{hint}",
-            transient=transient,
-        ) from error
+        # subtle: pymilvus says "server unavailable" whatever the reason; gRPC's own error is its cause
+        reason = next((each for each in (error, error.__cause__) if isinstance(each, grpc.RpcError)), None)
+        raise _told(config, error, reason) from error
+
+
+def _told(config: MilvusConfig, error: Any, reason: Any) -> MilvusError:
+    parts = [str(getattr(error, "message", "") or error)] if error is not reason else []
+    if reason is not None:
+        parts.append(str(reason.details() if hasattr(reason, "details") else reason))
+    said = " ".join(": ".join(parts).split())
+    said = said if len(said) <= _LONGEST_TEXT else f"{said[:200]} ... {said[200 - _LONGEST_TEXT :]}"
+    transient, hint = False, ""
+    if reason is not None and hasattr(reason, "code") and reason.code().name in _NOT_ALLOWED:
+        held = "holds another one" if os.environ.get(TOKEN_VARIABLE) else "is not set"
+        hint = f"; Milvus asks for a token that may do this, and the environment variable {TOKEN_VARIABLE} {held}"
+    elif "handshake failed" in said.lower():
+        hint = "; give the server's certificate as server_pem_path, and https:// only to a server that speaks TLS"
+    elif _TRANSIENT_WORDS.search(said) or getattr(error, "code", None) == _RATE_LIMIT:
+        transient, hint = True, "; if it is restarting, try again when it is up"
+        if "Socket closed" in said and not config.uri.startswith("https"):
+            hint += "; if it speaks TLS, write https://"
+    return MilvusError(
+        f"Milvus at {config.uri} did not do what was asked of {config.collection!r}: {said}{hint}", transient=transient
+    )
 
 
 def search_parameters(config: MilvusConfig, k: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .attachments import check_attachments
-from .checks import check_dimension, check_k, check_vectors, shorten
+from .checks import check_dimension, check_k, check_rows, check_vectors, shorten
 from .filters import Filter, Where, as_filter, merge_languages
 from .folder import read_folder, write_folder
 from .iteration import Batch
@@ -28,6 +28,7 @@ from .milvus_client import (
     settle_deletes,
 )
 from .milvus_filters import EVERY_ROW, NO_ROW, compile_filter, field_names
+from .milvus_lite import FreshRows
 from .milvus_loading import Loaded, load_batches
 from .milvus_messages import among, id_bytes, json_bytes, metadata_of
 from .milvus_rows import decode_row, encode_name, encode_row, partition_code
@@ -88,7 +89,7 @@ class MilvusCollection:
     ) -> None:
         self.config = config if isinstance(config, MilvusConfig) else MilvusConfig(**config)
         self._client = connect(self.config)
-        if not ask(self.config, self._client.has_collection, self.config.collection):
+        if not (found := ask(self.config, self._client.has_collection, self.config.collection)):
             if dimension is None:
                 raise ValueError(f"there is no {self.config.collection!r} at {self.config.uri}; give a dimension")
             wanted = Metric.parse(Metric.COSINE if metric is None else metric)
@@ -102,6 +103,7 @@ class MilvusCollection:
                 f"{str(self._metric)!r}, not {dimension} and {metric and str(metric)!r}; choose another name"
             )
         self._vector = f"vector_{self._metric}"
+        self._fresh = FreshRows(self.config, self._client, found=found)
         self._known: set[str] = set()
         self._last = 0
         self.attributes: dict[str, Any] = {}
@@ -216,6 +218,7 @@ class MilvusCollection:
         metadata: list[tuple[dict[str, Any], ...]] = []
         scores = np.full((len(checked), width), -np.inf, dtype=np.float32)
         sign = -1 if self._metric is Metric.L2 else 1
+        self._fresh.put_away()
         for part in message_slices(len(checked), max(4 * self._dimension, 512 * width)):
             found = self._ask(
                 self._client.search,
@@ -283,8 +286,7 @@ class MilvusCollection:
             "config": self.config.to_json(),
             "attributes": check_json(self.attributes, "attributes"),
         }
-        about = json.dumps(self.config.to_json(), indent=1) + "\n"
-        files: dict[str, Any] = {"milvus.json": about.encode()}
+        files: dict[str, Any] = {"milvus.json": (json.dumps(self.config.to_json(), indent=1) + "\n").encode()}
         files |= {_ATTACHMENT + name: bytes(content) for name, content in self.attachments.items()}
         write_folder(Path(path), contents=contents, files=files)
 
@@ -313,14 +315,13 @@ class MilvusCollection:
         self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None, *, replace: bool
     ) -> None:
         names, rows = self.check(ids, metadata, replace=replace)
-        checked = check_vectors(vectors, self._dimension, self._metric)
-        if len(checked) != len(names):
-            raise ValueError(f"ids and vectors differ in number ({len(names)} vs {len(checked)})")
+        checked = check_rows(names, vectors, self._dimension, self._metric)
         self._last = max(time.time_ns(), self._last + 1)
         messages = [self._message(id, row, vector) for id, row, vector in zip(names, rows, checked)]
         for part in message_slices(len(names), 8 * self._dimension + id_bytes(names) + json_bytes(messages)):
             try:
                 self._ask(self._client.upsert, data=messages[part])
+                self._fresh.add(part.stop - part.start)
             except MilvusError as error:
                 raise MilvusError(
                     f"{error} ({part.start} of {len(names)} rows are in; upsert all of them again to complete it)",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .checks import check_dimension, check_ids, check_k, check_vectors, shorten
+from .checks import check_dimension, check_ids, check_k, check_rows, check_vectors, shorten
 from .metric import Metric
 from .milvus_client import (
     MOST_RESULTS,
@@ -20,6 +20,8 @@ from .milvus_client import (
     search_parameters,
     settle_deletes,
 )
+from .milvus_lite import FreshRows
+from .milvus_schema import create_indexed
 from .result import SearchResult
 from .vector_index import FileWriter, IndexSpec
 
@@ -54,10 +56,12 @@ class MilvusIndex:
         self._config = config
         self._field = f"vector_{self._metric}"
         self._client = connect(config)
-        if not ask(config, self._client.has_collection, config.collection):
+        found_there = ask(config, self._client.has_collection, config.collection)
+        if not found_there:
             _create(self._client, config, self._dimension, self._metric)
         found = ask(config, self._client.describe_collection, config.collection)
         self._check_schema(found)
+        self._fresh = FreshRows(config, self._client, found=found_there)
 
     @property
     def spec(self) -> IndexSpec:
@@ -79,10 +83,8 @@ class MilvusIndex:
 
     def add(self, ids: ArrayLike, vectors: ArrayLike) -> None:
         """Add vectors (n, d) under new ids (n,); if a message fails, those before it are taken out again."""
-        checked = check_vectors(vectors, self._dimension, self._metric)
         new_ids = check_ids(ids)
-        if len(new_ids) != len(checked):
-            raise ValueError(f"ids and vectors differ in number ({len(new_ids)} vs {len(checked)})")
+        checked = check_rows(new_ids, vectors, self._dimension, self._metric)
         held = self._held(new_ids)
         if held.any():
             raise ValueError(f"ids are in the index already: {shorten(new_ids[held].tolist())}; remove them first")
@@ -91,6 +93,7 @@ class MilvusIndex:
                 rows = [{"id": id, self._field: vector} for id, vector in zip(new_ids[part].tolist(), checked[part])]
                 # subtle: an insert whose answer is lost would be doubled by the next attempt, an upsert is not
                 ask(self._config, self._client.upsert, self._config.collection, rows)
+                self._fresh.add(len(rows))
         except MilvusError:
             self._delete(new_ids)
             raise
@@ -118,6 +121,7 @@ class MilvusIndex:
         scores = np.full((len(checked), k), -np.inf, dtype=np.float32)
         if condition == "id in []":
             return SearchResult(ids, scores, self._metric)
+        self._fresh.put_away()
         for part in message_slices(len(checked), 4 * self._dimension):
             found = ask(
                 self._config,
@@ -195,14 +199,4 @@ def _create(client: Any, config: MilvusConfig, dimension: int, metric: Metric) -
     schema.add_field("id", types.INT64, is_primary=True)
     # subtle: the metric is kept in the field's name, as Milvus Lite keeps no description
     schema.add_field(f"vector_{metric}", types.FLOAT_VECTOR, dim=dimension)
-    index = client.prepare_index_params()
-    measure = "L2" if metric is Metric.L2 else "IP"
-    index.add_index(f"vector_{metric}", index_type=config.index_type, metric_type=measure, params=config.build or {})
-    ask(
-        config,
-        client.create_collection,
-        config.collection,
-        schema=schema,
-        index_params=index,
-        consistency_level="Strong",
-    )
+    create_indexed(client, config, schema, metric)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 from typing import Any
 
+from .effort import graph_effort, probes
 from .faiss_config import FaissConfig, FaissFlatConfig, HNSWConfig, IVFPQConfig, IVFRaBitQConfig
+from .faiss_library import stored_dimension
 from .vector_index import UnsupportedOperation
 
 __all__ = ["Recommendation", "index_bytes", "recommend"]
@@ -64,7 +66,7 @@ def recommend(n: int, dimension: int, *, memory_bytes: float | None = None, reca
     >>> recommend(50_000, 384).kind
     'faiss-flat'
     >>> recommend(1_000_000, 384).config
-    HNSWConfig(M=32, ef_construction=200, ef_search=128, storage='float32', train_size=2000, rebuild_share=0.25, \
+    HNSWConfig(M=32, ef_construction=200, ef_search=600, storage='float32', train_size=2000, rebuild_share=0.25, \
 exact_share=None, threads=None)
     >>> recommend(1_000_000, 384, memory_bytes=1e9).reason
     'a graph over 1,000,000 vectors kept as bytes: 668 MB, where whole numbers take 1,820 MB of the 1,000 MB allowed'
@@ -100,7 +102,8 @@ def index_bytes(config: FaissConfig, n: int, dimension: int) -> int:
     Constants follow FAISS' layout: 8 M bytes of links on the lowest level and 4 M / (M - 1) above it, each vector;
     4 bits a sub-vector; d / 8 + 8 bytes a RaBitQ code; 8 bytes an id, twice in inverted lists.
     """
-    numbers = {"float32": 4 * dimension, "float16": 2 * dimension, "sq8": dimension}
+    kept = stored_dimension(config, dimension)
+    numbers = {"float32": 4 * kept, "float16": 2 * kept, "sq8": kept}
     each: float = 8.0
     shared: float = 0
     if isinstance(config, FaissFlatConfig):
@@ -135,11 +138,12 @@ def _candidates(n: int, recall: float) -> Iterator[tuple[FaissConfig, str]]:
         if recall > _LARGEST_RECALL:
             return
     if n <= _GRAPH_LIMIT:
-        effort = 64 if recall < 0.9 else 128 if recall <= 0.97 else 256
+        usual = graph_effort(n)
+        effort = usual // 2 if recall < 0.9 else usual if recall <= 0.97 else 2 * usual
         yield HNSWConfig(ef_search=effort), "a graph over {n} vectors: {size}"
         yield HNSWConfig(ef_search=effort, storage="sq8"), "a graph over {n} vectors kept as bytes: {size}"
     n_lists = max(1, min(round(4 * sqrt(n)), 262_144, n // 39))
-    lists: dict[str, Any] = {"n_lists": n_lists, "nprobe": max(1, n_lists // 32), "train_size": min(n, 50 * n_lists)}
+    lists: dict[str, Any] = {"n_lists": n_lists, "nprobe": probes(n_lists), "train_size": min(n, 50 * n_lists)}
     yield IVFPQConfig(**lists), "inverted lists over {n} vectors, codes re-ordered by bytes: {size}"
     yield IVFRaBitQConfig(**lists), "inverted lists over {n} vectors, one bit a dimension re-ordered by bytes: {size}"
 

@@ -1,14 +1,14 @@
 """A collection in a folder, open for writing: every change is on disk before the call returns."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from .checks import check_vectors
+from .checks import check_rows
 from .collection import Collection
 from .faiss_index import FaissIndex
 from .filters import Where
@@ -40,6 +40,8 @@ class CollectionStore:
         For FAISS, see `FaissFlatConfig`.
     checkpoint_bytes : int
         The smallest journal that is worth a save.
+    before_save : callable, optional
+        Called with the collection before each save, to bring its attributes and attachments up to date.
 
     Raises
     ------
@@ -60,8 +62,16 @@ class CollectionStore:
     2
     """
 
-    def __init__(self, path: str | Path, *, threads: int | None = None, checkpoint_bytes: int = 1 << 26) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        threads: int | None = None,
+        checkpoint_bytes: int = 1 << 26,
+        before_save: Callable[[Collection], None] | None = None,
+    ) -> None:
         self.path = Path(path)
+        self.before_save = before_save
         self._checkpoint_bytes = checkpoint_bytes
         self._lock = WriterLock(self.path)
         try:
@@ -122,6 +132,8 @@ class CollectionStore:
     def checkpoint(self) -> None:
         """Save the whole collection and start an empty journal; a kill leaves the old state and its journal."""
         self._check_open()
+        if self.before_save is not None:
+            self.before_save(self.collection)
         self.collection.save_as_writer(self.path)
         manifest = manifest_digest(self.path)
         fresh = Journal(self.path, manifest)
@@ -129,6 +141,16 @@ class CollectionStore:
         self._journal, self._manifest = fresh, manifest
         for stale in stale_journals(self.path, manifest):
             stale.unlink()
+
+    def replace(self, collection: Collection) -> None:
+        """Save another collection in the place of this one, whole or not at all, and go on with it."""
+        self._check_open()
+        before, self.collection = self.collection, _local(collection)
+        try:
+            self.checkpoint()
+        except BaseException:
+            self.collection = before
+            raise
 
     def compact(self) -> None:
         """Drop removed vectors from the index for good, and save."""
@@ -160,9 +182,7 @@ class CollectionStore:
         self, operation: str, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None
     ) -> None:
         names, rows = self.collection.check(ids, metadata, replace=operation == "upsert")
-        checked = check_vectors(vectors, self.collection.dimension, self.collection.metric)
-        if len(checked) != len(names):
-            raise ValueError(f"ids and vectors differ in number ({len(names)} vs {len(checked)})")
+        checked = check_rows(names, vectors, self.collection.dimension, self.collection.metric)
         self._write(Change(operation, tuple(names), checked, rows))
 
     def _write(self, change: Change) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .metric import Metric
 from .result import SearchResult
 
-__all__ = ["FileWriter", "IndexSpec", "UnsupportedOperation", "VectorIndex"]
+__all__ = ["FileWriter", "IndexSpec", "UnsupportedOperation", "VectorIndex", "refuse_mapped"]
 
 FileWriter = Callable[[Path], None]
 """Writes one file at the path it is given."""
@@ -73,3 +73,9 @@ class VectorIndex(Protocol):
 
         The files hold no checksums; `save_index` and `Collection.save` add them.
         """
+
+
+def refuse_mapped(mapped: bool) -> None:
+    """Raise `UnsupportedOperation` if an index that is to be changed is mapped from its file."""
+    if mapped:
+        raise UnsupportedOperation("this index is mapped from its file and can only be read; load it without mapping")

@@ -4,10 +4,10 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Collection
 from pathlib import Path
-from typing import get_args
 
 from interlingua.index.folder import refuse_foreign
 
+from .cli_changes import add_change_commands
 from .cli_common import (
     Output,
     Subcommands,
@@ -22,15 +22,14 @@ from .cli_common import (
     table,
 )
 from .cli_exchange import add_exchange_commands
-from .cli_scale import add_scale_commands
+from .cli_scale import INDEX_KINDS, add_removal_options, add_scale_commands, removal_of
 from .cli_sentences import add_encoder_options
-from .language_removal import LanguageMethod
 
 __all__ = ["add_collection_commands"]
 
 
 def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
-    """Add `index build`, `verify`, `snapshot`, `compact` and `recommend`, and `search`."""
+    """Add `index build`, `verify`, `snapshot`, `compact` and `recommend`, what other files add, and `search`."""
     index = commands.add_parser("index", help="build collections that can be searched, and look after them")
     inner = index.add_subparsers(dest="index_command", required=True, metavar="COMMAND")
     build = add_command(inner, "build", _build, "encode, align and index texts")
@@ -40,25 +39,22 @@ def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
         help='one {"text": ..., "language": ..., "id": ...} a line; - for standard input',
     )
     build.add_argument("--language", metavar="NAME", help="the language of texts that name none")
-    removal = build.add_mutually_exclusive_group()
-    removal.add_argument("--space", metavar="SPACE", help="map by a saved space")
-    removal.add_argument(
-        "--method",
-        default="auto",
-        choices=[*get_args(LanguageMethod), "none"],
-        help="how to remove language by the texts themselves; default: auto, mean-covariance for languages with as "
-        "many texts as the vectors have dimensions, centring for others; lsar and leace need no language of a question",
+    add_removal_options(
+        build,
+        "how to remove language by the texts themselves; default: auto, mean-covariance for languages with as many "
+        "texts as the vectors have dimensions, centring for others; lsar and leace need no language of a question",
     )
     build.add_argument("--ranking", default="csls", choices=["csls", "cosine"], help="default: csls")
     build.add_argument(
         "--kind",
         default="flat",
-        choices=["flat", "faiss-flat", "hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq"],
+        choices=INDEX_KINDS,
         help="of index (default flat, exact); `interlingua index recommend` chooses one",
     )
     add_encoder_options(build)
     build.add_argument("-o", "--output", required=True, metavar="COLLECTION", help="the folder to write")
 
+    add_change_commands(inner)
     verify = add_command(inner, "verify", _verify, "check every file of a collection, and name what is damaged")
     verify.add_argument("collection", metavar="COLLECTION")
     snapshot = add_command(inner, "snapshot", _snapshot, "copy a collection as it is now, its journal included")
@@ -85,6 +81,9 @@ def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:
     search.add_argument("-k", type=count, default=10, help="hits a question (default 10)")
     search.add_argument(
         "--balance", action="store_true", help="bring the best of all languages level, where all hold the answer"
+    )
+    search.add_argument(
+        "--mapped", action="store_true", help="leave the vectors on the disk: less memory, shared by processes"
     )
     add_encoder_options(search)
 
@@ -127,8 +126,6 @@ def _recommend(options: Namespace, output: Output) -> None:
 
 
 def _build(options: Namespace, output: Output) -> None:
-    from interlingua.align import SharedSpace
-
     from .encoder_loading import load_encoder
     from .passages import read_passages
     from .search import CrossLingualSearch
@@ -139,9 +136,7 @@ def _build(options: Namespace, output: Output) -> None:
         passages = read_passages(lines, name=input_name(options.texts), language=options.language)
     if not passages:
         raise ValueError(f"{input_name(options.texts)} holds no text; give one JSON object a line")
-    space: SharedSpace | LanguageMethod | None = None if options.method == "none" else options.method
-    if options.space:
-        space = SharedSpace.load(options.space)
+    space = removal_of(options)
     with output.working("loading the encoder"):
         encoder = load_encoder(options.encoder, device=options.device, cache=not options.no_cache)
     search = CrossLingualSearch.build(
@@ -188,7 +183,11 @@ def _search(options: Namespace, output: Output) -> None:
     require_collection(options.collection)
     with output.working("loading"):
         search = CrossLingualSearch.load(
-            Path(options.collection), options.encoder, device=options.device, cache=not options.no_cache
+            Path(options.collection),
+            options.encoder,
+            device=options.device,
+            cache=not options.no_cache,
+            mapped=options.mapped,
         )
     languages = _parse_languages(options, search.languages)
     known = search.space.maps if search.space is not None else {}

@@ -2,13 +2,19 @@
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import asdict
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from .cli_common import Output, Subcommands, add_command, check_output_folder, count, table
 from .cli_sentences import add_encoder_options
 from .language_removal import LanguageMethod
 
-__all__ = ["add_scale_commands"]
+if TYPE_CHECKING:
+    from interlingua.align import SharedSpace
+
+__all__ = ["INDEX_KINDS", "add_removal_options", "add_scale_commands", "removal_of"]
+
+INDEX_KINDS = ("flat", "faiss-flat", "hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq")
+"""Those that collections of texts are built with."""
 
 
 def add_scale_commands(inner: "Subcommands[ArgumentParser]") -> None:
@@ -24,21 +30,14 @@ def add_scale_commands(inner: "Subcommands[ArgumentParser]") -> None:
     build.add_argument("--resume", action="store_true", help="go on where the same build was cut off")
     build.add_argument("--cpus", type=float, default=1.0, metavar="N", help="that Ray reserves for a task (default 1)")
     build.add_argument("--language", metavar="NAME", help="the language of records that name none")
-    removal = build.add_mutually_exclusive_group()
-    removal.add_argument("--space", metavar="SPACE", help="map by a saved space")
-    removal.add_argument(
-        "--method",
-        default="auto",
-        choices=[*get_args(LanguageMethod), "none"],
-        help="how to remove language, learned from a sample of the texts (default auto)",
-    )
+    add_removal_options(build, "how to remove language, learned from a sample of the texts (default auto)")
     build.add_argument(
         "--ranking", choices=["csls", "cosine"], help="default: csls, but cosine for inverted lists (ivf-...)"
     )
     build.add_argument(
         "--kind",
         default="flat",
-        choices=["flat", "faiss-flat", "hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq"],
+        choices=INDEX_KINDS,
         help="of index (default flat, exact)",
     )
     add_encoder_options(build)
@@ -50,18 +49,32 @@ def add_scale_commands(inner: "Subcommands[ArgumentParser]") -> None:
     plan.add_argument("--cores", type=count, default=32, metavar="N", help="that build (default 32)")
 
 
-def _build(options: Namespace, output: Output) -> None:
+def add_removal_options(parser: ArgumentParser, method: str) -> None:
+    """Add `--space` and `--method`, one or the other; `method` is the help of the second."""
+    removal = parser.add_mutually_exclusive_group()
+    removal.add_argument("--space", metavar="SPACE", help="map by a saved space")
+    removal.add_argument("--method", default="auto", choices=[*get_args(LanguageMethod), "none"], help=method)
+
+
+def removal_of(options: Namespace) -> "SharedSpace | LanguageMethod | None":
+    """Return how the options say that language is removed."""
     from interlingua.align import SharedSpace
 
+    if options.space:
+        return SharedSpace.load(options.space)
+    method: LanguageMethod | None = None if options.method == "none" else options.method
+    return method
+
+
+def _build(options: Namespace, output: Output) -> None:
     from .scale import LocalRunner, RayRunner, build_index
 
     check_output_folder(options.output)
-    space = SharedSpace.load(options.space) if options.space else None if options.method == "none" else options.method
     report = build_index(
         options.inputs,
         options.output,
         encoder_name=options.encoder,
-        space=space,
+        space=removal_of(options),
         language=options.language,
         ranking=options.ranking,
         kind=options.kind,

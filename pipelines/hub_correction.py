@@ -4,19 +4,24 @@ import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from interlingua.align import fold_csls, fold_query, mean_neighbor_similarity
-from interlingua.index import Collection, CollectionResult, Metric, array_to_bytes, bytes_to_array
+from interlingua.align import mean_neighbor_similarity
+from interlingua.index import Collection, CollectionResult, CollectionStore, Metric, array_to_bytes, bytes_to_array
+from interlingua.index.collection_files import settled
+from interlingua.index.journal import Change, read_journal
+from interlingua.index.manifest import manifest_digest
+
+from .corrected_rows import CorrectedRows, folds
 
 __all__ = ["HubCorrectedCollection"]
 
 _ATTRIBUTE = "hub_correction"
-_SOURCES, _MEANS = "hub-sources.npy", "hub-means.npy"
-_CANDIDATES = 100
+_SOURCES = "hub-sources.npy"
 _BLOCK = 16_384
 
 
@@ -26,17 +31,21 @@ class HubCorrectedCollection:
     The score of query x and target y is 2 x·y - r_S(y), CSLS [1]_ but for a constant of the query; r_S(y) is the mean
     cosine of y and its `neighborhood` nearest sources.
 
-    - ``flat``, ``faiss-flat`` and ``hnsw`` (of any storage) hold the folded vector [2 y, -r_S(y)], and one
-      inner-product search answers: exactly for the first two.
-    - Inverted lists (``ivf-flat``, ``ivf-pq``, ``ivf-rabitq``) hold y itself, since folding spoils their cells: the 100
-      best by cosine (2 k where that is more) are scored again by 2 x·y - r_S(y), with y as the index keeps it.
+    `CorrectedRows` says how each kind of index answers: exactly where it is exact, else from a graph that holds
+    [2 y, -r_S(y)], or from inverted lists whose candidates are scored again.
 
     Staleness. r_S(y) depends on y and the sources alone: adding and removing targets leaves every other mean exact, and
     the means of new targets are computed exactly. Only other sources make means stale: `update_sources` says by how
     much (the share of the old and new sources that only one of the two sets holds) and computes all means anew as soon
     as that is more than `max_staleness`; up to there it warns, and `refresh` does it at will.
 
-    Use `create` or `load`; the constructor takes their parts.
+    Durability. `save` and `load` keep a collection in a folder. `open` has that folder open for writing: what `add`,
+    `upsert` and `remove` acknowledge survives a kill at any moment, as with `CollectionStore`, and its means with it.
+    They are in the journal with the vectors where the index holds them; for inverted lists, and for rows that came into
+    the folder by other means, `load` and `open` measure them anew, against the same sources. `refresh` replaces what is
+    saved whole or not at all. Sources that `update_sources` noted without computing anew are not kept.
+
+    Use `create`, `load` or `open`; the constructor takes their parts.
 
     Parameters
     ----------
@@ -71,7 +80,7 @@ class HubCorrectedCollection:
             raise ValueError(f"neighborhood must be an integer of at least 1, but is {neighborhood!r}")
         if not 0 <= max_staleness <= 1:
             raise ValueError(f"max_staleness must lie between 0 and 1, but is {max_staleness!r}")
-        self.collection = collection
+        self._rows = CorrectedRows(collection)
         self.sources = _unit(sources, "sources")
         if self.sources.shape[1] != self.dimension:
             raise ValueError(
@@ -81,7 +90,6 @@ class HubCorrectedCollection:
         self.neighborhood = neighborhood
         self.max_staleness = max_staleness
         self._pending: NDArray[np.float32] | None = None
-        self._means: dict[str, float] = {}
 
     @classmethod
     def create(
@@ -95,19 +103,24 @@ class HubCorrectedCollection:
     ) -> "HubCorrectedCollection":
         """Return an empty collection for targets of the sources' dimension; `kind` and `config` as `create_index`."""
         rows = _unit(sources, "sources")
-        folds = not kind.startswith("ivf")
-        collection = Collection.create(rows.shape[1] + folds, Metric.IP if folds else Metric.COSINE, kind, config)
+        folded = folds(kind)
+        collection = Collection.create(rows.shape[1] + folded, Metric.IP if folded else Metric.COSINE, kind, config)
         return cls(collection, rows, neighborhood=neighborhood, max_staleness=max_staleness)
+
+    @property
+    def collection(self) -> Collection:
+        """The collection beneath; read it, but add and remove through this class."""
+        return self._rows.collection
 
     @property
     def folds(self) -> bool:
         """Whether the correction is a column of the vectors; else candidates are scored again."""
-        return self.collection.metric is Metric.IP
+        return self._rows.folds
 
     @property
     def dimension(self) -> int:
         """Length d of targets, sources and queries."""
-        return self.collection.dimension - self.folds
+        return self._rows.dimension
 
     @property
     def sources_sha256(self) -> str:
@@ -134,16 +147,11 @@ class HubCorrectedCollection:
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove targets by id; `KeyError` if one is not there, and nothing is removed."""
-        self.collection.remove(ids)
-        for id in [ids] if isinstance(ids, str) else ids:
-            self._means.pop(str(id), None)
+        self._rows.remove(ids)
 
     def means(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return r_S of targets, shape (n,)."""
-        missing = [id for id in ids if id not in self._means]
-        if missing:
-            raise KeyError(f"ids are not in the collection: {', '.join(map(repr, missing[:3]))}")
-        return np.array([self._means[id] for id in ids], dtype=np.float32)
+        return self._rows.means(ids)
 
     def search(self, queries: ArrayLike, k: int = 10, **filters: Any) -> CollectionResult:
         """Return the k best targets of each query (n, d) by 2 x·y - r_S(y).
@@ -162,10 +170,7 @@ class HubCorrectedCollection:
                 f"queries and targets differ in dimension ({rows.shape[1]} vs {self.dimension}); "
                 "encode both with the same model and the same shared space"
             )
-        if self.folds:
-            return self.collection.search(fold_query(rows), k, **filters)
-        found = self.collection.search(rows, max(_CANDIDATES, 2 * k) if k >= 1 else k, **filters)
-        return self._rescored(rows, found, min(k, found.scores.shape[1]))
+        return self._rows.search(rows, k, **filters)
 
     def update_sources(self, sources: ArrayLike) -> float:
         """Take note of other sources and return the staleness; compute all means anew where it exceeds the bound."""
@@ -196,11 +201,16 @@ class HubCorrectedCollection:
         )
         for start in range(0, len(old), _BLOCK):
             ids = old.ids[start : start + _BLOCK]
-            vectors = old.vectors(ids)
-            fresh.add(ids, vectors[:, : self.dimension], old.get(ids))
-        fresh.collection.attributes, fresh.collection.attachments = old.attributes, old.attachments
-        self.collection, self.sources = fresh.collection, sources
-        self._means, self._pending = fresh._means, None
+            fresh.add(ids, self._rows.vectors(ids), old.get(ids))
+        fresh.collection.attributes, fresh.collection.attachments = dict(old.attributes), dict(old.attachments)
+        if store := self._rows.store:
+            store.before_save = fresh._note
+            try:
+                store.replace(fresh.collection)
+            finally:
+                store.before_save = self._note
+            fresh._rows.store = store
+        self._rows, self.sources, self._pending = fresh._rows, sources, None
 
     def save(self, path: str | Path) -> None:
         """Write collection, sources, means and k into a folder, whole or not at all; see `Collection.save`.
@@ -212,46 +222,113 @@ class HubCorrectedCollection:
         """
         if self.staleness:
             raise ValueError(f"{self.staleness:.1%} of the sources changed since the means were computed; refresh()")
-        self.collection.attributes[_ATTRIBUTE] = {
+        self._note(self.collection)
+        self.collection.save(path)
+
+    @classmethod
+    def load(cls, path: str | Path, *, threads: int | None = None, mapped: bool = False) -> "HubCorrectedCollection":
+        """Read what `save` wrote, and what was acknowledged since where `open` has it open for writing.
+
+        Parameters
+        ----------
+        path, threads, mapped
+            As `Collection.load`.
+
+        Raises
+        ------
+        ValueError
+            If the folder has no hub correction, or is damaged.
+        FileNotFoundError
+            If it is not there.
+        """
+        folder = Path(path)
+
+        def attempt(manifest: str) -> HubCorrectedCollection:
+            collection = Collection.load(folder, threads=threads, mapped=mapped, journal=mapped)
+            changes = [] if mapped else list(read_journal(folder, manifest))
+            for change in changes:
+                collection.apply(change)
+            return cls._restored(folder, CorrectedRows(collection), changes)
+
+        return settled(folder, attempt)
+
+    @classmethod
+    def open(
+        cls, path: str | Path, *, threads: int | None = None, checkpoint_bytes: int = 1 << 26
+    ) -> "HubCorrectedCollection":
+        """Open what `save` wrote for writing, until `close`; arguments and errors as `CollectionStore` and `load`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> made = HubCorrectedCollection.create(np.eye(3))
+        >>> made.save(folder := Path(tempfile.mkdtemp()) / "targets")
+        >>> with HubCorrectedCollection.open(folder) as corrected:
+        ...     corrected.add(["x", "y"], [[1.0, 0.5, 0.0], [0.0, 1.0, 0.5]])  # on the disk when it returns
+        >>> len(HubCorrectedCollection.load(folder))
+        2
+        """
+        store = CollectionStore(path, threads=threads, checkpoint_bytes=checkpoint_bytes)
+        try:
+            changes = list(read_journal(store.path, manifest_digest(store.path)))
+            made = cls._restored(store.path, CorrectedRows(store.collection, store), changes)
+        except BaseException:
+            store.close()
+            raise
+        store.before_save = made._note
+        return made
+
+    def checkpoint(self) -> None:
+        """Save the whole collection with its means, and start an empty journal; for one that is open for writing."""
+        self._writer().checkpoint()
+
+    def compact(self) -> None:
+        """Drop removed vectors from the index for good, and save as `checkpoint` does."""
+        self._writer().compact()
+
+    def close(self) -> None:
+        """Let other writers in; nothing needs to be saved."""
+        if self._rows.store is not None:
+            self._rows.store.close()
+
+    def __enter__(self) -> "HubCorrectedCollection":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @classmethod
+    def _restored(cls, path: Path, rows: CorrectedRows, changes: Sequence[Change]) -> "HubCorrectedCollection":
+        about, kept = rows.collection.attributes.get(_ATTRIBUTE), rows.collection.attachments
+        if not isinstance(about, dict) or _SOURCES not in kept:
+            raise ValueError(f"{path} is a collection without hub correction; open it with Collection.load")
+        sources = bytes_to_array(kept[_SOURCES])
+        made = cls(rows.collection, sources, neighborhood=about["neighborhood"], max_staleness=about["max_staleness"])
+        made._rows, made.sources = rows, np.asarray(sources, np.float32)  # as they were, to the last bit
+        if made.sources_sha256 != about["sources_sha256"]:
+            raise ValueError(f"{path}: the sources are not those of its hub correction; build it again")
+        rows.restore_means(changes, lambda vectors, _: made._measured(vectors))
+        return made
+
+    def _note(self, collection: Collection) -> None:
+        """Bring a collection that is about to be saved up to date: sources, means and k."""
+        collection.attributes[_ATTRIBUTE] = {
             "neighborhood": self.neighborhood,
             "max_staleness": self.max_staleness,
             "sources": len(self.sources),
             "sources_sha256": self.sources_sha256,
         }
-        self.collection.attachments[_SOURCES] = array_to_bytes(self.sources)
-        self.collection.attachments[_MEANS] = array_to_bytes(self.means(self.collection.ids))
-        self.collection.save(path)
+        collection.attachments |= {_SOURCES: array_to_bytes(self.sources), **self._rows.attachments()}
 
-    @classmethod
-    def load(cls, path: str | Path, *, threads: int | None = None) -> "HubCorrectedCollection":
-        """Read what `save` wrote.
+    def _writer(self) -> CollectionStore:
+        if self._rows.store is None:
+            raise ValueError("this collection is not open for writing; use save, or HubCorrectedCollection.open")
+        return self._rows.store
 
-        Raises
-        ------
-        ValueError
-            If the folder has no hub correction, was changed by other means than this class, or is damaged.
-        FileNotFoundError
-            If it is not there.
-        """
-        collection = Collection.load(path, threads=threads)
-        about, kept = collection.attributes.get(_ATTRIBUTE), collection.attachments
-        if not isinstance(about, dict) or not {_SOURCES, _MEANS} <= set(kept):
-            raise ValueError(f"{path} is a collection without hub correction; open it with Collection.load")
-        loaded = cls(
-            collection,
-            bytes_to_array(kept[_SOURCES]),
-            neighborhood=about["neighborhood"],
-            max_staleness=about["max_staleness"],
-        )
-        loaded.sources = np.asarray(bytes_to_array(kept[_SOURCES]), np.float32)  # as they were, to the last bit
-        means = bytes_to_array(kept[_MEANS])
-        if loaded.sources_sha256 != about["sources_sha256"] or len(means) != len(collection):
-            raise ValueError(
-                f"{path}: the hub correction is not that of its {len(collection)} rows; build it again, and change it "
-                "through HubCorrectedCollection only"
-            )
-        loaded._means = dict(zip(collection.ids, means.tolist()))
-        return loaded
+    def _measured(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return mean_neighbor_similarity(_unit(rows, "vectors"), self.sources, self.neighborhood)
 
     def _put(
         self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None, *, replace: bool
@@ -263,26 +340,7 @@ class HubCorrectedCollection:
                 "map both into the same shared space"
             )
         means = mean_neighbor_similarity(rows, self.sources, self.neighborhood)
-        put = self.collection.upsert if replace else self.collection.add
-        put(ids, fold_csls(rows, means) if self.folds else rows, metadata)
-        self._means.update(zip(map(str, ids), means.tolist()))
-
-    def _rescored(self, queries: NDArray[np.float32], found: CollectionResult, k: int) -> CollectionResult:
-        distinct = list(dict.fromkeys(id for ids in found.ids for id in ids))
-        row_of = {id: row for row, id in enumerate(distinct)}
-        vectors, means = (self.collection.vectors(distinct), self.means(distinct)) if distinct else (None, None)
-        scores = np.full((len(queries), k), -np.inf, np.float32)
-        kept_ids, kept_metadata = [], []
-        for number, (ids, metadata) in enumerate(zip(found.ids, found.metadata)):
-            order: list[int] = []
-            if vectors is not None and means is not None and ids:
-                rows = [row_of[id] for id in ids]
-                own = 2 * (vectors[rows] @ queries[number]) - means[rows]
-                order = np.argsort(-own, kind="stable")[:k].tolist()
-                scores[number, : len(order)] = own[order]
-            kept_ids.append(tuple(ids[place] for place in order))
-            kept_metadata.append(tuple(metadata[place] for place in order))
-        return CollectionResult(tuple(kept_ids), scores, tuple(kept_metadata), Metric.IP)
+        self._rows.put(ids, rows, means, metadata, replace=replace)
 
 
 def _unit(vectors: ArrayLike, name: str) -> NDArray[np.float32]:

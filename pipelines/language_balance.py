@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 
 from interlingua.index import Collection, Hit
 
+from .corrected_rows import CorrectedRows
+
 __all__ = ["balanced_search"]
 
 _BEST = 3
 
 
 def balanced_search(
-    collection: Collection,
+    collection: Collection | CorrectedRows,
     queries: NDArray[np.float32],
     k: int,
     *,
@@ -28,7 +30,7 @@ def balanced_search(
 
     Parameters
     ----------
-    collection : Collection
+    collection : Collection or CorrectedRows
         Its metadata names the language of each row.
     queries : (n, d) array
     k : int

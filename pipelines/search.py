@@ -10,9 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import ANY_LANGUAGE, SharedSpace, fold_csls, fold_query, nearest_language
+from interlingua.align import ANY_LANGUAGE, SharedSpace, nearest_language
 from interlingua.index import Collection
 
+from .corrected_rows import CorrectedRows, folds
 from .encoder import Encoder, check_texts
 from .encoder_loading import load_encoder
 from .encoder_names import encode_named, lasting_name, load_named_again
@@ -64,7 +65,7 @@ class CrossLingualSearch:
     question_space : SharedSpace or None
         The same for questions.
     collection : Collection
-        Holds the folded vectors, see `fold_csls`.
+        Holds the vectors as `CorrectedRows` says.
     background : mapping of str to (b, d) array of float32
         For each language a sample of its mapped passages, against which hubness is measured; empty to rank by cosine.
     neighborhood : int
@@ -87,7 +88,7 @@ class CrossLingualSearch:
         self.encoder = encoder
         self.space = space
         self.question_space = question_space
-        self.collection = collection
+        self._rows = CorrectedRows(collection)
         self.background = dict(background)
         self.neighborhood = neighborhood
         self.encoder_name = encoder_name
@@ -131,7 +132,8 @@ class CrossLingualSearch:
             own language, and r(q) that of the question and its nearest passages. Languages with `neighborhood` passages
             or fewer get the mean r of the others; where all are so small, the ranking is by cosine.
         kind : str
-            Of the index, see `interlingua.index.create_index`.
+            Of the index, see `interlingua.index.create_index`; inverted lists find 100 candidates by cosine, which are
+            ranked as above.
         neighborhood : int
             Neighbours in the means of CSLS.
         seed : int
@@ -177,13 +179,18 @@ class CrossLingualSearch:
             encoder,
             space,
             question_space,
-            Collection.create(vectors.shape[1] + 1, metric="ip", kind=kind),
+            Collection.create(vectors.shape[1] + folds(kind), metric="ip" if folds(kind) else "cosine", kind=kind),
             sample_languages(vectors, languages, neighborhood=neighborhood, seed=seed) if ranking == "csls" else {},
             neighborhood=neighborhood,
             encoder_name=name,
         )
         search._put(given, vectors)
         return search
+
+    @property
+    def collection(self) -> Collection:
+        """The collection beneath; read it, but change it through the search."""
+        return self._rows.collection
 
     @property
     def ranking(self) -> Ranking:
@@ -227,7 +234,7 @@ class CrossLingualSearch:
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove passages by id; `KeyError` if one is not there, and then nothing is removed."""
-        self.collection.remove(ids)
+        self._rows.remove(ids)
 
     def search(
         self,
@@ -273,22 +280,19 @@ class CrossLingualSearch:
             return [[] for _ in vectors]
         if balance:
             chosen = list(self.languages) if languages is None else list(languages)
-            found = balanced_search(self.collection, fold_query(vectors), k, languages=chosen, where=where)
+            found = balanced_search(self._rows, vectors, k, languages=chosen, where=where)
         else:
-            plain = self.collection.search(fold_query(vectors), k, where=where, languages=languages)
+            plain = self._rows.search(vectors, k, where=where, languages=languages)
             found = [[(hit, hit.score) for hit in plain[number]] for number in range(len(vectors))]
-        # [q/2, 0] · [2 p, -r(p)] = cos(q, p): the same index gives the question's own neighbourhood
-        halves = np.concatenate([vectors / 2, np.zeros((len(vectors), 1), np.float32)], axis=1)
         offsets = np.zeros(len(vectors))
         if self.ranking == "csls" and not balance:
-            own = self.collection.search(halves, self.neighborhood).scores
+            own = self._rows.search_by_cosine(vectors, self.neighborhood).scores
             offsets = np.where(np.isfinite(own), own, 0).sum(axis=1) / np.isfinite(own).sum(axis=1)
         answers = []
         for number, hits in enumerate(found):
-            stored = self.collection.vectors([hit.id for hit, _ in hits]) if hits else np.empty((0, halves.shape[1]))
-            cosines = stored @ halves[number]
+            cosines = self._rows.vectors([hit.id for hit, _ in hits]) @ vectors[number]
             scores = [score - offsets[number] for _, score in hits]
-            if self.ranking == "cosine":  # the index holds 2 p
+            if self.ranking == "cosine":  # rows are ranked by 2 p · q
                 scores = [score / 2 for score in scores] if balance else [float(cosine) for cosine in cosines]
             answers.append(
                 [_hit(hit.id, hit.metadata, score, cosine) for (hit, _), score, cosine in zip(hits, scores, cosines)]
@@ -304,7 +308,8 @@ class CrossLingualSearch:
 
     def save(self, folder: str | Path) -> None:
         """Write everything into a folder, whole or not at all; see `Collection.save`."""
-        parts = SearchParts(self.space, self.question_space, self.background, self.neighborhood, self.encoder_name)
+        named = self.neighborhood, self.encoder_name, self._rows.attachments()
+        parts = SearchParts(self.space, self.question_space, self.background, *named)
         write_search(self.collection, parts, self.encoder.identity, folder)
 
     @classmethod
@@ -315,6 +320,7 @@ class CrossLingualSearch:
         *,
         device: str = "auto",
         cache: bool = True,
+        mapped: bool = False,
     ) -> "CrossLingualSearch":
         """Read what `save` wrote.
 
@@ -328,6 +334,8 @@ class CrossLingualSearch:
             For an encoder that is loaded by name.
         cache : bool
             Likewise.
+        mapped : bool
+            Leave the passages' vectors on the disk; such a search can only be read, see `Collection.load`.
 
         Raises
         ------
@@ -336,7 +344,7 @@ class CrossLingualSearch:
         FileNotFoundError
             If the folder, or the file of the encoder, is not there.
         """
-        collection, parts, identity = read_search(folder)
+        collection, parts, identity = read_search(folder, mapped=mapped)
         if encoder is None:
             encoder = load_named_again(parts.encoder_name, folder, device=device, cache=cache)
         elif isinstance(encoder, str | Path):
@@ -346,7 +354,7 @@ class CrossLingualSearch:
                 f"{folder} holds vectors of {identity!r}, but the encoder is {encoder.identity!r}; "
                 "name the encoder that built it, or build the collection again"
             )
-        return cls(
+        loaded = cls(
             encoder,
             parts.space,
             parts.question_space,
@@ -355,18 +363,27 @@ class CrossLingualSearch:
             neighborhood=parts.neighborhood,
             encoder_name=parts.encoder_name,
         )
+        loaded._rows.restore_means((), loaded._hubness_again)
+        return loaded
 
     @cached_property
     def _typical_hubness(self) -> float:
         return typical_hubness(self.background, self.neighborhood)
 
     def _put(self, passages: Sequence[Passage], vectors: NDArray[np.float32]) -> None:
+        hubness = self._hubness(vectors, [each.language for each in passages])
+        rows = [{**each.metadata, "text": each.text, "language": each.language} for each in passages]
+        self._rows.put([each.id for each in passages], vectors, hubness, rows, replace=True)
+
+    def _hubness_again(self, vectors: NDArray[np.float32], ids: Sequence[str]) -> NDArray[np.float32]:
+        return self._hubness(vectors, [row["language"] for row in self.collection.get(ids)])
+
+    def _hubness(self, vectors: NDArray[np.float32], languages: Sequence[str]) -> NDArray[np.float32]:
         hubness = np.zeros(len(vectors), np.float32)
         if self.background:
-            hubness = measure_hubness(vectors, [each.language for each in passages], self.background, self.neighborhood)
+            hubness = measure_hubness(vectors, languages, self.background, self.neighborhood)
             hubness[np.isnan(hubness)] = self._typical_hubness if np.isnan(hubness).any() else 0.0
-        rows = [{**each.metadata, "text": each.text, "language": each.language} for each in passages]
-        self.collection.upsert([each.id for each in passages], fold_csls(vectors, hubness), rows)
+        return hubness
 
 
 def _hit(id: str, metadata: dict[str, Any], score: float, cosine: float) -> SearchHit:

@@ -1,7 +1,7 @@
 """The folder of a saved search: its collection, and beside it what maps texts into it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ class SearchParts:
     background: Mapping[str, NDArray[np.float32]]
     neighborhood: int
     encoder_name: str
+    means: Mapping[str, bytes] = field(default_factory=dict)
+    """`CorrectedRows.attachments`."""
 
 
 def write_search(collection: Collection, parts: SearchParts, encoder: str, folder: str | Path) -> None:
@@ -38,13 +40,14 @@ def write_search(collection: Collection, parts: SearchParts, encoder: str, folde
     collection.attachments = {
         f"background-{number}.npy": array_to_bytes(each) for number, each in enumerate(parts.background.values())
     }
+    collection.attachments |= parts.means
     for name, space in ((_SPACE, parts.space), (_QUESTION_SPACE, parts.question_space)):
         if space is not None:
             collection.attachments[name] = space.to_bytes()
     collection.save(folder)
 
 
-def read_search(folder: str | Path) -> tuple[Collection, SearchParts, str]:
+def read_search(folder: str | Path, *, mapped: bool = False) -> tuple[Collection, SearchParts, str]:
     """Return what `write_search` wrote, and the identity of the encoder.
 
     Raises
@@ -54,7 +57,7 @@ def read_search(folder: str | Path) -> tuple[Collection, SearchParts, str]:
     FileNotFoundError
         If it is not there.
     """
-    collection = Collection.load(folder)
+    collection = Collection.load(folder, mapped=mapped)
     about, attachments = collection.attributes, collection.attachments
     if about.get("pipeline") != "search":
         raise ValueError(f"{folder} is a collection, but not one that `interlingua index build` wrote")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import ceil, log2
 
 from interlingua.index import HNSWConfig, recommend
+from interlingua.index.effort import graph_effort, probes
 from interlingua.index.faiss_config import FaissFlatConfig
 from interlingua.index.recommendation import index_bytes
 
@@ -107,11 +108,13 @@ def capacity_plan(n: int, dimension: int = 384, assumptions: Assumptions | None 
         growth = max(log2(n) / 15.6, 1)
         step = dimension / 384 / rates.links_per_second
         building = config.M * config.ef_construction * growth * n * step * rates.flops
-        query = config.M * config.ef_search * growth * step
+        query = config.M * (config.ef_search or graph_effort(n)) * growth * step
     else:
         cells = config.n_lists or 1
         building = 2.0 * dimension * cells * (25 * config.train_size + n)
-        codes = n * config.nprobe / cells * (dimension / 4 if kind == "ivf-pq" else dimension / 8 + 8)
+        codes = (
+            n * (config.nprobe or probes(cells)) / cells * (dimension / 4 if kind == "ivf-pq" else dimension / 8 + 8)
+        )
         query = 2.0 * cells * dimension / rates.flops + codes / rates.bytes_per_second
     memory = size + n * rates.row_bytes
     machines = ceil(memory / rates.machine_bytes)

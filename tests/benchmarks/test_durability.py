@@ -6,8 +6,9 @@ from interlingua.index import Collection, CollectionStore
 
 
 @pytest.mark.slow
-def test_killed_writers_lose_double_and_tear_nothing():
-    found = killed_writers.kill_writers(5)
+@pytest.mark.parametrize("kinds", [killed_writers.KINDS, killed_writers.HUB_KINDS], ids=["plain", "hub-corrected"])
+def test_killed_writers_lose_double_and_tear_nothing(kinds):
+    found = killed_writers.kill_writers(5, kinds=kinds)
     for call, counts in found.items():
         assert counts["kills"] >= counts["inside the call"] == 1, call
         assert counts["acknowledged calls"] >= 1
@@ -17,7 +18,7 @@ def test_killed_writers_lose_double_and_tear_nothing():
 
 @pytest.fixture
 def folder(tmp_path):
-    made = killed_writers._Folder(tmp_path / "store", {1: 1, 2: 2}, 2, 2)
+    made = killed_writers._Folder(tmp_path / "store", False, {1: 1, 2: 2}, 2, 2)
     with CollectionStore.create(made.path, Collection.create(128, "ip")) as store:
         for group in (1, 2):
             ids, vectors, metadata = killed_writers._group(group, group)

@@ -52,7 +52,8 @@ def fresh_milvus(request):
         uri = os.environ.get("INTERLINGUA_MILVUS_URI")
         if not uri:
             pytest.skip("INTERLINGUA_MILVUS_URI names no Milvus server; see docs/milvus.md")
-        made.append({"uri": uri, "collection": f"test_{os.getpid()}_{next(_COUNTER)}"})
+        pem = os.environ.get("INTERLINGUA_MILVUS_PEM", "")
+        made.append({"uri": uri, "server_pem_path": pem, "collection": f"test_{os.getpid()}_{next(_COUNTER)}"})
         return made[-1]
 
     yield fresh

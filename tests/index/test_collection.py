@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from interlingua.index import Collection, Hit, array_to_bytes, bytes_to_array
+from interlingua.index import Collection, CollectionStore, Hit, UnsupportedOperation, array_to_bytes, bytes_to_array
 
 DIMENSION = 12
 
@@ -245,3 +245,51 @@ def test_a_result_that_was_not_read_can_be_pickled():
     assert (copy.ids, copy.metadata, copy.metric) == ((("a",),), (({"n": 1},),), collection.metric)
     with pytest.raises(AttributeError, match="no attribute 'other'"):
         _ = copy.other
+
+
+@pytest.mark.parametrize("kind", ["flat", "faiss-flat", "hnsw", "ivf-flat"])
+def test_a_mapped_collection_answers_alike_and_refuses_writes(kind, tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    made = Collection.create(8, "cosine", kind, {"n_lists": 2, "train_size": 50} if kind == "ivf-flat" else None)
+    made.add([f"r{row}" for row in range(60)], vectors, [{"odd": row % 2} for row in range(60)])
+    made.save(tmp_path / "c")
+    mapped = Collection.load(tmp_path / "c", mapped=True)
+    for where in (None, {"odd": 1}):
+        assert mapped.search(vectors[:5], 3, where=where).ids == made.search(vectors[:5], 3, where=where).ids
+    writes = (
+        lambda: mapped.add(["new"], vectors[:1]),
+        lambda: mapped.upsert(["r1"], vectors[:1]),
+        lambda: mapped.remove(["r1"]),
+    )
+    for write in writes:
+        with pytest.raises(UnsupportedOperation, match="mapped from its file and can only be read"):
+            write()
+    assert len(mapped) == len(mapped.index) == 60
+    made.remove(["r0"])
+    made.save(tmp_path / "c")
+    assert mapped.search(vectors[:1], 1).ids == (("r0",),)  # as it was when it was mapped
+
+
+def test_a_journal_is_not_passed_over_where_vectors_are_mapped(tmp_path):
+    with CollectionStore.create(tmp_path / "c", Collection.create(2)) as store:
+        store.add(["a"], [[1.0, 2.0]])
+        with pytest.raises(
+            UnsupportedOperation, match=r"mapped vectors take no changes, but .* has a journal; save them"
+        ):
+            Collection.load(tmp_path / "c", mapped=True)
+        assert len(Collection.load(tmp_path / "c", mapped=True, journal=False)) == 0
+        store.checkpoint()
+    assert len(Collection.load(tmp_path / "c", mapped=True)) == 1
+
+
+def test_a_number_is_a_rows_own_through_saves(tmp_path):
+    made = Collection.create(2)
+    made.add(["a", "b", "c"], np.eye(3)[:, :2] + 1)
+    made.upsert(["a"], [[1.0, 2.0]])
+    assert made.ids == ("b", "c", "a")
+    assert made.numbers.tolist() == [1, 2, 3]
+    made.remove(["a"])
+    made.save(tmp_path / "c")
+    again = Collection.load(tmp_path / "c")
+    again.add(["d"], [[1.0, 2.0]])
+    assert again.numbers.tolist() == [1, 2, 4]

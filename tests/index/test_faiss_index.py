@@ -257,3 +257,93 @@ def test_a_filter_is_scanned_as_long_as_that_is_cheaper(config, limit, monkeypat
     assert len(scans) == 1
     index.search(clustered(1, 8, 1), 1, allowed=np.arange(int(limit) + 1))
     assert len(scans) == 1
+
+
+@pytest.mark.parametrize("storage", ["float32", "float16", "sq8"])
+@pytest.mark.parametrize("metric", ["ip", "cosine", "l2"])
+def test_short_numbers_are_padded_for_speed_and_nothing_else_changes(storage, metric, tmp_path):
+    vectors, queries = clustered(300, 21, 0), clustered(10, 21, 1)
+    config = HNSWConfig(M=8, storage=storage, train_size=200, ef_search=300, exact_share=1.0, threads=1)
+    index, exact = FaissIndex(21, metric, config), FaissIndex(21, metric)
+    for each in (index, exact):
+        for start in (0, 150):  # before and after it has learned
+            each.add(np.arange(start, start + 150), vectors[start : start + 150])
+    assert index._faiss.d == (21 if storage == "float32" else 24)
+    save_index(index, tmp_path / "kept")
+    index.remove(np.arange(0, 300, 2))
+    index.compact()
+    for made in (index, load_index(tmp_path / "kept", threads=1), load_index(tmp_path / "kept", mapped=True)):
+        found = made.search(queries, 5, allowed=np.arange(1, 300, 2))
+        truth = exact.search(queries, 5, allowed=np.arange(1, 300, 2))
+        np.testing.assert_allclose(found.scores, truth.scores, rtol=0.05, atol=0.05)
+        kept = made.reconstruct([1, 299])
+        assert kept.shape == (2, 21)
+        np.testing.assert_allclose(kept, exact.reconstruct([1, 299]), atol=0.03)
+
+
+def test_an_index_of_short_numbers_from_before_they_were_padded_is_read(tmp_path):
+    graph = faiss.IndexHNSWSQ(21, faiss.ScalarQuantizer.QT_8bit, 8, faiss.METRIC_L2)
+    vectors = clustered(100, 21, 0)
+    graph.train(vectors)
+    graph.add(vectors)
+    config = HNSWConfig(M=8, storage="sq8", train_size=100, threads=1)
+    index = FaissIndex(21, "l2", config)
+    index.add(np.arange(100), vectors)
+    index._faiss = graph
+    save_index(index, tmp_path / "kept")
+    again = load_index(tmp_path / "kept", threads=1)
+    again.add([100], vectors[:1])
+    again.remove(np.arange(60))
+    assert len(again) == 41
+    assert again.search(vectors[70:71], 1).ids.tolist() == [[70]]
+
+
+def test_effort_grows_with_the_vectors_the_results_and_the_filter(monkeypatch):
+    index = FaissIndex(8, "ip", HNSWConfig(M=4, ef_construction=8, exact_share=0.0, threads=1))
+    index.add(np.arange(2000), clustered(2000, 8, 0))
+    assert index.effort == 128
+    asked = []
+    parameters = faiss.SearchParametersHNSW
+    monkeypatch.setattr(
+        faiss, "SearchParametersHNSW", lambda **given: asked.append(given["efSearch"]) or parameters(**given)
+    )
+    for k, allowed in ((10, None), (80, None), (10, np.arange(500))):
+        index.search(clustered(1, 8, 1), k, allowed=allowed)
+    assert asked == [128, 256, 363]
+    index.config = dataclasses.replace(index.config, ef_search=20)
+    index.search(clustered(1, 8, 1), 80)
+    index.search(clustered(1, 8, 1), 10, allowed=np.arange(500))
+    assert (index.effort, asked[-2:]) == (20, [80, 80])
+
+
+def test_lists_choose_probes_and_candidates_by_size():
+    index = FaissIndex(8, "ip", IVFRaBitQConfig(n_lists=20, train_size=1000, threads=1))
+    assert index.effort == 0  # exact until it has learned
+    index.add(np.arange(2000), clustered(2000, 8, 0))
+    assert index.effort == 16
+    assert index.spec.config["nprobe"] is index.spec.config["refine_factor"] is None
+
+
+@pytest.mark.parametrize("config", [
+    HNSWConfig(M=16, ef_construction=80, storage="sq8", train_size=2000, threads=1),
+    IVFPQConfig(n_lists=20, nprobe=20, train_size=2000, refine_factor=30.0, threads=1),
+], ids=lambda config: config.kind)  # fmt: skip
+def test_bytes_brought_back_to_unit_length_rank_better_than_as_they_are(config):
+    rng = np.random.default_rng(0)
+    vectors, queries = ((rng.normal(size=(n, 16)) @ rng.normal(size=(16, 96)) + 6) for n in (3000, 100))
+    index, exact = FaissIndex(96, "cosine", config), FaissIndex(96, "cosine")
+    for each in (index, exact):
+        each.add(np.arange(3000), vectors)
+    found, truth = index.search(queries, 10), exact.search(queries, 10)
+    kept = index.reconstruct(np.arange(3000))
+    unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+    plain = np.argsort(-(unit @ kept.T), axis=1)[:, :10]
+
+    def recall(ids):
+        return np.mean([np.isin(a, b).mean() for a, b in zip(truth.ids, ids, strict=True)])
+
+    assert recall(found.ids) > recall(plain)
+    rows = kept[found.ids[:, 0]]
+    lengths = np.linalg.norm(rows, axis=1)
+    np.testing.assert_allclose(found.scores[:, 0], (rows * unit).sum(axis=1) / lengths, atol=1e-6)
+    np.testing.assert_array_equal(index.search_exactly(queries, 10).ids.shape, (100, 10))

@@ -107,3 +107,18 @@ def test_an_address_where_nothing_answers_is_named():
         speaking(config),
     ):
         raise exceptions.MilvusException(message="server unavailable")
+
+
+@pytest.mark.slow
+def test_many_fresh_rows_are_put_away_before_a_search(milvus_file, monkeypatch):
+    config, flushed = fresh(milvus_file), []
+    index = create_index("milvus", 2, "ip", config)
+    flush = index._client.flush
+    monkeypatch.setattr(index._client, "flush", lambda *names, **named: flushed.append(names) or flush(*names, **named))
+    index.add(np.arange(10), np.ones((10, 2)))
+    index.search(np.ones((1, 2)), 1)
+    assert not flushed
+    index.add(np.arange(10, 2000), np.ones((1990, 2)))
+    assert index.search(np.ones((3, 2)), 2000).ids.min() >= 0
+    index.search(np.ones((1, 2)), 1)
+    assert flushed == [(config["collection"],)]

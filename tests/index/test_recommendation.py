@@ -25,6 +25,7 @@ from interlingua.index.recommendation import index_bytes
         IVFConfig(n_lists=20, train_size=2000, threads=1),
         IVFPQConfig(n_lists=20, train_size=2000, threads=1),
         IVFPQConfig(n_lists=20, train_size=2000, refine="float32", threads=1),
+        IVFPQConfig(n_lists=20, train_size=2000, refine="float16", threads=1),
         IVFRaBitQConfig(n_lists=20, train_size=2000, threads=1),
     ],
     ids=lambda config: f"{config.kind}-{getattr(config, 'storage', getattr(config, 'refine', ''))}",

@@ -19,6 +19,7 @@ from interlingua.index import (
 )
 from interlingua.index import folder as folder_module
 from interlingua.index import journal as journal_module
+from interlingua.index.collection_files import read_parts
 
 
 def rows(*numbers):
@@ -287,16 +288,16 @@ def test_a_store_opened_during_a_save_waits_and_loses_nothing(folder):
 
 
 def test_a_reader_meets_a_checkpoint_and_reads_again(folder, monkeypatch):
-    load, calls = Collection._load_saved.__func__, []
+    calls = []
 
-    def checkpoint_first(cls, path, threads):
+    def checkpoint_first(path, threads, *, mapped):
         if not calls:
             calls.append(1)
             with CollectionStore(folder) as store:  # replaces the manifest whose journal the reader will apply
                 store.checkpoint()
-        return load(cls, path, threads)
+        return read_parts(path, threads, mapped=mapped)
 
-    monkeypatch.setattr(Collection, "_load_saved", classmethod(checkpoint_first))
+    monkeypatch.setattr("interlingua.index.collection.read_parts", checkpoint_first)
     assert set(Collection.load(folder).ids) == {"r1", "r2", "r3"}
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from interlingua.align import mean_neighbor_similarity, retrieve
-from interlingua.index import Collection, FaissIndex, recall_at_k
+from interlingua.index import Collection, CollectionStore, FaissIndex, LockedError, UnsupportedOperation, recall_at_k
 from interlingua.pipelines.hub_correction import HubCorrectedCollection
 
 LISTS = {"threads": 1, "n_lists": 20, "nprobe": 8, "train_size": 2000}
@@ -169,3 +169,109 @@ def test_a_plain_collection_is_refused(tmp_path):
     Collection.create(4).save(tmp_path / "plain")
     with pytest.raises(ValueError, match="without hub correction"):
         HubCorrectedCollection.load(tmp_path / "plain")
+
+
+FORMS = [("flat", None), ("hnsw", {**GRAPH, "storage": "float16"}), ("ivf-flat", LISTS)]
+
+
+def changed(made):
+    made.add(["new"], QUERIES[:1], [{"language": "zh"}])
+    made.upsert(IDS[5:9], QUERIES[5:9])
+    made.remove(IDS[:5])
+
+
+@pytest.mark.parametrize(("kind", "config"), FORMS, ids=lambda form: form if isinstance(form, str) else "")
+def test_what_an_open_collection_acknowledged_is_there_without_any_save(kind, config, tmp_path):
+    folder = tmp_path / "kept"
+    made = built(kind, config)
+    made.save(folder)
+    changed(made)
+    with HubCorrectedCollection.open(folder, threads=1) as writer:
+        changed(writer)
+        with pytest.raises(LockedError):
+            HubCorrectedCollection.open(folder)
+        again = HubCorrectedCollection.load(folder, threads=1)
+        assert again.collection.ids == writer.collection.ids == made.collection.ids
+        np.testing.assert_allclose(again.means(again.collection.ids), made.means(made.collection.ids), atol=1e-6)
+        assert again.search(QUERIES, 10).ids == writer.search(QUERIES, 10).ids
+        writer.compact()
+        writer.add(["newer"], QUERIES[1:2])
+    with HubCorrectedCollection.open(folder, threads=1) as writer:
+        np.testing.assert_allclose(
+            writer.means(["new", "newer"]), mean_neighbor_similarity(QUERIES[:2], SOURCES, 10), atol=1e-6
+        )
+        writer.checkpoint()
+    assert not [path for path in folder.glob("journal-*.log") if path.stat().st_size > 100]
+    assert len(HubCorrectedCollection.load(folder)) == len(made) + 1
+
+
+@pytest.mark.parametrize(("kind", "config"), FORMS, ids=lambda form: form if isinstance(form, str) else "")
+def test_a_save_by_itself_keeps_the_means_of_the_change_that_caused_it(kind, config, tmp_path):
+    made = built(kind, config)
+    made.save(tmp_path / "kept")
+    with HubCorrectedCollection.open(tmp_path / "kept", threads=1, checkpoint_bytes=0) as writer:
+        for start in range(0, 8000, 2000):  # a journal as large as what is saved
+            writer.upsert(IDS[:2000], np.roll(TARGETS, start, axis=0)[:2000])
+        expected = writer.means(IDS)
+    again = HubCorrectedCollection.load(tmp_path / "kept", threads=1)
+    np.testing.assert_allclose(again.means(IDS), expected, atol=1e-6)
+
+
+def test_rows_that_came_by_other_means_are_measured(tmp_path):
+    made = built("ivf-flat", LISTS)
+    made.save(tmp_path / "kept")
+    with CollectionStore(tmp_path / "kept") as store:
+        store.remove(IDS[-1:])
+        store.checkpoint()
+        store.upsert(["0", "plain"], QUERIES[:2])
+    again = HubCorrectedCollection.load(tmp_path / "kept", threads=1)
+    np.testing.assert_allclose(
+        again.means(["0", "plain"]), mean_neighbor_similarity(QUERIES[:2], SOURCES, 10), atol=1e-6
+    )
+    np.testing.assert_allclose(again.means(IDS[1:-1]), made.means(IDS[1:-1]), atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf-flat"])
+def test_other_sources_replace_what_an_open_collection_has_saved(kind, tmp_path):
+    made = built(kind, LISTS if kind != "flat" else None)
+    made.save(tmp_path / "kept")
+    many = np.concatenate([SOURCES[:500], QUERIES])
+    with HubCorrectedCollection.open(tmp_path / "kept", threads=1) as writer:
+        writer.update_sources(many)
+        writer.add(["new"], QUERIES[:1])
+        assert writer.staleness == 0
+    again = HubCorrectedCollection.load(tmp_path / "kept", threads=1)
+    assert again.sources_sha256 != made.sources_sha256
+    expected = mean_neighbor_similarity(np.concatenate([TARGETS, QUERIES[:1]]), many, 10)
+    np.testing.assert_allclose(again.means([*IDS, "new"]), expected, atol=1e-6)
+
+
+def test_a_refresh_that_cannot_be_saved_changes_nothing(tmp_path, monkeypatch):
+    made = built("flat")
+    made.save(tmp_path / "kept")
+    with HubCorrectedCollection.open(tmp_path / "kept") as writer:
+        before = writer.means(IDS)
+        monkeypatch.setattr(Collection, "save_as_writer", lambda self, path: (_ for _ in ()).throw(OSError("full")))
+        with pytest.raises(OSError, match="full"):
+            writer.update_sources(QUERIES)
+        monkeypatch.undo()
+        np.testing.assert_array_equal(writer.means(IDS), before)
+        writer.add(["new"], QUERIES[:1])
+        writer.checkpoint()
+    again = HubCorrectedCollection.load(tmp_path / "kept")
+    assert again.sources_sha256 == made.sources_sha256
+    assert len(again) == len(IDS) + 1
+
+
+def test_a_mapped_collection_answers_alike_and_refuses_changes(tmp_path):
+    made = built("hnsw", GRAPH)
+    made.save(tmp_path / "kept")
+    mapped = HubCorrectedCollection.load(tmp_path / "kept", mapped=True)
+    assert mapped.search(QUERIES, 10).ids == made.search(QUERIES, 10).ids
+    with pytest.raises(UnsupportedOperation, match="mapped"):
+        mapped.add(["new"], QUERIES[:1])
+
+
+def test_a_collection_that_is_not_open_says_how_to_save_it():
+    with pytest.raises(ValueError, match=r"not open for writing; use save, or HubCorrectedCollection.open"):
+        built("flat").checkpoint()

@@ -191,7 +191,16 @@ def test_removed_passages_are_not_found_and_a_search_may_become_empty(passages, 
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"ranking": "cosine"}, {"space": None}, {"space": "mean-covariance"}, {"space": "lsar"}, {"kind": "hnsw"}],
+    [
+        {},
+        {"ranking": "cosine"},
+        {"space": None},
+        {"space": "mean-covariance"},
+        {"space": "lsar"},
+        {"kind": "hnsw"},
+        {"kind": "ivf-flat"},
+        {"kind": "ivf-flat", "ranking": "cosine"},
+    ],
 )
 def test_a_saved_search_answers_as_before(passages, fake_encoder, tmp_path, options):
     search = CrossLingualSearch.build(passages, fake_encoder, neighborhood=4, **options)
@@ -387,3 +396,21 @@ def test_a_search_finds_its_word_vectors_again_or_says_where_they_were(french_en
     with pytest.raises(FileNotFoundError, match=r"built with the encoder .*fr\.vec, which is not there now"):
         CrossLingualSearch.load(tmp_path / "c")
     assert len(CrossLingualSearch.load(tmp_path / "c", tmp_path / "moved.vec")) == 2
+
+
+@pytest.mark.parametrize("ranking", ["csls", "cosine"])
+def test_inverted_lists_rank_as_exact_search_does(passages, fake_encoder, ranking, tmp_path):
+    exact = CrossLingualSearch.build(passages, fake_encoder, ranking=ranking)
+    lists = CrossLingualSearch.build(passages, fake_encoder, ranking=ranking, kind="ivf-flat")
+    assert lists.collection.dimension == exact.collection.dimension - 1
+    lists.upsert(passages[:3])
+    lists.remove(["zh-fish"])
+    exact.remove(["zh-fish"])
+    lists.save(tmp_path / "c")
+    loaded = CrossLingualSearch.load(tmp_path / "c", fake_encoder)
+    for search in (lists, loaded, CrossLingualSearch.load(tmp_path / "c", fake_encoder, mapped=True)):
+        for options in ({}, {"balance": True}, {"languages": ["sw"]}):
+            for found, truth in zip(search.search(QUESTIONS, 5, **options), exact.search(QUESTIONS, 5, **options)):
+                assert [hit.id for hit in found] == [hit.id for hit in truth]
+                np.testing.assert_allclose([hit.score for hit in found], [hit.score for hit in truth], atol=2e-6)
+    assert [len(hits) for hits in loaded.search(QUESTIONS, 100)] == [44] * 3

@@ -1,0 +1,186 @@
+"""Rows of a collection that are ranked by 2 x·y - r(y), where each target y brings its own r."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align import fold_csls, fold_query
+from interlingua.align.arrays import unit_rows
+from interlingua.index import Collection, CollectionResult, CollectionStore, Metric, array_to_bytes, bytes_to_array
+from interlingua.index.journal import Change
+
+__all__ = ["CorrectedRows", "folds"]
+
+_NUMBERS, _MEANS = "hub-rows.npy", "hub-means.npy"
+_APPROXIMATE = ("hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq")
+_CANDIDATES = 100  # by cosine, in inverted lists
+_OVERSAMPLING, _FEWEST = 8, 80  # by the folded score, in graphs
+
+
+def folds(kind: str) -> bool:
+    """Return whether an index of this kind can hold the correction in its vectors; inverted lists cannot."""
+    return not kind.startswith("ivf")
+
+
+class CorrectedRows:
+    """What ranks the rows of a collection by 2 x·y - r(y), and keeps each r beside its row.
+
+    - Exact indexes and graphs (metric ``ip``, d + 1 columns) hold the folded vector [2 y, -r], and one inner-product
+      search answers. r is the last number of the vector. Graphs find less in folded vectors than in others, so 8 k
+      candidates are asked for, at least 80, which raises the effort; those of short numbers (``float16``, ``sq8``) are
+      scored again with r as it was.
+    - Inverted lists (metric ``cosine``, d columns) hold y itself, since folding spoils their cells: the 100 best by
+      cosine (2 k where that is more) are scored again.
+
+    Scores are as exact as the index keeps y.
+
+    Parameters
+    ----------
+    collection : Collection
+        Empty, or to be followed by `restore_means`.
+    store : CollectionStore, optional
+        Has `collection` open; changes then go through it.
+    """
+
+    def __init__(self, collection: Collection, store: CollectionStore | None = None) -> None:
+        self.collection = collection
+        self.store = store
+        spec = collection.index.spec
+        self._whole = self.folds and spec.config.get("storage", "float32") == "float32"
+        self._mean_of: dict[str, float] = {}
+
+    @property
+    def folds(self) -> bool:
+        """Whether r is a column of the vectors."""
+        return self.collection.metric is Metric.IP
+
+    @property
+    def dimension(self) -> int:
+        """Length d of targets and queries."""
+        return self.collection.dimension - self.folds
+
+    def put(
+        self,
+        ids: Sequence[str],
+        rows: NDArray[np.float32],
+        means: NDArray[np.float32],
+        metadata: Sequence[Mapping[str, Any]] | None,
+        *,
+        replace: bool,
+    ) -> None:
+        """Add unit rows (n, d) with their r (n,), in place of rows of the same ids with `replace`."""
+        target = self.collection if self.store is None else self.store
+        names = [ids] if isinstance(ids, str) else [str(id) for id in ids]
+        before = {name: self._mean_of[name] for name in names if name in self._mean_of}
+        if not self._whole:  # subtle: before the row itself, since a store may save right after it
+            self._mean_of.update(zip(names, means.tolist()))
+        try:
+            put = target.upsert if replace else target.add
+            put(ids, fold_csls(rows, means) if self.folds else rows, metadata)
+        except BaseException:
+            for name in names:
+                self._mean_of.pop(name, None)
+            self._mean_of |= before
+            raise
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove rows by id; `KeyError` if one is not there, and nothing is removed."""
+        (self.collection if self.store is None else self.store).remove(ids)
+        for id in [ids] if isinstance(ids, str) else ids:
+            self._mean_of.pop(str(id), None)
+
+    def means(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Return the r of rows, shape (n,); `KeyError` if an id is unknown."""
+        if self._whole:
+            return -self.collection.vectors(ids)[:, -1] if len(ids) else np.empty(0, np.float32)
+        missing = [id for id in ids if id not in self._mean_of]
+        if missing:
+            raise KeyError(f"ids are not in the collection: {', '.join(map(repr, missing[:3]))}")
+        return np.array([self._mean_of[id] for id in ids], dtype=np.float32)
+
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Return y as it is kept, shape (n, d); what the index has rounded is brought back to unit length."""
+        if not len(ids):
+            return np.empty((0, self.dimension), np.float32)
+        kept = self.collection.vectors(ids)
+        rows: NDArray[np.float32] = kept[:, :-1] / np.float32(2) if self.folds else kept
+        return rows if self._whole else unit_rows(rows)
+
+    def search(self, queries: NDArray[np.float32], k: int = 10, **filters: Any) -> CollectionResult:
+        """Return the k best rows of unit queries (n, d) by 2 x·y - r; filters as `Collection.search`."""
+        asked = fold_query(queries) if self.folds else queries
+        if k < 1 or self.collection.index.spec.kind not in _APPROXIMATE:
+            return self.collection.search(asked, k, **filters)
+        wide = max(_FEWEST, _OVERSAMPLING * k) if self.folds else max(_CANDIDATES, 2 * k)
+        found = self.collection.search(asked, wide, **filters)
+        k = min(k, found.scores.shape[1])
+        if not self._whole:
+            return self._rescored(queries, found, k)
+        ids = tuple([each[:k] for each in found.ids])
+        read = lambda: [row for rows in found.metadata for row in rows[:k]]  # noqa: E731
+        return CollectionResult.deferred(ids, found.scores[:, :k], read, found.metric)
+
+    def search_by_cosine(self, queries: NDArray[np.float32], k: int, **filters: Any) -> CollectionResult:
+        """Return the k best rows of unit queries (n, d) by cosine."""
+        # [x / 2, 0] · [2 y, -r] = x · y
+        halves = np.concatenate([queries / 2, np.zeros((len(queries), 1), np.float32)], axis=1)
+        return self.collection.search(halves if self.folds else queries, k, **filters)
+
+    def attachments(self) -> dict[str, bytes]:
+        """Return what `restore_means` reads: every r that the vectors do not hold, and the numbers of their rows."""
+        if self._whole:
+            return {}
+        means = self.means(self.collection.ids)
+        return {_MEANS: array_to_bytes(means), _NUMBERS: array_to_bytes(self.collection.numbers)}
+
+    def restore_means(
+        self, changes: Iterable[Change], measure: Callable[[NDArray[np.float32], Sequence[str]], NDArray[np.float32]]
+    ) -> None:
+        """Take every r from the collection's attachments and from the journal's changes since.
+
+        Parameters
+        ----------
+        changes : iterable of Change
+            Those that the collection has, and its attachments have not.
+        measure : callable
+            Unit rows (n, d) and their ids -> r (n,). For rows of a journal of inverted lists, and for rows that were
+            put into the saved collection by other means: theirs is measured on the vectors as they are kept.
+        """
+        if self._whole:
+            return
+        kept, ids = self.collection.attachments, self.collection.ids
+        if _MEANS in kept:
+            means = bytes_to_array(kept[_MEANS])
+            numbers = bytes_to_array(kept[_NUMBERS]) if _NUMBERS in kept else self.collection.numbers
+            if numbers.shape != means.shape:
+                raise ValueError(f"{len(means)} hub corrections do not fit {len(numbers)} rows; build the folder again")
+            known = dict(zip(numbers.tolist(), means.tolist()))
+            pairs = zip(ids, self.collection.numbers.tolist())
+            self._mean_of = {id: known[number] for id, number in pairs if number in known}
+        for change in changes:
+            if change.vectors is not None:
+                own = -change.vectors[:, -1] if self.folds else measure(change.vectors, change.ids)
+                self._mean_of.update(zip(change.ids, own.tolist()))
+        if missing := [id for id in ids if id not in self._mean_of]:
+            self._mean_of.update(zip(missing, measure(self.vectors(missing), missing).tolist()))
+        self._mean_of = {id: self._mean_of[id] for id in ids}
+
+    def _rescored(self, queries: NDArray[np.float32], found: CollectionResult, k: int) -> CollectionResult:
+        distinct = list(dict.fromkeys(id for ids in found.ids for id in ids))
+        row_of = {id: row for row, id in enumerate(distinct)}
+        vectors, means = self.vectors(distinct), self.means(distinct)
+        scores = np.full((len(queries), k), -np.inf, np.float32)
+        orders = []
+        for number, ids in enumerate(found.ids):
+            rows = [row_of[id] for id in ids]
+            own = 2 * (vectors[rows] @ queries[number]) - means[rows]
+            orders.append(np.argsort(-own, kind="stable")[:k].tolist())
+            scores[number, : len(orders[-1])] = own[orders[-1]]
+        kept = tuple([tuple([ids[place] for place in order]) for ids, order in zip(found.ids, orders)])
+
+        def read() -> list[dict[str, Any]]:
+            return [row[place] for row, order in zip(found.metadata, orders) for place in order]
+
+        return CollectionResult.deferred(kept, scores, read, Metric.IP)
