@@ -25,7 +25,7 @@ from rich.console import Console
 
 from interlingua.align.graph import EntityAlignment, align_entities
 from interlingua.pipelines.knowledge.graph import GraphPair, read_graph_pair
-from interlingua.pipelines.knowledge.graph_alignment import _features
+from interlingua.pipelines.knowledge.name_features import name_features, name_spellings
 
 from .datasets import data_folder
 from .measure import peak_mb
@@ -54,9 +54,10 @@ def measure_piece(pair: str, regime: str) -> dict[str, Any]:
         right = right[: 2 * len(right) // 3]
         gold = np.where(gold < len(right), gold, -1)
     named = {"structure and 30 % seeds": (), "characters": ("characters",)}.get(regime, ("names",))
-    features = _features(graphs.left, graphs.right, named, None, False) if named else None
+    features = name_features(graphs.left, graphs.right, named)
+    spellings = None if features is None else name_spellings(graphs.left, graphs.right)
     start = time.process_time()
-    found = _align(graphs, left, right, features, graphs.links["sup_pairs"] if seeded else None)
+    found = _align(graphs, left, right, features, spellings, graphs.links["sup_pairs"] if seeded else None)
     figures = {"cpu minutes": (time.process_time() - start) / 60, "peak MB": peak_mb(), "n": int((gold >= 0).sum())}
     if regime == "a third removed":
         return figures | _refusal(found, gold)
@@ -95,7 +96,7 @@ def rows_of(pieces: dict[tuple[str, str], dict[str, Any]]) -> list[dict[str, Any
     return rows
 
 
-def _align(graphs: GraphPair, left: Any, right: Any, features: Any, seeds: Any) -> EntityAlignment:
+def _align(graphs: GraphPair, left: Any, right: Any, features: Any, spellings: Any, seeds: Any) -> EntityAlignment:
     n, relations = len(graphs.left), len(graphs.left.relations)
     moved = graphs.right.triples + np.array([n, relations, n])
     return align_entities(
@@ -105,6 +106,7 @@ def _align(graphs: GraphPair, left: Any, right: Any, features: Any, seeds: Any) 
         right + n,
         n_entities=n + len(graphs.right),
         features=features,
+        spellings=spellings,
         seeds=None if seeds is None else seeds + np.array([0, n]),
     )
 

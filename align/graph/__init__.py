@@ -1,6 +1,7 @@
 """Entity alignment of knowledge graphs: sparse arrays in, arrays out."""
 
 from .alignment import EntityAlignment, align_entities
+from .counterparts import compress_spellings, predict_counterparts
 from .evidence import neighbor_evidence
 from .propagation import propagate_features, propagate_labels, relational_features
 from .triples import as_triples, relation_weights, weighted_adjacency, with_inverses
@@ -9,7 +10,9 @@ __all__ = [
     "EntityAlignment",
     "align_entities",
     "as_triples",
+    "compress_spellings",
     "neighbor_evidence",
+    "predict_counterparts",
     "propagate_features",
     "propagate_labels",
     "relation_weights",

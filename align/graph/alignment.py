@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from ..matching import Candidates, sinkhorn_scores
 from ..neighbors import top_k
+from .counterparts import compress_spellings, predict_counterparts
 from .evidence import neighbor_evidence
 from .propagation import propagate_features, propagate_labels, relational_features
 from .triples import as_triples, weighted_adjacency
@@ -16,7 +18,8 @@ from .triples import as_triples, weighted_adjacency
 __all__ = ["EntityAlignment", "align_entities"]
 
 Matrix = NDArray[np.float32]
-_WEIGHTS = {"names": 1.0, "structure": 1.0, "neighbours": 0.1}
+_WEIGHTS = {"names": 1.0, "counterparts": 0.5, "structure": 1.0, "neighbours": 0.1}
+_TARGETS = 400
 _LABELS, _RELATIONS, _WIDTH = 1024, 512, 16
 _TEMPERATURE, _ITERATIONS = 0.02, 15
 _SURE = 0.5
@@ -31,7 +34,7 @@ class EntityAlignment:
     candidates : Candidates
         Pairs of positions in `left` and `right`, scored by Sinkhorn: about the probability that the two are one.
     blocks : dict of str to (e,) array of float32
-        What each source of evidence says of each candidate: "names", "structure", "neighbours".
+        What each source of evidence says of each candidate: "names", "counterparts", "structure", "neighbours".
     weights : dict of str to float
         Of the blocks.
     history : tuple of dict
@@ -68,6 +71,7 @@ def align_entities(
     *,
     n_entities: int,
     features: Any | None = None,
+    spellings: Any | None = None,
     seeds: Any | None = None,
     weights: Mapping[str, float] | None = None,
     rounds: int = 3,
@@ -83,9 +87,11 @@ def align_entities(
     sure (each other's best, score above 0.5) and the seeds become labels of LightEA's propagation [2]_ and matches of
     `neighbor_evidence` [3]_, and
 
-        S = w_n names + w_s structure + w_e neighbours
+        S = w_n names + w_c counterparts + w_s structure + w_e neighbours
 
-    is decoded again. Without features the names' block is absent.
+    is decoded again. With spellings, the sure pairs also teach how names of one graph are written in the other:
+    `predict_counterparts` tells from an entity's features and spelling those of its counterpart, both ways, and
+    "counterparts" is the mean cosine of what is told and what is there. No pair is told by itself.
 
     Parameters
     ----------
@@ -96,11 +102,14 @@ def align_entities(
         The entities to align; sizes may differ, and entities without a counterpart are allowed.
     features : (n, d) array, optional
         Of names; language bias removed. A row of zeros says nothing.
+    spellings : (n, f) array, sparse or not, optional
+        How the names are written, such as counts of groups of characters; need not be comparable between the graphs.
+        Taken only together with features.
     seeds : (s, 2) array of integers, optional
         Known pairs of entities, which need not be in `left` and `right`.
     weights : mapping, optional
-        Of "names", "structure" and "neighbours"; by default 1, 1 and 0.1. Sure pairs cannot choose them: those that the
-        names find need no other evidence.
+        Of "names", "counterparts", "structure" and "neighbours"; by default 1, 0.5, 1 and 0.1. Sure pairs cannot
+        choose them: those that the names find need no other evidence.
     rounds : int
         Of labels and evidence after the names, 0 or more; at least 1 without features.
     k : int
@@ -138,6 +147,8 @@ def align_entities(
     known = np.zeros((0, 2), np.int64) if seeds is None else np.asarray(seeds, np.int64).reshape(-1, 2)
     if features is None and not len(known):
         raise ValueError("there is nothing to begin with: give features of the names, or seeds, or both")
+    if features is None and spellings is not None:
+        raise ValueError("spellings need features beside them; without features leave them out")
     if rounds < (features is None) or k < 1 or depth < 0:
         raise ValueError(
             f"rounds, k and depth must be at least 0 (1 without features), 1 and 0; got {rounds}, {k}, {depth}"
@@ -148,7 +159,9 @@ def align_entities(
     if features is not None:
         hops = propagate_features(weighted_adjacency(rows, n_entities, n_relations), features, depth=depth)
         job.names = np.concatenate(hops, axis=1) / np.float32(np.sqrt(depth + 1))
-        job.gather(None, ())
+        if spellings is not None:
+            job.describe(hops[0], spellings)
+        job.gather(None, (known, np.ones(len(known))))
         job.decode()
     history: list[dict[str, float]] = []
     for number in range(1, rounds + 1):
@@ -178,9 +191,31 @@ class _Job:
         self.left, self.right, self.seeds, self.k, self.seed = left, right, seeds, k, seed
         self.weights = weights
         self.names: Matrix | None = None
+        self.described: Matrix | None = None
+        self.targets: Matrix | None = None
         self.blocks: dict[str, NDArray[np.float32]] = {}
         nothing = np.zeros(0, np.int64)
         self.decoded = Candidates(nothing, nothing, np.zeros(0, np.float32), (len(left), len(right)))
+
+    def describe(self, features: Matrix, spellings: Any) -> None:
+        """Keep what counterparts are told from, and what is told of them."""
+        written = sparse.csr_array(spellings, dtype=np.float32)
+        if written.shape[0] != self.n:
+            raise ValueError(f"spellings must have {self.n} rows, one an entity, but have {written.shape[0]}")
+        self.described = np.concatenate([features, written.toarray()], axis=1)
+        told = compress_spellings(written, _TARGETS)
+        self.targets = np.concatenate([features, told], axis=1) * np.float32(np.sqrt(0.5))
+
+    def _counterparts(self, pairs: NDArray[np.int64]) -> tuple[Matrix, Matrix]:
+        """Return vectors of left and right entities whose inner product is the mean cosine of told and true."""
+        sides = (self.left, self.right)
+        told = [
+            predict_counterparts(self.described, sides[own], pairs[:, own], self.targets[pairs[:, 1 - own]])  # type: ignore[index]
+            for own in (0, 1)
+        ]
+        half = np.float32(np.sqrt(0.5))
+        true = [self.targets[side] for side in sides]  # type: ignore[index]
+        return np.concatenate([told[0], true[0]], axis=1) * half, np.concatenate([true[1], told[1]], axis=1) * half
 
     def decode(self) -> None:
         """Score all candidates by the weighted blocks."""
@@ -225,12 +260,14 @@ class _Job:
         )
         self.gather(vectors, (pairs, sure))
 
-    def gather(self, structure: Matrix | None, matches: tuple[Any, ...]) -> None:
+    def gather(self, structure: Matrix | None, matches: tuple[NDArray[np.int64], NDArray[np.float64]]) -> None:
         """Make the union of all blocks' candidates and each block's score of them."""
         n, m = len(self.left), len(self.right)
         vectors = {}
         if self.names is not None:
             vectors["names"] = (self.names[self.left], self.names[self.right])
+        if self.described is not None and len(matches[0]):
+            vectors["counterparts"] = self._counterparts(matches[0])
         if structure is not None:
             vectors["structure"] = (structure[:n], structure[n:])
         keys = [
@@ -241,7 +278,7 @@ class _Job:
         rows, columns = np.divmod(np.unique(np.concatenate(keys)), m)
         self.decoded = Candidates(rows, columns, np.zeros(len(rows), np.float32), (n, m))
         self.blocks = {name: _inner(own, other, rows, columns) for name, (own, other) in vectors.items()}
-        if matches:
+        if structure is not None:
             self.blocks["neighbours"] = neighbor_evidence(
                 self.triples, self.n_relations, self.decoded, self.left, self.right, *matches
             )

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..arrays import unit_rows
+from ..arrays import row_blocks, unit_rows
 from .triples import as_triples, with_inverses
 
 __all__ = ["propagate_features", "propagate_labels", "relational_features"]
 
 Matrix = NDArray[np.float32]
 _DIMENSIONS_AT_ONCE = 32
+_ROWS_AT_ONCE = 2048
 
 
 def propagate_features(adjacency: sparse.csr_array, features: Any, *, depth: int = 2) -> list[Matrix]:
@@ -204,7 +205,9 @@ def relational_features(
                 continue
             matrix.data[:] = weights[d]
             found[:, block] = matrix @ np.ascontiguousarray(projected[:, (d - first) * width : (d - first + 1) * width])
-    return _unit(found)
+    for start, rows_at_once in row_blocks(found, _ROWS_AT_ONCE):
+        found[start : start + len(rows_at_once)] = _unit(rows_at_once)
+    return found
 
 
 def _three_views(

@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from interlingua.align.files import replacing
 from interlingua.align.graph import align_entities
 
 from .graph import KnowledgeGraph
+from .name_features import name_features, name_spellings
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["FEATURES", "EntityLink", "GraphAlignment", "align_graphs"]
 
 FEATURES = ("names", "characters", "structure")
-_HASHED = 2048
 _NOT_IN_IRI = re.compile('[\x00-\x20<>"{}|^`\\\\]')
 _SAME_AS = "http://www.w3.org/2002/07/owl#sameAs"
 
@@ -37,7 +36,8 @@ class EntityLink:
     confidence : float
         Sinkhorn's score of the pair, 0 to 1; docs/graphs.md compares it with the share of right pairs.
     why : dict of str to float
-        What each source of evidence says: cosines of "names" and of "structure", weight of evidence of "neighbours".
+        What each source of evidence says: cosines of "names", of "counterparts" (what the name should be on the other
+        side, as learnt from other pairs) and of "structure", weight of evidence of "neighbours".
     """
 
     left: str
@@ -114,7 +114,8 @@ def align_graphs(
         Known pairs, positions in left and right. They are not among the links found.
     features : sequence of {"names", "characters", "structure"}
         Names through a multilingual encoder, each graph centred; hashed groups of two and three characters of the
-        names; and the graph itself, which spreads them.
+        names; and the graph itself, which spreads them. With names or characters, sure pairs teach how names of one
+        graph are written in the other.
     encoder : Encoder, optional
         By default the bundled one.
     candidates : pair of arrays of integers, optional
@@ -150,6 +151,7 @@ def align_graphs(
     ]
     structured = "structure" in features
     relations = len(left.relations)
+    named = name_features(left, right, features, encoder, progress=progress)
     moved = right.triples + np.array([len(left), relations, len(left)])
     found = align_entities(
         np.concatenate([left.triples, moved]) if structured else np.zeros((0, 3), np.int64),
@@ -157,7 +159,8 @@ def align_graphs(
         sides[0],
         sides[1] + len(left),
         n_entities=len(left) + len(right),
-        features=_features(left, right, features, encoder, progress),
+        features=named,
+        spellings=None if named is None else name_spellings(left, right),
         seeds=known + shift if len(known) else None,
         rounds=rounds if structured else 0,
         depth=2 if structured else 0,
@@ -183,40 +186,3 @@ def _best(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> NDArr
     ranks = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
     chosen: NDArray[np.int64] = order[ranks < k]
     return chosen
-
-
-def _features(
-    left: KnowledgeGraph, right: KnowledgeGraph, features: Sequence[str], encoder: "Encoder | None", progress: bool
-) -> NDArray[np.float32] | None:
-    blocks = []
-    if "names" in features:
-        from ..encoder_loading import load_encoder
-
-        encoder = load_encoder() if encoder is None else encoder
-        blocks.append([encoder.encode(list(graph.names), progress=progress) for graph in (left, right)])
-    if "characters" in features:
-        blocks.append([_characters(graph.names) for graph in (left, right)])
-    if not blocks:
-        return None
-    sides = []
-    for side in (0, 1):
-        parts = []
-        for block in blocks:
-            centred = block[side] - block[side].mean(axis=0)
-            parts.append(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12))
-        sides.append(np.concatenate(parts, axis=1) / np.sqrt(len(parts)))
-    return np.concatenate(sides).astype(np.float32)
-
-
-def _characters(names: Sequence[str]) -> NDArray[np.float32]:
-    """Return hashed counts of two and three characters of each name with its ends marked, unit rows."""
-    counts = np.zeros((len(names), _HASHED), np.float32)
-    for row, name in enumerate(names):
-        text = f" {name.casefold()} "
-        for size in (2, 3):
-            for start in range(len(text) - size + 1):
-                code = crc32(text[start : start + size].encode("utf-8", "surrogatepass"))
-                counts[row, code % _HASHED] += 1 if code & 0x80000000 else -1
-    norms = np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1e-12)
-    unit: NDArray[np.float32] = counts / norms
-    return unit

@@ -55,7 +55,7 @@ def test_two_graphs_are_aligned_by_names_and_structure():
     found = align_graphs(graph("a"), graph("b"), encoder=ByName(), rounds=1)
     assert len(found) == len(PLACES)
     assert all(right(found.links))
-    assert set(found.links[0].why) == {"names", "structure", "neighbours"}
+    assert set(found.links[0].why) == {"names", "counterparts", "structure", "neighbours"}
     assert all(0 <= each.confidence <= 1 for each in found.links)
 
 
