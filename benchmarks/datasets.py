@@ -18,6 +18,7 @@ __all__ = [
     "TATOEBA_LANGUAGES",
     "AnswerSet",
     "data_folder",
+    "read_answer_set",
     "read_bible",
     "read_countries",
     "read_lexicon",
@@ -213,7 +214,12 @@ def read_xcopa_texts(language: str) -> list[str]:
 
 def read_xquad_r(language: str) -> AnswerSet:
     """Return the questions and sentences of XQuAD-R in one language (Roy et al. 2020)."""
-    content = json.loads((data_folder("xquad-r") / f"{language}.json").read_text(encoding="utf-8"))
+    return read_answer_set(data_folder("xquad-r") / f"{language}.json")
+
+
+def read_answer_set(path: Path) -> AnswerSet:
+    """Return the questions and sentences of a file of XQuAD-R."""
+    content = json.loads(path.read_text(encoding="utf-8"))
     questions: dict[str, str] = {}
     answers: dict[str, int] = {}
     sentences: list[str] = []

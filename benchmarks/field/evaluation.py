@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .scorers import accuracy, average, group_averages, wpr_ndcg
+from .readers import read_questions
+from .scorers import accuracy, average, bleu, group_averages, normalize_squad, question_answering, wpr_ndcg
 from .tasks import Task
 
-__all__ = ["Evaluation", "evaluate_tasks", "label_floors", "ranking_floors", "tag_floors"]
+__all__ = [
+    "Evaluation",
+    "answer_floors",
+    "evaluate_tasks",
+    "generation_floors",
+    "label_floors",
+    "ranking_floors",
+    "tag_floors",
+]
 
 Scores = dict[str, float]
 Scorer = Callable[[Task, str, str | os.PathLike[str], str | os.PathLike[str]], tuple[Scores, Scores]]
@@ -72,6 +81,25 @@ def label_floors(gold: Sequence[str]) -> Scores:
     """Return the accuracy of the most frequent label, and of the first label by name at every row."""
     counts = Counter(gold)
     return {"majority": max(counts.values()) / len(gold), "constant": accuracy(gold, [sorted(counts)[0]] * len(gold))}
+
+
+def answer_floors(path: str | os.PathLike[str], normalize: Callable[[str], str] = normalize_squad) -> Scores:
+    """Return the F1 of the whole passage as the answer, and of its first five words."""
+    questions = read_questions(path)
+    gold = {each.id: [each.answer] for each in questions}
+    said = {
+        "whole passage": {each.id: each.passage for each in questions},
+        "first words": {each.id: " ".join(each.passage.split()[:5]) for each in questions},
+    }
+    return {name: question_answering(gold, each, normalize)[1] for name, each in said.items()}
+
+
+def generation_floors(gold: Sequence[str], sources: Sequence[str]) -> Scores:
+    """Return the BLEU of nothing, and of the first ten words of each source where there are sources."""
+    floors = {"empty": 0.0}
+    if len(sources) == len(gold):
+        floors["first words"] = bleu(gold, [" ".join(each.split()[:10]) for each in sources])
+    return floors
 
 
 def tag_floors(gold: Sequence[Sequence[str]], score: Callable[..., float]) -> Scores:

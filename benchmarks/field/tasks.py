@@ -9,9 +9,18 @@ from typing import Any, Literal
 
 from interlingua.align.files import replacing
 
-__all__ = ["Examples", "MissingDataError", "Task", "read_json", "read_rows", "read_tags", "write_prediction"]
+__all__ = [
+    "Examples",
+    "MissingDataError",
+    "Task",
+    "read_json",
+    "read_lines",
+    "read_rows",
+    "read_tags",
+    "write_prediction",
+]
 
-Kind = Literal["pair", "text", "rank", "tags", "answers", "mining", "translation", "retrieval", "generation"]
+Kind = Literal["pair", "text", "rank", "tags", "answers", "mining", "translation", "retrieval", "choice", "generation"]
 Path_ = str | os.PathLike[str]
 
 
@@ -28,9 +37,9 @@ class Task:
     name, kind, metric : str
     languages : tuple of str
     files : tuple of str
-        Input files of a language.
+        Input files of a language; "a|b" is the first of the two that is there.
     train : str
-        The English training file; empty if there is none.
+        The English training file, likewise; empty if there is none.
     columns : tuple of str
         Of a row, the label last.
     prediction : str
@@ -63,13 +72,14 @@ class Task:
             If the language is none of the task's.
         """
         self._check(language)
-        path = Path(folder) / pattern.format(l=language, s=split)
-        if not path.is_file():
+        paths = [Path(folder) / each for each in pattern.format(l=language, s=split).split("|")]
+        found = next((each for each in paths if each.is_file()), None)
+        if found is None:
             raise MissingDataError(
-                f"{self.name} needs the file {path}, which is not there; the data come from {self.source} "
-                f"(licence: {self.licence})"
+                f"{self.name} needs the file {' or '.join(map(str, paths))}, which is not there; "
+                f"the data come from {self.source} (licence: {self.licence})"
             )
-        return path
+        return found
 
     def predicted(self, folder: Path_, language: str) -> Path:
         """Return the path of a file of predictions that exists.
@@ -136,10 +146,12 @@ def read_rows(path: Path_, columns: Sequence[int]) -> list[list[str]]:
 def read_tags(path: Path_, separator: str | None) -> tuple[list[list[str]], list[list[str]]]:
     """Return tokens and tags of the sentences of a file, blank lines between them; no tag gives an empty one.
 
-    A file of predictions with one tag in each line has these as its tokens.
+    A file of predictions with one tag in each line has these as its tokens. Lines of ``-DOCSTART-`` are passed over.
     """
     sentences: list[list[tuple[str, str]]] = [[]]
     for line in Path(path).read_text(encoding="utf-8").split("\n"):
+        if line.startswith("-DOCSTART-"):
+            continue
         if line.strip():
             token, _, tag = line.strip().partition(separator) if separator else (line.strip(), "", "")
             sentences[-1].append((token, tag.strip()))
@@ -147,6 +159,11 @@ def read_tags(path: Path_, separator: str | None) -> tuple[list[list[str]], list
             sentences.append([])
     kept = [sentence for sentence in sentences if sentence]
     return [[token for token, _ in each] for each in kept], [[tag for _, tag in each] for each in kept]
+
+
+def read_lines(path: Path_) -> list[str]:
+    """Return the lines of a file without blanks at their ends; only a line feed ends a line."""
+    return [line.strip() for line in Path(path).read_text(encoding="utf-8").removesuffix("\n").split("\n")]
 
 
 def read_json(path: Path_) -> Any:
@@ -161,14 +178,20 @@ def read_json(path: Path_) -> Any:
 
 
 def write_prediction(path: Path_, prediction: Mapping[str, Any] | Iterable[Any]) -> None:
-    """Write predictions: a mapping as JSON, labels one per line, pairs tab-separated, sentences with blank lines."""
+    """Write predictions.
+
+    A mapping becomes JSON, several of them JSON lines; labels stand one per line, pairs tab-separated, the tags of a
+    sentence with a blank line after them.
+    """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, "w") as file:
         if isinstance(prediction, Mapping):
             json.dump(prediction, file, ensure_ascii=False)
             return
         for each in prediction:
-            if isinstance(each, tuple):
+            if isinstance(each, dict):
+                file.write(json.dumps(each) + "\n")
+            elif isinstance(each, tuple):
                 file.write("\t".join(each) + "\n")
             elif isinstance(each, list):
                 file.write("".join(f"{tag}\n" for tag in each) + "\n")

@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from functools import partial
 from types import MappingProxyType
 
-from .evaluation import Evaluation, Scores, evaluate_tasks, label_floors, tag_floors
+from .evaluation import Evaluation, Scores, answer_floors, evaluate_tasks, label_floors, tag_floors
+from .readers import lareqa_gold, lareqa_pool
 from .scorers import accuracy, mean_average_precision, mining_f1, normalize_mlqa, question_answering, tag_f1
 from .tasks import Examples, Kind, Task, read_json, read_rows, read_tags
 
 __all__ = ["GROUPS", "TASKS", "evaluate", "read_answers", "read_examples", "read_gold_tags", "read_pairs_of_ids"]
 
 GROUPS = {
-    "sentence-pair": ("xnli", "pawsx"),
-    "structured": ("panx", "udpos"),
-    "question-answering": ("xquad", "mlqa", "tydiqa"),
+    "classification": ("xnli", "pawsx"),
+    "tagging": ("panx", "udpos"),
+    "qa": ("xquad", "mlqa", "tydiqa"),
     "retrieval": ("bucc2018", "tatoeba"),
     "xtreme": ("xnli", "pawsx", "panx", "udpos", "xquad", "mlqa", "tydiqa", "bucc2018", "tatoeba"),
 }
@@ -27,13 +28,13 @@ GROUPS = {
 
 def _task(
     name: str, kind: Kind, metric: str, languages: str, columns: str, ending: str, source: str, licence: str,
-    files: tuple[str, ...] = (), train: str = "",
+    files: tuple[str, ...] = (), train: str = "", gold: str = "",
 ) -> Task:  # fmt: skip
     own = f"{name}/test-{{l}}.{ending}"
     inputs = tuple(f"{name}/{each}" for each in files) or (f"{name}/{{s}}-{{l}}.{ending}",)
-    train = train and f"{name}/{train}"
+    train = train if "/" in train else train and f"{name}/{train}"
     known, named = tuple(languages.split()), tuple(columns.split())
-    return Task(name, kind, metric, known, inputs, train, named, own, own, source, licence)
+    return Task(name, kind, metric, known, inputs, train, named, own, gold or own, source, licence)
 
 
 _UD = "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"
@@ -51,23 +52,31 @@ _TABLE = (
     _task("panx", "tags", "f1", " ".join(sorted(f"{_UD} {_PANX}".split())), "token tag", "tsv",
           "WikiANN, https://github.com/afshinrahimi/mmner", "ODC-BY", train="train-en.tsv"),
     _task("xquad", "answers", "em, f1", "ar de el en es hi ru th tr vi zh", _QUESTIONS, "json",
-          "https://github.com/google-deepmind/xquad", "CC BY-SA 4.0", ("xquad.{l}.json",)),
+          "https://github.com/google-deepmind/xquad", "CC BY-SA 4.0", ("xquad.{l}.json",),
+          train="squad/train-v1.1.json"),
     _task("mlqa", "answers", "em, f1", "ar de en es hi vi zh", _QUESTIONS, "json",
           "https://github.com/facebookresearch/MLQA", "CC BY-SA 3.0",
-          ("MLQA_V1/test/test-context-{l}-question-{l}.json",)),
+          ("MLQA_V1/test/test-context-{l}-question-{l}.json",), train="squad/train-v1.1.json"),
     _task("tydiqa", "answers", "em, f1", "ar bn en fi id ko ru sw te", _QUESTIONS, "json",
           "https://github.com/google-research-datasets/tydiqa (GoldP)", "Apache-2.0",
-          ("tydiqa-goldp-v1.1-dev/tydiqa.goldp.{l}.dev.json",)),
+          ("tydiqa-goldp-v1.1-dev/tydiqa.goldp.{l}.dev.json",),
+          train="tydiqa/tydiqa-goldp-v1.1-train/tydiqa.goldp.en.train.json"),
     _task("bucc2018", "mining", "f1", "de fr ru zh", "id sentence", "tsv",
           "https://comparable.limsi.fr/bucc2018/bucc2018-task.html", "research; see the task's page",
           ("{l}-en.{s}.{l}", "{l}-en.{s}.en")),
     _task("tatoeba", "translation", "accuracy", _TATOEBA, "sentence", "tsv",
           "https://github.com/facebookresearch/LASER (data/tatoeba/v1)", "CC BY 2.0 FR", ("{l}-en.{l}", "{l}-en.en")),
     _task("lareqa", "retrieval", "map@20", "ar de el en es hi ru th tr vi zh", "id text", "json",
-          "https://github.com/google-research-datasets/lareqa", "CC BY-SA 4.0", ("{s}-{l}.jsonl", "candidates.jsonl")),
+          "https://github.com/google-research-datasets/lareqa", "CC BY-SA 4.0", ("xquad-r/{l}.json",),
+          gold="lareqa/xquad-r/{l}.json"),
     _task("mewslix", "retrieval", "map@20", "ar de en es fa ja pl ro ta tr uk", "id text", "json",
           "https://github.com/google-research/google-research/tree/master/dense_representations_for_entity_retrieval",
-          "texts of Wikipedia and Wikinews: CC BY-SA, CC BY", ("{s}-{l}.jsonl", "candidate_set_entities.jsonl")),
+          "texts of Wikipedia and Wikinews: CC BY-SA, CC BY",
+          ("wikinews_mentions/{s}-{l}.jsonl", "candidate_set_entities.jsonl"),
+          gold="mewslix/test-{l}.json|mewslix/wikinews_labels/test-{l}.json"),
+    _task("xcopa", "choice", "accuracy", "et ht id it qu sw ta th tr vi zh", "premise choice1 choice2 question label",
+          "jsonl", "https://github.com/cambridgeltl/xcopa; English COPA of SuperGLUE", "CC BY 4.0; COPA BSD 2-clause",
+          train="train-en.jsonl"),
 )  # fmt: skip
 TASKS = MappingProxyType({task.name: task for task in _TABLE})
 _Folder = str | os.PathLike[str]
@@ -131,10 +140,14 @@ def _score(task: Task, language: str, predictions: _Folder, labels: _Folder) -> 
     if task.kind == "answers":
         rule = {"normalize": partial(normalize_mlqa, language=language)} if task.name == "mlqa" else {}
         exact, overlap = question_answering(read_answers(wanted), read_json(given), **rule)
-        return {"em": exact, "f1": overlap}, {"empty": 0.0}
+        return {"em": exact, "f1": overlap}, answer_floors(wanted, **rule)
     if task.kind == "mining":
         return {"f1": mining_f1(read_pairs_of_ids(wanted), read_pairs_of_ids(given))}, {"empty": 0.0}
     if task.kind == "retrieval":
-        return {"map@20": mean_average_precision(read_json(wanted), read_json(given))}, {"empty": 0.0}
+        right = lareqa_gold(lareqa_pool(task, labels), language) if task.name == "lareqa" else read_json(wanted)
+        return {"map@20": mean_average_precision(right, read_json(given))}, {"empty": 0.0}
+    if task.kind == "choice":
+        chosen, said = ([str(each["label"]) for each in read_json(path)] for path in (wanted, given))
+        return {"accuracy": accuracy(chosen, said)}, label_floors(chosen)
     gold = [row[-1].strip() for row in read_rows(wanted, (1, 2, 3))]
     return {"accuracy": accuracy(gold, [row[0].strip() for row in read_rows(given, (1,))])}, label_floors(gold)
