@@ -12,22 +12,31 @@ from .passages import Passage, read_passages
 from .respond import Exchange, Reply, ResponseSelector, read_exchanges
 from .search import CrossLingualSearch, SearchHit
 from .translate import WordTranslations, translate_words
+from .translate_lexicon import BitextLexicon, extend_dictionary, lexicon_from_bitext
+from .translation_memory import MemoryMatch, TranslationMemory
+from .translator import Translator
 
 __all__ = [
     "AlignedModel",
     "Answer",
+    "BitextLexicon",
     "CrossLingualClassifier",
     "CrossLingualSearch",
     "Encoder",
     "Exchange",
     "HubCorrectedCollection",
+    "MemoryMatch",
     "Passage",
     "QuestionAnswerer",
     "Reply",
     "ResponseSelector",
     "SearchHit",
     "Translation",
+    "TranslationMemory",
+    "Translator",
     "WordTranslations",
+    "extend_dictionary",
+    "lexicon_from_bitext",
     "load_declaration",
     "load_encoder",
     "read_exchanges",

@@ -22,7 +22,9 @@ from .cli_common import (
 )
 from .cli_evaluate import add_evaluate_command
 from .cli_reading import add_reading_options, read_ranking, read_words
+from .encoder import Encoder
 from .translate import translate_words
+from .translator import Translator
 from .vector_files import check_output_name, read_vectors, write_vectors
 
 __all__ = ["add_word_commands"]
@@ -41,13 +43,18 @@ def add_word_commands(commands: "Subcommands[ArgumentParser]") -> None:
     translate = add_command(commands, "translate", _translate, "translate words through a saved space")
     translate.add_argument("space", metavar="SPACE")
     # subtle: with nargs="*" argparse would take no word at all where options stand between SPACE and WORD
-    translate.add_argument("words", nargs="+", metavar="WORD", help="- for one a line from standard input")
+    translate.add_argument("words", nargs="+", metavar="WORD", help="or phrase; - for one a line from standard input")
     translate.add_argument("--from", dest="source", required=True, metavar="LANGUAGE")
     translate.add_argument("--to", dest="target", required=True, metavar="LANGUAGE")
     translate.add_argument("--vectors", nargs=2, required=True, metavar="LANGUAGE=FILE", help="of both languages")
     translate.add_argument("-k", type=count, default=5, help="translations a word (default 5)")
     translate.add_argument("--criterion", default="csls", choices=["csls", "nn", "isf"], help="default: csls")
     translate.add_argument("--rerank", action="store_true", help="by SPACE.ranking, which align --rerank wrote")
+    translate.add_argument("--context", metavar="SENTENCE", help="that holds the words: choose what fits it")
+    translate.add_argument(
+        "--examples", metavar="FILE", help="with --context: sentences of the other language, one a line"
+    )
+    translate.add_argument("--encoder", metavar="NAME", help="of sentences, for --context; default: the bundled one")
     add_reading_options(translate)
     add_evaluate_command(commands)
 
@@ -88,21 +95,27 @@ def _translate(options: Namespace, output: Output) -> None:
     if "-" in options.words:
         with open_lines("-") as lines:
             words += [line.strip() for line in lines if line.strip()]
+    in_context = options.context is not None
+    if (options.examples or options.encoder) and not in_context:
+        raise UsageError("--examples and --encoder are for --context SENTENCE; give one")
+    by_translator = in_context or any(" " in word.strip() for word in words)
+    if by_translator and options.criterion != "csls":
+        raise UsageError("phrases and words in a context are ranked by csls; leave --criterion out")
     space = SharedSpace.load(options.space)
     for language in (options.source, options.target):
         require_language(space, language, options.space)
     source, target = (
         read_words(language, files[language], options, output) for language in (options.source, options.target)
     )
-    answers = translate_words(
-        space,
-        source,
-        target,
-        words,
-        k=options.k,
-        criterion=options.criterion,
-        ranking=read_ranking(options.space) if options.rerank else None,
-    )
+    ranking = read_ranking(options.space) if options.rerank else None
+    if by_translator:
+        encoder, examples = _for_context(options, output) if in_context else (None, [])
+        translator = Translator(space, source, target, encoder=encoder, examples=examples, ranking=ranking)
+        answers = [translator.translate(word, context=options.context, k=options.k) for word in words]
+    else:
+        answers = translate_words(
+            space, source, target, words, k=options.k, criterion=options.criterion, ranking=ranking
+        )
     unknown = [answer.word for answer in answers if answer.found_as is None]
     if unknown:
         output.note(f"no vector in {files[options.source]} for: {', '.join(unknown)}")
@@ -120,3 +133,15 @@ def _translate(options: Namespace, output: Output) -> None:
             rows.append((answer.word, "", "(unknown word)", ""))
         rows += [(answer.word, rank, word, score) for rank, (word, score) in enumerate(answer.translations, start=1)]
     output.result(result, lambda: [table(options.source, "rank>", options.target, "score>", rows=rows)])
+
+
+def _for_context(options: Namespace, output: Output) -> tuple[Encoder, list[str]]:
+    """Return the encoder, and the examples that are given."""
+    from .encoder_loading import load_encoder
+
+    examples: list[str] = []
+    if options.examples:
+        with open_lines(options.examples) as lines:
+            examples = [line.strip() for line in lines if line.strip()]
+    with output.working("loading the encoder"):
+        return load_encoder(options.encoder), examples

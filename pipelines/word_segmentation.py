@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 
-__all__ = ["WordSegmenter"]
+__all__ = ["WordSegmenter", "text_runs"]
 
 # First and last code points of the scripts that write no spaces between words.
 _UNSPACED = (
@@ -50,7 +50,7 @@ class WordSegmenter:
             if whole is not None:
                 yield whole
                 continue
-            for run in _runs(piece):
+            for run in text_runs(piece):
                 word = self._known(run)
                 if word is not None:
                     yield word
@@ -76,6 +76,17 @@ class WordSegmenter:
                 start += 1
 
 
+def text_runs(text: str) -> list[str]:
+    """Return the runs of letters, marks and digits of a text.
+
+    Examples
+    --------
+    >>> text_runs("L'été, enfin: 2026!")
+    ['L', 'été', 'enfin', '2026']
+    """
+    return "".join(character if _is_word_character(character) else " " for character in text).split()
+
+
 @lru_cache(maxsize=65536)
 def _is_word_character(character: str) -> bool:
     # subtle: \w of `re` leaves out the vowel signs (Mc, Mn) of Indic scripts and Thai, and would cut words there
@@ -94,7 +105,3 @@ def _strip(piece: str) -> str:
     while end > start and not _is_word_character(piece[end - 1]):
         end -= 1
     return piece[start:end]
-
-
-def _runs(piece: str) -> list[str]:
-    return "".join(character if _is_word_character(character) else " " for character in piece).split()
