@@ -5,7 +5,7 @@
 
 A table stands between ``<!-- table NAME -->`` and ``<!-- end -->``: the rows of ``results/NAME.json``, one line for
 each task, data and method, one column for each metric. ``<!-- table NAME | TEXT -->`` keeps the rows whose data, method
-or metric holds TEXT; several texts, with further bars, must each be held.
+or metric holds TEXT or whose task is TEXT; several texts, with further bars, must each be held.
 """
 
 import argparse
@@ -131,7 +131,9 @@ def _filled(match: re.Match[str]) -> str:
     rows = [
         each
         for each in json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-        if all(any(text in each[key] for key in ("data", "method", "metric")) for text in wanted)
+        if all(
+            any(text in each[key] for key in ("data", "method", "metric")) or text == each["task"] for text in wanted
+        )
     ]
     if not rows:
         raise ValueError(f"the table {name!r} has no row that holds {wanted}; see {RESULTS / name}.json")

@@ -4,6 +4,8 @@ from .auto import Capacity, SentenceCandidate, align_sentences, candidates_for
 from .collapse import CollapseError, CollapseSigns, CollapseWarning, collapse_signs
 from .consensus import Consensus
 from .contrastive import ContrastiveHead
+from .document_alignment import Beads, align_in_any_order, align_in_order, span_means
+from .document_matching import bead_confidences, pair_documents
 from .hard_negatives import HardNegatives, mine_hard_negatives
 from .language_adversarial import (
     AlternatingGame,
@@ -20,6 +22,7 @@ from .translation_quality import TranslationQuality, translation_quality
 
 __all__ = [
     "AlternatingGame",
+    "Beads",
     "Capacity",
     "CollapseError",
     "CollapseSigns",
@@ -31,7 +34,10 @@ __all__ = [
     "ParallelVectors",
     "SentenceCandidate",
     "TranslationQuality",
+    "align_in_any_order",
+    "align_in_order",
     "align_sentences",
+    "bead_confidences",
     "candidates_for",
     "collapse_signs",
     "deceiving_targets",
@@ -41,9 +47,11 @@ __all__ = [
     "language_means",
     "mine_hard_negatives",
     "mine_pairs",
+    "pair_documents",
     "pair_margins",
     "reversal_strength",
     "reverse_gradient",
+    "span_means",
     "translation_quality",
     "translation_ranking_loss",
 ]
