@@ -11,6 +11,7 @@ import sys
 import traceback
 from importlib import metadata
 
+from .cli_align_text import add_align_text_command
 from .cli_answer import add_answer_command
 from .cli_audit import add_audit_command
 from .cli_chat import add_chat_command
@@ -20,7 +21,11 @@ from .cli_common import Output, UsageError, add_command, limit_threads
 from .cli_export import add_export_command
 from .cli_graph import add_graph_commands
 from .cli_info import add_info_command
+from .cli_lexicon import add_lexicon_command
+from .cli_link import add_link_commands
+from .cli_memory import add_memory_commands
 from .cli_mine import add_mine_command
+from .cli_reconcile import add_reconcile_commands
 from .cli_sentences import add_encoder_options, add_sentence_commands
 from .cli_train import add_train_commands
 from .cli_tune import add_tune_commands
@@ -54,12 +59,19 @@ def build_parser() -> argparse.ArgumentParser:
     add_answer_command(commands)
     add_chat_command(commands)
     add_mine_command(commands)
+    add_align_text_command(commands)
+    add_lexicon_command(commands)
+    add_memory_commands(commands)
     add_graph_commands(commands)
+    add_link_commands(commands)
+    add_reconcile_commands(commands)
     add_train_commands(commands)
     add_tune_commands(commands)
     add_export_command(commands)
     add_audit_command(commands)
     add_info_command(commands)
+    for entry in sorted(metadata.entry_points(group="interlingua.commands"), key=lambda each: each.name):
+        entry.load()(commands)  # a room above, or another package, adds a command of its own
     return parser
 
 

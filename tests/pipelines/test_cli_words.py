@@ -6,6 +6,7 @@ import pytest
 from interlingua.align import Embeddings, SeedDictionary, SharedSpace
 from interlingua.align.normalization import Normalization
 from interlingua.align.shared_space import SpaceMap
+from interlingua.pipelines import encoder_loading
 
 N = 400
 
@@ -192,3 +193,23 @@ def test_a_ranking_needs_a_dictionary_of_two_languages_and_its_file(cli, folder,
     named = ("--vectors", f"en={vectors[0]}", f"fr={vectors[1]}")
     done = cli("translate", tmp_path / "s", "en1", "--from", "en", "--to", "fr", "--rerank", *named)
     assert (done.code, "align ... --rerank` writes it" in done.err) == (2, True)
+
+
+def test_words_are_translated_in_a_context_and_phrases_word_by_word(cli, folder, tmp_path, fake_encoder, monkeypatch):
+    monkeypatch.setattr(encoder_loading, "load_encoder", lambda *_: fake_encoder)
+    vectors = ("--vectors", f"en={folder}/en.vec", f"fr={folder}/fr.vec")
+    arguments = ("align", folder / "en.vec", folder / "fr.vec", "--dictionary", folder / "en-fr.tsv")
+    assert cli(*arguments, "--method", "procrustes", "-o", tmp_path / "s").code == 0
+    asked = ("translate", tmp_path / "s", "--from", "en", "--to", "fr", *vectors, "--json", "--quiet")
+    (tmp_path / "examples.txt").write_text("fr60 fr61\n\nfr62\n")
+    plain = cli(*asked, "en60", "-k", "3").result[0]["translations"]
+    found = cli(*asked, "en60", "-k", "3", "--context", "en60 en61", "--examples", tmp_path / "examples.txt")
+    assert found.code == 0
+    assert len(found.result[0]["translations"]) == 3
+    assert found.result[0]["translations"] != plain
+    phrase = cli(*asked, "en60 en70", "-k", "20").result[0]
+    assert phrase["found_as"] == "en60 en70"
+    assert "fr60 fr70" in [each["word"] for each in phrase["translations"]]
+    refused = {("en60", "--context", "en61"): 1, ("en60", "--examples", "x"): 2, ("en1 en2", "--criterion", "nn"): 2}
+    for wrong, code in refused.items():
+        assert cli(*asked, *wrong).code == code

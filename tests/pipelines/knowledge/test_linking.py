@@ -1,0 +1,149 @@
+"""Entities found by names of other languages, told apart by context, and refused where unknown."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from interlingua.pipelines.knowledge import Entity, EntityIndex
+from interlingua.pipelines.knowledge.entity_sources import read_entity_table, read_wikidata
+from interlingua.pipelines.knowledge.link_model import LinkModel
+from interlingua.pipelines.knowledge.name_matching import folded_name
+
+MEANINGS = {"deutschland": "germany", "alemania": "germany", "frankreich": "france", "georgien": "georgia"}
+
+
+class Meaning:
+    """Encodes the words of a text; words of one meaning have one vector."""
+
+    dimension = 64
+    identity = "meaning"
+    prompts = {"symmetric": ""}  # noqa: RUF012
+
+    def encode(self, texts, *, role="symmetric", progress=False):
+        rows = []
+        for text in texts:
+            words = [word.strip(":.,").lower() for word in text.split()]
+            seeds = [sum(map(ord, MEANINGS.get(word, word))) * 31 + len(MEANINGS.get(word, word)) for word in words]
+            rows.append(sum(np.random.default_rng(seed).normal(size=self.dimension) for seed in seeds))
+        vectors = np.array(rows)
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+COUNTRIES = ("germany", "france", "norway", "kenya", "brazil", "japan", "india", "canada", "peru", "egypt", "chad")
+
+
+@pytest.fixture(scope="module")
+def entities():
+    states = [Entity(name, {"en": name.title()}, types=("country",)) for name in COUNTRIES]
+    return [
+        *states,
+        Entity("ge", {"en": "Georgia"}, description="caucasus armenia tbilisi", types=("country",)),
+        Entity("us-ga", {"en": "Georgia"}, description="america florida atlanta", types=("state",)),
+    ]
+
+
+@pytest.fixture
+def index(entities):
+    return EntityIndex.build(entities, Meaning())
+
+
+def test_names_of_other_languages_find_their_entity(index):
+    for mention, id in (("Deutschland", "germany"), ("Alemania", "germany"), ("Frankreich", "france")):
+        (found,) = index.link([mention])
+        assert found[0].entity.id == id
+        assert found[0].features["name"] > found[1].features["name"]
+    assert [each[0].entity.id for each in index.link(["NORWAY", "ｋｅｎｙａ"])] == ["norway", "kenya"]
+
+
+def test_probabilities_are_ordered_and_leave_room_for_none(index):
+    for found in index.link(["Deutschland", "Georgia", "something else"], k=20):
+        probabilities = [each.probability for each in found]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert 0 < sum(probabilities) < 1
+        scores = np.array([each.score for each in found])
+        none = 1 - sum(each.probability for each in index.link([found[0].entity.name], k=20)[0])
+        assert none > 0
+        assert (np.diff(scores) <= 1e-6).all()
+
+
+def test_contexts_and_types_tell_namesakes_apart(index):
+    contexts = ["armenia caucasus tbilisi", "florida america atlanta"]
+    found = index.link(["Georgia", "Georgia"], contexts=contexts)
+    assert [each[0].entity.id for each in found] == ["ge", "us-ga"]
+    (only,) = index.link(["Georgia"], types=["state"])
+    assert only[0].entity.id == "us-ga"
+    assert {each.entity.id for each in only} == {"us-ga"}
+
+
+def test_what_is_not_there_is_less_probable_than_what_is(index):
+    known, unknown = index.link(["Germany", "Zanzibar"])
+    assert known[0].probability > index.threshold
+    assert unknown[0].probability < index.threshold
+
+
+def test_the_model_is_a_conditional_logit():
+    model = LinkModel((1.0, 0.0, 0.0, 0.0, 0.0), -0.5)
+    features = np.zeros((2, 5), np.float32)
+    features[:, 0] = [2.0, 1.0]
+    e = np.exp([1.5, 0.5])
+    np.testing.assert_allclose(model.probability(features), e / (1 + e.sum()), rtol=1e-6)
+
+
+def test_accepted_names_are_found_and_kept(index, tmp_path):
+    index.save(tmp_path / "countries")
+    index = EntityIndex.load(tmp_path / "countries", Meaning())
+    index.accept("Land der Franken", "france")
+    again = EntityIndex.load(tmp_path / "countries", Meaning())
+    for each in (index, again):
+        assert each.link(["land der  franken"])[0][0].entity.id == "france"
+        assert "Land der Franken" in each.get("france").aliases
+    with pytest.raises(KeyError, match="no entity has the id"):
+        again.accept("x", "atlantis")
+
+
+def test_prefixes_suggest_and_types_are_counted(index):
+    assert {each.id for each in index.suggest("ge")} == {"germany", "ge", "us-ga"}
+    assert [each.id for each in index.suggest("GEO", types=["state"])] == ["us-ga"]
+    assert index.types() == {"country": 12, "state": 1}
+
+
+def test_tables_are_read_with_their_columns(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("QID,name:en,name:de,aliases,capital\nQ1,Germany,Deutschland,FRG|BRD,Berlin\n", encoding="utf-8")
+    (entity,) = read_entity_table(path, columns={"QID": "id"})
+    assert entity == Entity(
+        "Q1", {"en": "Germany", "de": "Deutschland"}, ("FRG", "BRD"), properties={"capital": ("Berlin",)}
+    )
+    path.write_text("id,label\n1,x\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="needs a column 'id' and one 'name'"):
+        read_entity_table(path)
+
+
+def test_a_wikidata_dump_is_streamed(tmp_path):
+    def item(id, name, kind):
+        claim = {"mainsnak": {"datavalue": {"value": {"id": kind}}}}
+        labels = {"en": {"language": "en", "value": name}}
+        return {
+            "id": id,
+            "type": "item",
+            "labels": labels,
+            "aliases": {},
+            "descriptions": {},
+            "claims": {"P31": [claim]},
+        }
+
+    lines = ["[", json.dumps(item("Q1", "Kenya", "Q6256")) + ",", json.dumps(item("Q2", "Nile", "Q4022")), "]"]
+    with gzip.open(tmp_path / "dump.json.gz", "wt", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+    assert [each.id for each in read_wikidata(tmp_path / "dump.json.gz")] == ["Q1", "Q2"]
+    assert [each.name for each in read_wikidata(tmp_path / "dump.json.gz", types=["Q6256"])] == ["Kenya"]
+
+
+def test_what_cannot_be_indexed_is_refused(entities):
+    with pytest.raises(ValueError, match="at least one entity"):
+        EntityIndex.build([], Meaning())
+    with pytest.raises(ValueError, match="different ids"):
+        EntityIndex.build([entities[0], entities[0]], Meaning())
+    assert folded_name("ＧＥＯＲＧＩＡ ") == folded_name("georgia")
