@@ -40,6 +40,16 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m interlingua.benchmarks.mining
 	$(BIN)/python -m interlingua.benchmarks.answers
 	$(BIN)/python -m interlingua.benchmarks.dbp15k
+	$(BIN)/python -m interlingua.benchmarks.linking
+	$(BIN)/python -m interlingua.benchmarks.reconcile
+	$(BIN)/python -m interlingua.benchmarks.documents
+	$(BIN)/python -m interlingua.benchmarks.matching
+	$(BIN)/python -m interlingua.benchmarks.translation
+	$(BIN)/python -m interlingua.benchmarks.pos_pud
+	$(BIN)/python -m interlingua.benchmarks.xcopa
+	$(BIN)/python -m interlingua.benchmarks.blse
+	$(BIN)/python -m interlingua.benchmarks.xquad_r_pairs
+	$(BIN)/python -m interlingua.benchmarks.answer_spans
 	$(BIN)/python -m interlingua.benchmarks.export
 	$(BIN)/python -m interlingua.benchmarks.scale
 	$(BIN)/python -m interlingua.benchmarks.durability
