@@ -42,6 +42,7 @@ COMMANDS = (
     "chat",
     "reconcile serve",
     "align-text",
+    "bench",
     "graph align",
     "link",
     "entities build",
