@@ -58,7 +58,7 @@ def test_the_engines_own_index_finds_most(milvus_file, index_type):
     rng = np.random.default_rng(0)
     vectors, queries = rng.normal(size=(2000, 16)), rng.normal(size=(50, 16))
     build, search = (
-        ({"M": 16, "efConstruction": 100}, {"ef": 64}) if index_type == "HNSW" else ({"nlist": 16}, {"nprobe": 12})
+        ({"M": 16, "efConstruction": 100}, {"ef": 64}) if index_type == "HNSW" else ({"nlist": 16}, {"nprobe": 128})
     )
     index = create_index(
         "milvus", 16, "cosine", {**fresh(milvus_file), "index_type": index_type, "build": build, "search": search}
