@@ -53,13 +53,15 @@ def create_rows(client: Any, config: MilvusConfig, dimension: int, metric: Metri
 
 def create_indexed(client: Any, config: MilvusConfig, schema: Any, metric: Metric) -> None:
     """Make a collection of this schema, its vectors indexed as `config` says."""
+    build: dict[str, Any] = dict(config.build or {})
     index = client.prepare_index_params()
     index.add_index(
         f"vector_{metric}",
         index_name=f"vector_{metric}",
         index_type=config.index_type,
         metric_type="L2" if metric is Metric.L2 else "IP",
-        params=config.build or {},
+        # subtle: pymilvus sends what is in params one by one; Lite reads them under "params" only, else its defaults
+        params={"params": build} if config.local else build,
     )
     ask(
         config,
