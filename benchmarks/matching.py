@@ -21,13 +21,10 @@ decoys, no known pair (`mine_pairs`), a third of the right side away. Entities: 
 links, the 10,500 others judged.
 """
 
-import argparse
 import ctypes
 import gc
-import json
 import os
 import pickle
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -55,7 +52,7 @@ from interlingua.pipelines import load_encoder
 from interlingua.pipelines.knowledge.graph import read_graph_pair
 
 from .datasets import data_folder, read_lexicon, read_ntrex, read_tatoeba, read_vectors
-from .measure import peak_mb, run_benchmark, watch
+from .measure import peak_mb, run_pieces, watch
 from .report import row
 
 __all__ = ["main", "run"]
@@ -297,33 +294,7 @@ def _rows(task: str, data: str, method: str, figures: dict[str, float], n: int, 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command in the module's docstring; pieces that ``--keep FOLDER`` holds are not measured again."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--piece", default="")
-    parser.add_argument("--keep", default="")
-    options, others = parser.parse_known_args(arguments)
-    if options.piece:
-        print(json.dumps(run(options.piece)))  # noqa: T201 # what the parent process reads
-        return 0
-    return run_benchmark("matching", partial(_collected, options.only, options.keep), others)
-
-
-def _collected(only: str, keep: str) -> list[dict[str, Any]]:
-    """Measure each piece in a process of its own."""
-    rows: list[dict[str, Any]] = []
-    for name, _ in pieces():
-        if only not in name:
-            continue
-        kept = Path(keep) / f"matching {name}.json" if keep else None
-        if kept is not None and kept.exists():
-            rows += json.loads(kept.read_text(encoding="utf-8"))
-            continue
-        command = [sys.executable, "-m", "interlingua.benchmarks.matching", "--piece", name]
-        found = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        rows += json.loads(found)
-        if kept is not None:
-            kept.write_text(found, encoding="utf-8")
-    return rows
+    return run_pieces("matching", run, [name for name, _ in pieces()], arguments)
 
 
 if __name__ == "__main__":

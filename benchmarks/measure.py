@@ -1,10 +1,13 @@
 """Time and memory of what is measured, and the frame that every benchmark's command shares."""
 
 import argparse
+import json
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,7 +16,7 @@ from interlingua.pipelines.cli_common import table
 
 from .report import write_results
 
-__all__ = ["Watch", "peak_mb", "run_benchmark", "watch"]
+__all__ = ["Watch", "peak_mb", "run_benchmark", "run_pieces", "watch"]
 
 
 class Watch:
@@ -65,3 +68,42 @@ def run_benchmark(name: str, measure: Callable[[], list[dict[str, Any]]], argume
     if not options.dry_run:
         console.print(f"written: {write_results(name, rows)}")
     return 0
+
+
+def run_pieces(
+    name: str,
+    run: Callable[[str], list[dict[str, Any]]],
+    pieces: Sequence[str],
+    arguments: list[str] | None = None,
+) -> int:
+    """Run the command of a benchmark whose pieces are measured each in a process of its own.
+
+    ``--only TEXT`` measures the pieces whose name holds it; with ``--keep FOLDER`` each is kept there, and one that is
+    there already is not measured again.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--piece", default="")
+    parser.add_argument("--keep", default="")
+    options, others = parser.parse_known_args(arguments)
+    if options.piece:
+        print(json.dumps(run(options.piece)))  # noqa: T201 # what the parent process reads
+        return 0
+
+    def measure() -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for piece in pieces:
+            if options.only not in piece:
+                continue
+            kept = Path(options.keep) / f"{name} {piece}.json" if options.keep else None
+            if kept is not None and kept.exists():
+                found = kept.read_text(encoding="utf-8")
+            else:
+                command = [sys.executable, "-m", f"interlingua.benchmarks.{name}", "--piece", piece]
+                found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+                if kept is not None:
+                    kept.write_text(found, encoding="utf-8")
+            rows += json.loads(found)
+        return rows
+
+    return run_benchmark(name, measure, others)

@@ -23,15 +23,11 @@ CSLS; *outside*: on those of which the mined lexicon holds no translation. MUSE'
 are no vectors of their languages.
 """
 
-import argparse
-import json
-import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,7 +45,7 @@ from interlingua.pipelines.training.bitext import Pair
 from interlingua.pipelines.word_segmentation import WordSegmenter, text_runs
 
 from .datasets import SIB_CODES, data_folder, read_lexicon, read_ntrex, read_sib200, read_tatoeba, read_vectors
-from .measure import Watch, peak_mb, run_benchmark
+from .measure import Watch, peak_mb, run_pieces
 from .report import row
 
 __all__ = ["main", "run", "sentence_pairs"]
@@ -310,33 +306,7 @@ def _rows(task: str, data: str, method: str, figures: dict[str, float], n: int, 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command in the module's docstring; pieces that ``--keep FOLDER`` holds are not measured again."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--piece", default="")
-    parser.add_argument("--keep", default="")
-    options, others = parser.parse_known_args(arguments)
-    if options.piece:
-        print(json.dumps(run(options.piece)))  # noqa: T201 # what the parent process reads
-        return 0
-    return run_benchmark("translation", partial(_collected, options.only, options.keep), others)
-
-
-def _collected(only: str, keep: str) -> list[dict[str, Any]]:
-    """Measure each piece in a process of its own."""
-    rows: list[dict[str, Any]] = []
-    for name, _ in pieces():
-        if only not in name:
-            continue
-        kept = Path(keep) / f"translation {name}.json" if keep else None
-        if kept is not None and kept.exists():
-            rows += json.loads(kept.read_text(encoding="utf-8"))
-            continue
-        command = [sys.executable, "-m", "interlingua.benchmarks.translation", "--piece", name]
-        found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        rows += json.loads(found)
-        if kept is not None:
-            kept.write_text(found, encoding="utf-8")
-    return rows
+    return run_pieces("translation", run, [name for name, _ in pieces()], arguments)
 
 
 if __name__ == "__main__":
