@@ -250,8 +250,9 @@ def _killed(server: MilvusServer, vectors: NDArray[np.float32], times: int = 3) 
                 break
     killing.join()
     reading.join()
-    lasting = MilvusCollection({**config, "timeout": 60.0})
-    held = lasting.ids
+    lasting = MilvusCollection({**config, "timeout": 20.0})
+    with watch() as recovering:
+        held = _read_all(lasting)
     counts = {
         "kills": times,
         "rows acknowledged": len(acknowledged),
@@ -260,12 +261,24 @@ def _killed(server: MilvusServer, vectors: NDArray[np.float32], times: int = 3) 
         "attempts made again": retries,
         "reads refused by our error": len(errors),
         "wrong answers or other errors": len(wrong),
+        "s until all is read": recovering.seconds,
     }
     sys.stderr.write("".join(f"{text}\n" for text in [*errors[:1], *wrong[:3]]))
     lasting.drop()
     return [
         _row("killed server", "SIGKILL, start again", key, value, times, whole.seconds) for key, value in counts.items()
     ]
+
+
+def _read_all(collection: MilvusCollection, patience: float = 420.0) -> tuple[str, ...]:
+    """Return all ids, asked for again while the server is still recovering."""
+    with watch() as waiting:
+        while True:
+            try:
+                return collection.ids
+            except MilvusError as error:
+                if not error.transient or waiting.seconds > patience:
+                    raise
 
 
 def _kill_often(server: MilvusServer, times: int, stop: threading.Event) -> None:
