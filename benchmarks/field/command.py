@@ -32,7 +32,13 @@ def add_bench_command(commands: Subcommands[ArgumentParser]) -> None:
     field.add_argument(
         "--model", metavar="NAME", help="of transformers: a reader for QA, an encoder-decoder for QG, NTG"
     )
-    field.add_argument("--steps", type=count, default=1000, metavar="N", help="that QG and NTG train (default 1000)")
+    field.add_argument(
+        "--fine-tune", action="store_true",
+        help="let the encoder itself learn on English: classification, pairs, WPR and tags (else it stays frozen)",
+    )  # fmt: skip
+    field.add_argument(
+        "--steps", type=count, default=1000, metavar="N", help="that QG, NTG and --fine-tune train (default 1000)"
+    )
     field.add_argument("--score-only", action="store_true", help="score the predictions that are there")
     field.add_argument("-o", "--output", default="predictions", metavar="DIR", help="default: predictions")
 
@@ -42,7 +48,7 @@ def _bench(options: Namespace, output: Output) -> None:
     if options.benchmark not in ("xtreme", "xglue"):
         _folder(options, output, languages or [])
         return
-    from .runner import MODULES, predict
+    from .runner import FINE_TUNED, MODULES, predict
 
     module = MODULES[options.benchmark]
     labels = options.labels or (options.data if options.benchmark == "xglue" else None)
@@ -53,15 +59,23 @@ def _bench(options: Namespace, output: Output) -> None:
         raise UsageError(f"{unknown[0]!r} is no task of {options.benchmark}; its tasks are {', '.join(module.TASKS)}")
     if not options.tasks:
         tasks = _possible(tasks, module, options.model, languages, output)
+    if options.fine_tune and options.space:
+        raise UsageError("--space maps frozen vectors, and --fine-tune moves them; leave one of the two out")
     if not options.score_only:
+        from interlingua.pipelines.training import FineTuning
+
         encoder, space = _loaded(options)
         for name in tasks:
             with output.working(name):
                 files = predict(
                     options.benchmark, name, options.data, options.output, encoder, languages,
                     space=space, model=options.model, steps=options.steps,
+                    tuning=FineTuning(steps=options.steps) if options.fine_tune else None,
                 )  # fmt: skip
-            output.note(f"{name}: {len(files)} files of predictions in {options.output}")
+            frozen = (
+                ", by the frozen encoder" if options.fine_tune and module.TASKS[name].kind not in FINE_TUNED else ""
+            )
+            output.note(f"{name}: {len(files)} files of predictions in {options.output}{frozen}")
     if labels is None:
         output.result({"output": options.output, "tasks": tasks}, lambda: [])
         return

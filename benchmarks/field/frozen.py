@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from interlingua.align import SharedSpace
 from interlingua.pipelines import Encoder
 from interlingua.pipelines.encoder import Role
+from interlingua.pipelines.training import FineTuning
 
 from .tasks import Task
 
@@ -69,6 +70,8 @@ class Work:
         A model of transformers: a reader for questions, an encoder-decoder for texts to be written.
     steps : int
         That an encoder-decoder is trained for.
+    tuning : FineTuning, optional
+        How the encoder is fine-tuned for labels, grades and tags; None leaves it frozen.
     """
 
     module: ModuleType
@@ -78,6 +81,7 @@ class Work:
     vectors: FrozenVectors
     model: str | None = None
     steps: int = 1000
+    tuning: FineTuning | None = None
 
 
 def name_in_space(space: SharedSpace, language: str) -> str:

@@ -6,14 +6,15 @@ from typing import Any
 
 from interlingua.align import SharedSpace
 from interlingua.pipelines import Encoder
+from interlingua.pipelines.training import FineTuning
 
-from . import xglue, xtreme
+from . import fine_tuned, xglue, xtreme
 from .frozen import FrozenVectors, Work
 from .sentence_protocols import choose, classify, mine, rank, retrieve, translate
 from .tasks import write_prediction
 from .token_protocols import answer, tag, write
 
-__all__ = ["MODULES", "PROTOCOLS", "predict"]
+__all__ = ["FINE_TUNED", "MODULES", "PROTOCOLS", "predict"]
 
 MODULES = {"xtreme": xtreme, "xglue": xglue}
 PROTOCOLS: dict[str, Callable[[Work], Iterator[tuple[str, Any]]]] = {
@@ -27,6 +28,13 @@ PROTOCOLS: dict[str, Callable[[Work], Iterator[tuple[str, Any]]]] = {
     "tags": tag,
     "answers": answer,
     "generation": write,
+}
+#: Those that an encoder may be fine-tuned for.
+FINE_TUNED: dict[str, Callable[[Work], Iterator[tuple[str, Any]]]] = {
+    "pair": fine_tuned.classify,
+    "text": fine_tuned.classify,
+    "rank": fine_tuned.rank,
+    "tags": fine_tuned.tag,
 }
 _Folder = str | os.PathLike[str]
 
@@ -42,6 +50,7 @@ def predict(
     space: SharedSpace | None = None,
     model: str | None = None,
     steps: int = 1000,
+    tuning: FineTuning | None = None,
 ) -> list[str]:
     """Write the predictions of a task in the layout of its submissions, and return the names of the files.
 
@@ -49,7 +58,8 @@ def predict(
     Tatoeba: the nearest row, from English to the language. BUCC: mutual nearest pairs by ratio margin with k = 4,
     above the threshold of the best F1 on the development set. LAReQA and Mewsli-X: the twenty nearest candidates.
     XCOPA: a regression on differences of pairs. Tags: a linear layer on frozen token vectors. Answers: a linear head on
-    frozen token vectors, or `model`. QG and NTG: `model`, trained on English.
+    frozen token vectors, or `model`. QG and NTG: `model`, trained on English. With `tuning`, the encoder itself learns
+    on English for labels, tags and WPR's grades, and reads the two texts of a pair together.
 
     Parameters
     ----------
@@ -66,13 +76,17 @@ def predict(
         Of transformers: a reader for answers, an encoder-decoder for QG and NTG.
     steps : int
         That the encoder-decoder is trained for; 0 takes it as it is.
+    tuning : FineTuning, optional
+        How the encoder, a transformer, is fine-tuned; its own name of an encoder is not read. No more examples are
+        drawn than its steps see.
 
     Raises
     ------
     MissingDataError
         If a file of the task is absent.
     ValueError
-        If the task is unknown, needs a model and none is named, or has none of the languages.
+        If the task is unknown, needs a model and none is named, or has none of the languages; if an encoder is to be
+        fine-tuned and is no transformer, or a space is given too, which is one of frozen vectors.
     """
     module = MODULES.get(benchmark)
     if module is None:
@@ -86,9 +100,12 @@ def predict(
     for language in chosen:  # what is missing is said before anything is encoded
         for file in task.files:
             task.path(data, file, language)
-    work = Work(module, task, data, chosen, FrozenVectors(encoder, space), model, steps)
+    tuned = tuning is not None and task.kind in FINE_TUNED
+    if tuned and space is not None:
+        raise ValueError(f"{name} is to be fine-tuned, but a space maps frozen vectors; leave one of the two out")
+    work = Work(module, task, data, chosen, FrozenVectors(encoder, space), model, steps, tuning)
     written = []
-    for language, found in PROTOCOLS[task.kind](work):
+    for language, found in (FINE_TUNED if tuned else PROTOCOLS)[task.kind](work):
         written.append(task.prediction.format(l=language))
         write_prediction(os.path.join(output, written[-1]), found)  # noqa: PTH118
     return written

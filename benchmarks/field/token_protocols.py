@@ -12,18 +12,22 @@ from .span_head import SpanHead
 from .tagging import TokenTagger
 from .tasks import read_lines, read_tags
 
-__all__ = ["answer", "tag", "write"]
+__all__ = ["answer", "read_tagged", "tag", "write"]
 
 Found = Iterator[tuple[str, Any]]
 
 
 def tag(work: Work) -> Found:
     """Yield the tags of each sentence, by a tagger learned on English."""
-    task, separator = work.task, " " if work.task.name.isupper() else "\t"
-    train = read_tags(task.path(work.data, task.train), separator)
-    tagger = TokenTagger(work.vectors.encoder).fit(*train)
+    tagger = TokenTagger(work.vectors.encoder).fit(*read_tagged(work, work.task.train))
     for language in work.languages:
-        yield language, tagger.predict(read_tags(task.path(work.data, task.files[0], language), separator)[0])
+        yield language, tagger.predict(read_tagged(work, work.task.files[0], language)[0])
+
+
+def read_tagged(work: Work, pattern: str, language: str = "en") -> tuple[list[list[str]], list[list[str]]]:
+    """Return the words and the tags of a file of the task."""
+    separator = " " if work.task.name.isupper() else "\t"  # XGLUE's, and XTREME's
+    return read_tags(work.task.path(work.data, pattern, language), separator)
 
 
 def answer(work: Work) -> Found:

@@ -146,12 +146,18 @@ class TextClassifier:
         return cls(network.to(place.device), tokenizer, shape, device=place.device, dtype=place.dtype)
 
     def encode_inputs(self, texts: Sequence[Any], labels: Sequence[Any] | None = None) -> list[dict[str, Any]]:
-        """Return each text's token ids, mask and labels, not padded, as lists."""
+        """Return each text's token ids, mask and labels, not padded, as lists.
+
+        A text is a string, or a tuple of two that the transformer reads together.
+
+        Raises
+        ------
+        ValueError
+            If some texts are pairs and others are not, or a label is unknown.
+        """
         if self.shape.words:
             return self._encode_words(texts, labels)
-        tokens = self.tokenizer(
-            [self.shape.prompt + text for text in texts], truncation=True, max_length=self.shape.max_length
-        )
+        tokens = self.tokenizer(*self._sides(texts), truncation=True, max_length=self.shape.max_length)
         examples = [{name: tokens[name][row] for name in tokens} for row in range(len(texts))]
         if labels is not None:
             columns = self._columns(labels)
@@ -174,8 +180,8 @@ class TextClassifier:
             batch["labels"] = torch.tensor(labels)
         return batch
 
-    def scores(self, texts: Sequence[str], *, batch_size: int = 32) -> NDArray[np.float32]:
-        """Return (n, n_labels) probabilities of whole texts."""
+    def scores(self, texts: Sequence[Any], *, batch_size: int = 32) -> NDArray[np.float32]:
+        """Return (n, n_labels) probabilities of whole texts, or of pairs."""
         if self.shape.words:
             raise ValueError("this classifier labels words; use predict")
         logits, _ = self._outputs(self.encode_inputs(texts), batch_size)
@@ -255,6 +261,14 @@ class TextClassifier:
         network.head.load_state_dict(load_file(path / _HEAD))
         tokenizer = transformers.AutoTokenizer.from_pretrained(path)
         return cls(network.to(place.device).eval(), tokenizer, shape, device=place.device, dtype=place.dtype)
+
+    def _sides(self, texts: Sequence[Any]) -> list[list[str]]:
+        """Return the texts, or the first and the second ones of pairs, each behind the prompt."""
+        widths = {1 if isinstance(each, str) else len(each) for each in texts}
+        if not widths <= {1} and widths != {2}:
+            raise ValueError(f"texts are all strings or all tuples of two strings; these hold {sorted(widths)} strings")
+        columns = zip(*texts, strict=True) if widths == {2} else [texts]
+        return [[self.shape.prompt + each for each in column] for column in columns]
 
     def _encode_words(
         self, sentences: Sequence[Sequence[str]], labels: Sequence[Sequence[str]] | None

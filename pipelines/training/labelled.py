@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,13 +19,15 @@ class Labelled:
 
     Attributes
     ----------
-    texts, labels : tuple of str
+    texts : tuple of str, or of tuple of (str, str)
+        Texts, or pairs of them.
+    labels : tuple of str
         Row by row.
     language : str
         Any name; it stands in the tables.
     """
 
-    texts: tuple[str, ...]
+    texts: tuple[Any, ...]
     labels: tuple[str, ...]
     language: str
 
