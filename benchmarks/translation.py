@@ -13,6 +13,10 @@ other sentences have most often, which takes the translations; ties go to CSLS. 
 the own one. The context's weights were fitted on the Russian words in sentences, its terms chosen with an eye on all
 four languages: French, Spanish and German are a test of the weights, not of the choice of terms.
 
+*Phrases in context*: two neighbouring English words, both from the 200th most frequent on, 1,500 drawn from the same
+sentences. Of those for which one of the ten candidates stands in the translation, words side by side: how often it is
+the first. Without examples, the words of a made phrase stand alone and keep the order of the source.
+
 *Translation memory*: NTREX-128 in French and English; queries of other languages, each half of the pairs taken away
 once. *Nearest other*: Tatoeba's French and English without the pair of the query, the translation found beside the
 reference, by chrF (Popović 2015), for 150 queries.
@@ -28,6 +32,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -52,7 +57,7 @@ __all__ = ["main", "run", "sentence_pairs"]
 
 COMMAND = "python -m interlingua.benchmarks.translation"
 _CODES = {"fr": "fra", "ru": "rus", "es": "spa", "de": "deu"}
-_ASKED, _PRIOR, _CANDIDATES = 600, 6.2, 10
+_ASKED, _DRAWN, _PRIOR, _CANDIDATES = 600, 1500, 6.2, 10
 _QUERIES = ("deu", "spa", "fin", "tur", "rus", "jpn", "tha", "swh")
 
 
@@ -62,6 +67,8 @@ def pieces() -> Iterator[tuple[str, Callable[[], list[dict[str, Any]]]]]:
         yield f"context {pair}", partial(_induced, pair)
     for pair in ("en-es", "en-de"):
         yield f"context {pair}", partial(_dictionary, pair)
+    for pair in ("en-fr", "en-ru"):
+        yield f"phrases {pair}", partial(_phrases, pair)
     yield "memory", _memory
     yield "nearest", _nearest
     for pair in ("en-fr", "en-ru"):
@@ -97,15 +104,19 @@ class _Others(Translator):
 Item = tuple[int, str, str]  # sentence, word, its translation there
 
 
-def _induced(pair: str) -> list[dict[str, Any]]:
-    language = pair[3:]
-    source, target = read_vectors("en"), read_vectors(language)
+def _translators(pair: str) -> tuple[_Others, _Others, list[tuple[str, str]]]:
+    """Return a translator without examples, one with, and the sentence pairs."""
+    source, target = read_vectors("en"), read_vectors(pair[3:])
     space = fit_dictionary(source, target, read_lexicon(pair, "5k"), method="multi-step", held_out=0.0)
-    pairs, encoder = sentence_pairs(_CODES[language]), load_encoder()
+    pairs, encoder = sentence_pairs(_CODES[pair[3:]]), load_encoder()
     plain = _Others(space, source, target, encoder=encoder, n_candidates=_CANDIDATES)
-    with_examples = _Others(
-        space, source, target, encoder=encoder, examples=[each for _, each in pairs], n_candidates=_CANDIDATES
-    )
+    examples = [each for _, each in pairs]
+    return plain, _Others(space, source, target, encoder=encoder, examples=examples, n_candidates=_CANDIDATES), pairs
+
+
+def _induced(pair: str) -> list[dict[str, Any]]:
+    plain, with_examples, pairs = _translators(pair)
+    source, target = plain.source, plain.target
     segmenters = WordSegmenter(source.index), WordSegmenter(target.index)
     words = [tuple(list(cut.words(text)) for cut, text in zip(segmenters, each)) for each in pairs]
     asked = sorted({w for own, _ in words for w in own if source.index[w] >= 200 and len(w) > 2 and w.isalpha()})
@@ -135,6 +146,47 @@ def _dictionary(pair: str) -> list[dict[str, Any]]:
     items = _items(words, candidates)
     name = f"{pair}, translations of the dictionary"
     return _in_context(name, items, candidates, pairs, plain, with_examples, "the more frequent word", counts)
+
+
+def _phrases(pair: str) -> list[dict[str, Any]]:
+    plain, with_examples, pairs = _translators(pair)
+    ranks, watch = plain.source.index, Watch()
+    drawn = sorted(
+        {
+            (number, f"{one} {two}")
+            for number, (text, _) in enumerate(pairs)
+            for one, two in pairwise(text_runs(text.lower()))
+            if all(word.isalpha() and len(word) > 2 and ranks.get(word, 0) >= 200 for word in (one, two))
+        }
+    )
+    right: dict[str, list[bool]] = defaultdict(list)
+    for at in np.random.default_rng(0).permutation(len(drawn))[:_DRAWN]:
+        number, phrase = drawn[at]
+        with_examples.left_out = number
+        there = f" {' '.join(text_runs(pairs[number][1].lower()))} "
+        found = {name: way.candidates(phrase, _CANDIDATES).translations
+                 for name, way in (("words alone", plain), ("pieces of examples", with_examples))}  # fmt: skip
+        stands = {text for each in found.values() for text, _ in each if f" {' '.join(text_runs(text))} " in there}
+        right["one of ten"].append(bool(stands))
+        if not stands:
+            continue
+        ranked = {name: [text for text, _ in each] for name, each in found.items()}
+        for name, way, given in (
+            ("context", plain, found["words alone"]),
+            ("context and examples", with_examples, found["pieces of examples"]),
+        ):
+            texts = [text for text, _ in given]
+            fits = np.array([score for _, score in given]) + way._fit(texts, pairs[number][0])
+            ranked[name] = [texts[each] for each in np.argsort(-fits, kind="stable")]
+        for name, texts in ranked.items():
+            right[name].append(texts[0] in stands)
+    reached = right.pop("one of ten")
+    rows = _rows("phrases in context", f"{pair}, two words", "any", {"one of ten candidates %": 100 * float(np.mean(reached))},
+                 len(reached), watch)  # fmt: skip
+    for name, values in right.items():
+        figures = {"accuracy@1 % where one is": 100 * float(np.mean(values))}
+        rows += _rows("phrases in context", f"{pair}, two words", name, figures, len(values), watch)
+    return rows
 
 
 def _items(words: Sequence[Any], candidates: dict[str, dict[str, float]]) -> list[Item]:

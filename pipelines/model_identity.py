@@ -67,12 +67,16 @@ def hub_folder(name: str, revision: str | None) -> Path | None:
 
 def _hub_copy(name: str, revision: str | None) -> tuple[str, Path | None]:
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
     for repository in (name, f"sentence-transformers/{name}"):
         if repository.count("/") != 1:
             continue
         for file in ("modules.json", "config.json"):
-            found = try_to_load_from_cache(repository, file, revision=revision)
+            try:
+                found = try_to_load_from_cache(repository, file, revision=revision)
+            except HFValidationError:  # no model has such a name
+                return name, None
             if isinstance(found, str):
                 return repository, Path(found).parent
     return name, None

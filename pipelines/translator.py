@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import islice, permutations, product
@@ -16,15 +18,18 @@ from interlingua.align.word.candidate_ranking import CandidateRanking
 
 from .encoder import Encoder
 from .translate import WordTranslations, translate_words
-from .word_segmentation import WordSegmenter, text_runs
+from .word_segmentation import WordSegmenter, is_unspaced, text_runs
 
 __all__ = ["Translator"]
 
 _NEIGHBORHOOD = 10
-_PER_WORD, _MOST_PHRASES = 3, 200
+_PER_WORD, _PER_WORD_WITH_EXAMPLES, _MOST_PHRASES = 3, 10, 200
 _LONGEST_REORDERED = 3  # words; every order of more of them would be too many
 #: Weights of context and examples relative to CSLS, fitted on Russian candidates of English words in sentences.
 _CONTEXT, _EXAMPLE = 2.2, 1.8
+_SAID = 0.1  # what counts of pieces weigh beside CSLS
+_BETWEEN = 2  # words of a piece that translate none of the phrase
+_STOPS = re.compile(r"[^\w\s'\u2019-]")  # a piece does not go beyond
 _TYPICAL = 300  # words of the target language, whose mean is what any word is like to the encoder
 
 Vectors = NDArray[np.float32]
@@ -34,8 +39,9 @@ class Translator:
     r"""Translate words and phrases of one language.
 
     Candidates come from the shared space by CSLS. For a phrase they are words near to the sum of its words' vectors,
-    and phrases made of the best translations of each word, in any order where there are up to three; the order that
-    more examples have comes first, else that of the source. In a context x, a candidate c is ranked by
+    and phrases made of the best translations of each word: pieces of examples that hold them with at most two words
+    between, or the words alone, in any order where there are up to three, that of the source first. A piece that n
+    examples hold counts 0.1 log(1 + n) more. In a context x, a candidate c is ranked by
 
         s(c) + 2.2 cos(e(c) - m, e(x)) + 1.8 max cos(e(x), e(y) - n),    y an example that holds c,
 
@@ -146,19 +152,24 @@ class Translator:
         rows = [self.source.index[word] for word in words]
         asked = unit_rows(self._mapped_source[rows].sum(axis=0, keepdims=True))
         scores = dict(self._nearest(asked, k))
-        choices = [self._nearest(self._mapped_source[[row]], _PER_WORD) for row in rows]
+        most = min(_PER_WORD_WITH_EXAMPLES, int(_MOST_PHRASES ** (1 / len(rows))))
+        per_word = max(_PER_WORD, most) if self.examples else _PER_WORD
+        choices = [self._nearest(self._mapped_source[[row]], per_word) for row in rows]
         own = float(top_k(asked, self._mapped_target, _NEIGHBORHOOD).scores.mean())
         made: dict[tuple[str, ...], float] = {}
-        for chosen in islice(product(*choices), _MOST_PHRASES):
-            labels = tuple(dict.fromkeys(label for label, _ in chosen))
+        for numbers in islice(product(range(per_word), repeat=len(rows)), _MOST_PHRASES):
+            labels = tuple(dict.fromkeys(each[at][0] for each, at in zip(choices, numbers, strict=True)))
+            if labels in made or (max(numbers) >= _PER_WORD and not len(self._holding(" ".join(labels)))):
+                continue
             vector = unit_rows(self._mapped_target[[self.target.index[label] for label in labels]].sum(axis=0)[None])
             hub = float(top_k(vector, self._mapped_source, _NEIGHBORHOOD).scores.mean())
             made[labels] = 2 * float(asked[0] @ vector[0]) - own - hub
-        for labels in sorted(made, key=lambda each: -made[each])[:k]:
-            orders = [" ".join(each) for each in permutations(labels)] if len(labels) <= _LONGEST_REORDERED else []
+        for labels in sorted(made, key=lambda each: -made[each]):
+            for text, count in self._pieces(labels).items():
+                scores.setdefault(text, made[labels] + _SAID * float(np.log1p(count)))
             # subtle: vectors do not tell one order from another; that of the source stays first among equals
-            for text in sorted(orders or [" ".join(labels)], key=self._times_said, reverse=True):
-                scores.setdefault(text, made[labels])
+            for order in permutations(labels) if len(labels) <= _LONGEST_REORDERED else (labels,):
+                scores.setdefault(" ".join(order), made[labels])
         ranked = sorted(scores.items(), key=lambda each: -each[1])
         return tuple(ranked[:k])
 
@@ -189,10 +200,22 @@ class Translator:
         sets = [self._occurrences.get(word, frozenset()) for word in text.split()]
         return np.array(sorted(frozenset.intersection(*sets)) if sets else [], np.int64)
 
-    def _times_said(self, phrase: str) -> int:
-        """Return how many examples hold the words of a phrase one after the other."""
-        texts = (f" {' '.join(text_runs(self.examples[row].lower()))} " for row in self._holding(phrase).tolist())
-        return sum(f" {phrase.lower()} " in text for text in texts)
+    def _pieces(self, labels: Sequence[str]) -> Counter[str]:
+        """Return the shortest pieces of examples that hold the words, and how many examples do."""
+        found: Counter[str] = Counter()
+        patterns = [re.compile(_whole_word(each)) for each in labels]
+        for row in self._holding(" ".join(labels)).tolist():
+            text = unicodedata.normalize("NFC", self.examples[row]).lower()
+            places = [[each.span() for each in pattern.finditer(text)] for pattern in patterns]
+            ends = [(min(start for start, _ in each), max(end for _, end in each))
+                    for each in islice(product(*places), _MOST_PHRASES)]  # fmt: skip
+            if not ends:
+                continue
+            start, end = min(ends, key=lambda each: each[1] - each[0])
+            piece = text[start:end]
+            if not _STOPS.search(piece) and len(text_runs(piece)) <= len(labels) + _BETWEEN:
+                found[piece] += 1
+        return found
 
     def _check_context(self, phrase: str, context: str) -> None:
         if self.encoder is None:
@@ -240,6 +263,12 @@ class Translator:
             for word in segmenter.words(text):
                 found.setdefault(word, set()).add(number)
         return {word: frozenset(rows) for word, rows in found.items()}
+
+
+def _whole_word(label: str) -> str:
+    """Return the pattern of a word between spaces or punctuation, or anywhere where its script writes no spaces."""
+    pattern = re.escape(label)
+    return pattern if is_unspaced(label[:1]) else rf"(?<!\w){pattern}(?!\w)"
 
 
 def _centred(vectors: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 
-__all__ = ["WordSegmenter", "text_runs"]
+__all__ = ["WordSegmenter", "is_unspaced", "text_runs"]
 
 # First and last code points of the scripts that write no spaces between words.
 _UNSPACED = (
@@ -40,7 +40,7 @@ class WordSegmenter:
 
     def __init__(self, vocabulary: Collection[str]) -> None:
         self._vocabulary = vocabulary
-        lengths = (len(word) for word in vocabulary if word and _is_unspaced(word[0]))
+        lengths = (len(word) for word in vocabulary if word and is_unspaced(word[0]))
         self._longest = min(max(lengths, default=0), _LONGEST_UNSPACED)
 
     def words(self, text: str) -> Iterator[str]:
@@ -54,7 +54,7 @@ class WordSegmenter:
                 word = self._known(run)
                 if word is not None:
                     yield word
-                elif any(_is_unspaced(character) for character in run):
+                elif any(is_unspaced(character) for character in run):
                     yield from self._longest_matches(run)
 
     def _known(self, word: str) -> str | None:
@@ -94,8 +94,9 @@ def _is_word_character(character: str) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def _is_unspaced(character: str) -> bool:
-    return any(first <= ord(character) <= last for first, last in _UNSPACED)
+def is_unspaced(character: str) -> bool:
+    """Tell whether a character is of a script that writes no spaces between words; the empty string is of none."""
+    return bool(character) and any(first <= ord(character) <= last for first, last in _UNSPACED)
 
 
 def _strip(piece: str) -> str:

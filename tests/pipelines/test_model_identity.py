@@ -68,4 +68,5 @@ def test_a_copy_of_the_hub_is_named_by_its_commit(tmp_path, monkeypatch):
     assert hub_identity("some/model", None) == f"some/model@{commit}"
     assert hub_folder("some/model", None) == snapshot
     assert hub_identity("other/model", None) is None
+    assert hub_folder("some:model", None) is None  # a name that no model can have
     assert hub_folder("other/model", None) is None

@@ -112,11 +112,25 @@ def test_phrases_are_made_of_the_translations_of_their_words(word_files):
     assert scores["roi nuit"] == scores["nuit roi"] == max(scores.values())
 
 
-def test_examples_tell_the_order_of_a_phrase(word_files, fake_encoder):
+@pytest.mark.parametrize(
+    ("examples", "wanted"),
+    [
+        (["la Nuit, roi!", "Le roi de la nuit."], "roi de la nuit"),  # a piece ends at a comma
+        (["roi nuit", "nuit roi", "La nuit roi"], "nuit roi"),
+        (["roi qui dort dans la nuit"], "roi nuit"),  # too far apart
+    ],
+)
+def test_a_phrase_is_a_piece_of_an_example(examples, wanted, word_files, fake_encoder):
     space = fit_dictionary(word_files.english, word_files.french, SeedDictionary.read(word_files.pairs))
-    for examples, wanted in ((["la Nuit, roi!", "roi de la nuit"], "nuit roi"), (["roi nuit"], "roi nuit")):
-        translator = Translator(space, word_files.english, word_files.french, encoder=fake_encoder, examples=examples)
-        assert best(translator.translate("king night")) == wanted
+    translator = Translator(space, word_files.english, word_files.french, encoder=fake_encoder, examples=examples)
+    assert best(translator.translate("king night")) == wanted
+
+
+def test_pieces_of_scripts_without_spaces_are_found():
+    chinese = Embeddings(("人", "权利"), np.eye(2, dtype=np.float32), "zh")
+    space = SharedSpace({"zh": SpaceMap(Normalization.fit(chinese.vectors, "unit"))}, method="none")
+    translator = Translator(space, chinese, chinese, encoder=TopicEncoder(), examples=["所有人的权利", "人，权利"])
+    assert translator._pieces(("权利", "人")) == {"人的权利": 1}
 
 
 def test_a_phrase_with_a_vector_of_its_own_is_a_word(ambiguous):
