@@ -181,8 +181,8 @@ def _phrases(pair: str) -> list[dict[str, Any]]:
         for name, texts in ranked.items():
             right[name].append(texts[0] in stands)
     reached = right.pop("one of ten")
-    rows = _rows("phrases in context", f"{pair}, two words", "any", {"one of ten candidates %": 100 * float(np.mean(reached))},
-                 len(reached), watch)  # fmt: skip
+    share = {"one of ten candidates %": 100 * float(np.mean(reached))}
+    rows = _rows("phrases in context", f"{pair}, two words", "any", share, len(reached), watch)
     for name, values in right.items():
         figures = {"accuracy@1 % where one is": 100 * float(np.mean(values))}
         rows += _rows("phrases in context", f"{pair}, two words", name, figures, len(values), watch)
