@@ -50,7 +50,7 @@ OURS = ("flat", "hnsw", "hnsw-sq8", "ivf-flat", "ivf-pq", "ivf-rabitq")
 PEERS = ("hnswlib", "usearch", "milvus-lite")
 REFINED = ("ivf-pq+float32", "ivf-rabitq+float32")  # with whole vectors in place of bytes
 EXTRA = (
-    *(f"defaults-{name}" for name in (*OURS, *REFINED)),
+    *(f"defaults-{name}" for name in (*OURS, *REFINED, "hnsw-wide")),
     *(f"sentences-{name}" for name in OURS[1:]),
     *("csls", "csls-sentences", "overhead-flat", "overhead-hnsw"),
 )

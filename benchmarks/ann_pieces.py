@@ -32,10 +32,15 @@ Blocks = Iterator[tuple[int, Vectors]]
 
 
 def settings_of(name: str, n: int) -> tuple[str, dict[str, Any]]:
-    """Return kind and configuration of the index that is called so, for n vectors; its efforts are the defaults."""
+    """Return kind and configuration of the index that is called so, for n vectors; its efforts are the defaults.
+
+    Graphs are as narrow as those of the peers, but for "hnsw-wide", which is the default one.
+    """
     n_lists = max(16, round(4 * np.sqrt(n)))
     lists = {"threads": 1, "n_lists": n_lists, "train_size": min(n, 50 * n_lists)}
     kind, _, storage = name.partition("-")
+    if name == "hnsw-wide":
+        return kind, {"threads": 1}
     if kind == "hnsw":
         return kind, {"threads": 1, "M": 16, "ef_construction": 64, "storage": storage or "float32"}
     name, _, refine = name.partition("+")

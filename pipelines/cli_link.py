@@ -38,6 +38,8 @@ def add_link_commands(commands: Subcommands[ArgumentParser]) -> None:
     link.add_argument("--types", metavar="TYPES", help="only entities of these types, such as city,river")
     link.add_argument("-k", type=count, default=1, metavar="N", help="candidates a mention (default 1)")
     link.add_argument("--threshold", type=_share, metavar="P", help="NIL below this probability (default: the index's)")
+    link.add_argument("--unknown", type=_share, metavar="P", help="the share of mentions that mean none of the "
+                      "entities, above 0 and below 1 (default: estimated from the mentions)")  # fmt: skip
     link.add_argument("--encoder", metavar="NAME", help="default: the bundled one, or that of the folder")
     link.add_argument("-o", "--output", metavar="FILE", help=f"TSV with columns {', '.join(_COLUMNS)}")
     verbs = commands.add_parser("entities", help="index entities", description="Index entities.").add_subparsers(
@@ -78,6 +80,7 @@ def _link(options: Namespace, output: Output) -> None:
                 language=language or None,
                 types=types,
                 k=options.k,
+                unknown=options.unknown,
             )
             for row, answer in zip(rows, answers, strict=True):
                 found[row] = answer

@@ -171,8 +171,11 @@ class EntityIndex:
         language: str | None = None,
         types: Sequence[str] | None = None,
         k: int = 5,
+        unknown: float | None = None,
     ) -> list[list[Candidate]]:
         """Return the candidates of each mention, most probable first.
+
+        Mentions asked together tell more than each alone: names of one script are centred, and see `unknown`.
 
         Parameters
         ----------
@@ -186,11 +189,14 @@ class EntityIndex:
             Only entities of one of these types.
         k : int
             Candidates a mention, at most.
+        unknown : float, optional
+            Which share of the mentions means no entity, between 0 and 1; by default estimated from these mentions, and
+            near that of the index's calibration where they are few.
 
         Raises
         ------
         ValueError
-            If contexts are not as many as mentions, or k < 1.
+            If contexts are not as many as mentions, k < 1, or `unknown` is no share.
         """
         texts = check_texts(mentions)
         if k < 1:
@@ -201,10 +207,13 @@ class EntityIndex:
         answers: list[list[Candidate]] = [[] for _ in texts]
         asked = [row for row, text in enumerate(texts) if text.strip()]
         entities = self.entities
-        for row, owners, features in self._features(
-            [texts[r] for r in asked], [around[r] for r in asked], language, types
-        ):
-            probabilities = self.model.probability(features)
+        found = list(self._features([texts[r] for r in asked], [around[r] for r in asked], language, types))
+        if unknown is None:
+            model = self.model.with_unknown_of([features for _, _, features in found])
+        else:
+            model = self.model.with_unknown(unknown)
+        for row, owners, features in found:
+            probabilities = model.probability(features)
             none = max(1.0 - float(probabilities.sum()), 1e-12)
             for place in np.argsort(-probabilities, kind="stable")[:k]:
                 name, spelling, _, _, context, spoken = (float(value) for value in features[place])

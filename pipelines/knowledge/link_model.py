@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ __all__ = ["FEATURES", "LinkModel"]
 
 FEATURES = ("name", "spelling", "exact", "script", "context", "language")
 _RIDGE = 0.01
+_ROUNDS, _HELD = 200, 10
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,19 @@ class LinkModel:
     weights : tuple of float
         One for each of `FEATURES`.
     bias : float
+    unknown : float
+        The share of mentions without a candidate that it holds for.
 
     References
     ----------
     .. [1] McFadden (1974), "Conditional logit analysis of qualitative choice behavior", in Frontiers in Econometrics.
+    .. [2] Saerens, Latinne and Decaestecker (2002), "Adjusting the outputs of a classifier to new a priori
+       probabilities: a simple procedure", Neural Computation 14. doi:10.1162/089976602753284446
     """
 
     weights: tuple[float, ...]
     bias: float
+    unknown: float = 0.5
 
     def probability(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the probability of each candidate of one mention, (c,), from (c, f)."""
@@ -44,6 +50,49 @@ class LinkModel:
         e = np.exp(z - top)
         found: NDArray[np.float64] = e / (np.exp(-top) + e.sum())
         return found
+
+    def with_unknown(self, share: float) -> LinkModel:
+        """Return the model for another share of mentions without a candidate: the odds of each candidate follow it.
+
+        Raises
+        ------
+        ValueError
+            If the share is not between 0 and 1.
+        """
+        if not 0 < share < 1:
+            raise ValueError(f"the share of unknown mentions must be between 0 and 1, but is {share}")
+        odds = np.log((1 - share) / share) - np.log((1 - self.unknown) / self.unknown)
+        return replace(self, bias=self.bias + float(odds), unknown=share)
+
+    def with_unknown_of(self, groups: Sequence[NDArray[np.floating]]) -> LinkModel:
+        """Return the model for the share that fits these mentions best, by expectation maximisation [2]_.
+
+        The share is held towards that of this model as if by ten further mentions, so that one alone tells little. It
+        never exceeds it: names of a language that the index does not have are as far from it as unknown ones.
+
+        Parameters
+        ----------
+        groups : sequence of (c, f) arrays
+            The features of the candidates of each mention.
+
+        Examples
+        --------
+        >>> sure, unsure = np.array([[1.0, 0, 0, 0, 0, 0]]), np.zeros((1, 6))
+        >>> model = LinkModel((8.0, 0, 0, 0, 0, 0), -4.0)
+        >>> [round(model.with_unknown_of([sure] * n + [unsure] * (100 - n)).unknown, 1) for n in (90, 70, 10)]
+        [0.1, 0.3, 0.5]
+        """
+        if not groups:
+            return self
+        weights = np.array(self.weights)
+        total = np.array([np.exp(np.minimum(each @ weights + self.bias, 50)).sum() for each in groups])
+        share = self.unknown
+        for _ in range(_ROUNDS):
+            ratio = (1 - share) / share * self.unknown / (1 - self.unknown)
+            before, share = share, float((1 / (1 + ratio * total)).sum() + _HELD * self.unknown) / (len(total) + _HELD)
+            if abs(share - before) < 1e-5:
+                break
+        return self.with_unknown(min(share, self.unknown))
 
     def fitted(
         self, groups: Sequence[NDArray[np.floating]], right: Sequence[int | None], *, weight: float = 1.0
@@ -87,13 +136,19 @@ class LinkModel:
         # subtle: only the script may weigh against a candidate; likeness never does, whatever a small sample says
         bounds = [*((None, None) if name == "script" else (0.0, None) for name in FEATURES), (None, None)]
         found = minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds)
-        return LinkModel(tuple(float(each) for each in found.x[:-1]), float(found.x[-1]))
+        known = (len(chosen) + 1) / (len(kept) + 2)  # never 0 or 1
+        return LinkModel(tuple(float(each) for each in found.x[:-1]), float(found.x[-1]), 1 - known)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as values of JSON."""
-        return {"weights": dict(zip(FEATURES, self.weights, strict=True)), "bias": self.bias}
+        return {
+            "weights": dict(zip(FEATURES, self.weights, strict=True)),
+            "bias": self.bias,
+            "unknown": self.unknown,
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> LinkModel:
         """Return what `to_json` wrote."""
-        return cls(tuple(float(value["weights"][name]) for name in FEATURES), float(value["bias"]))
+        weights = tuple(float(value["weights"][name]) for name in FEATURES)
+        return cls(weights, float(value["bias"]), float(value.get("unknown", 0.5)))

@@ -19,6 +19,10 @@ _SIZES = (2, 3)
 _SYLLABIC = ("HANGUL SYLLABLE ", "HIRAGANA LETTER ", "KATAKANA LETTER ")
 _ABUGIDAS = ("DEVANAGARI", "BENGALI", "GUJARATI", "GURMUKHI", "ORIYA", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM",
              "SINHALA")  # fmt: skip
+_ALIKE = (("sh", "s"), ("ch", "c"), ("kh", "h"), ("gh", "g"), ("th", "t"), ("ph", "f"), ("ts", "c"), ("zh", "j"),
+          ("dh", "d"), ("ck", "k"), ("qu", "k"), ("x", "ks"), ("q", "k"), ("v", "w"), ("c", "k"))  # fmt: skip
+_FIRST_VOWELS = str.maketrans("eiou", "aaaa")
+_NO_VOWELS = str.maketrans("", "", "aeiouwyj")
 # sounds that a letter's name does not begin with; names as in the Unicode Character Database
 _SOUNDS = {
     "CYRILLIC": {"IE": "e", "IO": "yo", "ER": "r", "EL": "l", "EM": "m", "EN": "n", "ES": "s", "EF": "f", "A": "a",
@@ -80,7 +84,7 @@ def main_script(name: str) -> str:
 
 
 class SpellingIndex:
-    """Names by their groups of two and three characters, rare ones weighing more.
+    """Names by their groups of two and three characters, in Latin letters and in consonants, rare ones weighing more.
 
     Parameters
     ----------
@@ -110,13 +114,21 @@ def _grams(names: Sequence[str]) -> sparse.csr_array:
     rows, columns = [], []
     for row, name in enumerate(names):
         for word in romanized(name).split():
-            text = f" {word} "
-            for size in _SIZES:
-                for start in range(max(1, len(text) - size + 1)):
-                    rows.append(row)
-                    columns.append(crc32(text[start : start + size].encode("utf-8", "surrogatepass")) % _HASHED)
+            for text in (f" {word} ", f"~{_skeleton(word)} "):
+                for size in _SIZES:
+                    for start in range(max(1, len(text) - size + 1)):
+                        rows.append(row)
+                        columns.append(crc32(text[start : start + size].encode("utf-8", "surrogatepass")) % _HASHED)
     ones = np.ones(len(rows), np.float32)
     return sparse.csr_array((ones, (rows, columns)), shape=(len(names), _HASHED))
+
+
+def _skeleton(word: str) -> str:
+    """Return what scripts without vowels keep of a word: its consonants, those alike as one, and a first vowel."""
+    for spelt, sound in _ALIKE:
+        word = word.replace(spelt, sound)
+    kept = word[:1].translate(_FIRST_VOWELS) + word[1:].translate(_NO_VOWELS)
+    return "".join(each for each, before in zip(kept, " " + kept, strict=False) if each != before)
 
 
 @cache

@@ -90,6 +90,34 @@ def test_the_model_is_a_conditional_logit():
     np.testing.assert_allclose(model.probability(features), e / (1 + e.sum()), rtol=1e-6)
 
 
+def test_another_share_of_unknown_mentions_changes_the_odds_alone():
+    rng = np.random.default_rng(0)
+    model, features = LinkModel((1.0, 0, 0, 0, 0, 0), -0.5), rng.normal(size=(3, 6))
+    before, after = model.probability(features), model.with_unknown(0.2).probability(features)
+    odds = (after / (1 - after.sum())) / (before / (1 - before.sum()))
+    np.testing.assert_allclose(odds, 4.0, rtol=1e-6)  # 0.8 / 0.2, from even
+    np.testing.assert_allclose(model.with_unknown(0.2).with_unknown(0.5).bias, model.bias)
+    with pytest.raises(ValueError, match="between 0 and 1, but is 1"):
+        model.with_unknown(1)
+
+
+def test_the_share_of_unknown_mentions_is_found_from_the_mentions():
+    rng, model = np.random.default_rng(1), LinkModel((1.0, 0, 0, 0, 0, 0), 0.0)
+    # one candidate each; where it is right, x has the density phi(x - 1/2), else phi(x + 1/2): the logit is x
+    for share in (0.1, 0.3, 0.7):
+        right = rng.random(4000) > share
+        groups = [np.array([[each, 0, 0, 0, 0, 0]]) for each in rng.normal(np.where(right, 0.5, -0.5))]
+        assert model.with_unknown_of(groups).unknown == pytest.approx(min(share, 0.5), abs=0.05)
+    assert model.with_unknown_of(groups[:1]).unknown == pytest.approx(0.5, abs=0.05)
+    assert model.with_unknown_of([]) == model
+
+
+def test_fewer_mentions_are_refused_where_fewer_are_unknown(index):
+    few, many = (index.link(["Germany", "Zanzibar"], unknown=share) for share in (0.01, 0.99))
+    assert all(one[0].probability > other[0].probability for one, other in zip(few, many))
+    assert LinkModel.from_json(index.model.to_json()) == index.model
+
+
 def test_accepted_names_are_found_and_kept(index, tmp_path):
     index.save(tmp_path / "countries")
     index = EntityIndex.load(tmp_path / "countries", Meaning())
