@@ -2,12 +2,12 @@
 
     python -m interlingua.benchmarks.openrefine
 
-OpenRefine (Debian's package `openrefine`, or any launcher that OPENREFINE names) runs on 127.0.0.1 beside ``interlingua
-reconcile serve``. This program does over OpenRefine's HTTP interface what its pages do: it makes a project of a table of
-the 250 countries of mledoze/countries named in German, Chinese and Arabic, asks for the service's description, reconciles
-a column, with and without the subregion of each row, and fetches the capitals of the matched rows. *Another first* counts
-the cells whose first candidate in OpenRefine is not the one that the service gives to a request of ten rows; which rows
-are asked together is OpenRefine's choice, and tells on the candidates.
+OpenRefine (Debian's package `openrefine`, or any launcher that OPENREFINE names) runs on 127.0.0.1 beside
+``interlingua reconcile serve``. This program does over OpenRefine's HTTP interface what its pages do: it makes a
+project of a table of the 250 countries of mledoze/countries named in German, Chinese and Arabic, asks for the
+service's description, reconciles a column, with and without the subregion of each row, and fetches the capitals of
+the matched rows. *Another first* counts the cells whose first candidate in OpenRefine is not the one that the service
+gives to a request of ten rows; which rows are asked together is OpenRefine's choice, and tells on the candidates.
 """
 
 import contextlib
