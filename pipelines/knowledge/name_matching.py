@@ -9,6 +9,7 @@ from functools import cache
 from zlib import crc32
 
 import numpy as np
+from anyascii import anyascii
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -60,12 +61,13 @@ def folded_name(name: str) -> str:
 def romanized(name: str) -> str:
     """Return a rough spelling in Latin letters, from the names of the characters in Unicode.
 
-    For comparing only: accents are dropped, vowels that a script does not write are missing, Chinese characters stay.
+    For comparing only: accents are dropped, vowels that a script does not write are missing, Chinese characters have
+    their commonest Mandarin reading.
 
     Examples
     --------
-    >>> romanized("Грузия"), romanized("조지아"), romanized("ジョージア"), romanized("Géorgie")
-    ('gruziya', 'jojia', 'jiyojia', 'georgie')
+    >>> romanized("Грузия"), romanized("조지아"), romanized("ジョージア"), romanized("格鲁吉亚")
+    ('gruziya', 'jojia', 'jiyojia', 'gelujiya')
     """
     written = unicodedata.normalize("NFKC", name).casefold().replace("ー", "")  # the mark of a long vowel
     return "".join(_sound(each) for each in written)
@@ -142,6 +144,8 @@ def _sound(character: str) -> str:
     for start in _SYLLABIC:
         if called.startswith(start):
             return _kana(called.removeprefix(start).removeprefix("SMALL ").lower())
+    if called.startswith("CJK UNIFIED IDEOGRAPH"):
+        return anyascii(character).lower()
     script, _, rest = called.partition(" ")
     _, letter, sound = rest.partition("LETTER ")
     if script in _SOUNDS and letter:

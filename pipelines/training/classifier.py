@@ -373,7 +373,10 @@ def _transformer(encoder: str | Path | Encoder | None) -> TransformerEncoder:
     while isinstance(source, CachedEncoder):
         source = source.encoder
     if not isinstance(source, TransformerEncoder):
-        raise ValueError(f"fine-tuning needs a transformer, but {encoder} is {type(source).__name__}")
+        raise ValueError(
+            f"fine-tuning needs a transformer, but {encoder if named else source.identity} is a "
+            f"{type(source).__name__}; name a model of transformers, or 'bundled'"
+        )
     return source
 
 
