@@ -4,11 +4,13 @@
 
 The index holds common and official names in English of mledoze/countries; the mentions of one language are asked
 together, as the column of a table is, and once one at a time. *NIL*: a fifth of the countries is taken out of the
-index. The baselines get the threshold that is best for them on these very mentions; the index uses 0.5. *Contexts*: the
-sentences of `linking_contexts` among the countries and their namesakes.
+index. The baselines get the threshold that is best for them on these very mentions; the index uses 0.5. *Contexts*:
+the sentences of `linking_contexts` among the countries and their namesakes. *Size*: names of DBP15K's English
+entities, asked by 500 Chinese ones, all encoded before; memory as Python counts it.
 """
 
 import sys
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.encoder import Encoder
-from interlingua.pipelines.knowledge import Entity, EntityIndex, read_countries
+from interlingua.pipelines.knowledge import Entity, EntityIndex, read_countries, read_graph_pair
 from interlingua.pipelines.knowledge.name_matching import SpellingIndex
 
 from .datasets import data_folder
@@ -29,7 +31,7 @@ __all__ = ["main", "run"]
 
 COMMAND = "python -m interlingua.benchmarks.linking"
 _COSINE, _SPELLING, _LINK, _SINGLE = "raw cosine", "character groups", "EntityIndex", "EntityIndex, one at a time"
-_K = 5
+_K, _ASKED = 5, 500
 
 Answers = list[list[tuple[str, float]]]  # for each mention ids and scores, best first
 
@@ -39,7 +41,12 @@ def run() -> list[dict[str, Any]]:
     everything = read_countries(data_folder("countries") / "countries.json")
     english = read_countries(data_folder("countries") / "countries.json", languages=["eng"])
     encoder = load_encoder()
-    return _names(everything, english, encoder) + _nil(everything, english, encoder) + _contexts(english, encoder)
+    return [
+        *_names(everything, english, encoder),
+        *_nil(everything, english, encoder),
+        *_contexts(english, encoder),
+        *_sizes(encoder),
+    ]
 
 
 def _names(everything: list[Entity], english: list[Entity], encoder: Encoder) -> list[dict[str, Any]]:
@@ -110,6 +117,23 @@ def _contexts(english: list[Entity], encoder: Encoder) -> list[dict[str, Any]]:
         figures += [("right of the linked %", 100 * float(right[sure].mean()))] if sure.any() else []
         data = f"{len(english)} countries, {len(others)} namesakes"
         rows += _rows("linking, namesakes", data, method, figures, len(SENTENCES), working.seconds)
+    return rows
+
+
+def _sizes(encoder: Encoder) -> list[dict[str, Any]]:
+    graphs = read_graph_pair(data_folder("dbp15k") / "zh_en")
+    names, mentions = list(dict.fromkeys(graphs.right.names)), graphs.left.names[:_ASKED]
+    encoder.encode([*names, *mentions])
+    rows = []
+    for size in (1000, 5000, len(names)):
+        tracemalloc.start()
+        index = EntityIndex.build([Entity(str(row), {"en": name}) for row, name in enumerate(names[:size])], encoder)
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        with watch() as working:
+            index.link(mentions)
+        figures = {"ms a mention": 1000 * working.seconds / len(mentions), "KB a name": held / size / 1000}
+        rows += _rows("linking, size", f"{size} names", _LINK, figures.items(), len(mentions), working.seconds)
     return rows
 
 
