@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +47,18 @@ def add_graph_commands(commands: Subcommands[ArgumentParser]) -> None:
         "--features",
         default="names,structure",
         metavar="LIST",
-        help="of names, characters, structure (default names,structure)",
+        help="of names, characters, structure, attributes (default names,structure)",
     )
     align.add_argument("--candidates", nargs=2, metavar="IDS", help="files with the ids to link, left and right")
     align.add_argument("-k", type=count, metavar="N", help="the N best of each left entity; default: one-to-one")
     align.add_argument("--least", type=float, default=0.0, metavar="X", help="no link of a lower confidence")
+    align.add_argument(
+        "--precision", type=float, metavar="P", help="only as many links, best first, as are right with share P"
+    )
+    align.add_argument("--names", nargs=2, metavar="NAMES", help="further names, left and right: an entity and a name "
+                       "between tabs, such as a translation; - where there are none")  # fmt: skip
+    align.add_argument("--attributes", nargs=2, metavar="VALUES", help="attributes, left and right: entity, attribute "
+                       "and value between tabs; the feature attributes uses them")  # fmt: skip
     align.add_argument("--rounds", type=int, default=3, metavar="N", help="of labels from sure pairs (default 3)")
     align.add_argument("--same-as", metavar="FILE.nt", help="also write the links as owl:sameAs")
     align.add_argument("--encoder", metavar="NAME", help="default: the bundled one")
@@ -64,6 +73,13 @@ def _align(options: Namespace, output: Output) -> None:
             check_output_file(path)
     features = [name.strip() for name in options.features.split(",") if name.strip()]
     pair = _read(options.graphs)
+    if options.precision is not None and options.k:
+        raise UsageError(
+            "--precision is of one-to-one links, and -k asks for several candidates; leave one of them out"
+        )
+    if options.attributes and "attributes" not in features:
+        features.append("attributes")
+    pair = _more(pair, options.names or (), options.attributes or ())
     seeds: Any = None
     if options.seeds in pair.links:
         seeds = pair.links[options.seeds]
@@ -86,10 +102,16 @@ def _align(options: Namespace, output: Output) -> None:
             seed=options.seed,
             progress=output.progress,
         ).least(options.least)
+    every = len(found)
+    if options.precision is not None:
+        found = found.for_precision(options.precision)
     found.write(options.output)
     if options.same_as:
         found.write_same_as(options.same_as)
-    output.note(f"{options.output}: {len(found)} links between {len(pair.left)} and {len(pair.right)} entities")
+    left_out = f"; {every - len(found)} less sure ones left out" if every > len(found) else ""
+    output.note(
+        f"{options.output}: {len(found)} links between {len(pair.left)} and {len(pair.right)} entities{left_out}"
+    )
     best = [
         (f"{each.confidence:.3f}", shorten(each.left, 60), shorten(each.right, 60)) for each in found.links[:_SHOWN]
     ]
@@ -107,6 +129,16 @@ def _read(paths: list[str]) -> GraphPair:
     if len(paths) != 2:
         raise UsageError(f"two graphs are aligned, or one folder that holds both, but there are {len(paths)} files")
     return GraphPair(read_graph(paths[0]), read_graph(paths[1]))
+
+
+def _more(pair: GraphPair, names: Sequence[str], attributes: Sequence[str]) -> GraphPair:
+    """Return the pair with further names and with attributes."""
+    graphs = [pair.left, pair.right]
+    for side, path in enumerate(names):
+        graphs[side] = graphs[side] if path == "-" else graphs[side].with_names(path)
+    for side, path in enumerate(attributes):
+        graphs[side] = graphs[side].with_attributes(path)
+    return replace(pair, left=graphs[0], right=graphs[1])
 
 
 def _links(path: str, pair: GraphPair) -> list[tuple[int, int]]:

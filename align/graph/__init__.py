@@ -3,14 +3,17 @@
 from .alignment import EntityAlignment, align_entities
 from .counterparts import compress_spellings, predict_counterparts
 from .evidence import neighbor_evidence
+from .growth import GrownPairs, grow_pairs
 from .propagation import propagate_features, propagate_labels, relational_features
 from .triples import as_triples, relation_weights, weighted_adjacency, with_inverses
 
 __all__ = [
     "EntityAlignment",
+    "GrownPairs",
     "align_entities",
     "as_triples",
     "compress_spellings",
+    "grow_pairs",
     "neighbor_evidence",
     "predict_counterparts",
     "propagate_features",

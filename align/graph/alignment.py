@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..matching import Candidates, sinkhorn_scores
+from ..matching import Candidates, as_candidates, sinkhorn_scores
 from ..neighbors import top_k
-from .counterparts import compress_spellings, predict_counterparts
-from .evidence import neighbor_evidence
+from .counterparts import compress_spellings, mutual_predictions
+from .evidence import find_keys, neighbor_evidence
+from .growth import GrownPairs, grow_pairs, mutual_best
 from .propagation import propagate_features, propagate_labels, relational_features
 from .triples import as_triples, weighted_adjacency
 
@@ -38,7 +39,7 @@ class EntityAlignment:
     weights : dict of str to float
         Of the blocks.
     history : tuple of dict
-        One entry a round: how many pairs were sure.
+        One entry a round: how many pairs were sure; before them those of `grow_pairs`, if it was needed.
     """
 
     candidates: Candidates
@@ -49,7 +50,7 @@ class EntityAlignment:
     @property
     def positions(self) -> NDArray[np.int64]:
         """Positions of the candidates that are best of their row and of their column, (p,), best first."""
-        chosen = _mutual_best(self.candidates)
+        chosen = mutual_best(self.candidates)
         return chosen[np.argsort(-self.candidates.scores[chosen], kind="stable")]
 
     @property
@@ -72,6 +73,7 @@ def align_entities(
     n_entities: int,
     features: Any | None = None,
     spellings: Any | None = None,
+    similar: Any | None = None,
     seeds: Any | None = None,
     weights: Mapping[str, float] | None = None,
     rounds: int = 3,
@@ -104,14 +106,16 @@ def align_entities(
         Of names; language bias removed. A row of zeros says nothing.
     spellings : (n, f) array, sparse or not, optional
         How the names are written, such as counts of groups of characters; need not be comparable between the graphs.
-        Taken only together with features.
+        Taken only together with features or `similar`.
+    similar : Candidates, sparse or dense (a, b) array, optional
+        Similarity of names, 0 to 1; pairs that are left out have none. Instead of features.
     seeds : (s, 2) array of integers, optional
         Known pairs of entities, which need not be in `left` and `right`.
     weights : mapping, optional
         Of "names", "counterparts", "structure" and "neighbours"; by default 1, 0.5, 1 and 0.1. Sure pairs cannot
         choose them: those that the names find need no other evidence.
     rounds : int
-        Of labels and evidence after the names, 0 or more; at least 1 without features.
+        Of labels and evidence after the names, 0 or more; at least 1 without features or `similar`.
     k : int
         Candidates of each entity and source of evidence.
     depth : int
@@ -127,7 +131,8 @@ def align_entities(
     Raises
     ------
     ValueError
-        If there are neither features nor seeds, shapes do not fit or a number is out of range.
+        If there are no features, no `similar` and no seeds, or both of the first, shapes do not fit or a number is out
+        of range.
 
     Notes
     -----
@@ -145,11 +150,13 @@ def align_entities(
     rows = as_triples(triples, n_entities, n_relations)
     left, right = (_entities(each, n_entities, name) for each, name in ((left, "left"), (right, "right")))
     known = np.zeros((0, 2), np.int64) if seeds is None else np.asarray(seeds, np.int64).reshape(-1, 2)
-    if features is None and not len(known):
-        raise ValueError("there is nothing to begin with: give features of the names, or seeds, or both")
-    if features is None and spellings is not None:
-        raise ValueError("spellings need features beside them; without features leave them out")
-    if rounds < (features is None) or k < 1 or depth < 0:
+    if features is None and similar is None and not len(known):
+        raise ValueError("there is nothing to begin with: give features of the names, similar names, or seeds")
+    if features is not None and similar is not None:
+        raise ValueError("features and similar are two ways to compare names; give one of them")
+    if features is None and similar is None and spellings is not None:
+        raise ValueError("spellings need features or similar names beside them; leave them out")
+    if rounds < (features is None and similar is None) or k < 1 or depth < 0:
         raise ValueError(
             f"rounds, k and depth must be at least 0 (1 without features), 1 and 0; got {rounds}, {k}, {depth}"
         )
@@ -164,6 +171,23 @@ def align_entities(
         job.gather(None, (known, np.ones(len(known))))
         job.decode()
     history: list[dict[str, float]] = []
+    if similar is not None:
+        job.similar = as_candidates(similar)
+        if spellings is not None:
+            job.describe(None, spellings)
+        grown = grow_pairs(
+            rows,
+            n_relations,
+            job.similar,
+            left,
+            right,
+            n_entities=n_entities,
+            spellings=spellings,
+            seeds=seeds,
+            callback=callback,
+        )
+        history += grown.history
+        job.begin(grown)
     for number in range(1, rounds + 1):
         entry = {"round": float(number), "sure": float(job.round())}
         history.append(entry)
@@ -191,31 +215,31 @@ class _Job:
         self.left, self.right, self.seeds, self.k, self.seed = left, right, seeds, k, seed
         self.weights = weights
         self.names: Matrix | None = None
+        self.similar: Candidates | None = None
+        self.grown: GrownPairs | None = None
         self.described: Matrix | None = None
         self.targets: Matrix | None = None
         self.blocks: dict[str, NDArray[np.float32]] = {}
         nothing = np.zeros(0, np.int64)
         self.decoded = Candidates(nothing, nothing, np.zeros(0, np.float32), (len(left), len(right)))
 
-    def describe(self, features: Matrix, spellings: Any) -> None:
+    def describe(self, features: Matrix | None, spellings: Any) -> None:
         """Keep what counterparts are told from, and what is told of them."""
         written = sparse.csr_array(spellings, dtype=np.float32)
         if written.shape[0] != self.n:
             raise ValueError(f"spellings must have {self.n} rows, one an entity, but have {written.shape[0]}")
-        self.described = np.concatenate([features, written.toarray()], axis=1)
         told = compress_spellings(written, _TARGETS)
+        if features is None:
+            self.described, self.targets = written.toarray(), told
+            return
+        self.described = np.concatenate([features, written.toarray()], axis=1)
         self.targets = np.concatenate([features, told], axis=1) * np.float32(np.sqrt(0.5))
 
-    def _counterparts(self, pairs: NDArray[np.int64]) -> tuple[Matrix, Matrix]:
-        """Return vectors of left and right entities whose inner product is the mean cosine of told and true."""
-        sides = (self.left, self.right)
-        told = [
-            predict_counterparts(self.described, sides[own], pairs[:, own], self.targets[pairs[:, 1 - own]])  # type: ignore[index]
-            for own in (0, 1)
-        ]
-        half = np.float32(np.sqrt(0.5))
-        true = [self.targets[side] for side in sides]  # type: ignore[index]
-        return np.concatenate([told[0], true[0]], axis=1) * half, np.concatenate([true[1], told[1]], axis=1) * half
+    def begin(self, grown: GrownPairs) -> None:
+        """Take grown pairs as the sure ones of the first round, and as what is decided if there is none."""
+        self.grown, self.decoded = grown, grown.scored
+        nothing = np.zeros(len(grown.scored), np.float32)
+        self.blocks = {"names": _looked_up(self.similar, grown.scored) if self.similar is not None else nothing}
 
     def decode(self) -> None:
         """Score all candidates by the weighted blocks."""
@@ -234,7 +258,11 @@ class _Job:
 
     def _sure_pairs(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return seeds, then pairs that are each other's best and above 0.5, as entities, and their probabilities."""
-        chosen = _mutual_best(self.decoded)
+        if self.grown is not None:
+            grown, self.grown = self.grown, None
+            ones = np.ones(len(self.seeds))
+            return np.concatenate([self.seeds, grown.pairs]), np.concatenate([ones, grown.probabilities])
+        chosen = mutual_best(self.decoded)
         chosen = chosen[self.decoded.scores[chosen] > _SURE]
         found = np.stack([self.left[self.decoded.rows[chosen]], self.right[self.decoded.columns[chosen]]], axis=1)
         new = ~(np.isin(found[:, 0], self.seeds[:, 0]) | np.isin(found[:, 1], self.seeds[:, 1]))
@@ -266,8 +294,10 @@ class _Job:
         vectors = {}
         if self.names is not None:
             vectors["names"] = (self.names[self.left], self.names[self.right])
-        if self.described is not None and len(matches[0]):
-            vectors["counterparts"] = self._counterparts(matches[0])
+        if self.described is not None and self.targets is not None and len(matches[0]):
+            vectors["counterparts"] = mutual_predictions(
+                self.described, self.targets, matches[0], self.left, self.right
+            )
         if structure is not None:
             vectors["structure"] = (structure[:n], structure[n:])
         keys = [
@@ -275,9 +305,12 @@ class _Job:
             for own, other in vectors.values()
             for keys in (_keys(own, other, self.k, m, turned=False), _keys(other, own, self.k, m, turned=True))
         ]
+        if self.similar is not None:
+            keys.append(self.similar.rows * m + self.similar.columns)
         rows, columns = np.divmod(np.unique(np.concatenate(keys)), m)
         self.decoded = Candidates(rows, columns, np.zeros(len(rows), np.float32), (n, m))
-        self.blocks = {name: _inner(own, other, rows, columns) for name, (own, other) in vectors.items()}
+        self.blocks = {} if self.similar is None else {"names": _looked_up(self.similar, self.decoded)}
+        self.blocks |= {name: _inner(own, other, rows, columns) for name, (own, other) in vectors.items()}
         if structure is not None:
             self.blocks["neighbours"] = neighbor_evidence(
                 self.triples, self.n_relations, self.decoded, self.left, self.right, *matches
@@ -308,14 +341,8 @@ def _inner(own: Matrix, other: Matrix, rows: NDArray[np.int64], columns: NDArray
     return scores
 
 
-def _mutual_best(candidates: Candidates) -> NDArray[np.int64]:
-    """Return the positions of the candidates that are the best of their row and of their column."""
-    n, m = candidates.shape
-    by_row, by_column = np.full(n, -np.inf), np.full(m, -np.inf)
-    np.maximum.at(by_row, candidates.rows, candidates.scores)
-    np.maximum.at(by_column, candidates.columns, candidates.scores)
-    best = (candidates.scores == by_row[candidates.rows]) & (candidates.scores == by_column[candidates.columns])
-    chosen = np.flatnonzero(best & (candidates.scores > 0))
-    for ends in (candidates.rows, candidates.columns):  # of equal scores the first
-        chosen = np.sort(chosen[np.unique(ends[chosen], return_index=True)[1]])
-    return chosen
+def _looked_up(scored: Candidates, wanted: Candidates) -> NDArray[np.float32]:
+    """Return the score of each wanted pair, 0 where it has none."""
+    m = wanted.shape[1]
+    at = find_keys(scored.rows * m + scored.columns, wanted.rows * m + wanted.columns)
+    return np.where(at >= 0, np.append(scored.scores, np.float32(0))[at], np.float32(0))

@@ -8,7 +8,7 @@ from scipy import linalg, sparse
 
 from ..arrays import unit_rows
 
-__all__ = ["compress_spellings", "predict_counterparts"]
+__all__ = ["compress_spellings", "mutual_predictions", "predict_counterparts"]
 
 Matrix = NDArray[np.float32]
 
@@ -102,3 +102,29 @@ def compress_spellings(spellings: Any, dimension: int) -> Matrix:
     _, directions = linalg.eigh(gram, subset_by_index=(max(0, size - dimension), size - 1), check_finite=False)
     found = np.asarray(matrix @ directions.astype(np.float32), np.float32)
     return np.asarray(unit_rows(found - found.mean(axis=0)), np.float32)
+
+
+def mutual_predictions(
+    described: Any, targets: Matrix, pairs: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]
+) -> tuple[Matrix, Matrix]:
+    """Return vectors of left and right entities whose inner product is the mean cosine of told and true, both ways.
+
+    Parameters
+    ----------
+    described : (n, d) array
+        What counterparts are told from.
+    targets : (n, t) array of float32
+        What is told of them, unit rows.
+    pairs : (p, 2) array of integers
+        To learn from.
+    left, right : (a,), (b,) arrays of integers
+
+    Returns
+    -------
+    (a, 2 t) and (b, 2 t) array of float32
+    """
+    sides = (left, right)
+    told = [predict_counterparts(described, sides[own], pairs[:, own], targets[pairs[:, 1 - own]]) for own in (0, 1)]
+    half = np.float32(np.sqrt(0.5))
+    true = [targets[side] for side in sides]
+    return np.concatenate([told[0], true[0]], axis=1) * half, np.concatenate([true[1], told[1]], axis=1) * half

@@ -10,7 +10,7 @@ from scipy import sparse
 from ..matching import Candidates
 from .triples import as_triples, with_inverses
 
-__all__ = ["neighbor_evidence"]
+__all__ = ["find_keys", "neighbor_evidence"]
 
 _AT_ONCE = 4_000_000  # products of edges held at a time
 _HUB = 400_000  # matched entities with more products of edges say little and cost much
@@ -98,8 +98,8 @@ def neighbor_evidence(
     found = np.zeros(len(keys))
     for which, a, b in walk:
         x, y = row_of[edges[a, 0]], column_of[edges[b, 0]]
-        at = _find(keys, np.where((x >= 0) & (y >= 0), x * candidates.shape[1] + y, -1))
-        like = _find(like_keys, edges[a, 1] * total + edges[b, 1])
+        at = find_keys(keys, np.where((x >= 0) & (y >= 0), x * candidates.shape[1] + y, -1))
+        like = find_keys(like_keys, edges[a, 1] * total + edges[b, 1])
         good = (at >= 0) & (like >= 0)
         which, a, b, at, like = which[good], a[good], b[good], at[good], like[good]
         weight = sure[which] * like_values[like] * np.minimum(telling[edges[a, 1]], telling[edges[b, 1]])
@@ -141,7 +141,7 @@ def _likeness(
     keys, weights = (matched[:, 0] * n + matched[:, 1])[order], sure[order]
     together = sparse.csr_array((total, total), dtype=np.float64)
     for which, a, b in walk:
-        at = _find(keys, edges[a, 0] * n + edges[b, 0])
+        at = find_keys(keys, edges[a, 0] * n + edges[b, 0])
         good = at >= 0
         block = sparse.coo_array(
             (sure[which[good]] * weights[at[good]], (edges[a[good], 1], edges[b[good], 1])), shape=(total, total)
@@ -164,7 +164,7 @@ def _places(entities: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     return places
 
 
-def _find(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+def find_keys(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the position of each wanted key among the sorted ones, -1 where it is not."""
     if not len(keys):
         return np.full(len(wanted), -1)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -35,12 +35,18 @@ class KnowledgeGraph:
     relations : tuple of str
     triples : (m, 3) array of int64
         Positions of head, relation and tail.
+    attributes : tuple of (int, str, str)
+        Position of an entity, an attribute, and its value in words or numbers.
+    other_names : tuple of (int, str)
+        Position of an entity, and a further name, such as a translation.
     """
 
     entities: tuple[str, ...]
     names: tuple[str, ...]
     relations: tuple[str, ...]
     triples: NDArray[np.int64]
+    attributes: tuple[tuple[int, str, str], ...] = ()
+    other_names: tuple[tuple[int, str], ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.names) != len(self.entities) or len(set(self.entities)) != len(self.entities):
@@ -54,11 +60,14 @@ class KnowledgeGraph:
 
     @classmethod
     def from_triples(
-        cls, triples: Iterable[tuple[str, str, str]], names: Mapping[str, str] | None = None
+        cls,
+        triples: Iterable[tuple[str, str, str]],
+        names: Mapping[str, str] | None = None,
+        attributes: Iterable[tuple[str, str, str]] = (),
     ) -> "KnowledgeGraph":
         """Return a graph of numbered entities and relations; a name that is not given comes from the id.
 
-        Entities that only `names` has are isolated.
+        Entities that only `names` or `attributes` have are isolated.
 
         Examples
         --------
@@ -79,8 +88,52 @@ class KnowledgeGraph:
         ]
         for entity in names:
             entities.setdefault(entity, len(entities))
+        values = tuple((entities.setdefault(entity, len(entities)), name, value) for entity, name, value in attributes)
         shown = tuple(names.get(entity) or name_from_uri(entity) for entity in entities)
-        return cls(tuple(entities), shown, tuple(relations), np.array(rows, np.int64).reshape(-1, 3))
+        return cls(tuple(entities), shown, tuple(relations), np.array(rows, np.int64).reshape(-1, 3), values)
+
+    def with_names(self, path: str | os.PathLike[str]) -> "KnowledgeGraph":
+        """Return the graph with further names, such as machine translations, beside its own.
+
+        Parameters
+        ----------
+        path : str or path
+            Entity and name between tabs, one a line; an entity may have several lines.
+
+        Raises
+        ------
+        GraphError
+            If a line is malformed, or no entity of the graph is named.
+        """
+        places = {entity: row for row, entity in enumerate(self.entities)}
+        rows = list(_rows(Path(path), 2))
+        named = tuple((places[entity], name) for entity, name in rows if entity in places and name.strip())
+        if not named:
+            raise GraphError(f"{path}: expected an entity of the graph and a name between tabs, as in {rows[:1]}")
+        return replace(self, other_names=(*self.other_names, *named))
+
+    def with_attributes(self, path: str | os.PathLike[str]) -> "KnowledgeGraph":
+        """Return the graph with attributes from a file: entity, attribute and value between tabs, one a line.
+
+        Those of entities that the graph does not have are left out.
+
+        Raises
+        ------
+        GraphError
+            If a line has fewer columns, or no line is about an entity of the graph.
+        """
+        places = {entity: row for row, entity in enumerate(self.entities)}
+        found = []
+        with Path(path).open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                cells = line.rstrip("\r\n").split("\t", 2)  # a value may hold tabs
+                if len(cells) == 3 and cells[0] in places:
+                    found.append((places[cells[0]], cells[1], cells[2]))
+                elif line.strip() and len(cells) < 3:
+                    raise GraphError(f"{path}, line {number}: expected entity, attribute and value between tabs")
+        if not found:
+            raise GraphError(f"{path} says nothing about an entity of the graph, such as {self.entities[0]!r}")
+        return replace(self, attributes=(*self.attributes, *found))
 
 
 @dataclass(frozen=True)
@@ -116,7 +169,8 @@ def read_graph(
 ) -> KnowledgeGraph:
     """Read one graph from a file.
 
-    ``.nt`` and ``.ttl`` need pyoxigraph: triples between resources are kept, rdfs:label and skos:prefLabel are names.
+    ``.nt`` and ``.ttl`` need pyoxigraph: triples between resources are kept, rdfs:label and skos:prefLabel are names,
+    other literals attributes.
     Anything else is head, relation and tail between tabs, one triple a line.
 
     Parameters
@@ -136,19 +190,22 @@ def read_graph(
     """
     path = Path(path)
     found: dict[str, str] = {}
+    values: list[tuple[str, str, str]] = []
     if path.suffix.lower() in (".nt", ".ttl"):
-        triples = _read_rdf(path, found, language)
+        triples = _read_rdf(path, found, values, language)
     else:
         triples = [(head, relation, tail) for head, relation, tail in _rows(path, 3)]
     if names is not None:
         found.update((entity, name) for entity, name in _rows(Path(names), 2))
-    if not triples and not found:
+    if not triples and not found and not values:
         raise GraphError(f"{path} holds no triple between entities; expected head, relation and tail")
-    return KnowledgeGraph.from_triples(triples, found)
+    return KnowledgeGraph.from_triples(triples, found, values)
 
 
 def read_graph_pair(folder: str | os.PathLike[str]) -> GraphPair:
     """Read a folder of DBP15K (``ent_ids_1``, ``triples_1``, ...) or of OpenEA (``rel_triples_1``, ``ent_links``).
+
+    The attributes of OpenEA's folders (``attr_triples_1``) are read where they are there.
 
     Raises
     ------
@@ -162,6 +219,9 @@ def read_graph_pair(folder: str | os.PathLike[str]) -> GraphPair:
         return _read_numbered(folder)
     if (folder / "rel_triples_1").is_file():
         graphs = [read_graph(folder / f"rel_triples_{side}") for side in (1, 2)]
+        files = [folder / f"attr_triples_{side}" for side in (1, 2)]
+        if all(file.is_file() for file in files):
+            graphs = [graph.with_attributes(file) for graph, file in zip(graphs, files, strict=True)]
         ids = [{entity: row for row, entity in enumerate(graph.entities)} for graph in graphs]
         return GraphPair(graphs[0], graphs[1], dict(_links(folder, ids, skip_unknown=True)))
     raise FileNotFoundError(
@@ -213,7 +273,9 @@ def _rows(path: Path, width: int) -> Iterator[tuple[str, ...]]:
             yield cells
 
 
-def _read_rdf(path: Path, names: dict[str, str], language: str | None) -> list[tuple[str, str, str]]:
+def _read_rdf(
+    path: Path, names: dict[str, str], values: list[tuple[str, str, str]], language: str | None
+) -> list[tuple[str, str, str]]:
     oxigraph: Any = require("pyoxigraph", extra="graph")
     kind = oxigraph.RdfFormat.N_TRIPLES if path.suffix.lower() == ".nt" else oxigraph.RdfFormat.TURTLE
     preferred: set[str] = set()
@@ -223,7 +285,11 @@ def _read_rdf(path: Path, names: dict[str, str], language: str | None) -> list[t
             for quad in oxigraph.parse(file, format=kind):
                 head, relation, tail = quad.subject, quad.predicate, quad.object
                 if isinstance(tail, oxigraph.Literal):
-                    if relation.value in _LABELS and isinstance(head, oxigraph.NamedNode):
+                    if not isinstance(head, oxigraph.NamedNode):
+                        continue
+                    if relation.value not in _LABELS:
+                        values.append((head.value, relation.value, tail.value))
+                    else:
                         wanted = language is not None and tail.language == language.lower()
                         if head.value not in names or (wanted and head.value not in preferred):
                             names[head.value] = tail.value

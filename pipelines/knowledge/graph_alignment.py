@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from interlingua.align.files import replacing
 from interlingua.align.graph import align_entities
 
+from .attributes import shared_values
 from .graph import KnowledgeGraph
 from .name_features import name_features, name_spellings
+from .similar_names import similar_names
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
 
 __all__ = ["FEATURES", "EntityLink", "GraphAlignment", "align_graphs"]
 
-FEATURES = ("names", "characters", "structure")
+FEATURES = ("names", "characters", "structure", "attributes")
 _NOT_IN_IRI = re.compile('[\x00-\x20<>"{}|^`\\\\]')
 _SAME_AS = "http://www.w3.org/2002/07/owl#sameAs"
 
@@ -68,6 +71,25 @@ class GraphAlignment:
         """Return the links of this confidence or more; the other entities are taken to have no counterpart."""
         return GraphAlignment(tuple(each for each in self.links if each.confidence >= confidence), self.history)
 
+    def for_precision(self, precision: float) -> "GraphAlignment":
+        """Return as many of the links as can be while their mean confidence is `precision` or more.
+
+        Raises
+        ------
+        ValueError
+            If even the best link has less, an entity has several links, or the precision is not between 0 and 1.
+        """
+        if not 0 < precision <= 1:
+            raise ValueError(f"a precision is above 0 and at most 1, but is {precision}")
+        if len({each.left for each in self.links}) < len(self.links):
+            raise ValueError("the precision of links is known where each entity has one; leave out k, the candidates")
+        means = np.cumsum([each.confidence for each in self.links]) / np.arange(1, len(self.links) + 1)
+        enough = np.flatnonzero(means >= precision)
+        if not len(enough):
+            best = means.max(initial=0.0)
+            raise ValueError(f"a precision of {precision} is not reached; the best is {best:.3f}; ask for less")
+        return GraphAlignment(self.links[: int(enough[-1]) + 1], self.history)
+
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write left, right, confidence and why between tabs, with a header, whole or not at all."""
         with replacing(path, "w") as file:
@@ -112,10 +134,12 @@ def align_graphs(
     left, right : KnowledgeGraph
     seeds : (s, 2) array of integers, optional
         Known pairs, positions in left and right. They are not among the links found.
-    features : sequence of {"names", "characters", "structure"}
+    features : sequence of {"names", "characters", "structure", "attributes"}
         Names through a multilingual encoder, each graph centred; hashed groups of two and three characters of the
-        names; and the graph itself, which spreads them. With names or characters, sure pairs teach how names of one
-        graph are written in the other.
+        names; and the graph itself, which spreads them. With characters but no names, pairs grow from the few whose
+        names are alike, see `interlingua.align.graph.grow_pairs`. With names or characters, sure pairs teach how names
+        of one graph are written in the other. Attributes: values that both graphs hold, each by few entities, become
+        nodes that are known to be the same, see `shared_values`.
     encoder : Encoder, optional
         By default the bundled one.
     candidates : pair of arrays of integers, optional
@@ -134,7 +158,7 @@ def align_graphs(
     Raises
     ------
     ValueError
-        If a feature is unknown, or structure alone is asked for without seeds.
+        If a feature is unknown, structure alone is asked for without seeds, or attributes where no value is shared.
 
     Notes
     -----
@@ -149,19 +173,44 @@ def align_graphs(
         np.setdiff1d(np.arange(len(graph)), known[:, side]) if candidates is None else np.asarray(candidates[side])
         for side, graph in enumerate((left, right))
     ]
-    structured = "structure" in features
-    relations = len(left.relations)
-    named = name_features(left, right, features, encoder, progress=progress)
-    moved = right.triples + np.array([len(left), relations, len(left)])
+    relations = len(left.relations) + len(right.relations)
+    values = shared_values(left, right) if "attributes" in features else None
+    n_values = 0 if values is None else values.pairs.size
+    structured = "structure" in features or values is not None
+    # without an encoder few names are alike, and hops would spread noise: pairs grow from the few instead
+    grown = structured and "characters" in features and "names" not in features
+    named = None if grown else name_features(left, right, features, encoder, progress=progress)
+    similar = None
+    if grown:
+        parts = [
+            [graph.names[place] for place in side.tolist()] for graph, side in zip((left, right), sides, strict=True)
+        ]
+        similar = similar_names(parts[0], parts[1])
+    triples = np.zeros((0, 3), np.int64)
+    if "structure" in features:
+        moved = right.triples + np.array([len(left), len(left.relations), len(left)])
+        triples = np.concatenate([left.triples, moved])
+    spellings = None if named is None and similar is None else name_spellings(left, right)
+    equal = known + shift
+    if values is not None:
+        triples, equal = np.concatenate([triples, values.triples]), np.concatenate([equal, values.pairs])
+        relations += values.n_attributes
+        if named is not None:
+            named = np.pad(named, ((0, n_values), (0, 0)))
+        if spellings is not None:
+            ends = np.pad(spellings.indptr, (0, n_values), mode="edge")
+            shape = (spellings.shape[0] + n_values, spellings.shape[1])
+            spellings = sparse.csr_array((spellings.data, spellings.indices, ends), shape=shape)
     found = align_entities(
-        np.concatenate([left.triples, moved]) if structured else np.zeros((0, 3), np.int64),
-        relations + len(right.relations),
+        triples,
+        relations,
         sides[0],
         sides[1] + len(left),
-        n_entities=len(left) + len(right),
+        n_entities=len(left) + len(right) + n_values,
         features=named,
-        spellings=None if named is None else name_spellings(left, right),
-        seeds=known + shift if len(known) else None,
+        similar=similar,
+        spellings=spellings,
+        seeds=equal if len(equal) else None,
         rounds=rounds if structured else 0,
         depth=2 if structured else 0,
         seed=seed,

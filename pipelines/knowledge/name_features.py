@@ -29,16 +29,17 @@ def name_features(
 ) -> NDArray[np.float32] | None:
     """Return features of all entities, left ones first, (n + m, d), each graph centred; None where none are asked for.
 
-    `features` may hold "names", through the encoder, and "characters", hashed groups of two and three.
+    `features` may hold "names", through the encoder, and "characters", hashed groups of two and three. An entity of
+    several names has their mean.
     """
     blocks = []
     if "names" in features:
         from ..encoder_loading import load_encoder
 
         encoder = load_encoder() if encoder is None else encoder
-        blocks.append([encoder.encode(list(graph.names), progress=progress) for graph in (left, right)])
+        blocks.append([_means(graph, encoder.encode(_all_names(graph), progress=progress)) for graph in (left, right)])
     if "characters" in features:
-        blocks.append([_hashed(graph.names, (2, 3)).toarray() for graph in (left, right)])
+        blocks.append([_means(graph, _hashed(_all_names(graph), (2, 3)).toarray()) for graph in (left, right)])
     if not blocks:
         return None
     both = []
@@ -48,6 +49,19 @@ def name_features(
         both.append(joined / np.maximum(np.linalg.norm(joined, axis=1, keepdims=True), 1e-12))
     stacked: NDArray[np.float32] = np.concatenate(both, axis=1).astype(np.float32)
     return stacked
+
+
+def _all_names(graph: KnowledgeGraph) -> list[str]:
+    return [*graph.names, *(name for _, name in graph.other_names)]
+
+
+def _means(graph: KnowledgeGraph, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of each entity's names, of unit length."""
+    if not graph.other_names:
+        return vectors
+    means = vectors[: len(graph)].copy()
+    np.add.at(means, [row for row, _ in graph.other_names], vectors[len(graph) :])
+    return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12), np.float32)
 
 
 def name_spellings(left: KnowledgeGraph, right: KnowledgeGraph) -> sparse.csr_array:
