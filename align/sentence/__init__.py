@@ -1,10 +1,11 @@
 """Sentence vectors into one space: projection heads learned from translations, on frozen encoders."""
 
+from .any_order import align_in_any_order
 from .auto import Capacity, SentenceCandidate, align_sentences, candidates_for
 from .collapse import CollapseError, CollapseSigns, CollapseWarning, collapse_signs
 from .consensus import Consensus
 from .contrastive import ContrastiveHead
-from .document_alignment import Beads, align_in_any_order, align_in_order, span_means
+from .document_alignment import Beads, align_in_order, span_means
 from .document_matching import bead_confidences, pair_documents
 from .hard_negatives import HardNegatives, mine_hard_negatives
 from .language_adversarial import (

@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import as_matrix, check_same_dimension, to_numpy, unit_rows
-from ..matching import match
-from ..neighbors import top_k
 
-__all__ = ["Beads", "align_in_any_order", "align_in_order", "span_means"]
+__all__ = ["Beads", "align_in_order", "span_means"]
 
 Floats = NDArray[np.floating[Any]]
 _LEAST = 1e-6
 _SAMPLED = 20_000
-_DENSE = 4_000_000  # pairs of sentences whose scores are held at once
+_SHORT = 3  # characters that a length may differ by for no reason
 _NO_MOVE, _SKIP_SOURCE, _SKIP_TARGET, _FIRST_MOVE = 0, 1, 2, 3
 
 
@@ -91,6 +89,8 @@ def align_in_order(
     radius: int = 10,
     exact: int = 1_000_000,
     background: tuple[Any, Any] | None = None,
+    lengths: tuple[Any, Any] | None = None,
+    length_weight: float = 0.25,
     seed: int = 0,
 ) -> Beads:
     """Align two texts whose sentences come in the same order, spans of sentences with spans.
@@ -99,9 +99,13 @@ def align_in_order(
 
         c(x, y) = a b (1 - cos(x, y)) / ((E_z[1 - cos(x, z)] + E_z[1 - cos(z, y)]) / 2)
 
-    with the means over all sentences z of the other text, and a skipped sentence half of the `skip` quantile of c
-    over random pairs of sentences, the share 1 / max(n, m) of the cheapest left out since they are translations:
-    two sentences stay alone where such a share of random pairs fits better. By dynamic
+    with the means over all sentences z of the other text, and a skipped sentence half of the `skip` quantile of c over
+    random pairs of sentences, the share 1 / max(n, m) of the cheapest left out since they are translations: two
+    sentences stay alone where such a share of random pairs fits better. Given `lengths`,
+
+        (a + b) / 2 length_weight |log(length of x + 3) - log(length of y + 3)|
+
+    is added to c: vectors tell what a span is about, lengths whether a sentence of it is missing [3]_. By dynamic
     programming, row by row; beyond `exact` pairs of sentences in a band around the path of the texts with each two
     neighbours averaged, found in the same way [1]_, [2]_.
 
@@ -122,6 +126,9 @@ def align_in_order(
     background : pair of (p, d), (q, d) arrays, optional
         Sentences of the source's and the target's language in place of the texts' own, for the means and the random
         pairs; worth it where the texts are short.
+    lengths : pair of (n,), (m,) arrays, optional
+        Of the sentences, in characters; those of one side multiplied so that translations are equally long on average.
+    length_weight : float
     seed : int
         Of the random pairs, where there are more than 20,000.
 
@@ -144,6 +151,8 @@ def align_in_order(
        doi:10.18653/v1/D19-1136
     .. [2] Salvador and Chan (2007), "Toward accurate dynamic time warping in linear time and space", Intelligent Data
        Analysis 11. doi:10.3233/IDA-2007-11508
+    .. [3] Gale and Church (1993), "A program for aligning sentences in bilingual corpora", Computational Linguistics
+       19(1). https://aclanthology.org/J93-1004/
 
     Examples
     --------
@@ -156,78 +165,18 @@ def align_in_order(
         raise ValueError(f"most and radius must be at least 2, but are {most} and {radius}")
     if not 0 <= skip <= 1:
         raise ValueError(f"skip is a share from 0 to 1, but is {skip}")
+    if length_weight < 0:
+        raise ValueError(f"length_weight must not be negative, but is {length_weight}")
     x, y = _spans(source, "source", most - 1), _spans(target, "target", most - 1)
     check_same_dimension(x[0], y[0], ("source", "target"))
     if not len(x[0]) or not len(y[0]):
         return _beads([(_SKIP_SOURCE, 1, 0)] * len(x[0]) + [(_SKIP_TARGET, 0, 1)] * len(y[0]), np.zeros(0), 1.0)
     others = (x[0], y[0]) if background is None else (_unit(background[0], "source"), _unit(background[1], "target"))
     prices = _Prices(x, y, others, skip, np.random.default_rng(seed))
+    if lengths is not None:
+        prices.add_lengths(_log_lengths(lengths[0], x), _log_lengths(lengths[1], y), length_weight)
     path, costs = _cheapest(prices, _moves(x, y, most), _band(prices, radius, exact))
     return _beads(path, costs, prices.skip)
-
-
-def align_in_any_order(source: Any, target: Any, *, k: int = 4, threshold: float | None = None) -> Beads:
-    """Align the sentences of two texts one to one, in whatever order they come.
-
-    The pairs of the largest sum of ratio margins, see `interlingua.align.matching.match`; mutually best ones only
-    where the texts have more than 4 million pairs of sentences.
-
-    Parameters
-    ----------
-    source : (n, d) array
-        Language bias removed.
-    target : (m, d) array
-    k : int
-        Neighbours of the margin.
-    threshold : float, optional
-        The least margin of a pair; by default 1, that of the neighbours.
-
-    Returns
-    -------
-    Beads
-        Of one sentence at most on either side; what only the target has comes last.
-
-    Examples
-    --------
-    >>> x = np.eye(6)
-    >>> align_in_any_order(x, x[[2, 0, 1, 3, 5]], k=2).spans[:, ::2].tolist()
-    [[0, 1], [1, 2], [2, 0], [3, 3], [4, 5], [5, 4]]
-    """
-    x, y = _unit(source, "source"), _unit(target, "target")
-    check_same_dimension(x, y, ("source", "target"))
-    least = 1.0 if threshold is None else threshold
-    n, m = len(x), len(y)
-    if not n or not m:
-        pairs = np.zeros((0, 2), np.int64)
-    elif n * m <= _DENSE:
-        pairs = _largest_sum(x @ y.T, min(k, n, m), least)
-    else:
-        found = match(top_k(x, y, k), "ratio", k=k, threshold=least, n_columns=m)
-        pairs = found.pairs
-    return _one_to_one(pairs, x, y)
-
-
-def _largest_sum(cosines: NDArray[np.float32], k: int, least: float) -> NDArray[np.int64]:
-    from ..matching import margin_scores
-
-    margins = np.asarray(margin_scores(cosines, "ratio", k=k))
-    return match(margins, "hungarian", threshold=least).pairs
-
-
-def _one_to_one(pairs: NDArray[np.int64], x: Floats, y: Floats) -> Beads:
-    n, m = len(x), len(y)
-    to = np.full(n, -1, np.int64)
-    to[pairs[:, 0]] = pairs[:, 1]
-    alone = np.setdiff1d(np.arange(m), pairs[:, 1])
-    rows = np.arange(n)
-    first = np.stack([rows, rows + 1, np.where(to < 0, m, to), np.where(to < 0, m, to + 1)], axis=1)
-    last = np.stack([np.full_like(alone, n), np.full_like(alone, n), alone, alone + 1], axis=1)
-    costs = np.ones(n + len(alone), np.float32)
-    if len(pairs):
-        away = 2 - x[pairs[:, 0]] @ y.mean(axis=0) - y[pairs[:, 1]] @ x.mean(axis=0)
-        cosines = np.einsum("ij,ij->i", x[pairs[:, 0]], y[pairs[:, 1]])
-        costs[pairs[:, 0]] = 2 * (1 - cosines) / np.maximum(away, _LEAST)
-    return Beads(np.concatenate([first, last]).astype(np.int64), costs, 1.0)
 
 
 class _Prices:
@@ -256,12 +205,22 @@ class _Prices:
         costs = 2 * (1 - np.einsum("ij,ij->i", one[left], other[right])) / away
         true = 1 / max(n, m)  # the share of pairs that are translations, the cheapest
         self.skip = max(float(np.quantile(costs, true + (1 - true) * skip)) / 2, _LEAST)
+        self.lengths: tuple[list[Floats], list[Floats]] | None = None
+        self.weight = 0.0
+
+    def add_lengths(self, x: list[Floats], y: list[Floats], weight: float) -> None:
+        """Let spans of unequal logarithms of lengths cost more."""
+        self.lengths, self.weight = (x, y), weight
 
     def __call__(self, i: int, a: int, first: int, last: int, b: int) -> Floats:
         """Return the costs of the span of `a` from `i` with those of `b` from `first` to before `last`."""
         cosines = self.y[b - 1][first:last] @ self.x[a - 1][i]
         away = self.away_x[a - 1][i] + self.away_y[b - 1][first:last]
-        return np.asarray(np.maximum(1 - cosines, 0) * (2 * a * b) / away)
+        costs = np.asarray(np.maximum(1 - cosines, 0) * (2 * a * b) / away)
+        if self.lengths is None:
+            return costs
+        unequal = np.abs(self.lengths[0][a - 1][i] - self.lengths[1][b - 1][first:last])
+        return np.asarray(costs + (a + b) / 2 * self.weight * unequal)
 
     def halved(self) -> "_Prices":
         """Return the prices of the texts with each two neighbours averaged."""
@@ -282,6 +241,7 @@ def _cheapest(
     n, m = len(prices.x[0]), len(prices.y[0])
     rows: list[Floats] = []
     choices = []
+    furthest = max(a for a, _ in moves)
     for i in range(n + 1):
         low, high = lows[i], highs[i]
         best = np.full(high - low, np.inf)
@@ -306,8 +266,8 @@ def _cheapest(
         choice[lowest < level] = _SKIP_TARGET
         rows.append(lowest + slope)
         choices.append(choice)
-        if i >= 3 and len(moves) and i >= max(a for a, _ in moves):
-            rows[i - max(a for a, _ in moves)] = rows[i][:0]  # no move comes from there any more
+        if i >= furthest:
+            rows[i - furthest] = rows[i][:0]  # no move comes from there any more
     path, costs = [], []
     i, j = n, m
     while i or j:
@@ -367,3 +327,12 @@ def _spans(vectors: Any, name: str, largest: int) -> list[NDArray[np.float32]]:
     if wrong:
         raise ValueError(f"{name} has {n} sentences, so k neighbours make {n} - k + 1 spans, but one has {wrong[0]}")
     return [each for each in made[:largest] if len(each)] or made[:1]
+
+
+def _log_lengths(given: Any, spans: list[NDArray[np.float32]]) -> list[Floats]:
+    """Return the logarithms of the lengths of all spans."""
+    lengths = np.asarray(given, np.float64)
+    if lengths.shape != (len(spans[0]),) or not np.isfinite(lengths).all() or (lengths < 0).any():
+        raise ValueError(f"lengths are one for each of {len(spans[0])} sentences, 0 or more; got shape {lengths.shape}")
+    ends = np.concatenate([[0.0], np.cumsum(lengths)])
+    return [np.log(ends[size:] - ends[:-size] + _SHORT) for size in range(1, len(spans) + 1)]

@@ -194,13 +194,22 @@ def _align(
         raise ValueError(f"order must be 'same' or 'any', but is {order!r}")
     moves = _moves(vectors, space)
     everything = [move(each.sentences) for move, each in zip(moves, vectors)]
+    characters = [sum(int(own.sum()) for own in each.lengths) for each in vectors]
+    scale = characters[1] / max(characters[0], 1)  # how much longer the target's language is
     of, spans = [], [np.zeros((0, 4), np.int64)]
     beads_of: list[list[NDArray[np.float32]]] = [[], []]
     alone: list[list[NDArray[np.float32]]] = [[], []]
     for number, rows in enumerate(pairs.tolist()):
         x, y = (each.spans(row, most, move) for each, row, move in zip(vectors, rows, moves))
         beads: Beads = (
-            align_in_order(x, y, most=most, skip=skip, background=(everything[0], everything[1]))
+            align_in_order(
+                x,
+                y,
+                most=most,
+                skip=skip,
+                background=(everything[0], everything[1]),
+                lengths=(vectors[0].lengths[rows[0]] * scale, vectors[1].lengths[rows[1]]),
+            )
             if order == "same"
             else align_in_any_order(x[0], y[0])
         )

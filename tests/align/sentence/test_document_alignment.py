@@ -116,3 +116,34 @@ def test_what_does_not_fit_is_refused(changes, message):
     given = {"source": np.eye(4), "target": np.eye(4), **changes}
     with pytest.raises(ValueError, match=message):
         align_in_order(given.pop("source"), given.pop("target"), **given)
+
+
+def test_lengths_tell_which_of_two_like_sentences_is_missing():
+    x, y = np.eye(4)[[0, 1, 1, 2]], np.eye(4)[[0, 1, 2]]
+    for short, spans in (
+        (1, [[0, 1, 0, 1], [1, 2, 1, 1], [2, 3, 1, 2]]),
+        (2, [[0, 1, 0, 1], [1, 2, 1, 2], [2, 3, 2, 2]]),
+    ):
+        lengths = np.array([50, 50, 50, 50])
+        lengths[short] = 15
+        found = align_in_order(x, y, most=2, lengths=(lengths, [50, 50, 50]), length_weight=0.5)
+        assert found.spans[:3].tolist() == spans
+
+
+def test_what_lengths_cost_is_the_distance_of_their_logarithms():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(6, 8))
+    own, other = rng.integers(45, 60, 6), rng.integers(45, 60, 6)
+    plain, longer = (align_in_order(x, x, most=2, lengths=each) for each in (None, (own, other)))
+    assert plain.spans.tolist() == longer.spans.tolist() == [[n, n + 1, n, n + 1] for n in range(6)]
+    np.testing.assert_allclose(
+        longer.costs - plain.costs, 0.25 * np.abs(np.log(own + 3) - np.log(other + 3)), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("lengths", [([1, 2], [1, 2, 3]), ([1, 2, -1], [1, 2, 3]), ([1, 2, np.nan], [1, 2, 3])])
+def test_lengths_that_do_not_fit_are_refused(lengths):
+    with pytest.raises(ValueError, match="lengths are one for each of 3 sentences"):
+        align_in_order(np.eye(3), np.eye(3), lengths=lengths)
+    with pytest.raises(ValueError, match="length_weight must not be negative"):
+        align_in_order(np.eye(3), np.eye(3), length_weight=-1)
