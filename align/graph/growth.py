@@ -113,7 +113,8 @@ def grow_pairs(
 
     Notes
     -----
-    The constants were chosen on DBP15K's French and English graphs, with the French names enciphered.
+    The constants were chosen on DBP15K's French and English graphs, with the French names enciphered; the rounds of a
+    stage and the rule that ends growth after a first run on its Chinese and English ones.
 
     References
     ----------
