@@ -10,9 +10,10 @@ shuffled. *a third removed*: the names' regime without a third of the right enti
 is given, the rest refused, beside all one-to-one links. *Spelling not learnt*: without what sure pairs teach of names
 (`predict_counterparts`).
 
-The number of rounds (3), the weights and the temperature are one for all; they were chosen while zh-en's structural and
-names' figures were seen, fr-en's were not. Those of *characters* were chosen on fr-en with enciphered French names, some
-of them (rounds, and when to stop) after a first run on zh-en. Each piece runs in a process of its own and is kept.
+The number of rounds (3), the weights and the temperature are one for all; they were chosen while zh-en's structural
+and names' figures were seen, fr-en's were not. Those of *characters* were chosen on fr-en with enciphered French
+names, some of them (rounds, and when to stop) after a first run on zh-en. Each piece runs in a process of its own and
+is kept.
 """
 
 import argparse
