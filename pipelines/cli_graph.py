@@ -77,6 +77,8 @@ def _align(options: Namespace, output: Output) -> None:
         raise UsageError(
             "--precision is of one-to-one links, and -k asks for several candidates; leave one of them out"
         )
+    if options.precision is not None and not 0 < options.precision <= 1:
+        raise UsageError(f"--precision is above 0 and at most 1, but is {options.precision:g}")
     if options.attributes and "attributes" not in features:
         features.append("attributes")
     pair = _more(pair, options.names or (), options.attributes or ())

@@ -131,5 +131,5 @@ def test_the_command_takes_names_attributes_and_a_precision(tmp_path, capsys):
     assert all(left[2:] == right[2:] for left, right, *_ in lines)
     assert cli.main([*command, "-k", "2", "--precision", "0.5"]) == 2
     assert "leave one of them out" in capsys.readouterr().err
-    assert cli.main([*command, "--precision", "2"]) == 1
+    assert cli.main([*command, "--precision", "2"]) == 2
     assert "above 0 and at most 1" in capsys.readouterr().err
