@@ -72,7 +72,6 @@ def _align(options: Namespace, output: Output) -> None:
         if path:
             check_output_file(path)
     features = [name.strip() for name in options.features.split(",") if name.strip()]
-    pair = _read(options.graphs)
     if options.precision is not None and options.k:
         raise UsageError(
             "--precision is of one-to-one links, and -k asks for several candidates; leave one of them out"
@@ -81,7 +80,7 @@ def _align(options: Namespace, output: Output) -> None:
         raise UsageError(f"--precision is above 0 and at most 1, but is {options.precision:g}")
     if options.attributes and "attributes" not in features:
         features.append("attributes")
-    pair = _more(pair, options.names or (), options.attributes or ())
+    pair = _more(_read(options.graphs), options.names or (), options.attributes or ())
     seeds: Any = None
     if options.seeds in pair.links:
         seeds = pair.links[options.seeds]
