@@ -11,10 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .embeddings import Embeddings
 from .files import replacing
-
-__all__ = ["Coverage", "DictionaryError", "DictionaryReport", "SeedDictionary"]
+from .vocabulary import Embeddings
 
 _N_EXAMPLES = 10
 _N_NAMED = 20

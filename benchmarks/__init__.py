@@ -1,3 +1,1 @@
 """Measurements on real data, against peers; each module is a command, `python -m interlingua.benchmarks.NAME`."""
-
-__all__: list[str] = []

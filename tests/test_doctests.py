@@ -1,6 +1,6 @@
 """The examples of the docstrings run.
 
-Not by `pytest --doctest-modules`: that would import `align.retrieval` beside `interlingua.align.retrieval`.
+Not by `pytest --doctest-modules`: that would import `align.neighbors` beside `interlingua.align.neighbors`.
 """
 
 import doctest

@@ -32,11 +32,6 @@ def test_nothing_shadows_the_namespace():
         assert (ROOT / ".typing" / "interlingua" / room).resolve() == ROOT / room
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_module_is_over_400_lines(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
-
-
 @pytest.mark.parametrize("room", ROOMS)
 def test_importing_a_room_loads_no_heavy_library(room):
     heavy = {"torch", "faiss", "transformers", "sentence_transformers", "sklearn", "matplotlib", "cupy",
@@ -46,7 +41,12 @@ def test_importing_a_room_loads_no_heavy_library(room):
     assert done.stdout.split() == []
 
 
-@pytest.mark.parametrize("room", [*ROOMS, "align.sentence", "align.word", "pipelines.training"])
+EXPORTING = sorted(
+    ".".join(path.parent.relative_to(ROOT).parts) for room in ROOMS for path in (ROOT / room).rglob("__init__.pyi")
+)
+
+
+@pytest.mark.parametrize("room", EXPORTING)
 def test_public_names_are_sorted_and_there(room):
     module = __import__(f"interlingua.{room}", fromlist=["__all__"])
     assert list(module.__all__) == sorted(module.__all__)

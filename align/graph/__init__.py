@@ -1,25 +1,5 @@
 """Entity alignment of knowledge graphs: sparse arrays in, arrays out."""
 
-from .alignment import EntityAlignment, align_entities
-from .counterparts import compress_spellings, predict_counterparts
-from .evidence import neighbor_evidence
-from .growth import GrownPairs, grow_pairs
-from .propagation import propagate_features, propagate_labels, relational_features
-from .triples import as_triples, relation_weights, weighted_adjacency, with_inverses
+import lazy_loader
 
-__all__ = [
-    "EntityAlignment",
-    "GrownPairs",
-    "align_entities",
-    "as_triples",
-    "compress_spellings",
-    "grow_pairs",
-    "neighbor_evidence",
-    "predict_counterparts",
-    "propagate_features",
-    "propagate_labels",
-    "relation_weights",
-    "relational_features",
-    "weighted_adjacency",
-    "with_inverses",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

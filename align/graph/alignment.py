@@ -8,15 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..matching import Candidates, as_candidates, sinkhorn_scores
-from ..neighbors import top_k
+from interlingua.align.matching.scores import Candidates, as_candidates
+from interlingua.align.matching.sinkhorn import sinkhorn_scores
+from interlingua.align.neighbors import top_k
+
 from .counterparts import compress_spellings, mutual_predictions
 from .evidence import find_keys, neighbor_evidence
 from .growth import GrownPairs, grow_pairs, mutual_best
-from .propagation import propagate_features, propagate_labels, relational_features
-from .triples import as_triples, weighted_adjacency
-
-__all__ = ["EntityAlignment", "align_entities"]
+from .propagation import as_triples, propagate_features, propagate_labels, relational_features, weighted_adjacency
 
 Matrix = NDArray[np.float32]
 _WEIGHTS = {"names": 1.0, "counterparts": 0.5, "structure": 1.0, "neighbours": 0.1}

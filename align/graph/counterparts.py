@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from ..arrays import unit_rows
-
-__all__ = ["compress_spellings", "mutual_predictions", "predict_counterparts"]
+from interlingua.align.arrays import unit_rows
 
 Matrix = NDArray[np.float32]
 

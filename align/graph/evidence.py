@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..matching import Candidates
-from .triples import as_triples, with_inverses
+from interlingua.align.matching.scores import Candidates
 
-__all__ = ["find_keys", "neighbor_evidence"]
+from .propagation import as_triples, with_inverses
 
 _AT_ONCE = 4_000_000  # products of edges held at a time
 _HUB = 400_000  # matched entities with more products of edges say little and cost much

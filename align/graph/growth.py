@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..matching import Candidates
-from ..neighbors import top_k
+from interlingua.align.matching.scores import Candidates
+from interlingua.align.neighbors import top_k
+
 from .counterparts import compress_spellings, mutual_predictions
 from .evidence import find_keys
-from .triples import as_triples, with_inverses
-
-__all__ = ["GrownPairs", "grow_pairs", "mutual_best"]
+from .propagation import as_triples, with_inverses
 
 _FIRST = 0.5  # least similarity of the pairs to begin with
 _CERTAIN = 0.95

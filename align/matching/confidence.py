@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ScoreCalibration", "decoy_precision", "isotonic"]
-
 
 def isotonic(values: Any, weights: Any = None) -> NDArray[np.float64]:
     """Return the non-decreasing sequence nearest to `values` in weighted squares, by pooling adjacent violators.

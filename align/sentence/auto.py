@@ -4,14 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from ..optional import MissingExtraError, require
-from ..shared_space import SharedSpace
-from .consensus import Consensus
-from .contrastive import ContrastiveHead
-from .parallel import ParallelVectors
-from .translation_quality import TranslationQuality, translation_quality
+from interlingua.align.arrays import MissingExtraError, require
+from interlingua.align.sentence.methods.consensus import Consensus
+from interlingua.align.sentence.methods.head import ContrastiveHead
+from interlingua.align.space import SharedSpace
 
-__all__ = ["Capacity", "SentenceCandidate", "align_sentences", "candidates_for"]
+from .parallel import ParallelVectors, TranslationQuality, translation_quality
 
 Capacity = Literal["auto", "centring", "closed-form", "low-rank", "linear", "mlp"]
 Callback = Callable[[Mapping[str, Any]], None]

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from ..optional import require
-
-__all__ = ["translation_ranking_loss"]
+from interlingua.align.arrays import require
 
 
 def translation_ranking_loss(

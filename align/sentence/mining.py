@@ -7,11 +7,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import as_matrix, check_same_dimension, to_numpy
-from ..matching import isotonic
-from ..neighbors import Neighbors, top_k
-
-__all__ = ["MinedPairs", "Retrieval", "decoy_confidence", "mine_pairs", "pair_margins"]
+from interlingua.align.arrays import as_matrix, check_same_dimension, to_numpy
+from interlingua.align.matching.confidence import isotonic
+from interlingua.align.neighbors import Neighbors, top_k
 
 Retrieval = Literal["max", "intersection", "forward", "backward"]
 Margin = Literal["ratio", "distance"]

@@ -1,4 +1,9 @@
-"""Dictionary induction: which words of two mapped vocabularies translate each other."""
+"""Dictionary induction: which words of two mapped vocabularies translate each other.
+
+The best values of each column of a matrix that arrives in blocks of rows.
+
+How good a map is, judged without a single pair.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,11 +12,91 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import as_matrix, check_same_dimension, is_numpy, namespace, to_numpy
-from ..retrieval import mean_neighbor_similarity
-from .column_maxima import ColumnTop, column_argmax
+from interlingua.align.arrays import as_matrix, check_same_dimension, is_numpy, namespace, to_numpy
+from interlingua.align.neighbors import mean_neighbor_similarity
 
-__all__ = ["Direction", "InducedDictionary", "induce_dictionary"]
+_DENSE = 0.05
+
+
+class ColumnTop:
+    """Carries the k largest values of each column over blocks of rows.
+
+    After the first block hardly any value beats the k-th best of its column (about k ln(n / k) of n do in random
+    order), so that one comparison an entry replaces a partial sort of every column.
+
+    Parameters
+    ----------
+    k : int
+        Values to keep of each column.
+    n_columns : int
+        Columns of every block.
+
+    Attributes
+    ----------
+    values : (k, n_columns) array of float32
+        The largest values so far, in no order; -inf where fewer than k rows came.
+
+    Examples
+    --------
+    >>> top = ColumnTop(2, 3)
+    >>> top.update(np.array([[1, 5, 2], [4, 0, 2]], dtype=np.float32))
+    >>> top.update(np.array([[3, 9, 1]], dtype=np.float32))
+    >>> np.sort(top.values, axis=0).tolist()
+    [[3.0, 5.0, 2.0], [4.0, 9.0, 2.0]]
+    """
+
+    def __init__(self, k: int, n_columns: int) -> None:
+        self.values: NDArray[np.float32] = np.full((k, n_columns), -np.inf, np.float32)
+
+    def update(self, block: NDArray[np.float32]) -> None:
+        """Take in the rows of `block`, shape (b, n_columns)."""
+        beats = block > self.values.min(axis=0)
+        if np.count_nonzero(beats) > _DENSE * block.size:
+            self._merge(np.arange(block.shape[1]), block.T)
+            return
+        entries = np.flatnonzero(beats)
+        if entries.size == 0:
+            return
+        columns = entries % block.shape[1]
+        order = np.argsort(columns, kind="stable")
+        columns, found = columns[order], block.ravel()[entries[order]]
+        touched, starts, counts = np.unique(columns, return_index=True, return_counts=True)
+        padded = np.full((touched.size, int(counts.max())), -np.inf, np.float32)
+        padded[np.repeat(np.arange(touched.size), counts), np.arange(columns.size) - np.repeat(starts, counts)] = found
+        self._merge(touched, padded)
+
+    def _merge(self, columns: NDArray[np.intp], candidates: NDArray[np.float32]) -> None:
+        """Keep the k best of each column and its (n_columns, c) candidates."""
+        k = self.values.shape[0]
+        pool = np.concatenate([self.values[:, columns].T, candidates], axis=1)
+        self.values[:, columns] = np.partition(pool, pool.shape[1] - k, axis=1)[:, pool.shape[1] - k :].T
+
+
+def column_argmax(block: Any, columns: NDArray[np.intp], largest: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the first row of `block` that holds the largest value of each of some columns.
+
+    NumPy's argmax along the first axis is some four times slower than its max: so the maximum is given, and rows are
+    sought in the few columns where they matter.
+
+    Parameters
+    ----------
+    block : (b, m) array
+        Scores.
+    columns : (c,) array of int
+        Columns to look at.
+    largest : (c,) array of float32
+        Their maxima.
+
+    Examples
+    --------
+    >>> block = np.array([[1, 5, 2], [4, 0, 2]], dtype=np.float32)
+    >>> column_argmax(block, np.array([0, 2]), np.array([4, 2], dtype=np.float32)).tolist()
+    [1, 0]
+    """
+    if not is_numpy(block):
+        return np.asarray(to_numpy(namespace(block).argmax(block, axis=0))[columns], np.int64)
+    return np.asarray((block[:, columns] == largest).argmax(axis=0), np.int64)
+
 
 Direction = Literal["union", "mutual", "forward", "backward"]
 
@@ -261,3 +346,73 @@ def _check(criterion: str, direction: str, cutoff: int | None, keep_probability:
         raise ValueError(f"vocabulary_cutoff must be at least 1, but is {cutoff}")
     if neighborhood < 1:
         raise ValueError(f"neighborhood must be at least 1, but is {neighborhood}")
+
+
+def mean_csls_cosine(mapped_source: Any, mapped_target: Any, *, vocabulary: int = 10_000) -> float:
+    """Return the mean cosine of the CSLS-best pairs of the most frequent source words [1]_.
+
+    For each of the first `vocabulary` source words the best target by CSLS is taken; pairs whose target is rarer than
+    the first `vocabulary` are dropped. Comparable only between maps of the same two files with the same
+    normalisation, and no proof of success: a wrong rotation can score nearly as high as a right one, and training
+    can raise it while the translations get worse.
+
+    Parameters
+    ----------
+    mapped_source, mapped_target : (n, d), (m, d) array
+        Unit rows in the common space, most frequent first; all of them count as candidates.
+    vocabulary : int
+        What "frequent" means.
+
+    Returns
+    -------
+    float
+        In [-1, 1]; -1 where no pair is left.
+
+    References
+    ----------
+    .. [1] Conneau, Lample, Ranzato, Denoyer and Jégou (2018), "Word translation without parallel data", ICLR.
+       arXiv:1710.04087
+
+    Examples
+    --------
+    >>> x = np.eye(3, dtype=np.float32)
+    >>> mean_csls_cosine(x, x[::-1].copy())
+    1.0
+    """
+    source, target = as_matrix(mapped_source, "mapped_source"), as_matrix(mapped_target, "mapped_target")
+    found = induce_dictionary(source, target, direction="forward").pairs
+    found = found[(found < vocabulary).all(axis=1)]
+    if len(found) == 0:
+        return -1.0
+    xp = namespace(source, target)
+    x, y = (
+        xp.take(side, xp.asarray(found[:, i], device=side.device), axis=0) for i, side in enumerate((source, target))
+    )
+    cosines = to_numpy(xp.sum(x * y, axis=1))
+    return float(cosines.mean(dtype=np.float64))
+
+
+def translation_agreement(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
+    """Return how far two induced dictionaries translate the same source words to the same targets.
+
+    Two wrong maps found independently agree by chance only (about one word in the vocabulary's size), two right
+    ones on most words; so agreement tells success from failure where the objective does not.
+
+    Parameters
+    ----------
+    first, second : (p, 2), (q, 2) array of int64
+        Pairs found both ways: each source row once at most.
+
+    Returns
+    -------
+    float
+        Pairs that both have over pairs that either has, in [0, 1]; 0 where there is none.
+
+    Examples
+    --------
+    >>> translation_agreement(np.array([[0, 1], [1, 2]]), np.array([[0, 1], [1, 0]]))
+    0.3333333333333333
+    """
+    keys = [set(map(tuple, pairs.tolist())) for pairs in (first, second)]
+    either = len(keys[0] | keys[1])
+    return len(keys[0] & keys[1]) / either if either else 0.0

@@ -1,17 +1,345 @@
-"""Self-learning from few pairs, restarted until two independent runs find the same."""
+"""Several unsupervised starts raced against each other; the best is chosen without a pair.
 
+Self-learning from few pairs, restarted until two independent runs find the same.
+
+Where restarted self-learning stands: the runs done and the state of the present one.
+
+Independent runs of self-learning: how well they agree, and which of them to believe.
+"""
+
+import copy
+import importlib.util
+import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..shared_space import SharedSpace
-from .procrustes import check_fit
-from .restarts_state import RestartsState
-from .runs import Run, believed_first, best_agreement, changed, nearest, run_on, space_of
-from .self_learning import SelfLearning
+from interlingua.align.arrays import as_matrix
+from interlingua.align.space import Normalization, SharedSpace
+from interlingua.align.word.methods.gromov_wasserstein import draw_pairs, gromov_wasserstein_plan
+from interlingua.align.word.methods.optimal_transport import convex_initialization
+from interlingua.align.word.methods.procrustes import check_fit
+from interlingua.align.word.methods.self_learning import SelfLearning, SelfLearningState, load_state, save_state
 
-__all__ = ["Restarts"]
+from .induction import mean_csls_cosine, translation_agreement
+from .starts import reduce_dimension, sorted_similarity_pairs
+
+#: Wrong runs from other starts agree on a thirtieth of their pairs at most, from the same pairs on a sixth; right ones
+#: on more than a third.
+_CHANCE = 0.25
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where self-learning went from one start, on the most frequent words.
+
+    Attributes
+    ----------
+    start : str
+        Its name.
+    seed : int
+        Of the stochastic induction.
+    search_vocabulary : int
+        Words of each side in the search.
+    criterion : float
+        `mean_csls_cosine` of the map.
+    mutual_rate : float
+        Share of words in pairs found both ways.
+    agreement : float
+        The best `translation_agreement` with another run; 0 where there is none.
+    pairs : (p, 2) array of int64
+        What it learned beside the pairs it was given.
+    """
+
+    start: str
+    seed: int
+    search_vocabulary: int
+    criterion: float
+    mutual_rate: float
+    agreement: float
+    pairs: NDArray[np.int64]
+
+    def state(self, seeds: NDArray[np.int64], *, grown: bool) -> SelfLearningState:
+        """Return the state of self-learning with the run's pairs: before the growth, or with nothing left to do."""
+        unknown = np.zeros(len(self.pairs), np.float32)
+        return SelfLearningState(seeds, self.pairs, unknown, 1, np.iinfo(np.int32).max if grown else 0, self.seed)
+
+
+def run_on(
+    learner: SelfLearning,
+    source: Any,
+    target: Any,
+    pairs: NDArray[np.int64],
+    *,
+    start: str,
+    state: SelfLearningState | None = None,
+) -> Run:
+    """Fit a learner, whose `vocabulary` is small, and keep what tells it from others."""
+    learner.fit(source, target, pairs, state=state)
+    mapped = (
+        learner.space_.transform(each[: min(learner.vocabulary, int(each.shape[0])), :], language)
+        for each, language in zip((source, target), learner.space_.languages, strict=True)
+    )
+    last = learner.history_[-1]["mutual_rate"]
+    induced = learner.state_.pairs
+    return Run(start, learner.seed, learner.search_vocabulary, mean_csls_cosine(*mapped), last, 0.0, induced)
+
+
+def best_agreement(run: Run, runs: Sequence[Run]) -> float:
+    """Return the best agreement of a run with another one of `runs`; 0 where there is none.
+
+    Examples
+    --------
+    >>> one, same, other = (Run("", 0, 9, 0.0, 0.0, 0.0, np.array([[0, i], [1, 2]])) for i in (0, 0, 1))
+    >>> best_agreement(one, [one, other]), best_agreement(one, [one, other, same])
+    (0.3333333333333333, 1.0)
+    """
+    other = nearest(run, runs)
+    return 0.0 if other is None else translation_agreement(run.pairs, other.pairs)
+
+
+def nearest(run: Run, runs: Sequence[Run]) -> Run | None:
+    """Return the other run that agrees best with this one."""
+    others = [other for other in runs if other is not run]
+    return max(others, key=lambda other: translation_agreement(run.pairs, other.pairs), default=None)
+
+
+def believed_first(runs: Sequence[Run], by: Literal["criterion", "mutual_rate"]) -> tuple[Run, ...]:
+    """Fill in the agreements and sort: first the runs that agree with another half as well as the best agreement.
+
+    Within these, and where none agree better than by chance, the higher criterion or mutual rate goes first. Agreement
+    decides first because wrong maps reach nearly the criterion of right ones, but not each other.
+    """
+    runs = [replace(run, agreement=best_agreement(run, runs)) for run in runs]
+    best = max(run.agreement for run in runs)
+    floor = best / 2 if best >= _CHANCE else 0.0
+    return tuple(sorted(runs, key=lambda run: (run.agreement >= floor, getattr(run, by)), reverse=True))
+
+
+def space_of(
+    run: Run, learner: SelfLearning, source: Any, target: Any, seeds: NDArray[np.int64], names: tuple[str, str]
+) -> SharedSpace:
+    """Return the space that a run's pairs give."""
+    own = changed(learner, seed=run.seed, callback=None)
+    return own.fit(source, target, seeds, names=names, state=run.state(seeds, grown=True)).space_
+
+
+def changed(learner: SelfLearning, **parameters: Any) -> SelfLearning:
+    """Return a copy of a learner with other parameters."""
+    own = copy.copy(learner)
+    for name, value in parameters.items():
+        setattr(own, name, value)
+    return own
+
+
+#: From normalised rows of both sides, most frequent first, to a guess: (p, 2) pairs of int, most of which may be
+#: wrong, or an (n, m) plan of float, from which each seed draws its pairs.
+Start = Callable[[Any, Any], NDArray[Any]]
+
+
+def _by_sorted_similarities(source: Any, target: Any, *, vocabulary: int) -> NDArray[Any]:
+    """Guess by how alike the sorted similarities of two words are."""
+    return sorted_similarity_pairs(source, target, vocabulary=vocabulary).pairs
+
+
+def _by_distances(source: Any, target: Any, *, vocabulary: int) -> NDArray[Any]:
+    """Guess by fused Gromov-Wasserstein (needs POT)."""
+    source, target = reduce_dimension(source, target)
+    return gromov_wasserstein_plan(*(each[: min(vocabulary, int(each.shape[0])), :] for each in (source, target)))
+
+
+def _by_convex_relaxation(source: Any, target: Any, *, vocabulary: int) -> NDArray[Any]:
+    """Guess by the start of Wasserstein-Procrustes."""
+    size = min(vocabulary, int(source.shape[0]), int(target.shape[0]))
+    return convex_initialization(source[:size, :], target[:size, :]).T
+
+
+_KINDS: Mapping[str, Callable[..., NDArray[Any]]] = {
+    "gromov-wasserstein": _by_distances,
+    "convex": _by_convex_relaxation,
+    "sorted": _by_sorted_similarities,
+}
+#: The starts by name: how a guess is made, and from how many of the most frequent words. "gromov-wasserstein" needs
+#: POT and is the strongest. Between unlike spaces a start works with some numbers of words and fails with others, in no
+#: order that is known beforehand; so several are raced.
+STARTS: Mapping[str, Start] = {
+    f"{kind} {size}": partial(guess, vocabulary=size)
+    for kind, guess in _KINDS.items()
+    for size in (1000, 1250, 1500, 1750, 2000, 2500)
+}
+_RACED = ("{} 1500", "sorted 1500", "{} 1250", "{} 1000", "{} 2000", "sorted 1000", "{} 1750", "sorted 2500")
+
+
+class Race:
+    """Align two spaces without pairs: run self-learning from several starts and keep the best.
+
+    Every start is run with every seed on a small vocabulary, until two runs agree; equal guesses count once. Among the
+    runs that agree with another at least half as well as the best agreement (among all, where none agree), the one with
+    the best criterion wins and is grown to the full vocabulary. Agreement goes first because wrong maps reach nearly
+    the criterion of right ones, but not each other: right runs share most of their pairs, wrong ones hardly any.
+
+    Parameters
+    ----------
+    starts : mapping of str to Start, optional
+        Guesses from normalised rows; by default those of `STARTS` by "gromov-wasserstein" (where POT is installed,
+        else "convex") and "sorted" from 1,000 to 2,500 words, 1,500 first.
+    seeds : sequence of int
+        Each start is run once for each.
+    enough_agreement : float
+        The race ends once a run agrees so well with an earlier one; above 1 every run is made.
+    learner : SelfLearning, optional
+        How each run goes on.
+    vocabulary : int
+        Most frequent words of each side in the race; the learner's own in the end.
+
+    Attributes
+    ----------
+    space_ : SharedSpace
+        The winner's maps; its `scores` hold criterion, mutual_rate and agreement.
+    runs_ : tuple of Run
+        All runs, the winner first.
+    others_ : tuple of SharedSpace
+        The space of the run that agrees best with the winner: for `assess_space`.
+    agreement_ : float
+        The winner's agreement: near 0 means that no two independent runs found the same thing, so that the result
+        must be taken for wrong.
+    learner_ : SelfLearning
+        Fitted, of the winner.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> french = (rng.normal(size=(400, 6)) ** 3).astype(np.float32)
+    >>> english = french @ np.linalg.qr(rng.normal(size=(6, 6)))[0].astype(np.float32)
+    >>> learner = SelfLearning(search_iterations=15)
+    >>> race = Race(starts={"sorted": STARTS["sorted 1000"]}, learner=learner).fit(english, french)
+    >>> bool((race.learner_.pairs_[:, 0] == race.learner_.pairs_[:, 1]).mean() > 0.99)
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        starts: Mapping[str, Start] | None = None,
+        seeds: Sequence[int] = (0, 1),
+        enough_agreement: float = 0.3,
+        learner: SelfLearning | None = None,
+        vocabulary: int = 5000,
+    ) -> None:
+        self.starts = starts
+        self.seeds = seeds
+        self.enough_agreement = enough_agreement
+        self.learner = learner
+        self.vocabulary = vocabulary
+
+    def fit(self, source: Any, target: Any, *, names: tuple[str, str] = ("source", "target")) -> "Race":
+        """Run the race on (n, d_source) and (m, d_target) arrays, most frequent words first.
+
+        Raises
+        ------
+        ValueError
+            If there is no start or no seed.
+        """
+        source, target = as_matrix(source, "source"), as_matrix(target, "target")
+        starts = _default_starts() if self.starts is None else self.starts
+        if not starts or not self.seeds:
+            raise ValueError(f"a race needs starts and seeds, but has {len(starts)} and {len(self.seeds)}")
+        learner = self.learner or SelfLearning()
+        x, y = (Normalization.fit(each, learner.normalize).transform(each) for each in (source, target))
+        limit = min(self.vocabulary, learner.vocabulary)
+        runs: list[Run] = []
+        guesses: dict[str, NDArray[Any] | None] = {}
+        for seed, name in itertools.product(self.seeds, starts):
+            if name not in guesses:
+                made = starts[name](x, y)
+                # subtle: small vocabularies make starts of unlike sizes equal, and a run must not confirm itself
+                twice = any(np.array_equal(made, other) for other in guesses.values() if other is not None)
+                guesses[name] = None if twice else made
+            guess = guesses[name]
+            if guess is None:
+                continue
+            pairs = guess if np.issubdtype(guess.dtype, np.integer) else draw_pairs(guess, rng=seed)
+            # subtle: a guess is never "enough pairs", however many: it has to be searched from
+            own = changed(learner, trust_pairs=False, seed=seed, vocabulary=limit, enough_pairs=len(pairs) + 1)
+            runs.append(run_on(own, source, target, pairs, start=name))
+            if best_agreement(runs[-1], runs) >= self.enough_agreement:
+                break
+        self.runs_ = believed_first(runs, "criterion")
+        winner = self.runs_[0]
+        self.agreement_ = winner.agreement
+        other = nearest(winner, self.runs_)
+        small = changed(learner, trust_pairs=False, vocabulary=limit)
+        self.others_: tuple[SharedSpace, ...] = ()
+        if other is not None:
+            self.others_ = (space_of(other, small, source, target, other.pairs, names),)
+        self.learner_ = changed(learner, trust_pairs=False, seed=winner.seed, search_iterations=0)
+        fitted = self.learner_.fit(source, target, winner.pairs, names=names).space_
+        scores = {
+            "criterion": winner.criterion,
+            "mutual_rate": self.learner_.dictionary_.mutual_rate,
+            "agreement": winner.agreement,
+        }
+        provenance = {**fitted.provenance, "start": winner.start, "seed": winner.seed, "runs": len(runs)}
+        self.space_ = SharedSpace(fitted.maps, fitted.method, fitted.encoder, scores, provenance)
+        return self
+
+
+def _default_starts() -> dict[str, Start]:
+    main = "gromov-wasserstein" if importlib.util.find_spec("ot") else "convex"
+    return {name: STARTS[name] for name in (each.format(main) for each in _RACED)}
+
+
+_KIND = "restarts"
+
+
+@dataclass(frozen=True)
+class RestartsState:
+    """One point between two rounds of `Restarts`.
+
+    Attributes
+    ----------
+    seeds : (s, 2) array of int64
+        The pairs that every run starts from.
+    runs : tuple of Run
+        The runs done.
+    current : SelfLearningState or None
+        Of the run that is under way, or of the growth after the last one; None before its first round.
+    """
+
+    seeds: NDArray[np.int64]
+    runs: tuple[Run, ...] = ()
+    current: SelfLearningState | None = None
+
+    def check(self, seeds: NDArray[np.int64]) -> None:
+        """Raise ValueError unless the state belongs to a fit that started from these seeds."""
+        SelfLearningState.start(self.seeds, stage=0, seed=0).check(seeds)
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file; an old one stays whole until the new one is."""
+        tensors = {"seeds": self.seeds, **{f"run {i}": run.pairs for i, run in enumerate(self.runs)}}
+        runs = [{key: value for key, value in vars(run).items() if key != "pairs"} for run in self.runs]
+        current = None
+        if self.current is not None:
+            tensors |= {f"current {name}": each for name, each in self.current.tensors().items()}
+            current = self.current.header()
+        save_state(path, _KIND, tensors, {"runs": runs, "current": current})
+
+    @classmethod
+    def load(cls, path: str | Path) -> "RestartsState":
+        """Read what `save` wrote; errors as of `load_state`."""
+        tensors, header = load_state(path, _KIND)
+        runs = tuple(Run(**each, pairs=tensors[f"run {i}"]) for i, each in enumerate(header["runs"]))
+        current = None
+        if header["current"] is not None:
+            parts = {name.removeprefix("current "): each for name, each in tensors.items()}
+            parts["seeds"] = tensors["current seeds"]
+            current = SelfLearningState.of_parts(parts, header["current"])
+        return cls(tensors["seeds"], runs, current)
 
 
 class Restarts:

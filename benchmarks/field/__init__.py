@@ -1,5 +1,5 @@
 """The field's own benchmarks: files, protocols, scorers and submissions of XTREME and XGLUE."""
 
-from .tasks import Examples, MissingDataError, Task
+import lazy_loader
 
-__all__ = ["Examples", "MissingDataError", "Task"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,7 +3,7 @@
 import sys
 from argparse import ArgumentParser
 
-from interlingua.pipelines.cli_common import Output
+from interlingua.pipelines.commands.command import Output
 
 from .command import add_bench_command
 

@@ -6,12 +6,10 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from interlingua.pipelines.cli_common import Output, Subcommands, UsageError, add_command, count, table
+from interlingua.pipelines.commands.command import Output, Subcommands, UsageError, add_command, count, table
 
 if TYPE_CHECKING:
     from .evaluation import Evaluation
-
-__all__ = ["add_bench_command"]
 
 BENCHMARKS = ("xtreme", "xglue", "tatoeba", "xquad-r", "sib200")
 
@@ -62,7 +60,7 @@ def _bench(options: Namespace, output: Output) -> None:
     if options.fine_tune and options.space:
         raise UsageError("--space maps frozen vectors, and --fine-tune moves them; leave one of the two out")
     if not options.score_only:
-        from interlingua.pipelines.training import FineTuning
+        from interlingua.pipelines.train import FineTuning
 
         encoder, space = _loaded(options)
         for name in tasks:

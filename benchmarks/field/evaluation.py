@@ -7,19 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .readers import read_questions
 from .scorers import accuracy, average, bleu, group_averages, normalize_squad, question_answering, wpr_ndcg
-from .tasks import Task
-
-__all__ = [
-    "Evaluation",
-    "answer_floors",
-    "evaluate_tasks",
-    "generation_floors",
-    "label_floors",
-    "ranking_floors",
-    "tag_floors",
-]
+from .tasks import Task, read_questions
 
 Scores = dict[str, float]
 Scorer = Callable[[Task, str, str | os.PathLike[str], str | os.PathLike[str]], tuple[Scores, Scores]]

@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 
 from interlingua.align import Centring, SharedSpace, parallel_accuracy
+from interlingua.benchmarks.harness.datasets import read_answer_set, read_lines
+from interlingua.benchmarks.sentences.xquad_r import Pool, rank_metrics, score_pool
 from interlingua.pipelines import Encoder
 
-from ..datasets import read_answer_set, read_lines
-from ..xquad_r import Pool, rank_metrics, score_pool
 from .frozen import FrozenVectors, name_in_space
 from .tasks import MissingDataError
-
-__all__ = ["SETS", "Row", "run_folder"]
 
 #: What lies where: files, source, licence.
 SETS = {
@@ -105,7 +103,7 @@ def _xquad_r(folder: Path, vectors: FrozenVectors, languages: Sequence[str]) -> 
 
 
 def _sib200(folder: Path, vectors: FrozenVectors, languages: Sequence[str]) -> list[Row]:
-    from interlingua.pipelines.vector_classifier import VectorClassifier
+    from interlingua.pipelines.classify.vectors import VectorClassifier
 
     there = sorted(each.parent.name for each in folder.glob("*/test.tsv"))
     names = _named("sib200", folder, there, [*languages, "eng_Latn"] if languages else (), "{}/test.tsv")

@@ -5,16 +5,26 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from interlingua.align import SharedSpace
+from interlingua.benchmarks.field import xglue, xtreme
 from interlingua.pipelines import Encoder
-from interlingua.pipelines.training import FineTuning
+from interlingua.pipelines.train import FineTuning
 
-from . import fine_tuned, xglue, xtreme
 from .frozen import FrozenVectors, Work
-from .sentence_protocols import choose, classify, mine, rank, retrieve, translate
+from .protocols import (
+    answer,
+    choose,
+    classify,
+    fine_tuned_classify,
+    fine_tuned_rank,
+    fine_tuned_tag,
+    mine,
+    rank,
+    retrieve,
+    tag,
+    translate,
+    write,
+)
 from .tasks import write_prediction
-from .token_protocols import answer, tag, write
-
-__all__ = ["FINE_TUNED", "MODULES", "PROTOCOLS", "predict"]
 
 MODULES = {"xtreme": xtreme, "xglue": xglue}
 PROTOCOLS: dict[str, Callable[[Work], Iterator[tuple[str, Any]]]] = {
@@ -31,10 +41,10 @@ PROTOCOLS: dict[str, Callable[[Work], Iterator[tuple[str, Any]]]] = {
 }
 #: Those that an encoder may be fine-tuned for.
 FINE_TUNED: dict[str, Callable[[Work], Iterator[tuple[str, Any]]]] = {
-    "pair": fine_tuned.classify,
-    "text": fine_tuned.classify,
-    "rank": fine_tuned.rank,
-    "tags": fine_tuned.tag,
+    "pair": fine_tuned_classify,
+    "text": fine_tuned_classify,
+    "rank": fine_tuned_rank,
+    "tags": fine_tuned_tag,
 }
 _Folder = str | os.PathLike[str]
 

@@ -10,22 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
-from interlingua.align.optional import require
-
-__all__ = [
-    "accuracy",
-    "average",
-    "bleu",
-    "group_averages",
-    "mean_average_precision",
-    "mining_f1",
-    "normalize_mlqa",
-    "normalize_squad",
-    "question_answering",
-    "tag_f1",
-    "tag_precision",
-    "wpr_ndcg",
-]
+from interlingua.align.arrays import require
 
 _ARTICLES = {
     "en": r"\b(a|an|the)\b",

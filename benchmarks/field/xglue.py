@@ -20,8 +20,6 @@ from .scorers import accuracy, bleu, normalize_mlqa, question_answering, tag_f1,
 from .tasks import Examples, Kind, Task, read_json, read_lines, read_rows, read_tags
 from .xtreme import read_answers, read_gold_tags
 
-__all__ = ["GROUPS", "TASKS", "evaluate", "read_examples"]
-
 GROUPS = {
     "understanding": ("NER", "POS", "NC", "MLQA", "XNLI", "PAWSX", "QADSM", "WPR", "QAM"),
     "generation": ("QG", "NTG"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from interlingua.align.dictionary import DictionaryError, SeedDictionary
-from interlingua.align.embeddings import Embeddings
+from interlingua.align.vocabulary import Embeddings
 
 DATA = Path(os.environ.get("INTERLINGUA_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 NBSP = "\u00a0"

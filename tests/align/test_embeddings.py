@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interlingua.align.embeddings import Embeddings
-from interlingua.align.formats import ReadReport
+from interlingua.align.formats.rows import ReadReport
+from interlingua.align.vocabulary import Embeddings
 
 DATA = Path(os.environ.get("INTERLINGUA_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 

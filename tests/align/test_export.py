@@ -3,11 +3,10 @@ import struct
 import numpy as np
 import pytest
 
-from interlingua.align.embeddings import Embeddings
-from interlingua.align.export import export_embeddings, export_languages, map_embeddings, to_gensim
-from interlingua.align.optional import MissingExtraError
-from interlingua.align.shared_space import SpaceError
-from interlingua.align.word.procrustes import Procrustes
+from interlingua.align.arrays import MissingExtraError
+from interlingua.align.space import SpaceError
+from interlingua.align.vocabulary import Embeddings, export_embeddings, export_languages, map_embeddings, to_gensim
+from interlingua.align.word.methods.procrustes import Procrustes
 
 
 @pytest.fixture

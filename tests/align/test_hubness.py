@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import skew
 
 from interlingua.align.arrays import unit_rows
-from interlingua.align.hubness import hubness, occurrence_hubness
+from interlingua.align.neighbors import hubness, occurrence_hubness
 
 
 def test_measures_are_those_of_brute_force_and_scipy():

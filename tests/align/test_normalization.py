@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from interlingua.align.arrays import to_numpy
-from interlingua.align.normalization import PRESETS, Normalization
+from interlingua.align.space import PRESETS, Normalization
 
 
 def vectors(n=200, d=6, seed=0):

@@ -3,7 +3,7 @@ import pytest
 from scipy.special import logsumexp
 
 from interlingua.align.arrays import unit_rows
-from interlingua.align.retrieval import fold_csls, fold_query, mean_neighbor_similarity, retrieve
+from interlingua.align.neighbors import fold_csls, fold_query, mean_neighbor_similarity, retrieve
 
 
 def unit(n, d=8, seed=0):

@@ -3,8 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from interlingua.align.normalization import Normalization
-from interlingua.align.shared_space import FORMAT_VERSION, SharedSpace, SpaceError, SpaceMap
+from interlingua.align.space import FORMAT_VERSION, Normalization, SharedSpace, SpaceError, SpaceMap
 
 
 def random_rows(n, d, seed=0):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from interlingua.align import Normalization, SharedSpace, SpaceError
-from interlingua.align.space_map import HiddenLayer, SpaceMap
+from interlingua.align.space import HiddenLayer, SpaceMap
 
 
 def a_map(seed=0, d=5, h=7, d_out=4):

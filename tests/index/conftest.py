@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from interlingua.index import Collection, Metric, create_index
-from interlingua.index.milvus_client import MilvusConfig, connect
+from interlingua.index.milvus.client import MilvusConfig, connect
 
 DIMENSION = 12
 _COUNTER = count()

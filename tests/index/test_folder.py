@@ -10,7 +10,8 @@ import threading
 import numpy as np
 import pytest
 
-from interlingua.index import Collection, CorruptCollectionError, folder, manifest
+from interlingua.index import Collection, CorruptCollectionError, folder
+from interlingua.index import folder as manifest
 
 
 @pytest.fixture

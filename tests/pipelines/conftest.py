@@ -15,7 +15,7 @@ import pytest
 
 from interlingua.align import Embeddings, SeedDictionary
 from interlingua.pipelines import Passage
-from interlingua.pipelines.cli import main
+from interlingua.pipelines.commands.main import main
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the Hub's client is imported
 

@@ -98,7 +98,7 @@ def test_heads_are_not_stopped_by_the_sentences_they_are_compared_on(monkeypatch
 
         return score
 
-    monkeypatch.setattr("interlingua.align.sentence.contrastive.translation_quality", recorded(stopped))
+    monkeypatch.setattr("interlingua.align.sentence.methods.head.translation_quality", recorded(stopped))
     monkeypatch.setattr("interlingua.align.sentence.auto.translation_quality", recorded(compared))
     validation = {"speech": planted(60, seed=1)}
     space = align_sentences(planted(300), validation=validation, capacity="low-rank")
@@ -117,7 +117,7 @@ def test_small_domains_stop_heads_by_half_of_their_sentences(monkeypatch):
         sizes.add(sum(held.sizes.values()))
         return translation_quality(transform, held, **rest)
 
-    monkeypatch.setattr("interlingua.align.sentence.contrastive.translation_quality", score)
+    monkeypatch.setattr("interlingua.align.sentence.methods.head.translation_quality", score)
     align_sentences(planted(100), validation=planted(60, seed=1), capacity="low-rank")
     assert sizes == {50}
 

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from interlingua.align.sentence.language_adversarial import (  # noqa: E402
+from interlingua.align.sentence.adversary import (  # noqa: E402
     AlternatingGame,
     deceiving_targets,
     language_discriminator,

@@ -5,9 +5,8 @@ import pytest
 
 from interlingua.align import AlignmentFailedError, AlignmentWarning, Embeddings, SeedDictionary
 from interlingua.align.word import MultiStep, SelfLearning, align, auto
-from interlingua.align.word.auto import best_of
-from interlingua.align.word.fitting import Trial
-from interlingua.align.word.race import STARTS
+from interlingua.align.word.auto import Trial, best_of
+from interlingua.align.word.restarts import STARTS
 
 
 def made(n=500, d=12, noise=0.1, seed=0, shared=0, permuted=False):

@@ -5,15 +5,7 @@ import pytest
 
 from interlingua.align import Embeddings, SeedDictionary
 from interlingua.align.word import Procrustes, fit_dictionary, score_dictionary
-from interlingua.align.word.fitting import (
-    Trial,
-    data_hash,
-    gold_rows,
-    hold_out,
-    hold_out_folds,
-    try_folds,
-    try_method,
-)
+from interlingua.align.word.auto import Trial, data_hash, gold_rows, hold_out, hold_out_folds, try_folds, try_method
 
 
 @pytest.fixture(scope="module")

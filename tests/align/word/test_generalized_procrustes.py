@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import ortho_group
 
-from interlingua.align.word.generalized_procrustes import GeneralizedProcrustes
-from interlingua.align.word.joint_rotations import compose_pairs, cross_products, joint_rotations
-from interlingua.align.word.procrustes import Procrustes
+from interlingua.align.word.joint import GeneralizedProcrustes, compose_pairs, cross_products, joint_rotations
+from interlingua.align.word.methods.procrustes import Procrustes
 
 
 def same(n):

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from interlingua.align.retrieval import retrieve
+from interlingua.align.neighbors import retrieve
 from interlingua.align.word import induction
-from interlingua.align.word.column_maxima import ColumnTop, column_argmax
-from interlingua.align.word.induction import dropped_entries, induce_dictionary
+from interlingua.align.word.induction import ColumnTop, column_argmax, dropped_entries, induce_dictionary
 
 
 def unit(n, d, seed):

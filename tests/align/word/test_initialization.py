@@ -5,7 +5,7 @@ from scipy.stats import ortho_group
 
 from interlingua.align.arrays import to_numpy
 from interlingua.align.word.induction import induce_dictionary
-from interlingua.align.word.initialization import (
+from interlingua.align.word.starts import (
     pairs_from_similarity,
     principal_directions,
     reduce_dimension,

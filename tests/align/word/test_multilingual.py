@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from scipy.stats import ortho_group
 
-from interlingua.align.evaluation import parallel_accuracy
-from interlingua.align.shared_space import SpaceError
-from interlingua.align.word.multilingual import PivotHub, add_language
-from interlingua.align.word.procrustes import Procrustes
-from interlingua.align.word.whitening import MultiStep
+from interlingua.align.space import SpaceError
+from interlingua.align.word.evaluation import parallel_accuracy
+from interlingua.align.word.methods.multi_step import MultiStep
+from interlingua.align.word.methods.procrustes import Procrustes
+from interlingua.align.word.pivot import PivotHub, add_language
 
 
 def same(n):

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import ortho_group
 
-from interlingua.align.word.initialization import sorted_similarity_pairs
-from interlingua.align.word.race import STARTS, Race
-from interlingua.align.word.self_learning import SelfLearning
+from interlingua.align.word.methods.self_learning import SelfLearning
+from interlingua.align.word.restarts import STARTS, Race
+from interlingua.align.word.starts import sorted_similarity_pairs
 
 
 def planted(n=300, d=8, d_target=8, noise=0.05, seed=0):

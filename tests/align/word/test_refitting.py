@@ -18,9 +18,8 @@ from interlingua.align.word import (
     align_many,
     auto,
 )
-from interlingua.align.word.fitting import fit_dictionary
-from interlingua.align.word.race import STARTS
-from interlingua.align.word.refitting import aligner_of, recorded_parameters
+from interlingua.align.word.auto import aligner_of, fit_dictionary, recorded_parameters
+from interlingua.align.word.restarts import STARTS
 
 
 def made(n=300, d=8, noise=0.05, seed=0):

@@ -5,11 +5,8 @@ import pytest
 from scipy.stats import ortho_group
 
 from interlingua.align.word import restarts as module
-from interlingua.align.word.restarts import Restarts
-from interlingua.align.word.restarts_state import RestartsState
-from interlingua.align.word.runs import Run
-from interlingua.align.word.self_learning import SelfLearning
-from interlingua.align.word.self_learning_state import SelfLearningState
+from interlingua.align.word.methods.self_learning import SelfLearning, SelfLearningState
+from interlingua.align.word.restarts import Restarts, RestartsState, Run
 
 
 def planted(n=300, d=10, noise=0.2, seed=0):

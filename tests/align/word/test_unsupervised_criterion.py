@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from interlingua.align.retrieval import retrieve
-from interlingua.align.word.unsupervised_criterion import mean_csls_cosine, translation_agreement
+from interlingua.align.neighbors import retrieve
+from interlingua.align.word.induction import mean_csls_cosine, translation_agreement
 
 
 def unit(n, d, seed):

@@ -14,8 +14,9 @@ from interlingua.benchmarks.field import MissingDataError
 from interlingua.benchmarks.field.command import add_bench_command
 from interlingua.benchmarks.field.folders import run_folder
 from interlingua.benchmarks.field.frozen import FrozenVectors, name_in_space
-from interlingua.pipelines import cli, encoder_loading
-from interlingua.pipelines.cli_common import Output, UsageError
+from interlingua.pipelines.commands import main as cli
+from interlingua.pipelines.commands.command import Output, UsageError
+from interlingua.pipelines.encoders import load as encoder_loading
 
 WORDS = ["sun", "moon", "tree", "river", "stone", "bird", "fish", "horse", "road", "house", "door", "night"]
 

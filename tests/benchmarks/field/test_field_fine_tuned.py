@@ -11,7 +11,7 @@ pytest.importorskip("accelerate")
 from interlingua.align import Centring  # noqa: E402
 from interlingua.benchmarks.field import xglue  # noqa: E402
 from interlingua.benchmarks.field.runner import predict  # noqa: E402
-from interlingua.pipelines.training import FineTuning, TextClassifier  # noqa: E402
+from interlingua.pipelines.train import FineTuning, TextClassifier  # noqa: E402
 
 from .tiny_bert import WORDS, tiny_encoder  # noqa: E402
 

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from interlingua.benchmarks.field import xglue
-from interlingua.benchmarks.field.readers import Question
+from interlingua.benchmarks.field.frozen import depth, text_tokens, word_vectors
+from interlingua.benchmarks.field.heads import SpanHead, TokenTagger
 from interlingua.benchmarks.field.runner import predict
-from interlingua.benchmarks.field.span_head import SpanHead
-from interlingua.benchmarks.field.tagging import TokenTagger
-from interlingua.benchmarks.field.token_vectors import depth, text_tokens, word_vectors
+from interlingua.benchmarks.field.tasks import Question
 
 from .tiny_bert import WORDS, tiny_encoder, tokenizer
 

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from interlingua.benchmarks.field import MissingDataError, xglue, xtreme
-from interlingua.benchmarks.field.readers import read_mentions
+from interlingua.benchmarks.field.protocols import best_threshold, pair_features
 from interlingua.benchmarks.field.runner import predict
-from interlingua.benchmarks.field.sentence_protocols import best_threshold, pair_features
-from interlingua.benchmarks.field.tasks import write_prediction
+from interlingua.benchmarks.field.tasks import read_mentions, write_prediction
 
 WORDS = ["sun", "moon", "tree", "river", "stone", "bird", "fish", "horse", "road", "house", "door", "night"]
 

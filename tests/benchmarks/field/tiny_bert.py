@@ -26,7 +26,7 @@ def tiny_encoder(folder):
     """Return an encoder of 16 dimensions and two layers."""
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
-    from interlingua.pipelines.transformer_encoder import TransformerEncoder
+    from interlingua.pipelines.encoders.transformer import TransformerEncoder
 
     size = tokenizer(folder)
     torch.manual_seed(0)

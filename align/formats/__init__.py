@@ -1,0 +1,1 @@
+"""How vectors lie on disk: one file a format."""

@@ -1,0 +1,246 @@
+"""File formats of embeddings: tell them apart by content, read rows, write files whole."""
+
+import contextlib
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align.files import replacing
+
+from .arrays import read_npz, read_safetensors, write_npz, write_safetensors
+from .rows import BYTE_ORDER_MARK, EmbeddingFileError, ReadOptions, ReadReport, RowCollector
+from .text import HEADER, is_data_line, read_text, read_word2vec_binary, write_text, write_word2vec_binary
+
+Format = Literal["word2vec", "glove", "word2vec-binary", "npz", "safetensors"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+"""``word2vec``: text with a header line (also fastText's .vec); ``glove``: text without; the others as named."""
+
+_BY_SUFFIX: dict[str, Format] = {
+    ".vec": "word2vec",
+    ".w2v": "word2vec",
+    ".txt": "word2vec",
+    ".glove": "glove",
+    ".bin": "word2vec-binary",
+    ".npz": "npz",
+    ".safetensors": "safetensors",
+}
+_GZIP = b"\x1f\x8b"
+_FASTTEXT_MODEL = b"\xba\x16\x4f\x2f"
+_HEAD = 1 << 16
+_BUFFER = 1 << 18
+_CONTROL = bytes(set(range(32)) - set(b"\t\n\r\v\f\x1c\x1d\x1e\x1f"))
+
+
+def detect_format(head: bytes, name: str = "") -> Format:
+    r"""Tell the format from the first bytes (unpacked, 64 KiB are plenty) and, failing that, from the name.
+
+    Raises
+    ------
+    EmbeddingFileError
+        If the content is known to be something else: an empty file, a fastText model, a bare ``.npy``.
+
+    Examples
+    --------
+    >>> detect_format(b"2 3\nthe 0.1 0.2 0.3\n")
+    'word2vec'
+    >>> detect_format(b"the 0.1 0.2 0.3\n")
+    'glove'
+    """
+    refused = ""
+    if not head:
+        refused = "the file is empty"
+    elif head.startswith(_FASTTEXT_MODEL):
+        refused = "this is a fastText model (.bin with subwords); export its word vectors to a .vec file"
+    elif head.startswith(b"\x93NUMPY"):
+        refused = "a bare .npy file has no labels; save np.savez(path, words=labels, vectors=vectors)"
+    elif head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        refused = "this is UTF-16 text; convert it to UTF-8"
+    if refused:
+        raise EmbeddingFileError(f"{name}: {refused}" if name else refused)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "npz"
+    if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= 100_000_000:
+        return "safetensors"
+    first, _, rest = head.removeprefix(BYTE_ORDER_MARK).partition(b"\n")
+    by_name = _BY_SUFFIX.get(Path(name).suffix.lower())
+    if header := HEADER.fullmatch(first):
+        return _detect_after_header(rest, int(header[2]), by_name)
+    return "word2vec-binary" if by_name == "word2vec-binary" and not is_data_line(first, 1) else "glove"
+
+
+def read_rows(
+    source: str | os.PathLike[str] | IO[bytes],
+    *,
+    format: Format | None = None,
+    limit: int | None = None,
+    on_malformed: Literal["raise", "skip"] = "raise",
+    errors: Literal["strict", "replace"] = "strict",
+) -> tuple[tuple[str, ...], NDArray[np.float32], str, ReadReport]:
+    """Return labels, (n, d) matrix, space name and report of a file; `Embeddings.read` says what each option does."""
+    _check_choice("format", format, (None, *FORMATS))
+    _check_choice("on_malformed", on_malformed, ("raise", "skip"))
+    _check_choice("errors", errors, ("strict", "replace"))
+    if limit is not None and limit < 1:
+        message = f"limit must be at least 1, got {limit}; leave it out to read all rows"
+        raise ValueError(message)
+    path = os.fspath(source) if isinstance(source, str | os.PathLike) else "<stream>"
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(Path(path).open("rb")) if isinstance(source, str | os.PathLike) else source
+        guarded = _GuardedStream(file)
+        head, name = guarded.head(_HEAD), path
+        compressed = head.startswith(_GZIP)
+        if compressed:
+            name = path.removesuffix(".gz")
+            guarded = _GuardedStream(gzip.GzipFile(fileobj=io.BufferedReader(guarded, _BUFFER)))
+            head = guarded.head(_HEAD)
+        ordinary = not compressed and path != "<stream>" and Path(path).is_file()
+        chosen = format or _detect_or_fail(head, name, guarded.damage)
+        options = ReadOptions(
+            path=path,
+            format=chosen + "+gzip" * compressed,
+            limit=limit,
+            on_malformed=on_malformed,
+            errors=errors,
+            size=Path(path).stat().st_size if ordinary else None,
+        )
+        space = ""
+        if chosen in ("npz", "safetensors"):
+            if not ordinary:
+                options.fail(f"{chosen} is read from an ordinary file, not from a stream or gzip; unpack it to a file")
+            rows, space = (read_npz if chosen == "npz" else read_safetensors)(path, options)
+        else:
+            rows = _read_stream(guarded, chosen, options)
+        labels, vectors, report = rows.finish()
+    return labels, vectors, space, report
+
+
+def write_rows(
+    path: str | os.PathLike[str],
+    labels: Sequence[str],
+    vectors: NDArray[np.float32],
+    *,
+    space: str = "",
+    format: Format | None = None,
+    digits: int | None = None,
+) -> None:
+    """Write a file whole or not at all; `Embeddings.write` says what each option does."""
+    _check_choice("format", format, (None, *FORMATS))
+    name = os.fspath(path)
+    compressed = name.lower().endswith(".gz")
+    suffix = Path(name[:-3] if compressed else name).suffix.lower()
+    chosen = format or _BY_SUFFIX.get(suffix)
+    if chosen is None:
+        message = f"the name {name!r} tells no format; end it in one of {', '.join(_BY_SUFFIX)}, or give format="
+        raise ValueError(message)
+    if digits is not None and (chosen not in ("word2vec", "glove") or not 1 <= digits <= 17):
+        message = f"digits must be 1 to 17 and is for text formats, got digits={digits} and format {chosen!r}"
+        raise ValueError(message)
+    if chosen in ("npz", "safetensors"):
+        if compressed:
+            message = f"{chosen} files are not compressed with gzip, got {name!r}; leave out '.gz'"
+            raise ValueError(message)
+        (write_npz if chosen == "npz" else write_safetensors)(name, labels, vectors, space)
+        return
+    with replacing(path) as plain, _compressed_writer(plain, compressed) as file:
+        if chosen == "word2vec-binary":
+            write_word2vec_binary(file, labels, vectors)
+        else:
+            write_text(file, labels, vectors, header=chosen == "word2vec", digits=digits)
+
+
+def _read_stream(guarded: "_GuardedStream", chosen: Format, options: ReadOptions) -> RowCollector:
+    stream = io.BufferedReader(guarded, _BUFFER)
+    try:
+        if chosen == "word2vec-binary":
+            rows = read_word2vec_binary(stream, options)
+        else:
+            rows = read_text(stream, options, header=chosen == "word2vec")
+    except EmbeddingFileError as error:
+        if not guarded.damage:
+            raise
+        message = f"{error} (the compressed file is damaged: {guarded.damage})"
+        raise EmbeddingFileError(message) from error
+    if not guarded.damage:
+        rows.check_promise()
+    elif rows.wanted(1):  # the damage lies before the limit
+        rows.ended_early(f"the compressed file is damaged after {rows.n_read} rows: {guarded.damage}")
+    return rows
+
+
+class _GuardedStream(io.RawIOBase):
+    """A stream that gives its first bytes twice, and that ends, with a note, where a compressed one is damaged."""
+
+    def __init__(self, file: IO[bytes] | gzip.GzipFile) -> None:
+        self.damage = ""
+        self._read: Callable[[int], bytes] = getattr(file, "read1", file.read)
+        self._pending = b""
+
+    def head(self, size: int) -> bytes:
+        """Return up to `size` first bytes, which will be read again."""
+        parts = []
+        while size > 0 and (part := self._next(size)):
+            parts.append(part)
+            size -= len(part)
+        self._pending = b"".join(parts)
+        return self._pending
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._pending:
+            data, self._pending = self._pending[: len(buffer)], self._pending[len(buffer) :]
+        else:
+            data = self._next(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _next(self, size: int) -> bytes:
+        if self.damage:
+            return b""
+        try:
+            return self._read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            self.damage = str(error)
+            return b""
+
+
+def _detect_or_fail(head: bytes, name: str, damage: str) -> Format:
+    if not head and damage:
+        message = f"{name}: the compressed file is damaged from the beginning ({damage}); fetch it again"
+        raise EmbeddingFileError(message)
+    return detect_format(head, name)
+
+
+def _detect_after_header(rest: bytes, dimension: int, by_name: Format | None) -> Format:
+    lines = [line for line in rest.split(b"\n")[:20] if line.strip()]
+    if any(is_data_line(line, dimension) for line in lines):
+        return "word2vec"
+    if lines and dimension != 1 and all(len(line.split()) == 2 and is_data_line(line, 1) for line in lines):
+        return "glove"  # "5 3" was the first row of a one-dimensional file, not a header
+    if len(rest.translate(None, _CONTROL)) < len(rest) or by_name == "word2vec-binary":
+        return "word2vec-binary"
+    return "word2vec"
+
+
+@contextlib.contextmanager
+def _compressed_writer(file: IO[bytes], compressed: bool) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    """Wrap `file` in gzip, without a name or a time, so that equal content gives equal files."""
+    if not compressed:
+        yield file
+        return
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0) as packed:
+        yield packed
+
+
+def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    if value not in choices:
+        message = f"{name} must be one of {', '.join(repr(choice) for choice in choices)}, got {value!r}"
+        raise ValueError(message)

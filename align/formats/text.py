@@ -1,0 +1,287 @@
+"""Text embeddings: word2vec and fastText (with a header line), GloVe (without).
+
+The binary format of word2vec: a header line, then label, blank and float32 values of each row.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import IO, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .rows import BYTE_ORDER_MARK, ReadOptions, RowCollector
+
+HEADER = re.compile(rb"[ \t]*([0-9]{1,18})[ \t]+([0-9]{1,18})[ \t\r]*\n?")
+
+_FIELD = re.compile(rb"[^ \t]+")  # ASCII blanks only: NBSP and U+3000 occur inside real labels, and as labels
+_NUMBER = re.compile(
+    rb"[+-]?(?:[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?|nan|inf)", re.IGNORECASE
+)
+_N_SAMPLE = 64
+_VALUES_PER_BLOCK = 150_000
+
+
+class SupportsWrite(Protocol):
+    """What takes bytes: a file, or gzip around one."""
+
+    def write(self, data: bytes, /) -> Any:
+        """Take `data`."""
+
+
+def read_text(lines: Iterable[bytes], options: ReadOptions, *, header: bool) -> RowCollector:
+    r"""Read rows of text up to the limit, and no further.
+
+    The values are the last d fields of a line, split on ASCII blanks from the right; what stands before them is the
+    label, which may hold blanks (as in GloVe 840B). A line whose label would end in numbers only (``cat 1 | 0.5 0.2``)
+    is taken for a line with too many values.
+
+    Parameters
+    ----------
+    lines : iterable of bytes
+        Ends of lines are ``\n`` or ``\r\n``; lines that are blank altogether are passed over.
+    options : ReadOptions
+    header : bool
+        Whether the first line is ``<rows> <dimension>``. Without it, d is the commonest count of numbers at the end of
+        the first 64 lines.
+
+    Returns
+    -------
+    RowCollector
+        Not finished: the caller knows whether the stream was damaged.
+    """
+    source = iter(lines)
+    sample = list(islice(source, _N_SAMPLE if options.limit is None else min(_N_SAMPLE, options.limit)))
+    if sample and sample[0].startswith(BYTE_ORDER_MARK) and sample[0][3:4] not in b" \t":
+        sample[0] = sample[0][3:]
+    promised = None
+    if header:
+        found = HEADER.fullmatch(sample[0]) if sample else None
+        if found is None:
+            shown = sample[0][:40] if sample else b""
+            way_out = "read files without this line with format='glove'"
+            options.fail(
+                f"a word2vec text file begins with '<rows> <dimension>', found {shown!r}; {way_out}", at="line 1"
+            )
+        promised, dimension = int(found[1]), int(found[2])
+        del sample[0]
+    else:
+        dimension = _infer_dimension(sample)
+    if dimension < 1:
+        options.fail("no row of numbers found at the beginning; is this a text file of embeddings?")
+    rows = RowCollector(options, dimension=dimension, promised=promised)
+    _read_rows(chain(sample, source), rows, first=2 if header else 1)
+    return rows
+
+
+def write_text(
+    file: SupportsWrite, labels: Sequence[str], vectors: NDArray[np.float32], *, header: bool, digits: int | None = None
+) -> None:
+    """Write one row a line; nine significant digits, which give every float32 back exactly, or `digits`."""
+    n, d = vectors.shape
+    for label in labels:
+        _check_label(label, blanks_allowed=not header)
+    if header:
+        file.write(b"%d %d\n" % (n, d))
+    pattern = " ".join([f"%.{9 if digits is None else digits}g"] * d)
+    step = max(1, _VALUES_PER_BLOCK // d)
+    for start in range(0, n, step):
+        rows = vectors[start : start + step].tolist()
+        text = [f"{label} {pattern % tuple(row)}\n" for label, row in zip(labels[start : start + step], rows)]
+        file.write("".join(text).encode("utf-8"))
+
+
+def is_data_line(line: bytes, dimension: int) -> bool:
+    """Tell whether `line` holds a label and `dimension` numbers."""
+    return _n_numbers_at_end(line) >= dimension
+
+
+def _read_rows(lines: Iterator[bytes], rows: RowCollector, first: int) -> None:
+    number = first
+    block = max(1, min(4096, _VALUES_PER_BLOCK // rows.dimension))
+    while wanted := rows.wanted(block):
+        taken = list(islice(lines, wanted))
+        if not taken:
+            return
+        _add_lines(rows, taken, number)
+        number += len(taken)
+
+
+def _add_lines(rows: RowCollector, lines: list[bytes], first: int) -> None:
+    d = rows.dimension
+    labels: list[bytes] = []
+    texts: list[bytes] = []
+    numbers: list[int] = []
+    for number, line in enumerate(lines, first):
+        stripped = line.rstrip(b" \t\r\n")
+        if not stripped:
+            continue
+        flat = stripped.replace(b"\t", b" ") if b"\t" in stripped else stripped
+        label, _, text = flat.partition(b" ")
+        if text.count(b" ") != d - 1 or not text or not label:
+            split = _split_from_right(stripped, d)
+            if isinstance(split, str):
+                rows.malformed(number, split)
+                continue
+            label, text = split
+        labels.append(label)
+        texts.append(text)
+        numbers.append(number)
+    values = _parse_block(texts, d)
+    if values is None:  # something in this block is no number: find out where
+        good, parsed = [], []
+        for position, text in enumerate(texts):
+            row = _parse_row(text, d)
+            if isinstance(row, str):
+                rows.malformed(numbers[position], row)
+            else:
+                good.append(position)
+                parsed.append(row)
+        labels = [labels[position] for position in good]
+        numbers = [numbers[position] for position in good]
+        values = np.array(parsed, dtype=np.float64).reshape(-1, d)
+    rows.add_encoded(labels, values, numbers)
+
+
+def _split_from_right(line: bytes, d: int) -> tuple[bytes, bytes] | str:
+    """Return label and values of a line whose label holds blanks, or what is wrong with it."""
+    spans = [match.span() for match in _FIELD.finditer(line)]
+    if len(spans) < d or (len(spans) == d and line[:1] not in b" \t"):
+        return f"expected a label and {d} values, found {len(spans) - 1} values"
+    if len(spans) == d:
+        return "the label is empty"
+    extra = [line[start:end] for start, end in spans[1:-d]]
+    if extra and all(_NUMBER.fullmatch(field) for field in extra):
+        return f"expected a label and {d} values, found {len(spans) - 1} values"
+    return line[spans[0][0] : spans[-d - 1][1]], line[spans[-d][0] :]
+
+
+def _parse_block(texts: list[bytes], d: int) -> NDArray[np.float64] | None:
+    """Return the values of rows of `d` fields with one blank between, or None if anything is unusual."""
+    joined = b" ".join(texts)
+    # subtle: float() accepts 1_000, and split() breaks at more than the blanks that were counted.
+    if any(odd in joined for odd in (b"  ", b"_", b"\r", b"\v", b"\f")) or joined[:1] == b" ":
+        return None
+    try:
+        values = np.fromiter(map(float, joined.split()), dtype=np.float64)
+    except ValueError:
+        return None
+    return values.reshape(-1, d) if values.size == d * len(texts) else None
+
+
+def _parse_row(text: bytes, d: int) -> list[float] | str:
+    """Return the values of one row, or what is wrong with it."""
+    fields = _FIELD.findall(text)
+    values: list[float] = []
+    for position, field in enumerate(fields, 1):
+        try:
+            if not _NUMBER.fullmatch(field):
+                raise ValueError
+            values.append(float(field))
+        except ValueError:
+            return f"value {position} of {d} is no number: {field[:40]!r}"
+    return values if len(values) == d else f"expected a label and {d} values, found {len(values)} values"
+
+
+def _infer_dimension(sample: Sequence[bytes]) -> int:
+    """Return the commonest number of numbers at the end of a line."""
+    counts = Counter(filter(None, map(_n_numbers_at_end, sample)))
+    return counts.most_common(1)[0][0] if counts else 0
+
+
+def _n_numbers_at_end(line: bytes) -> int:
+    fields = _FIELD.findall(line.rstrip(b" \t\r\n"))
+    count = 0
+    for field in reversed(fields[1:]):
+        if not _NUMBER.fullmatch(field):
+            break
+        count += 1
+    return count
+
+
+def _check_label(label: str, *, blanks_allowed: bool) -> None:
+    if not label or "\n" in label or "\r" in label:
+        message = f"labels in text files are not empty and hold no line break, got {label!r}; use .npz or .safetensors"
+        raise ValueError(message)
+    if " " not in label and "\t" not in label:
+        return
+    if not blanks_allowed:
+        message = (
+            f"labels in word2vec files hold no blank, which other readers would split, got {label!r}; "
+            "replace blanks by '_', or write format='glove', .npz or .safetensors"
+        )
+        raise ValueError(message)
+    encoded = label.encode()
+    extra = _FIELD.findall(encoded)[1:]
+    if encoded.strip(b" \t") != encoded or (extra and all(_NUMBER.fullmatch(field) for field in extra)):
+        message = (
+            f"labels in text files neither begin or end with a blank nor end in separate numbers, which would be read "
+            f"as values, got {label!r}; use .npz or .safetensors"
+        )
+        raise ValueError(message)
+
+
+_CHUNK = 1 << 20
+_LONGEST_LABEL = 1 << 16
+_BYTES_PER_BLOCK = 1 << 20
+
+
+def read_word2vec_binary(stream: IO[bytes], options: ReadOptions) -> RowCollector:
+    r"""Read rows up to the limit; a newline after each vector (the C tool) or none (GoogleNews).
+
+    Rows are numbered from 1 in messages and in the report. The collector returned is not finished: the caller knows
+    whether the stream was damaged.
+    """
+    first = stream.readline(64)
+    header = HEADER.fullmatch(first)
+    if header is None or int(header[2]) < 1:
+        options.fail(f"a word2vec binary file begins with '<rows> <dimension>', found {first[:40]!r}")
+    promised, d = int(header[1]), int(header[2])
+    rows = RowCollector(options, dimension=d, promised=promised, unit="row")
+    width = 4 * d
+    per_block = max(1, _BYTES_PER_BLOCK // width)
+    buffer, position, number, ended = b"", 0, 1, False
+    while (wanted := rows.wanted(per_block)) and not ended:
+        labels: list[bytes] = []
+        values: list[bytes] = []
+        while len(labels) < wanted:
+            blank = buffer.find(b" ", position)
+            if blank < 0 and len(buffer) - position > _LONGEST_LABEL:
+                options.fail(
+                    f"no label within {_LONGEST_LABEL} bytes; is this a word2vec binary file?", at=f"row {number}"
+                )
+            end = blank + 1 + width
+            if blank >= 0 and end <= len(buffer):
+                labels.append(buffer[position:blank].lstrip(b"\n"))
+                values.append(buffer[blank + 1 : end])
+                position = end
+                continue
+            more = stream.read(max(_CHUNK, width))
+            buffer, position = buffer[position:] + more, 0
+            if not more:
+                ended = True
+                break
+        matrix = np.frombuffer(b"".join(values), dtype="<f4").reshape(-1, d)
+        rows.add_encoded(labels, matrix, range(number, number + len(labels)))
+        number += len(labels)
+    if ended and buffer[position:].strip(b"\n"):
+        rows.ended_early(f"the file ends within row {number} of the {promised} that the header promises: truncated?")
+    return rows
+
+
+def write_word2vec_binary(file: SupportsWrite, labels: Sequence[str], vectors: NDArray[np.float32]) -> None:
+    """Write the header and one row a label, each followed by a newline as the C tool does."""
+    for label in labels:
+        if not label or " " in label or "\n" in label:
+            message = (
+                f"labels in word2vec binary files are not empty and hold neither blank nor line break, got {label!r}; "
+                "replace blanks by '_', or use .npz or .safetensors"
+            )
+            raise ValueError(message)
+    n, d = vectors.shape
+    file.write(b"%d %d\n" % (n, d))
+    little_endian = vectors.astype("<f4", copy=False)
+    for label, row in zip(labels, little_endian):
+        file.write(label.encode("utf-8") + b" " + row.tobytes() + b"\n")

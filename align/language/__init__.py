@@ -1,0 +1,1 @@
+"""What tells the language in a vector: measured, and removed."""

@@ -1,0 +1,1 @@
+"""The methods that align sentence vectors: one file each."""

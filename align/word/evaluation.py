@@ -1,0 +1,368 @@
+"""Score an alignment: translation retrieval of parallel rows, and lexicon induction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from interlingua.align.arrays import as_matrix, namespace
+from interlingua.align.neighbors import Criterion, retrieve
+
+
+def parallel_accuracy(
+    source: Any, target: Any, *, criterion: Criterion = "csls", neighborhood: int = 10
+) -> tuple[float, float]:
+    """Return the share of rows whose best candidate is their own translation, both ways.
+
+    Parameters
+    ----------
+    source, target : (n, d) array
+        Unit rows in the common space; row i of one translates row i of the other.
+    criterion : {"nn", "csls", "isf"}
+        How candidates are ranked.
+    neighborhood : int
+        Neighbours in the means of CSLS.
+
+    Returns
+    -------
+    tuple of two float
+        Source to target and target to source, in [0, 1].
+
+    Examples
+    --------
+    >>> x = np.eye(4, dtype=np.float32)
+    >>> parallel_accuracy(x, x)
+    (1.0, 1.0)
+    """
+    source, target = as_matrix(source, "source"), as_matrix(target, "target")
+    if source.shape[0] != target.shape[0] or source.shape[0] == 0:
+        raise ValueError(
+            f"parallel rows are needed, but source has {source.shape[0]} and target {target.shape[0]} rows"
+        )
+    gold = np.arange(source.shape[0])
+
+    def one_way(queries: Any, candidates: Any) -> float:
+        found = retrieve(queries, candidates, 1, criterion=criterion, neighborhood=neighborhood)
+        return float((found.ids[:, 0] == gold).mean())
+
+    return one_way(source, target), one_way(target, source)
+
+
+@dataclass(frozen=True)
+class LexiconScore:
+    """How well a lexicon is induced.
+
+    Attributes
+    ----------
+    precision_at_1, precision_at_5, precision_at_10 : float
+        Share of source words with a gold translation among the best 1, 5, 10 candidates, in [0, 1].
+    mrr : float
+        Mean reciprocal rank of the first gold translation, over the best 10 (0 beyond).
+    n_words : int
+        Source words scored: those with a vector that have at least one gold translation with a vector.
+    n_asked : int
+        Source words of the dictionary. Words without a vector are left out, not counted as wrong.
+    """
+
+    precision_at_1: float
+    precision_at_5: float
+    precision_at_10: float
+    mrr: float
+    n_words: int
+    n_asked: int
+
+    @property
+    def coverage(self) -> float:
+        """Share of the dictionary's source words that were scored."""
+        return self.n_words / self.n_asked if self.n_asked else 0.0
+
+
+def lexicon_score(
+    source: Any,
+    target: Any,
+    gold: Mapping[int, NDArray[np.int64]],
+    *,
+    n_asked: int | None = None,
+    criterion: Criterion = "csls",
+    neighborhood: int = 10,
+) -> LexiconScore:
+    """Score word translation by the rank of the gold translations among the whole target vocabulary.
+
+    Parameters
+    ----------
+    source : (n, d) array
+        The whole mapped source vocabulary: CSLS measures hubness against it.
+    target : (m, d) array
+        The whole mapped target vocabulary: every word is a candidate, training words too.
+    gold : mapping of int to array of int
+        For each source row its right target rows.
+    n_asked : int, optional
+        Source words in the dictionary before those without a vector were left out, for the coverage.
+    criterion, neighborhood
+        As in `retrieve`.
+
+    Raises
+    ------
+    ValueError
+        If `gold` is empty.
+    """
+    ranks = lexicon_ranks(source, target, gold, criterion=criterion, neighborhood=neighborhood)
+    return _score(ranks, len(gold) if n_asked is None else n_asked)
+
+
+def lexicon_ranks(
+    source: Any,
+    target: Any,
+    gold: Mapping[int, NDArray[np.int64]],
+    *,
+    criterion: Criterion = "csls",
+    neighborhood: int = 10,
+) -> NDArray[np.int64]:
+    """Return for each source word of `gold`, in its order, the rank of its best gold translation.
+
+    Parameters are those of `lexicon_score`.
+
+    Returns
+    -------
+    (n_words,) array of int64
+        1 is best; 0 stands for none among the best ten.
+
+    Raises
+    ------
+    ValueError
+        If `gold` is empty.
+    """
+    if not gold:
+        raise ValueError("no test word has a vector on both sides; check casing and the vocabulary cut-off")
+    source, target = as_matrix(source, "source"), as_matrix(target, "target")
+    rows = np.fromiter(gold, dtype=np.int64, count=len(gold))
+    xp = namespace(source, target)
+    queries = xp.take(source, xp.asarray(rows, device=source.device), axis=0)
+    found = retrieve(queries, target, 10, criterion=criterion, background=source, neighborhood=neighborhood)
+    return gold_ranks(found.ids, gold)
+
+
+def gold_ranks(ids: NDArray[np.int64], gold: Mapping[int, NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return for each source word of `gold`, in its order, the rank of its best gold translation among its candidates.
+
+    Parameters
+    ----------
+    ids : (n_words, k) array of int
+        Target rows, best first.
+    gold : mapping of int to array of int
+        For each source row its right target rows.
+
+    Returns
+    -------
+    (n_words,) array of int64
+        1 is best; 0 stands for none among the k.
+
+    Examples
+    --------
+    >>> gold_ranks(np.array([[7, 3], [5, 4]]), {0: np.array([3, 9]), 2: np.array([6])}).tolist()
+    [2, 0]
+    """
+    hits = np.stack([np.isin(row, right) for row, right in zip(ids, gold.values(), strict=True)])
+    return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, 0).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A bootstrap confidence interval of a mean.
+
+    Attributes
+    ----------
+    low, high : float
+        Its ends.
+    level : float
+        Nominal coverage, in (0, 1).
+    """
+
+    low: float
+    high: float
+    level: float
+
+
+@dataclass(frozen=True)
+class FrequencyBin:
+    """The score of the test words in one band of frequency.
+
+    Attributes
+    ----------
+    first, last : int
+        Source ranks from 1, both inclusive: the rows of the vocabulary, most frequent first.
+    score : LexiconScore
+        Of the test words in the band; `n_asked` is `n_words` here, for words without a vector have no rank.
+    interval : Interval
+        Of the precision at 1.
+    """
+
+    first: int
+    last: int
+    score: LexiconScore
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class LexiconReport:
+    """A lexicon score with its uncertainty and its breakdown by frequency.
+
+    Attributes
+    ----------
+    score : LexiconScore
+    interval : Interval
+        Of the precision at 1.
+    bins : tuple of FrequencyBin
+        Most frequent first; bands without a test word are left out.
+    """
+
+    score: LexiconScore
+    interval: Interval
+    bins: tuple[FrequencyBin, ...]
+
+
+def lexicon_report(
+    source: Any,
+    target: Any,
+    gold: Mapping[int, NDArray[np.int64]],
+    *,
+    n_asked: int | None = None,
+    criterion: Criterion = "csls",
+    neighborhood: int = 10,
+    bin_edges: Sequence[int] = (1000, 5000, 10000, 20000, 50000, 100000),
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> LexiconReport:
+    """Score word translation, with a bootstrap interval over the test words and a breakdown by frequency.
+
+    Parameters
+    ----------
+    source, target, gold, n_asked, criterion, neighborhood
+        As in `lexicon_score`; the source must be sorted by frequency.
+    bin_edges : sequence of int
+        The last source rank of each band but the last, rising.
+    level, n_resamples, seed
+        As in `bootstrap_interval`.
+
+    Raises
+    ------
+    ValueError
+        If `gold` is empty or the edges do not rise.
+    """
+    ranks = lexicon_ranks(source, target, gold, criterion=criterion, neighborhood=neighborhood)
+    rows = np.fromiter(gold, dtype=np.int64, count=len(gold))
+    return ranks_report(
+        ranks,
+        rows,
+        int(source.shape[0]),
+        n_asked=n_asked,
+        bin_edges=bin_edges,
+        level=level,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+
+
+def ranks_report(
+    ranks: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    size: int,
+    *,
+    n_asked: int | None = None,
+    bin_edges: Sequence[int] = (1000, 5000, 10000, 20000, 50000, 100000),
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> LexiconReport:
+    """Report on words that were ranked already, by whatever ranks them; see `lexicon_report`.
+
+    Parameters
+    ----------
+    ranks : (n,) array of int
+        Of the best gold translation of each test word; 1 is best, 0 stands for none among the best ten.
+    rows : (n,) array of int
+        The test words' rows in the source vocabulary, most frequent first.
+    size : int
+        Words in the source vocabulary.
+    n_asked, bin_edges, level, n_resamples, seed
+        As in `lexicon_report`.
+
+    Raises
+    ------
+    ValueError
+        If the edges do not rise.
+    """
+    edges = [0, *bin_edges]
+    if any(low >= high for low, high in pairwise(edges)):
+        raise ValueError(f"bin_edges must be positive and rise, but are {tuple(bin_edges)}")
+
+    def interval(some: NDArray[np.int64]) -> Interval:
+        return bootstrap_interval(some == 1, level=level, n_resamples=n_resamples, seed=seed)
+
+    bins = []
+    for low, high in pairwise([*(edge for edge in edges if edge < size), size]):
+        inside = ranks[(rows >= low) & (rows < high)]
+        if inside.size:
+            bins.append(FrequencyBin(low + 1, high, _score(inside, inside.size), interval(inside)))
+    return LexiconReport(_score(ranks, ranks.size if n_asked is None else n_asked), interval(ranks), tuple(bins))
+
+
+def bootstrap_interval(values: ArrayLike, *, level: float = 0.95, n_resamples: int = 2000, seed: int = 0) -> Interval:
+    """Return the percentile bootstrap interval of a mean.
+
+    It says how much the score would move with other test words from the same source [1]_, not with another
+    dictionary, other vectors or another seed of the method. Where all values are equal it has no width.
+
+    Parameters
+    ----------
+    values : (n,) array
+        One value a test word, such as 1 for a hit and 0 for a miss.
+    level : float
+        Nominal coverage, in (0, 1).
+    n_resamples : int
+        Samples of n values drawn with replacement.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        If there is no value or a parameter is out of range.
+
+    References
+    ----------
+    .. [1] Efron (1979), "Bootstrap methods: another look at the jackknife", Annals of Statistics 7.
+       doi:10.1214/aos/1176344552
+
+    Examples
+    --------
+    >>> hits = [1] * 60 + [0] * 40
+    >>> interval = bootstrap_interval(hits)
+    >>> 0.48 < interval.low < 0.53, 0.67 < interval.high < 0.72
+    (True, True)
+    """
+    sample = np.asarray(values, np.float64)
+    if sample.ndim != 1 or sample.size == 0:
+        raise ValueError(f"values must have shape (n,) with n >= 1, but have shape {sample.shape}")
+    if not 0 < level < 1 or n_resamples < 1:
+        raise ValueError(f"level must lie in (0, 1) and n_resamples be at least 1, but are {level} and {n_resamples}")
+    rng = np.random.default_rng(seed)
+    # one draw at a time: memory stays that of the sample
+    means = np.array([sample[rng.integers(sample.size, size=sample.size)].mean() for _ in range(n_resamples)])
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high), level)
+
+
+def _score(ranks: NDArray[np.int64], n_asked: int) -> LexiconScore:
+    found = ranks > 0
+    return LexiconScore(
+        precision_at_1=float((found & (ranks <= 1)).mean()),
+        precision_at_5=float((found & (ranks <= 5)).mean()),
+        precision_at_10=float((found & (ranks <= 10)).mean()),
+        mrr=float(np.where(found, 1.0 / np.maximum(ranks, 1), 0.0).mean()),
+        n_words=int(ranks.size),
+        n_asked=n_asked,
+    )

@@ -1,0 +1,1 @@
+"""The methods that align two vocabularies: one file each."""

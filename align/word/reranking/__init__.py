@@ -1,0 +1,1 @@
+"""Candidates of a translation chosen anew, by vectors, frequencies and spelling."""

@@ -1,0 +1,7 @@
+from .tasks import Examples, MissingDataError, Task
+
+__all__ = [
+    "Examples",
+    "MissingDataError",
+    "Task",
+]

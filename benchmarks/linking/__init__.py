@@ -1,0 +1,1 @@
+"""Mentions linked and tables reconciled."""

@@ -1,0 +1,1 @@
+"""Search, answers, indexes, and what a crash leaves."""

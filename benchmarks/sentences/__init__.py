@@ -1,0 +1,1 @@
+"""Sentence vectors: retrieval, mining, classification, documents."""

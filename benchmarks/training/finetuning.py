@@ -1,0 +1,248 @@
+"""What fine-tuning the encoder itself adds on Tatoeba and XQuAD-R, for the CPU minutes that it costs.
+
+    python -m interlingua.benchmarks.training.finetuning [--minutes 7] [--folder FOLDER]
+
+multilingual-e5-small, its word embeddings frozen, on NTREX-128 (15 languages to English) and the New Testament (Swahili
+to English); the weights are selected on held-out pairs of those. *Fine-tuned* trains all other weights; *LoRA* low-rank
+updates of the linear layers (rank 16, ten times the learning rate), merged in the end. Beside the frozen encoder, on
+
+- the first 250 pairs of each language of Tatoeba: cosine; per-language centring and CSLS (k = 10), with means of 100
+  sentences of NTREX-128 (inductive); a *mixed pool*, in which texts of the query's own language are candidates too;
+- XQuAD-R in six languages, every question asked of the sentences of all, see `xquad_r`: as the
+  encoder gives them, and with language removed by what is asked and searched itself (transductive).
+
+With ``--minutes`` training stops after so long and goes on at the next call; rows are written when it is done.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align import Centring, MeanCovariance, parallel_accuracy
+from interlingua.benchmarks.harness.datasets import TATOEBA_LANGUAGES, read_bible, read_ntrex, read_tatoeba
+from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
+from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.sentences.xquad_r import read_pools, score_pool
+from interlingua.pipelines import Encoder, load_encoder
+from interlingua.pipelines.encoders.cache import user_cache_folder
+from interlingua.pipelines.texts import Pair
+from interlingua.pipelines.train import TrainingSettings, finetune_contrastive
+
+COMMAND = "python -m interlingua.benchmarks.training.finetuning"
+SETTINGS = TrainingSettings(
+    steps=50, batch_size=32, mini_batch_size=32, learning_rate=2e-5, max_tokens=64, held_out=20, evaluations=2
+)
+LOSS: Mapping[str, Any] = {"temperature": 0.05, "same_language_negatives": True, "one_language_pair_a_batch": True}
+SUBSET = 250
+FOR_MEANS = 100
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to train the encoder.
+
+    Attributes
+    ----------
+    folder : str
+        What its folder is called.
+    settings : TrainingSettings
+    options : mapping
+        Further arguments of `finetune_contrastive`.
+    """
+
+    folder: str
+    settings: TrainingSettings
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+VARIANTS: Mapping[str, Variant] = {
+    "fine-tuned": Variant("finetuned-e5-small", SETTINGS),
+    "LoRA": Variant("finetuned-e5-small-lora", replace(SETTINGS, learning_rate=2e-4), {"lora_rank": 16}),
+}
+
+
+def training_pairs() -> list[Pair]:
+    """Return NTREX-128 in Tatoeba's languages and the New Testament, all with English as the target."""
+    english = read_ntrex("eng")
+    pairs = [
+        Pair(text, translation, language, "eng")
+        for language in TATOEBA_LANGUAGES
+        for text, translation in zip(read_ntrex(language), english, strict=True)
+        if text.strip() and translation.strip()
+    ]
+    return pairs + [Pair(swahili, verse, "swh", "eng") for verse, swahili in zip(*read_bible(), strict=True)]
+
+
+def score_encoder(encoder: Encoder, *, subset: int = SUBSET) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return, by method and language, the accuracy in percent to English and back."""
+    news = {name: encoder.encode(read_ntrex(name)[:FOR_MEANS]) for name in (*TATOEBA_LANGUAGES, "eng")}
+    space = Centring().fit(news).space_
+    scores: dict[str, dict[str, tuple[float, float]]] = {
+        "cosine": {},
+        "centred + CSLS, inductive": {},
+        "mixed pool": {},
+    }
+    for language in TATOEBA_LANGUAGES:
+        foreign, english = (encoder.encode(texts[:subset]) for texts in read_tatoeba(language))
+        centred = space.transform(foreign, language), space.transform(english, "eng")
+        found = {
+            "cosine": parallel_accuracy(foreign, english, criterion="nn"),
+            "centred + CSLS, inductive": parallel_accuracy(*centred, criterion="csls", neighborhood=10),
+            "mixed pool": (mixed_accuracy(foreign, english), mixed_accuracy(english, foreign)),
+            "centred, inductive, mixed pool": (mixed_accuracy(*centred), mixed_accuracy(*centred[::-1])),
+        }
+        for method, (there, back) in found.items():
+            scores.setdefault(method, {})[language] = (100 * there, 100 * back)
+    return scores
+
+
+def mixed_accuracy(queries: Vectors, answers: Vectors) -> float:
+    """Return how often row i of the answers is nearest to query i among all answers and all other queries."""
+    right = np.einsum("ij,ij->i", queries, answers)
+    own = np.eye(len(queries), dtype=np.bool_)
+    best = [np.where(own, -np.inf, queries @ others.T).max(axis=1) for others in (answers, queries)]
+    return float((right > np.maximum(*best)).mean())
+
+
+def score_answers(encoder: Encoder) -> dict[str, dict[str, float]]:
+    """Return, by method, mAP and the share of the question's own language on XQuAD-R in one pool of six languages."""
+    pool, _ = read_pools(encoder)
+    found = {"cosine": score_pool(pool, None, "cosine")}
+    for name, method in (("centred", Centring), ("mean-covariance", MeanCovariance)):
+        spaces = method().fit(pool.questions).space_, method().fit(pool.sentences).space_
+        found[name] = score_pool(pool, spaces, "cosine")
+    return {
+        name: {
+            "mAP": each.precision,
+            "own language in top 5": each.own_language,
+            "MRR, own language alone": each.single_mrr,
+        }
+        for name, each in found.items()
+    }
+
+
+def run(folder: Path | None = None, minutes: float | None = None) -> list[dict[str, Any]]:
+    """Train where that is not done, score, and return the rows; none if training has to go on."""
+    place = user_cache_folder() / "benchmarks" if folder is None else folder
+    place.mkdir(parents=True, exist_ok=True)
+    spent = {name: _train(place, each, minutes) for name, each in VARIANTS.items()}
+    folders = {name: place / each.folder for name, each in VARIANTS.items()}
+    if not all(each.exists() for each in folders.values()):
+        return []
+    rows: list[dict[str, Any]] = []
+    for name, source in {"frozen": None, **folders}.items():
+        rows += _score_rows(name, load_encoder(source))
+    for name, each in spent.items():
+        rows += _cost_rows(name, each)
+    return rows
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command in the module's docstring."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--minutes", type=float)
+    options, rest = parser.parse_known_args(arguments)
+    rows = run(options.folder, options.minutes)
+    if not rows:
+        sys.stderr.write("not done yet: call it again to go on\n")
+        return 3
+    return run_benchmark("finetuning", lambda: rows, rest)
+
+
+def _score_rows(name: str, encoder: Encoder) -> list[dict[str, Any]]:
+    rows = []
+    with watch() as scoring:
+        scores = score_encoder(encoder)
+    common: dict[str, Any] = {"command": COMMAND, "seconds": scoring.seconds, "peak_mb": peak_mb()}
+    for method, by_language in scores.items():
+        means = tuple(np.mean(list(by_language.values()), axis=0))
+        for language, (there, back) in {f"mean of {len(by_language)} languages": means, **by_language}.items():
+            n = min(SUBSET, len(read_tatoeba(language)[0])) if language in by_language else len(by_language)
+            data = f"first {SUBSET}, {language}"
+            rows += [
+                row(task="Tatoeba", data=data, method=f"{name}, {method}", metric=metric, value=value, n=n, **common)
+                for metric, value in (("xx-en top-1 %", there), ("en-xx top-1 %", back))
+            ]
+    with watch() as scoring:
+        answers = score_answers(encoder)
+    common = {"command": COMMAND, "seconds": scoring.seconds, "peak_mb": peak_mb()}
+    rows += [
+        row(
+            task="answer retrieval",
+            data="XQuAD-R, all languages",
+            method=f"{name}, {method}",
+            metric=metric,
+            value=value,
+            n=7140,
+            **common,
+        )
+        for method, metrics in answers.items()
+        for metric, value in metrics.items()
+    ]
+    return rows
+
+
+def _cost_rows(name: str, spent: Mapping[str, Any]) -> list[dict[str, Any]]:
+    told = {
+        "CPU minutes of training": spent["cpu_seconds"] / 60,
+        "steps": spent["steps"],
+        "million parameters trained": spent["n_trained"] / 1e6,
+        "held-out MRR before": spent["start"]["mrr"],
+        "held-out MRR after": spent["best"]["mrr"],
+        "held-out top-1 before": spent["start"]["accuracy"],
+        "held-out top-1 after": spent["best"]["accuracy"],
+    }
+    settings = VARIANTS[name].settings
+    return [
+        row(
+            task="fine-tuning",
+            data="NTREX-128 and New Testament",
+            method=f"{name}, batches of {settings.batch_size}, learning rate {settings.learning_rate:g}",
+            metric=metric,
+            value=value,
+            n=settings.held_out * len(TATOEBA_LANGUAGES) if metric.startswith("held-out") else spent["pairs"],
+            command=COMMAND,
+            seconds=spent["seconds"],
+            peak_mb=peak_mb(),
+        )
+        for metric, value in told.items()
+    ]
+
+
+def _train(place: Path, variant: Variant, minutes: float | None) -> dict[str, Any]:
+    """Train, or go on; return what all calls together have cost."""
+    output = place / variant.folder
+    notes = output.with_name(output.name + ".json")
+    spent: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8")) if notes.exists() else {}
+    if output.exists():
+        return spent
+    pairs = training_pairs()
+    began, clock = time.process_time(), time.perf_counter()
+    settings = replace(variant.settings, max_minutes=minutes)
+    done = finetune_contrastive(None, pairs, output=output, settings=settings, resume=True, **LOSS, **variant.options)
+    spent = {
+        "cpu_seconds": spent.get("cpu_seconds", 0) + time.process_time() - began,
+        "seconds": spent.get("seconds", 0) + time.perf_counter() - clock,
+        "steps": done.steps,
+        "n_trained": done.n_trained,
+        "start": done.start,
+        "best": done.best,
+        "history": done.history,
+        "pairs": len(pairs),
+    }
+    notes.write_text(json.dumps(spent, indent=1), encoding="utf-8")
+    return spent
+
+
+if __name__ == "__main__":
+    sys.exit(main())

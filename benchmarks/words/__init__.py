@@ -1,0 +1,1 @@
+"""Word vectors: lexicon induction, matching, translation."""

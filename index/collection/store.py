@@ -1,0 +1,302 @@
+"""A collection in a folder, open for writing: every change is on disk before the call returns.
+
+A saved collection that is kept in step with its writer.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from interlingua.index.engines.base import CollectionResult, UnsupportedOperation, check_rows
+from interlingua.index.engines.faiss import FaissIndex
+from interlingua.index.folder import (
+    MANIFEST_NAME,
+    CorruptCollectionError,
+    LockedError,
+    WriterLock,
+    folder_lock,
+    manifest_digest,
+    refuse_foreign,
+)
+
+from .collection import Collection
+from .filters import Where
+from .journal import Change, Journal, Place, read_on, stale_journals
+from .parts import settled
+
+
+class CollectionStore:
+    """One writer's hold on a saved collection; what it acknowledges survives a kill at any moment.
+
+    `add`, `upsert` and `remove` write the change to a journal beside the saved files, wait for the disk, and then
+    change the collection in memory. `checkpoint` saves the whole collection and starts an empty journal; a store does
+    so by itself when the journal has outgrown the saved files and `checkpoint_bytes`. Readers call `Collection.load`,
+    as many as like and at any time: they see the last save and the journal up to then.
+
+    One change costs one fsync (some milliseconds on a disk): add many rows at once.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder that `Collection.save` wrote. `create` makes a new one.
+    threads : int, optional
+        For FAISS, see `FaissFlatConfig`.
+    checkpoint_bytes : int
+        The smallest journal that is worth a save.
+    before_save : callable, optional
+        Called with the collection before each save, to bring its attributes and attachments up to date.
+
+    Raises
+    ------
+    LockedError
+        If another writer has it open.
+    UnsupportedOperation
+        If the vectors are with Milvus.
+    CorruptCollectionError
+        If a file is missing, altered or foreign; the text names it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp()) / "words"
+    >>> with CollectionStore.create(folder, Collection.create(2)) as store:
+    ...     store.add(["hujambo", "ni hao"], [[1.0, 0.1], [0.9, 0.3]])
+    >>> len(Collection.load(folder))
+    2
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        threads: int | None = None,
+        checkpoint_bytes: int = 1 << 26,
+        before_save: Callable[[Collection], None] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.before_save = before_save
+        self._checkpoint_bytes = checkpoint_bytes
+        self._lock = WriterLock(self.path)
+        try:
+            with folder_lock(self.path):  # a save that began before waits for nobody: let it end
+                pass
+            self.collection = _local(Collection.load(self.path, threads=threads))
+            manifest = manifest_digest(self.path)
+            for stale in stale_journals(self.path, manifest):
+                stale.unlink()
+            self._journal = Journal(self.path, manifest)
+            self._manifest = manifest
+        except BaseException:
+            self._lock.close()
+            raise
+
+    @classmethod
+    def create(cls, path: str | Path, collection: Collection, *, checkpoint_bytes: int = 1 << 26) -> "CollectionStore":
+        """Save a collection into a new folder and open it.
+
+        Raises
+        ------
+        FileExistsError
+            If there is something at `path` already.
+        """
+        folder = Path(path)
+        _local(collection)
+        refuse_foreign(folder)
+        if (folder / MANIFEST_NAME).exists():
+            raise FileExistsError(f"{folder} holds a collection already; open it with CollectionStore({str(path)!r})")
+        collection.save(folder)
+        return cls(folder, checkpoint_bytes=checkpoint_bytes)
+
+    def __len__(self) -> int:
+        return len(self.collection)
+
+    def add(self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Add rows, as `Collection.add`; on disk when the call returns."""
+        self._put("add", ids, vectors, metadata)
+
+    def upsert(
+        self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None = None
+    ) -> None:
+        """Add rows or replace those of the same ids, as `Collection.upsert`; on disk when the call returns."""
+        self._put("upsert", ids, vectors, metadata)
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove rows by id, as `Collection.remove`; on disk when the call returns."""
+        names = [str(id) for id in ([ids] if isinstance(ids, str) else ids)]
+        self.collection.get(names)  # refuses unknown ones before anything is written
+        self._write(Change("remove", tuple(names)))
+
+    def search(
+        self, queries: ArrayLike, k: int = 10, *, where: Where | None = None, languages: Iterable[str] | None = None
+    ) -> CollectionResult:
+        """Return the k best rows for each query; see `Collection.search`."""
+        return self.collection.search(queries, k, where=where, languages=languages)
+
+    def checkpoint(self) -> None:
+        """Save the whole collection and start an empty journal; a kill leaves the old state and its journal."""
+        self._check_open()
+        if self.before_save is not None:
+            self.before_save(self.collection)
+        self.collection.save_as_writer(self.path)
+        manifest = manifest_digest(self.path)
+        fresh = Journal(self.path, manifest)
+        self._journal.close()
+        self._journal, self._manifest = fresh, manifest
+        for stale in stale_journals(self.path, manifest):
+            stale.unlink()
+
+    def replace(self, collection: Collection) -> None:
+        """Save another collection in the place of this one, whole or not at all, and go on with it."""
+        self._check_open()
+        before, self.collection = self.collection, _local(collection)
+        try:
+            self.checkpoint()
+        except BaseException:
+            self.collection = before
+            raise
+
+    def compact(self) -> None:
+        """Drop removed vectors from the index for good, and save."""
+        if isinstance(self.collection.index, FaissIndex):
+            self.collection.index.compact()
+        self.checkpoint()
+
+    def snapshot(self, path: str | Path) -> None:
+        """Save the present state into another folder; to restore it, open that folder or copy it back."""
+        self._check_open()
+        if Path(path).exists():
+            raise FileExistsError(f"{path} is there already; choose a new folder for the snapshot")
+        self.collection.save(path)
+
+    def close(self) -> None:
+        """Let other writers in; nothing needs to be saved."""
+        self._journal.close()
+        self._lock.close()
+
+    def __enter__(self) -> "CollectionStore":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _put(
+        self, operation: str, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None
+    ) -> None:
+        names, rows = self.collection.check(ids, metadata, replace=operation == "upsert")
+        checked = check_rows(names, vectors, self.collection.dimension, self.collection.metric)
+        self._write(Change(operation, tuple(names), checked, rows))
+
+    def _write(self, change: Change) -> None:
+        self._check_open()
+        if manifest_digest(self.path) != self._manifest:
+            raise LockedError(f"{self.path} was saved by someone else meanwhile; open it again")
+        start = len(self._journal)
+        self._journal.append(change)
+        try:
+            self.collection.apply(change)
+        except BaseException:
+            self._journal.undo(start)  # the collection is as it was, and so must be what is on the disk
+            raise
+        if len(self._journal) > max(self._checkpoint_bytes, _saved_bytes(self.path)):
+            try:
+                self.checkpoint()
+            except OSError as error:  # the change itself is safe in the journal
+                warnings.warn(f"{self.path} could not be saved, and its journal grows: {error}", stacklevel=3)
+
+    def _check_open(self) -> None:
+        if self._lock.closed:
+            raise ValueError(f"this store of {self.path} is closed; open it again")
+
+
+def restore(snapshot: str | Path, path: str | Path) -> None:
+    """Write what a snapshot holds to a new place, whole or not at all, after every checksum was verified."""
+    if Path(path).exists():
+        raise FileExistsError(f"{path} is there already; choose a new folder, or remove it first")
+    Collection.load(snapshot).save(path)
+
+
+def _local(collection: Collection) -> Collection:
+    if collection.index.spec.kind == "milvus":
+        raise UnsupportedOperation(
+            "Milvus keeps its vectors itself, and a journal or a snapshot beside them would disagree; use Collection"
+        )
+    return collection
+
+
+def _saved_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir() if not path.name.startswith("journal-"))
+
+
+class CollectionReader:
+    """A saved collection, open for reading; `refresh` brings in what a writer has acknowledged meanwhile.
+
+    A refresh costs what the changes cost, not what the collection does; only after a save is it read anew. Any number
+    of readers, in any number of processes, may follow one `CollectionStore`; each sees whole changes, in their order.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder that `Collection.save` or `CollectionStore` wrote.
+    threads : int, optional
+        For FAISS, see `FaissFlatConfig`.
+
+    Raises
+    ------
+    FileNotFoundError, CorruptCollectionError
+        As `Collection.load`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from interlingua.index import CollectionStore
+    >>> folder = Path(tempfile.mkdtemp()) / "words"
+    >>> store = CollectionStore.create(folder, Collection.create(2))
+    >>> reader = CollectionReader(folder)
+    >>> store.add(["hujambo", "ni hao"], [[1.0, 0.1], [0.9, 0.3]])
+    >>> len(reader.collection), reader.refresh(), len(reader.collection)
+    (0, True, 2)
+    >>> store.close()
+    """
+
+    def __init__(self, path: str | Path, *, threads: int | None = None) -> None:
+        self.path = Path(path)
+        self._threads = threads
+        self.collection, self._manifest, self._place = self._load()
+
+    def refresh(self) -> bool:
+        """Bring `collection` up to date and return whether there was anything new.
+
+        After a save by a writer `collection` is another object.
+
+        Raises
+        ------
+        CorruptCollectionError
+            If a file is damaged; `collection` is then as of some change before that.
+        """
+        before = self._manifest, self._place
+        if manifest_digest(self.path) == self._manifest:
+            try:
+                for change, place in read_on(self.path, self._manifest, self._place):
+                    self.collection.apply(change)
+                    self._place = place
+                return before[1] != self._place
+            except (CorruptCollectionError, OSError, KeyError):
+                pass  # subtle: a save may have removed the journal, or the writer taken back what the disk did not take
+        self.collection, self._manifest, self._place = self._load()
+        return before != (self._manifest, self._place)
+
+    def _load(self) -> tuple[Collection, str, Place]:
+        def attempt(manifest: str) -> tuple[Collection, str, Place]:
+            loaded, place = Collection.load(self.path, threads=self._threads, journal=False), Place()
+            for change, reached in read_on(self.path, manifest, Place()):
+                loaded.apply(change)
+                place = reached
+            return loaded, manifest, place
+
+        return settled(self.path, attempt)

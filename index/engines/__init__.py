@@ -1,0 +1,1 @@
+"""Engines: exact search in NumPy, FAISS, and which to choose."""

@@ -1,0 +1,636 @@
+"""FAISS behind the contract of `VectorIndex`: exact, a graph, or inverted lists.
+
+FAISS itself: imported at its first use, with as many threads as asked for, and built by configuration.
+
+Search on a GPU through FAISS, where its GPU build is installed; the index itself stays on the CPU.
+
+How hard an approximate search tries where its configuration does not say.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+from math import cbrt, ceil, sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .base import (
+    FileWriter,
+    IdTable,
+    IndexSpec,
+    Metric,
+    SearchResult,
+    UnsupportedOperation,
+    check_dimension,
+    check_k,
+    check_vectors,
+    refuse_mapped,
+)
+from .config import FaissConfig, FaissFlatConfig, HNSWConfig, IVFPQConfig, IVFRaBitQConfig
+from .flat import pad_result, write_array
+
+
+def load_faiss() -> Any:
+    """Return the module, imported at its first use; untyped, since its stubs know half of what it can do."""
+    return import_module("faiss")
+
+
+@contextmanager
+def faiss_threads(threads: int | None) -> Iterator[None]:
+    """Let FAISS use `threads` OpenMP threads inside the block, and as many as before after it.
+
+    The setting belongs to the whole process, and where torch was imported before faiss it is torch's as well;
+    hence it is put back. Processes that used OpenMP must not fork: start helpers with the method "spawn".
+    """
+    if threads is None:
+        yield
+        return
+    faiss = load_faiss()
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(threads)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def flat(dimension: int, metric: Metric) -> Any:
+    """Return an empty exact index."""
+    faiss = load_faiss()
+    return (faiss.IndexFlatL2 if metric is Metric.L2 else faiss.IndexFlatIP)(dimension)
+
+
+def needs_training(config: FaissConfig) -> bool:
+    """Return whether an index of this configuration learns from vectors before it takes any."""
+    return not isinstance(config, FaissFlatConfig) and not (isinstance(config, HNSWConfig) and config.storage != "sq8")
+
+
+def stored_dimension(config: FaissConfig, dimension: int) -> int:
+    """Return how many numbers of a vector an index keeps: short numbers are read eight at a time, or far more slowly.
+
+    Examples
+    --------
+    >>> stored_dimension(HNSWConfig(storage="sq8"), 385), stored_dimension(HNSWConfig(), 385)
+    (392, 385)
+    """
+    short = isinstance(config, HNSWConfig) and config.storage != "float32"
+    return -(-dimension // 8) * 8 if short else dimension
+
+
+def with_zeros(vectors: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
+    """Return vectors (n, d) with as many zeros behind each as `dimension` is more than d."""
+    missing = dimension - vectors.shape[1]
+    return np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors
+
+
+def build_trained(config: FaissConfig, dimension: int, metric: Metric, sample: NDArray[np.float32]) -> Any:
+    """Return an empty index, trained on the sample (n, d) where its kind needs that.
+
+    Raises
+    ------
+    ValueError
+        If the code size does not divide the dimension, or there are more cells than vectors.
+    """
+    faiss = load_faiss()
+
+    measure = faiss.METRIC_L2 if metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT
+    if isinstance(config, FaissFlatConfig):
+        return flat(dimension, metric)
+    if isinstance(config, HNSWConfig):
+        dimension = stored_dimension(config, dimension)
+        index, sample = _graph(config, dimension, measure), with_zeros(sample, dimension)
+    else:
+        index = faiss.index_factory(dimension, _ivf_description(config, dimension, len(sample), metric), measure)
+        cells = faiss.extract_index_ivf(index)
+        cells.cp.min_points_per_centroid = 1  # its own hint about few vectors goes to the console; ours is in the docs
+    if not index.is_trained:
+        index.train(sample)
+    if config.kind == "ivf-flat":
+        index.set_direct_map_type(faiss.DirectMap.Array)  # else no vector can be read back by its position
+    return index
+
+
+def faiss_class(config: FaissConfig, metric: Metric) -> str:
+    """Return the name of the FAISS class that an index of this configuration is an instance of."""
+    if isinstance(config, FaissFlatConfig):
+        return type(flat(1, metric)).__name__
+    if isinstance(config, HNSWConfig):
+        return "IndexHNSWFlat" if config.storage == "float32" else "IndexHNSWSQ"
+    refine = getattr(config, "refine", None)
+    return {None: "IndexIVFFlat", "float32": "IndexRefineFlat", "float16": "IndexRefine", "sq8": "IndexRefine"}[refine]
+
+
+def lookup_storage(index: Any) -> Any:
+    """Return the part of an index that keeps its vectors in order of adding, or None (plain inverted lists)."""
+    faiss = load_faiss()
+    if hasattr(index, "refine_index"):
+        return faiss.downcast_index(index.refine_index)
+    if hasattr(index, "storage"):
+        return faiss.downcast_index(index.storage)
+    return None if hasattr(index, "nlist") else index
+
+
+def selector(mask: NDArray[np.bool_], *, listed: bool = False) -> Any:
+    """Return the FAISS selector of the positions where `mask` is true; if `listed`, by a list where they are few."""
+    faiss = load_faiss()
+    if listed and len(positions := np.flatnonzero(mask)) <= len(mask) // 2:
+        return faiss.IDSelectorArray(positions)
+    return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+
+
+def _graph(config: HNSWConfig, dimension: int, measure: int) -> Any:
+    faiss = load_faiss()
+    if config.storage == "float32":
+        graph = faiss.IndexHNSWFlat(dimension, config.M, measure)
+    else:
+        quantiser = faiss.ScalarQuantizer
+        kept = quantiser.QT_8bit if config.storage == "sq8" else quantiser.QT_fp16
+        graph = faiss.IndexHNSWSQ(dimension, kept, config.M, measure)
+        # what is learned from is a sample: a tenth more at both ends, or the largest numbers would be cut off
+        faiss.downcast_index(graph.storage).sq.rangestat_arg = 0.1
+    graph.hnsw.efConstruction = config.ef_construction
+    return graph
+
+
+def _ivf_description(config: Any, dimension: int, n_vectors: int, metric: Metric) -> str:
+    n_lists = config.n_lists or max(1, min(round(4 * sqrt(n_vectors)), n_vectors // 39))
+    if n_lists > n_vectors:
+        raise ValueError(
+            f"{n_lists} cells cannot be learned from {n_vectors} vectors; give n_lists=None or more vectors"
+        )
+    refine = {"sq8": ",Refine(SQ8)", "float16": ",Refine(SQfp16)", "float32": ",RFlat"}.get(
+        getattr(config, "refine", ""), ""
+    )
+    if isinstance(config, IVFPQConfig):
+        size = config.code_size or max(m for m in range(1, max(dimension // 2, 1) + 1) if dimension % m == 0)
+        if dimension % size:
+            raise ValueError(f"code_size must divide the dimension {dimension}, but is {size}; give None for the best")
+        # codes of what is left after the centre are finer; for distances they would need a table for each list
+        residual = "" if metric is Metric.L2 else "r"
+        return f"IVF{n_lists},PQ{size}x4fs{residual}{refine}"
+    return f"IVF{n_lists},RaBitQfs{refine}" if isinstance(config, IVFRaBitQConfig) else f"IVF{n_lists},Flat"
+
+
+GPU_KINDS = ("faiss-flat", "ivf-flat")
+LARGEST_GPU_K = 2048  # FAISS refuses more on a GPU
+
+
+def gpu_wanted(config: FaissConfig) -> bool:
+    """Return whether an index of this configuration is to search on a GPU.
+
+    ``device="auto"`` takes one where FAISS sees one and knows the kind there (exact search, and inverted lists of whole
+    vectors); ``"cuda"`` insists; ``"cpu"`` never does.
+
+    Raises
+    ------
+    RuntimeError
+        If ``"cuda"`` is asked for and FAISS sees no GPU.
+    """
+    device = getattr(config, "device", "cpu")  # graphs and short codes have no such setting
+    if device == "cpu" or config.kind not in GPU_KINDS:
+        return False
+    faiss = load_faiss()
+    seen = faiss.get_num_gpus() if hasattr(faiss, "get_num_gpus") else 0
+    if device == "cuda" and not seen:
+        raise RuntimeError(
+            "device='cuda' needs a GPU that FAISS can use, and it sees none; install faiss-gpu-cu12 in place of "
+            "faiss-cpu, or give device='cpu'"
+        )
+    return bool(seen)
+
+
+def to_gpu(index: Any) -> Any:
+    """Return a copy of a FAISS index on the first GPU; it keeps what memory it needs as long as it lives."""
+    faiss = load_faiss()
+    copy = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)
+    return copy
+
+
+_LEAST_EFFORT, _LEAST_PROBES = 128, 16
+_GRAPH_COST = 3.0  # see exact_share in HNSWConfig
+_CODE_COST = 2.5  # see exact_share in IVFConfig
+
+
+def graph_effort(n: int, k: int = 10) -> int:
+    """Return ``ef_search`` for k results of a graph of n vectors: 0.6 sqrt(n), at least 128, more beyond 10 results.
+
+    Examples
+    --------
+    >>> [graph_effort(n) for n in (10_000, 200_000, 1_000_000)]
+    [128, 269, 600]
+    >>> graph_effort(10_000, k=80)
+    256
+    """
+    return ceil(max(_LEAST_EFFORT, 0.6 * sqrt(n)) * _growth(k))
+
+
+def probes(n_lists: int, k: int = 10) -> int:
+    """Return ``nprobe`` for k results of so many lists: 3 sqrt(n_lists), at least 16, more beyond 10 results.
+
+    Examples
+    --------
+    >>> [probes(n_lists) for n_lists in (8, 400, 4000)]
+    [8, 60, 190]
+    """
+    return min(n_lists, ceil(max(_LEAST_PROBES, 3 * sqrt(n_lists)) * _growth(k)))
+
+
+def refine_factor(n: int, k: int) -> float:
+    """Return how many candidates a result the codes yield to be put in order, among n vectors, for k results.
+
+    Examples
+    --------
+    >>> [refine_factor(n, 10) for n in (10_000, 200_000, 1_000_000)]
+    [8.0, 22.4, 50.0]
+    """
+    return max(8.0, ceil(sqrt(n) / 2) / max(k, 10))
+
+
+def widened(effort: int, config: Any, k: int, widening: float) -> int:
+    """Return the effort that a filter needs which leaves one of `widening` vectors.
+
+    What may not be returned is still walked through. An effort that was set is multiplied by w = `widening`; one that
+    was chosen by size has room to spare: in lists it takes sqrt(w), in a graph w up to two and sqrt(2 w) beyond, but
+    enough to meet 4 k vectors that pass.
+
+    Examples
+    --------
+    >>> widened(100, HNSWConfig(ef_search=100), 10, 8.0), widened(100, HNSWConfig(), 10, 8.0)
+    (800, 400)
+    """
+    graph = isinstance(config, HNSWConfig)
+    if (config.ef_search if graph else config.nprobe) is not None or widening == 1:
+        return ceil(effort * widening)
+    return ceil(max(effort * min(widening, sqrt(2 * widening)), 4 * k * widening) if graph else effort * sqrt(widening))
+
+
+def scan_limit(config: Any, n: int, n_lists: int) -> float:
+    """Return of how many allowed vectors a scan is cheaper than an approximate search of all n."""
+    if config.exact_share is not None:
+        return float(config.exact_share * n)
+    if isinstance(config, HNSWConfig):
+        if config.ef_search is not None:
+            return _GRAPH_COST * sqrt(config.ef_search * n)
+        return float((_GRAPH_COST**2 * graph_effort(n) * sqrt(n)) ** (2 / 3))
+    read = min(config.nprobe or probes(n_lists), n_lists) * n / n_lists + n_lists
+    return float(read if config.kind == "ivf-flat" or config.nprobe is None else _CODE_COST * read)
+
+
+def _growth(k: int) -> float:
+    return cbrt(max(k / 10, 1))  # the 100th neighbour is harder to find than the tenth, though not ten times
+
+
+_WIDER = 3  # candidates a result that are scored again where vectors are kept as bytes
+_QUERY_BLOCK = 256
+
+
+class FaissIndex:
+    """A FAISS index of the kind that its configuration says.
+
+    ====================== ================================= ==================================
+    configuration          search a query                    bytes a vector, and 8 for its id
+    ====================== ================================= ==================================
+    `FaissFlatConfig`      O(n d), exact                     4 d
+    `HNSWConfig`           O(ef_search M d log n)            4, 2 or 1 times d, + 8 M and more
+    `IVFConfig`            O((n_lists + n nprobe/n_lists) d) 4 d + 16
+    `IVFPQConfig`          the same, d/4 for the codes       d/4 + refine (d or 4 d) + 8
+    `IVFRaBitQConfig`      the same, d/8 for the codes       d/8 + refine (d or 4 d) + 16
+    ====================== ================================= ==================================
+
+    Scores are float32 throughout, and as exact as the vectors are kept (bytes are brought back to unit length for
+    ``cosine``); exact ties may come in any order, unlike in
+    `FlatIndex`. Kinds that must learn from vectors first (inverted lists, ``sq8``) search exactly until `train_size`
+    of them are there. Removed vectors stay, unfound, until more than `rebuild_share` of all are dead.
+
+    All kinds but the first find most of the true neighbours, not all. Yet none returns fewer than k while k allowed
+    vectors are there: a query that is left short is answered by an exact scan.
+
+    Parameters
+    ----------
+    dimension : int
+        Length d of each vector.
+    metric : Metric or str
+        ``cosine`` scales vectors and queries to unit length itself.
+    config : FaissFlatConfig, HNSWConfig, IVFConfig, IVFPQConfig or IVFRaBitQConfig
+
+    Examples
+    --------
+    >>> index = FaissIndex(2, "cosine", HNSWConfig(threads=1))
+    >>> index.add([5, 6], [[2.0, 0.0], [1.0, 1.0]])
+    >>> index.search([[10.0, 0.0]], k=3).ids.tolist()
+    [[5, 6, -1]]
+    """
+
+    def __init__(self, dimension: int, metric: Metric | str = Metric.COSINE, config: FaissConfig | None = None) -> None:
+        self._dimension = check_dimension(dimension)
+        self._metric = Metric.parse(metric)
+        self._config: FaissConfig = FaissFlatConfig() if config is None else config
+        self._table = IdTable()
+        self._n_dead = 0
+        self._mapped = False
+        self._on_gpu = gpu_wanted(self._config)
+        self._gpu_copy: Any = None  # of what is there now; any change drops it
+        self._waits = needs_training(self._config)  # a flat index stands in until there is enough to learn from
+        self._faiss = (
+            flat(dimension, self._metric) if self._waits else self._built(np.empty((0, dimension), np.float32))
+        )
+
+    @property
+    def spec(self) -> IndexSpec:
+        """Kind, dimension, metric and configuration."""
+        return IndexSpec(self._config.kind, self._dimension, self._metric, self._config.to_json())
+
+    @property
+    def dimension(self) -> int:
+        """Length d of each vector."""
+        return self._dimension
+
+    @property
+    def metric(self) -> Metric:
+        """How vectors are compared."""
+        return self._metric
+
+    @property
+    def config(self) -> FaissConfig:
+        """The configuration; assign another to change what does not shape the graph, such as `ef_search`."""
+        return self._config
+
+    @config.setter
+    def config(self, config: FaissConfig) -> None:
+        old = self._config
+        if type(config) is not type(old) or any(getattr(config, name) != getattr(old, name) for name in old.shape):
+            raise UnsupportedOperation(f"an index built with {old} cannot become one with {config}; build a new one")
+        self._config, self._on_gpu, self._gpu_copy = config, gpu_wanted(config), None
+
+    @property
+    def trained(self) -> bool:
+        """Whether the index has what it must learn; until then its search is exact."""
+        return not self._waits
+
+    @property
+    def n_lists(self) -> int:
+        """Number of inverted lists; 0 for kinds without, and before they are learned."""
+        faiss = load_faiss()
+        lists = faiss.try_extract_index_ivf(self._faiss)
+        return 0 if lists is None else int(lists.nlist)
+
+    @property
+    def effort(self) -> int:
+        """``ef_search`` or ``nprobe`` for 10 results without a filter, as set or as chosen; 0 where search is exact."""
+        return 0 if isinstance(self._config, FaissFlatConfig) or self._waits else self._effort(10)
+
+    def __len__(self) -> int:
+        return len(self._table.ids) - self._n_dead
+
+    def add(self, ids: ArrayLike, vectors: ArrayLike) -> None:
+        """Add vectors (n, d) under new ids (n,)."""
+        self._check_writable()
+        checked = check_vectors(vectors, self._dimension, self._metric)
+        new_ids = self._table.new(ids, len(checked))
+        with faiss_threads(self._config.threads):
+            if self._waits and self._faiss.ntotal + len(checked) >= self._config.train_size:  # type: ignore[union-attr] # those that wait have it
+                everything = np.concatenate([self._vectors(np.arange(self._faiss.ntotal)), checked])
+                fresh = self._built(everything)
+                fresh.add(with_zeros(everything, fresh.d))
+                self._faiss, self._waits = fresh, False
+            else:
+                self._faiss.add(with_zeros(checked, self._faiss.d))
+        self._table.append(new_ids)
+
+    def remove(self, ids: ArrayLike) -> None:
+        """Remove vectors by id; all kinds but the flat one mark them dead and compact past `rebuild_share`."""
+        self._check_writable()
+        positions = np.unique(self._table.known(ids))
+        if isinstance(self._config, FaissFlatConfig) or self._waits:
+            mask = np.ones(len(self._table.ids), dtype=bool)
+            mask[positions] = False
+            self._faiss.remove_ids(selector(~mask))  # keeps the order of the others
+            self._table.keep(mask)
+            return
+        self._table.kill(positions)
+        self._n_dead += len(positions)
+        if self._n_dead > self._config.rebuild_share * len(self._table.ids):
+            self.compact()
+
+    def compact(self) -> None:
+        """Drop removed vectors for good: the graph is built anew, the lists are filled anew with what they learned."""
+        self._check_writable()
+        if not self._n_dead:
+            return
+        living = self._table.ids >= 0
+        vectors = self._vectors(np.flatnonzero(living))
+        with faiss_threads(self._config.threads):
+            # subtle: codes of 8 bits give the same codes again when what they decode to is coded once more
+            fresh = load_faiss().clone_index(self._faiss)
+            fresh.reset()  # keeps what was learned
+            if len(vectors):
+                fresh.add(with_zeros(vectors, fresh.d))
+        self._table.keep(living)
+        self._table = IdTable(self._table.ids)  # ascending again, perhaps
+        self._faiss, self._n_dead = fresh, 0
+
+    def search(self, queries: ArrayLike, k: int, *, allowed: ArrayLike | None = None) -> SearchResult:
+        """Return the k best ids of each query (n, d), among those in `allowed` if given."""
+        k = check_k(k)
+        checked = check_vectors(queries, self._dimension, self._metric, name="queries")
+        mask = self._candidates(allowed)
+        n_candidates = len(self) if mask is None else int(np.count_nonzero(mask))
+        checked = with_zeros(checked, self._faiss.d)
+        width = min(k, n_candidates)
+        if width == 0:
+            nothing = np.empty((len(checked), 0), dtype=np.int64)
+            return pad_result(self._table, nothing, nothing.astype(np.float32), k, self._metric)
+        with faiss_threads(self._config.threads):
+            if self._on_gpu and mask is None and width <= LARGEST_GPU_K and not self._waits:
+                positions, scores = self._search_on_gpu(checked, width)
+            elif isinstance(self._config, FaissFlatConfig) or self._waits:
+                positions, scores = self._search_exactly(checked, width, mask)
+            else:
+                wide = min(_WIDER * width, n_candidates) if self._rounded else width
+                positions, scores = self._search_approximately(checked, width, wide, mask, n_candidates)
+            if self._rounded:
+                positions, scores = self._scored_again(checked, positions, width)
+        return pad_result(self._table, positions, scores, k, self._metric)
+
+    def search_exactly(self, queries: ArrayLike, k: int) -> SearchResult:
+        """Return the k best ids by a scan of all that is kept: O(n d) a query, the truth that `tune` compares with."""
+        checked = check_vectors(queries, self._dimension, self._metric, name="queries")
+        checked = with_zeros(checked, self._faiss.d)
+        width = min(check_k(k), len(self))
+        wide = min(_WIDER * width, len(self)) if self._rounded else width
+        with faiss_threads(self._config.threads):
+            positions, scores = self._search_exactly(checked, wide, self._candidates(None))
+            if self._rounded:
+                positions, scores = self._scored_again(checked, positions, width)
+        return pad_result(self._table, positions, scores, k, self._metric)
+
+    def reconstruct(self, ids: ArrayLike) -> NDArray[np.float32]:
+        """Return a copy of the stored vectors (n, d), of unit length for `cosine`."""
+        return self._vectors(self._table.known(ids))
+
+    def files(self) -> Mapping[str, FileWriter]:
+        """Return the writers of ``index.faiss`` and ``ids.npy`` (by position, -1 for removed vectors)."""
+        return {"index.faiss": self._write, "ids.npy": partial(write_array, self._table.ids)}
+
+    @classmethod
+    def read(
+        cls, files: Mapping[str, Path], spec: IndexSpec, config: FaissConfig | None = None, *, mapped: bool = False
+    ) -> "FaissIndex":
+        """Return the index whose `files` were written.
+
+        FAISS believes what it reads: check the files' checksums before.
+
+        Parameters
+        ----------
+        files : mapping of str to Path
+        spec : IndexSpec
+        config : FaissConfig, optional
+        mapped : bool
+            Leave the vectors on the disk and let the system page them in; such an index refuses to be written to.
+        """
+        faiss = load_faiss()
+
+        index = cls(spec.dimension, spec.metric, config)
+        path = str(files["index.faiss"])
+        stored = faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC) if mapped else faiss.read_index(path)
+        index._table = IdTable(np.load(files["ids.npy"], allow_pickle=False))
+        waits = index._waits and type(stored) is type(index._faiss)
+        expected = type(index._faiss).__name__ if waits else faiss_class(index._config, index._metric)
+        measure = faiss.METRIC_L2 if index._metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT
+        if type(stored).__name__ != expected or stored.metric_type != measure:
+            raise ValueError(f"the file holds a {type(stored).__name__}, not the {spec.kind} index of the manifest")
+        widths = (spec.dimension, stored_dimension(index._config, spec.dimension))
+        if stored.ntotal != len(index._table.ids) or stored.d not in widths:
+            raise ValueError(
+                f"the file holds {stored.ntotal} vectors of dimension {stored.d}, "
+                f"not {len(index._table.ids)} of {spec.dimension}"
+            )
+        index._faiss, index._n_dead, index._waits, index._mapped = stored, index._table.n_dead, waits, mapped
+        return index
+
+    def _effort(self, k: int) -> int:
+        config: Any = self._config  # not the flat one
+        if isinstance(config, HNSWConfig):
+            return config.ef_search or graph_effort(len(self._table.ids), k)
+        return config.nprobe or probes(self.n_lists, k)
+
+    def _built(self, sample: NDArray[np.float32]) -> Any:
+        return build_trained(self._config, self._dimension, self._metric, sample)
+
+    def _check_writable(self) -> None:
+        """Refuse to change a mapped index; whatever comes after makes the GPU's copy outdated."""
+        self._gpu_copy = None
+        refuse_mapped(self._mapped)
+
+    def _candidates(self, allowed: ArrayLike | None) -> NDArray[np.bool_] | None:
+        """Return which positions may be found; None for all of them."""
+        positions = self._table.allowed(allowed)
+        if positions is None:
+            return None if self._n_dead == 0 else self._table.ids >= 0
+        mask = np.zeros(len(self._table.ids), dtype=bool)
+        mask[positions] = True
+        return mask
+
+    def _search_exactly(
+        self, queries: NDArray[np.float32], width: int, mask: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Scan all that is kept; as exact as it is kept."""
+        faiss = load_faiss()
+
+        storage = lookup_storage(self._faiss)
+        # subtle: whole vectors are looked up one by one where their positions are listed; of codes all are gone through
+        listed = isinstance(storage, faiss.IndexFlat)
+        allowed = None if mask is None else selector(mask, listed=listed)
+        if storage is None:
+            params = faiss.SearchParametersIVF(nprobe=self._faiss.nlist, sel=allowed)
+            values, positions = self._faiss.search(queries, width, params=params)
+        else:
+            params = None if allowed is None else faiss.SearchParameters(sel=allowed)
+            values, positions = storage.search(queries, width, params=params)
+        return positions, self._as_scores(values)
+
+    def _search_on_gpu(self, queries: NDArray[np.float32], width: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        if self._gpu_copy is None:
+            self._gpu_copy = to_gpu(self._faiss)
+        config: Any = self._config
+        params = None if isinstance(config, FaissFlatConfig) else self._parameters(config, None, width, 1.0)
+        values, positions = self._gpu_copy.search(queries, width, params=params)
+        scores = self._as_scores(values)
+        if positions.min() < 0:
+            short = np.flatnonzero((positions < 0).any(axis=1))
+            positions[short], scores[short] = self._search_exactly(queries[short], width, None)
+        return positions, scores
+
+    def _search_approximately(
+        self, queries: NDArray[np.float32], width: int, wide: int, mask: NDArray[np.bool_] | None, n_candidates: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return up to `wide` candidates, with the effort that `width` of them need."""
+        n_total = len(self._table.ids)
+        config: Any = self._config  # not the flat one
+        narrow = n_candidates < n_total and n_candidates <= scan_limit(config, n_total, self.n_lists)
+        whole = isinstance(config, HNSWConfig) and self._effort(width) >= n_total
+        if narrow or whole:
+            return self._search_exactly(queries, wide, mask)
+        params = self._parameters(config, None if mask is None else selector(mask), width, n_total / n_candidates, wide)
+        values, positions = self._faiss.search(queries, wide, params=params)
+        scores = self._as_scores(values)
+        if positions[:, width - 1].min() < 0:
+            short = np.flatnonzero(positions[:, width - 1] < 0)
+            positions[short], scores[short] = self._search_exactly(queries[short], wide, mask)
+        return positions, scores
+
+    @property
+    def _rounded(self) -> bool:
+        """Whether unit vectors are kept as bytes, which changes their lengths."""
+        config: Any = self._config
+        kept = getattr(config, "storage", getattr(config, "refine", ""))
+        return kept == "sq8" and self._metric is Metric.COSINE and not self._waits
+
+    def _scored_again(
+        self, queries: NDArray[np.float32], positions: NDArray[np.int64], width: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the `width` best of the candidates, their vectors brought back to unit length: most of the error."""
+        best = np.full((len(queries), width), -1, dtype=np.int64)
+        scores = np.full((len(queries), width), -np.inf, dtype=np.float32)
+        for start in range(0, len(queries), _QUERY_BLOCK):
+            rows = slice(start, start + _QUERY_BLOCK)
+            found = positions[rows]
+            vectors = self._vectors(found.clip(min=0).ravel()).reshape(*found.shape, self._dimension)
+            lengths = np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors))
+            own = np.einsum("ijk,ik->ij", vectors, queries[rows, : self._dimension]) / lengths
+            own = np.where(found >= 0, own, -np.inf)
+            order = np.argsort(-own, axis=1, kind="stable")[:, :width]
+            best[rows] = np.take_along_axis(found, order, axis=1)
+            scores[rows] = np.take_along_axis(own, order, axis=1)
+        return best, scores
+
+    def _parameters(self, config: Any, allowed: Any, width: int, widening: float, wide: int = 0) -> Any:
+        """Return how to search; what may not be returned is still walked through, so widen the search for it."""
+        faiss = load_faiss()
+
+        n_total, effort = len(self._table.ids), widened(self._effort(width), config, width, widening)
+        if isinstance(config, HNSWConfig):
+            return faiss.SearchParametersHNSW(efSearch=max(min(effort, n_total), width, wide), sel=allowed)
+        params = faiss.SearchParametersIVF(nprobe=min(effort, self.n_lists), sel=allowed)
+        if config.kind == "ivf-flat":
+            return params
+        candidates = (config.refine_factor or refine_factor(n_total, width)) * width
+        return faiss.IndexRefineSearchParameters(
+            k_factor=max(candidates / max(width, wide), 1), base_index_params=params
+        )
+
+    def _as_scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return -values if self._metric is Metric.L2 else values
+
+    def _vectors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        if not len(positions):
+            return np.empty((0, self._dimension), dtype=np.float32)
+        vectors: NDArray[np.float32] = self._faiss.reconstruct_batch(positions)
+        return np.ascontiguousarray(vectors[:, : self._dimension])
+
+    def _write(self, path: Path) -> None:
+        load_faiss().write_index(self._faiss, str(path))

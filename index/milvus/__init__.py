@@ -1,0 +1,1 @@
+"""The same collections and indexes in Milvus."""

@@ -1,0 +1,1 @@
+"""Questions answered by matching, or left open; replies chosen."""

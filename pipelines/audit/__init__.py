@@ -1,0 +1,1 @@
+"""Whose texts does an index show? Measured and drawn."""

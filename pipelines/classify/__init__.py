@@ -1,0 +1,1 @@
+"""Texts of all languages labelled by labels of one."""

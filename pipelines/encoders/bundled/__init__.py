@@ -1,0 +1,1 @@
+"""multilingual-e5-small out of a wheel, without any download."""

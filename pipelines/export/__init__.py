@@ -1,0 +1,1 @@
+"""Encoder and space together, as a model for other programs."""

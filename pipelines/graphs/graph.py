@@ -1,0 +1,300 @@
+"""Knowledge graphs and their files: DBP15K and OpenEA folders, N-Triples, Turtle, tab-separated triples."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align.arrays import require
+
+_LABELS = ("http://www.w3.org/2000/01/rdf-schema#label", "http://www.w3.org/2004/02/skos/core#prefLabel")
+_LINKS = ("ref_ent_ids", "sup_ent_ids", "sup_pairs", "ref_pairs", "ent_links")
+
+
+class GraphError(ValueError):
+    """A file of a knowledge graph is malformed."""
+
+
+@dataclass(frozen=True)
+class KnowledgeGraph:
+    """Entities, their names, and the triples between them.
+
+    Attributes
+    ----------
+    entities : tuple of str
+        Distinct ids, such as URIs.
+    names : tuple of str
+        One an entity.
+    relations : tuple of str
+    triples : (m, 3) array of int64
+        Positions of head, relation and tail.
+    attributes : tuple of (int, str, str)
+        Position of an entity, an attribute, and its value in words or numbers.
+    other_names : tuple of (int, str)
+        Position of an entity, and a further name, such as a translation.
+    """
+
+    entities: tuple[str, ...]
+    names: tuple[str, ...]
+    relations: tuple[str, ...]
+    triples: NDArray[np.int64]
+    attributes: tuple[tuple[int, str, str], ...] = ()
+    other_names: tuple[tuple[int, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.names) != len(self.entities) or len(set(self.entities)) != len(self.entities):
+            raise GraphError(
+                f"a graph has distinct entities and a name for each, got {len(self.entities)} ids, "
+                f"{len(set(self.entities))} of them distinct, and {len(self.names)} names"
+            )
+
+    def __len__(self) -> int:
+        return len(self.entities)
+
+    @classmethod
+    def from_triples(
+        cls,
+        triples: Iterable[tuple[str, str, str]],
+        names: Mapping[str, str] | None = None,
+        attributes: Iterable[tuple[str, str, str]] = (),
+    ) -> "KnowledgeGraph":
+        """Return a graph of numbered entities and relations; a name that is not given comes from the id.
+
+        Entities that only `names` or `attributes` have are isolated.
+
+        Examples
+        --------
+        >>> graph = KnowledgeGraph.from_triples([("ex/Paris", "capital_of", "ex/France")])
+        >>> graph.names, graph.triples.tolist()
+        (('Paris', 'France'), [[0, 0, 1]])
+        """
+        names = names or {}
+        entities: dict[str, int] = {}
+        relations: dict[str, int] = {}
+        rows = [
+            (
+                entities.setdefault(head, len(entities)),
+                relations.setdefault(relation, len(relations)),
+                entities.setdefault(tail, len(entities)),
+            )
+            for head, relation, tail in triples
+        ]
+        for entity in names:
+            entities.setdefault(entity, len(entities))
+        values = tuple((entities.setdefault(entity, len(entities)), name, value) for entity, name, value in attributes)
+        shown = tuple(names.get(entity) or name_from_uri(entity) for entity in entities)
+        return cls(tuple(entities), shown, tuple(relations), np.array(rows, np.int64).reshape(-1, 3), values)
+
+    def with_names(self, path: str | os.PathLike[str]) -> "KnowledgeGraph":
+        """Return the graph with further names, such as machine translations, beside its own.
+
+        Parameters
+        ----------
+        path : str or path
+            Entity and name between tabs, one a line; an entity may have several lines.
+
+        Raises
+        ------
+        GraphError
+            If a line is malformed, or no entity of the graph is named.
+        """
+        places = {entity: row for row, entity in enumerate(self.entities)}
+        rows = list(_rows(Path(path), 2))
+        named = tuple((places[entity], name) for entity, name in rows if entity in places and name.strip())
+        if not named:
+            raise GraphError(f"{path}: expected an entity of the graph and a name between tabs, as in {rows[:1]}")
+        return replace(self, other_names=(*self.other_names, *named))
+
+    def with_attributes(self, path: str | os.PathLike[str]) -> "KnowledgeGraph":
+        """Return the graph with attributes from a file: entity, attribute and value between tabs, one a line.
+
+        Those of entities that the graph does not have are left out.
+
+        Raises
+        ------
+        GraphError
+            If a line has fewer columns, or no line is about an entity of the graph.
+        """
+        places = {entity: row for row, entity in enumerate(self.entities)}
+        found = []
+        with Path(path).open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                cells = line.rstrip("\r\n").split("\t", 2)  # a value may hold tabs
+                if len(cells) == 3 and cells[0] in places:
+                    found.append((places[cells[0]], cells[1], cells[2]))
+                elif line.strip() and len(cells) < 3:
+                    raise GraphError(f"{path}, line {number}: expected entity, attribute and value between tabs")
+        if not found:
+            raise GraphError(f"{path} says nothing about an entity of the graph, such as {self.entities[0]!r}")
+        return replace(self, attributes=(*self.attributes, *found))
+
+
+@dataclass(frozen=True)
+class GraphPair:
+    """Two graphs to align, and the known links between them.
+
+    Attributes
+    ----------
+    left, right : KnowledgeGraph
+    links : dict of str to (p, 2) array of int64
+        Positions in left and right, by the name of the file that they are from.
+    """
+
+    left: KnowledgeGraph
+    right: KnowledgeGraph
+    links: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+
+def name_from_uri(uri: str) -> str:
+    """Return the readable end of a URI.
+
+    Examples
+    --------
+    >>> name_from_uri("http://zh.dbpedia.org/resource/%E5%B7%B4%E9%BB%8E_(x)"), name_from_uri("ex#New_York")
+    ('巴黎 (x)', 'New York')
+    """
+    tail = uri.split("/resource/", 1)[-1] if "/resource/" in uri else uri.rstrip("/#").rsplit("#")[-1].rsplit("/")[-1]
+    return unquote(tail).replace("_", " ").strip() or uri
+
+
+def read_graph(
+    path: str | os.PathLike[str], *, names: str | os.PathLike[str] | None = None, language: str | None = None
+) -> KnowledgeGraph:
+    """Read one graph from a file.
+
+    ``.nt`` and ``.ttl`` need pyoxigraph: triples between resources are kept, rdfs:label and skos:prefLabel are names,
+    other literals attributes.
+    Anything else is head, relation and tail between tabs, one triple a line.
+
+    Parameters
+    ----------
+    path : str or path
+    names : str or path, optional
+        Entity and name between tabs, one a line.
+    language : str, optional
+        Prefer labels in this language.
+
+    Raises
+    ------
+    GraphError
+        If a line is malformed or the file holds no triple, with the line and the way out.
+    FileNotFoundError
+        If there is no such file.
+    """
+    path = Path(path)
+    found: dict[str, str] = {}
+    values: list[tuple[str, str, str]] = []
+    if path.suffix.lower() in (".nt", ".ttl"):
+        triples = _read_rdf(path, found, values, language)
+    else:
+        triples = [(head, relation, tail) for head, relation, tail in _rows(path, 3)]
+    if names is not None:
+        found.update((entity, name) for entity, name in _rows(Path(names), 2))
+    if not triples and not found and not values:
+        raise GraphError(f"{path} holds no triple between entities; expected head, relation and tail")
+    return KnowledgeGraph.from_triples(triples, found, values)
+
+
+def read_graph_pair(folder: str | os.PathLike[str]) -> GraphPair:
+    """Read a folder of DBP15K (``ent_ids_1``, ``triples_1``, ...) or of OpenEA (``rel_triples_1``, ``ent_links``).
+
+    The attributes of OpenEA's folders (``attr_triples_1``) are read where they are there.
+
+    Raises
+    ------
+    GraphError
+        If a line is malformed or names an entity that is not there.
+    FileNotFoundError
+        If the folder has neither layout.
+    """
+    folder = Path(folder)
+    if (folder / "ent_ids_1").is_file():
+        return _read_numbered(folder)
+    if (folder / "rel_triples_1").is_file():
+        graphs = [read_graph(folder / f"rel_triples_{side}") for side in (1, 2)]
+        files = [folder / f"attr_triples_{side}" for side in (1, 2)]
+        if all(file.is_file() for file in files):
+            graphs = [graph.with_attributes(file) for graph, file in zip(graphs, files, strict=True)]
+        ids = [{entity: row for row, entity in enumerate(graph.entities)} for graph in graphs]
+        return GraphPair(graphs[0], graphs[1], dict(_links(folder, ids, skip_unknown=True)))
+    raise FileNotFoundError(
+        f"{folder} is no pair of graphs: expected ent_ids_1, ent_ids_2, triples_1, triples_2 (DBP15K), or "
+        "rel_triples_1, rel_triples_2, ent_links (OpenEA)"
+    )
+
+
+def _read_numbered(folder: Path) -> GraphPair:
+    graphs, ids = [], []
+    for side in (1, 2):
+        uris = {number: uri for number, uri in _rows(folder / f"ent_ids_{side}", 2)}  # noqa: C416 - dict() has no type
+        places = {number: row for row, number in enumerate(uris)}
+        relations: dict[str, int] = {}
+        triples = []
+        for line, (head, relation, tail) in enumerate(_rows(folder / f"triples_{side}", 3), 1):
+            if head not in places or tail not in places:
+                missing = tail if head in places else head
+                raise GraphError(f"{folder / f'triples_{side}'}, line {line}: {missing} is not in ent_ids_{side}")
+            triples.append((places[head], relations.setdefault(relation, len(relations)), places[tail]))
+        entities = tuple(uris.values())
+        shown = tuple(name_from_uri(uri) for uri in entities)
+        graphs.append(KnowledgeGraph(entities, shown, tuple(relations), np.array(triples, np.int64).reshape(-1, 3)))
+        ids.append(places)
+    return GraphPair(graphs[0], graphs[1], dict(_links(folder, ids, skip_unknown=False)))
+
+
+def _links(folder: Path, ids: list[dict[str, int]], *, skip_unknown: bool) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    for name in _LINKS:
+        if not (folder / name).is_file():
+            continue
+        rows = []
+        for line, (left, right) in enumerate(_rows(folder / name, 2), 1):
+            if left in ids[0] and right in ids[1]:
+                rows.append((ids[0][left], ids[1][right]))
+            elif not skip_unknown:
+                raise GraphError(f"{folder / name}, line {line}: {left} or {right} is no entity of its graph")
+        yield name, np.array(rows, np.int64).reshape(-1, 2)
+
+
+def _rows(path: Path, width: int) -> Iterator[tuple[str, ...]]:
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, 1):
+            cells = tuple(line.rstrip("\r\n").split("\t"))
+            if len(cells) != width:
+                if not line.strip():
+                    continue
+                raise GraphError(f"{path}, line {number}: expected {width} columns between tabs, found {len(cells)}")
+            yield cells
+
+
+def _read_rdf(
+    path: Path, names: dict[str, str], values: list[tuple[str, str, str]], language: str | None
+) -> list[tuple[str, str, str]]:
+    oxigraph: Any = require("pyoxigraph", extra="graph")
+    kind = oxigraph.RdfFormat.N_TRIPLES if path.suffix.lower() == ".nt" else oxigraph.RdfFormat.TURTLE
+    preferred: set[str] = set()
+    triples = []
+    with path.open("rb") as file:
+        try:
+            for quad in oxigraph.parse(file, format=kind):
+                head, relation, tail = quad.subject, quad.predicate, quad.object
+                if isinstance(tail, oxigraph.Literal):
+                    if not isinstance(head, oxigraph.NamedNode):
+                        continue
+                    if relation.value not in _LABELS:
+                        values.append((head.value, relation.value, tail.value))
+                    else:
+                        wanted = language is not None and tail.language == language.lower()
+                        if head.value not in names or (wanted and head.value not in preferred):
+                            names[head.value] = tail.value
+                        if wanted:
+                            preferred.add(head.value)
+                elif isinstance(head, oxigraph.NamedNode) and isinstance(tail, oxigraph.NamedNode):
+                    triples.append((head.value, relation.value, tail.value))
+        except SyntaxError as error:
+            raise GraphError(f"{path}: {error}; mend the file") from error
+    return triples

@@ -1,0 +1,466 @@
+"""Entities by their names in any language: index them, and link mentions to them.
+
+An entity, and an entity as a candidate for a mention.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.index import Collection, CollectionStore
+from interlingua.pipelines.encoders.base import check_texts
+from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder, load_named_again
+
+from .model import LinkModel, calibrated, default_model, feature_rows
+from .names import NameTable, centred, centred_by_script, folded_name
+
+if TYPE_CHECKING:
+    from interlingua.pipelines.encoders.base import Encoder
+
+NAME, ALIAS, ACCEPTED, CONTEXT = "name", "alias", "accepted", "context"
+_LONGEST = 400  # characters of a context
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A thing that has names.
+
+    Attributes
+    ----------
+    id : str
+    names : mapping of str to str
+        By language, the main one first; the language is "" where it is unknown.
+    aliases : tuple of str
+        Other names, in any language.
+    description : str
+        What tells it from its namesakes.
+    types : tuple of str
+    properties : mapping of str to tuple of str
+    """
+
+    id: str
+    names: Mapping[str, str]
+    aliases: tuple[str, ...] = ()
+    description: str = ""
+    types: tuple[str, ...] = ()
+    properties: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The main name."""
+        return next(iter(self.names.values()), self.aliases[0] if self.aliases else self.id)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An entity that a mention may mean.
+
+    Attributes
+    ----------
+    entity : Entity
+    score : float
+        What candidates are ranked by: the log-odds of this one against none of them.
+    probability : float
+        That the mention means it; those of all candidates and of none of them add up to 1.
+    features : mapping of str to float
+        "name" (cosine of the nearest name, hubs corrected), "spelling" (0 to 1), "context" (cosine of context and
+        description, less the mean of the candidates), "type" and "language" (1 or 0).
+    """
+
+    entity: Entity
+    score: float
+    probability: float
+    features: Mapping[str, float]
+
+
+def check_entities(entities: Sequence[Entity]) -> None:
+    """Refuse entities without an id or a name, and ids that repeat."""
+    if not entities:
+        raise ValueError("an index needs at least one entity, but none was given")
+    for id, n in Counter(each.id for each in entities).most_common(1):
+        if n > 1:
+            raise ValueError(f"entities need different ids, but {id!r} is there {n} times")
+    for each in entities:
+        if not each.id or not any(name.strip() for name in (*each.names.values(), *each.aliases)):
+            raise ValueError(f"each entity needs an id and a name, but one has the id {each.id!r} and no name")
+
+
+def name_rows(entity: Entity) -> list[tuple[str, dict[str, str]]]:
+    """Return the texts of an entity, each name once, and what the collection says of them."""
+    seen: set[str] = set()
+    rows = []
+    named = [(name, NAME, language) for language, name in entity.names.items()]
+    for name, kind, language in [*named, *((alias, ALIAS, "") for alias in entity.aliases)]:
+        if name.strip() and folded_name(name) not in seen:
+            seen.add(folded_name(name))
+            rows.append((name, {"entity": entity.id, "kind": kind, "text": name, "language": language}))
+    about = [entity.description, *entity.types, *(value for each in entity.properties.values() for value in each)]
+    said = [each.strip() for each in about if any(letter.isalpha() and not letter.isupper() for letter in each)]
+    if said:  # an id, such as Q6256, says nothing
+        text = f"{entity.name}: {'; '.join(dict.fromkeys(said))}"[:_LONGEST]
+        rows.append((text, {"entity": entity.id, "kind": CONTEXT, "text": text, "language": ""}))
+    return rows
+
+
+def entity_from_json(value: Mapping[str, Any]) -> Entity:
+    """Return the entity that `dataclasses.asdict` made JSON of."""
+    properties = {name: tuple(values) for name, values in value["properties"].items()}
+    return Entity(
+        **{**value, "aliases": tuple(value["aliases"]), "types": tuple(value["types"]), "properties": properties}
+    )
+
+
+_ENTITIES, _MODEL = "entities.jsonl", "model"
+
+
+class EntityIndex:
+    """Finds the entities that mentions in any language mean.
+
+    Use `build`, `from_table`, `from_wikidata` or `load`; the constructor takes their parts. A mention that means no
+    entity (NIL) is one whose first candidate has a probability below `threshold`.
+
+    Parameters
+    ----------
+    entities : sequence of Entity
+    encoder : Encoder
+    collection : Collection
+        Vectors of names and descriptions, as `build` makes them.
+    model : LinkModel
+    encoder_name : str
+        What `load_encoder` takes to make the encoder again.
+    """
+
+    def __init__(
+        self,
+        entities: Sequence[Entity],
+        encoder: Encoder,
+        collection: Collection,
+        *,
+        model: LinkModel,
+        encoder_name: str = "",
+        threshold: float = 0.5,
+        folder: Path | None = None,
+    ) -> None:
+        self._entities = {each.id: each for each in entities}
+        self.encoder = encoder
+        self.collection = collection
+        self.model = model
+        self.encoder_name = encoder_name
+        self.threshold = threshold
+        self._folder = folder
+        self._refresh()
+
+    @classmethod
+    def build(
+        cls,
+        entities: Iterable[Entity],
+        encoder: Encoder | None = None,
+        *,
+        encoder_name: str | Path | None = None,
+        calibrate: bool = True,
+        progress: bool = False,
+    ) -> EntityIndex:
+        """Encode the names of entities and index them.
+
+        Parameters
+        ----------
+        entities : iterable of Entity
+            With different ids, each with a name.
+        encoder : Encoder, optional
+            By default `load_encoder(encoder_name)`, the bundled one.
+        encoder_name : str or Path, optional
+            Kept so that `load` can make the encoder again.
+        calibrate : bool
+            Fit the probabilities to this index where entities have names in several languages: each of up to 1,000
+            names is looked up as if its language were not there, once with its entity's other names and once without.
+        progress : bool
+            Show a bar on standard error.
+
+        Raises
+        ------
+        ValueError
+            If there is no entity, an id repeats, or one has no name.
+        """
+        given = list(entities)
+        check_entities(given)
+        named = lasting_name(encoder_name, given=encoder is not None)
+        encoder = load_encoder(encoder_name) if encoder is None else encoder
+        rows = [row for each in given for row in name_rows(each)]
+        texts = list(dict.fromkeys(text for text, _ in rows))
+        vectors = encode_named(encoder, texts, [f"the name {text!r}" for text in texts], "symmetric", progress=progress)
+        places = {text: row for row, text in enumerate(texts)}
+        collection = Collection.create(encoder.dimension)
+        collection.add(
+            [f"{about['entity']} {'' if about['kind'] == CONTEXT else folded_name(text)}" for text, about in rows],
+            vectors[[places[text] for text, _ in rows]],
+            [about for _, about in rows],
+        )
+        index = cls(given, encoder, collection, model=default_model(), encoder_name=named)
+        if calibrate:
+            index.model = calibrated(index.model, index.table)
+        return index
+
+    @classmethod
+    def from_table(cls, path: str | Path, *, encoder: Encoder | None = None, **options: Any) -> EntityIndex:
+        """Index a CSV or TSV table, see `read_entity_table`; `columns` goes there, other options to `build`."""
+        from .sources import read_entity_table
+
+        columns = options.pop("columns", None)
+        return cls.build(read_entity_table(path, columns=columns), encoder, **options)
+
+    @classmethod
+    def from_wikidata(cls, path: str | Path, *, encoder: Encoder | None = None, **options: Any) -> EntityIndex:
+        """Index a Wikidata dump, see `read_wikidata`; `languages`, `types`, `limit` go there, others to `build`."""
+        from .sources import read_wikidata
+
+        chosen = {name: options.pop(name) for name in ("languages", "types", "limit") if name in options}
+        return cls.build(read_wikidata(path, **chosen), encoder, **options)
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """All entities, in the order of building, with their accepted names among the aliases."""
+        return tuple(self._entities.values())
+
+    def __len__(self) -> int:
+        return len(self._entities)
+
+    def get(self, id: str) -> Entity:
+        """Return the entity of that id; `KeyError` if there is none."""
+        if id not in self._entities:
+            raise KeyError(f"no entity has the id {id!r}")
+        return self._entities[id]
+
+    def types(self) -> dict[str, int]:
+        """Return the types with the number of their entities, most first."""
+        return dict(Counter(kind for each in self.entities for kind in dict.fromkeys(each.types)).most_common())
+
+    def suggest(self, prefix: str, k: int = 10, types: Sequence[str] | None = None) -> list[Entity]:
+        """Return entities with a name that begins so, or has a word that does, those with the shortest name first."""
+        start = folded_name(prefix)
+        found: list[tuple[tuple[bool, int], int, Entity]] = []
+        for each in self.entities:
+            if start and (types is None or set(types) & set(each.types)):
+                names = [folded_name(name) for name in (*each.names.values(), *each.aliases)]
+                ranks = [(not name.startswith(start), len(name)) for name in names if f" {name}".find(f" {start}") >= 0]
+                found += [(min(ranks), len(found), each)] if ranks else []
+        return [each for _, _, each in sorted(found, key=lambda row: row[:2])[:k]]
+
+    def link(
+        self,
+        mentions: Sequence[str],
+        *,
+        contexts: Sequence[str | None] | None = None,
+        language: str | None = None,
+        types: Sequence[str] | None = None,
+        k: int = 5,
+        unknown: float | None = None,
+    ) -> list[list[Candidate]]:
+        """Return the candidates of each mention, most probable first.
+
+        Mentions asked together tell more than each alone: names of one script are centred, and see `unknown`.
+
+        Parameters
+        ----------
+        mentions : sequence of str
+            Names, in any language and script.
+        contexts : sequence of str, optional
+            For each mention a sentence around it, or "".
+        language : str, optional
+            Of the mentions, as the entities' names call it; favours names in it.
+        types : sequence of str, optional
+            Only entities of one of these types.
+        k : int
+            Candidates a mention, at most.
+        unknown : float, optional
+            Which share of the mentions means no entity, between 0 and 1; by default estimated from these mentions, and
+            near that of the index's calibration where they are few.
+
+        Raises
+        ------
+        ValueError
+            If contexts are not as many as mentions, k < 1, or `unknown` is no share.
+        """
+        texts = check_texts(mentions)
+        if k < 1:
+            raise ValueError(f"k must be at least 1, but is {k}")
+        around = [""] * len(texts) if contexts is None else [each or "" for each in contexts]
+        if len(around) != len(texts):
+            raise ValueError(f"each mention has one context, but there are {len(texts)} mentions and {len(around)}")
+        answers: list[list[Candidate]] = [[] for _ in texts]
+        asked = [row for row, text in enumerate(texts) if text.strip()]
+        entities = self.entities
+        found = list(self._features([texts[r] for r in asked], [around[r] for r in asked], language, types))
+        if unknown is None:
+            model = self.model.with_unknown_of([features for _, _, features in found])
+        else:
+            model = self.model.with_unknown(unknown)
+        for row, owners, features in found:
+            probabilities = model.probability(features)
+            none = max(1.0 - float(probabilities.sum()), 1e-12)
+            for place in np.argsort(-probabilities, kind="stable")[:k]:
+                name, spelling, _, _, context, spoken = (float(value) for value in features[place])
+                answers[asked[row]].append(
+                    Candidate(
+                        entities[int(owners[place])],
+                        float(np.log(max(float(probabilities[place]), 1e-12) / none)),
+                        float(probabilities[place]),
+                        {"name": name, "spelling": spelling, "context": context, "type": float(bool(types)),
+                         "language": spoken},
+                    )
+                )  # fmt: skip
+        return answers
+
+    def calibrate(
+        self,
+        mentions: Sequence[str],
+        ids: Sequence[str | None],
+        *,
+        contexts: Sequence[str | None] | None = None,
+        language: str | None = None,
+    ) -> None:
+        """Fit the probabilities to mentions with known entities; None where a mention means none of them.
+
+        Raises
+        ------
+        ValueError
+            With fewer than 20 mentions, or not as many ids.
+        KeyError
+            If an id is not in the index.
+        """
+        texts = check_texts(mentions)
+        if len(texts) != len(ids) or len(texts) < 20:
+            raise ValueError(f"calibration needs 20 mentions and as many ids, but has {len(texts)} and {len(ids)}")
+        places = {id: row for row, id in enumerate(self._entities)}
+        wanted = [None if id is None else places[self.get(id).id] for id in ids]
+        around = [""] * len(texts) if contexts is None else [each or "" for each in contexts]
+        groups, right = [], []
+        for row, owners, features in self._features(texts, around, language, None):
+            hit = np.flatnonzero(owners == -1 if wanted[row] is None else owners == wanted[row])
+            groups.append(features)
+            right.append(int(hit[0]) if len(hit) else None)
+        self.model = self.model.fitted(groups, right)
+
+    def accept(self, mention: str, id: str) -> None:
+        """Make a mention one of the names of an entity.
+
+        An index that was saved or loaded has it on disk when this returns.
+
+        Raises
+        ------
+        KeyError
+            If there is no such entity.
+        ValueError
+            If the mention is empty.
+        LockedError
+            If another process writes into the folder.
+        """
+        entity = self.get(id)
+        (text,) = check_texts([mention])
+        if not text.strip():
+            raise ValueError("a name must hold more than spaces")
+        if folded_name(text) in {folded_name(name) for name in (*entity.names.values(), *entity.aliases)}:
+            return
+        about = {"entity": id, "kind": ACCEPTED, "text": text, "language": ""}
+        vector = self.encoder.encode([text])
+        row = [f"{id} {folded_name(text)}"]
+        if self._folder is not None:
+            with CollectionStore(self._folder) as store:
+                store.upsert(row, vector, [about])
+        self.collection.upsert(row, vector, [about])
+        self._refresh()
+
+    def save(self, folder: str | Path) -> None:
+        """Write everything into a folder, whole or not at all; see `Collection.save`."""
+        self.collection.attributes = {
+            "pipeline": "entities",
+            "encoder": self.encoder.identity,
+            "encoder_name": self.encoder_name,
+            "threshold": self.threshold,
+            _MODEL: self.model.to_json(),
+        }
+        lines = [json.dumps(asdict(each), ensure_ascii=False) for each in self.entities]
+        self.collection.attachments = {_ENTITIES: "\n".join(lines).encode()}
+        self.collection.save(folder)
+        self._folder = Path(folder)
+
+    @classmethod
+    def load(cls, folder: str | Path, encoder: Encoder | None = None) -> EntityIndex:
+        """Read what `save` wrote, with what was accepted since.
+
+        Raises
+        ------
+        ValueError
+            If the folder is no saved index of entities, or its vectors come from another encoder.
+        FileNotFoundError
+            If the folder is not there.
+        """
+        collection = Collection.load(folder)
+        about = collection.attributes
+        if about.get("pipeline") != "entities":
+            raise ValueError(f"{folder} is a collection, but not an index of entities")
+        encoder = load_named_again(about["encoder_name"], folder) if encoder is None else encoder
+        if encoder.identity != about["encoder"]:
+            raise ValueError(
+                f"the names in {folder} were encoded by {about['encoder']}, not by {encoder.identity}; name it"
+            )
+        lines = collection.attachments[_ENTITIES].decode().split("\n")
+        return cls(
+            [entity_from_json(json.loads(line)) for line in lines],
+            encoder,
+            collection,
+            model=LinkModel.from_json(about[_MODEL]),
+            encoder_name=about["encoder_name"],
+            threshold=about["threshold"],
+            folder=Path(folder),
+        )
+
+    def _refresh(self) -> None:
+        """Make the arrays of the collection's rows, and give entities the names that were accepted."""
+        ids = self.collection.ids
+        rows = self.collection.get(ids)
+        for row in rows:
+            each = self._entities[row["entity"]]
+            if row["kind"] == ACCEPTED and row["text"] not in each.aliases:
+                self._entities[each.id] = replace(each, aliases=(*each.aliases, row["text"]))
+        vectors = self.collection.vectors(ids)
+        places = {id: row for row, id in enumerate(self._entities)}
+        owners = np.array([places[row["entity"]] for row in rows], np.int64)
+        named = np.array([row["kind"] != CONTEXT for row in rows], bool)
+        chosen = np.flatnonzero(named)
+        self.table = NameTable(
+            [rows[row]["text"] for row in chosen],
+            [rows[row]["language"] for row in chosen],
+            owners[chosen],
+            vectors[chosen],
+        )
+        self._contexts = np.zeros((len(self._entities), vectors.shape[1]), np.float32)
+        self._context_mean = np.zeros(vectors.shape[1], np.float32)
+        described = np.flatnonzero(~named)
+        if len(described):
+            self._context_mean = vectors[described].mean(axis=0)
+            self._contexts[owners[described]] = vectors[described]
+
+    def _features(
+        self, mentions: list[str], contexts: list[str], language: str | None, types: Sequence[str] | None
+    ) -> Iterable[tuple[int, NDArray[np.int64], NDArray[np.float32]]]:
+        if not mentions:
+            return
+        allowed = None if not types else np.array([bool(set(types) & set(each.types)) for each in self.entities])
+        vectors = self.encoder.encode(mentions)
+        said = [row for row, text in enumerate(contexts) if text.strip()]
+        told = [contexts[row] for row in said]
+        around = dict(zip(said, centred_by_script(told, self.encoder.encode(told), self._context_mean) if said else ()))
+        for row, near in enumerate(self.table.near(mentions, vectors, language=language, allowed=allowed)):
+            context = None
+            if row in around:
+                context = centred(self._contexts[near.owners], self._context_mean) @ around[row]
+                context[~self._contexts[near.owners].any(axis=1)] = np.nan
+            yield row, near.owners, feature_rows(near, context)

@@ -1,0 +1,1 @@
+"""Linking as a reconciliation service, such as OpenRefine asks."""

@@ -1,0 +1,263 @@
+"""The Reconciliation API over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qs
+
+from interlingua.align.arrays import require
+
+from .preview import accepted_languages
+from .queries import ReconciliationError, parse_json, whole_number
+from .service import API_VERSIONS, Reconciler
+
+MAX_BYTES = 4_000_000
+_CONNECTIONS = 256
+_CALLBACK = re.compile(r"[A-Za-z_$][\w$]{0,99}(\.[A-Za-z_$][\w$]{0,99}){0,5}", re.ASCII)
+_FORM = "application/x-www-form-urlencoded"
+_PAGE_HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
+_logger = logging.getLogger(__name__)
+
+Handler = Callable[[Any], Awaitable[Any]]
+
+
+def create_app(reconciler: Reconciler, *, api: str = "0.2", url: str | None = None, max_bytes: int = MAX_BYTES) -> Any:
+    """Return a FastAPI application that serves one version of the API.
+
+    Parameters
+    ----------
+    reconciler : Reconciler
+        Gives the answers; one thread links, so no index need be safe for several.
+    api : {"0.2", "1.0-draft"}
+        The version.
+    url : str, optional
+        Where clients reach the service, if behind a proxy; default: the address of each request.
+    max_bytes : int
+        A request with a longer body is refused with status 413.
+
+    Raises
+    ------
+    ValueError
+        For another version.
+    MissingExtraError
+        If FastAPI is not installed.
+    """
+    if api not in API_VERSIONS:
+        raise ValueError(f"the versions of the API are {', '.join(API_VERSIONS)}, but {api!r} was asked for")
+    fastapi = require("fastapi", extra="serve")
+    cors = require("fastapi.middleware.cors", extra="serve")
+    service = _Service(reconciler, api, url, max_bytes)
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    app = fastapi.FastAPI(title=reconciler.name, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    draft = api == "1.0-draft"
+    routes: list[tuple[str, str, Handler]] = [
+        ("/", "GET", service.manifest if draft else service.endpoint),
+        *([("/match", "POST", service.match), ("/extend", "POST", service.extend)] if draft else []),
+        *([] if draft else [("/", "POST", service.endpoint), ("/flyout/{kind}", "GET", service.flyout)]),
+        ("/extend/propose" if draft else "/properties", "GET", service.properties),
+        ("/suggest/{kind}", "GET", service.suggest),
+        ("/preview", "GET", service.preview),
+    ]
+    for path, method, handler in routes:
+        app.add_route(path, service.guarded(handler), methods=[method])
+    app.add_exception_handler(404, service.nothing_there)
+    app.add_exception_handler(405, service.nothing_there)
+    app.add_middleware(cors.CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
+    return app
+
+
+def serve(
+    reconciler: Reconciler,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    api: str = "0.2",
+    url: str | None = None,
+    ready: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve until interrupted.
+
+    Parameters
+    ----------
+    reconciler, api, url
+        As of `create_app`.
+    host, port
+        Where to listen; port 0 is any free one.
+    ready : callable
+        Given the address as soon as it listens.
+
+    Raises
+    ------
+    OSError
+        If the port is taken or the host is none of this machine's.
+    MissingExtraError
+        If FastAPI or uvicorn is not installed.
+    """
+    uvicorn = require("uvicorn", extra="serve")
+    app = create_app(reconciler, api=api, url=url)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # subtle: without the protocol's number asyncio leaves Nagle's algorithm on, and each answer waits 40 ms
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            raise OSError(f"cannot listen at {host}:{port} ({error.strerror or error}); name another port") from error
+        shown = f"[{host}]" if ":" in host else host
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=_CONNECTIONS,
+            timeout_keep_alive=60,
+        )
+        listening.listen(_CONNECTIONS)
+        ready(url or f"http://{shown}:{listening.getsockname()[1]}/")
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+class _Service:
+    """One method for each route: a request in, a response out."""
+
+    def __init__(self, reconciler: Reconciler, api: str, url: str | None, max_bytes: int) -> None:
+        responses = require("fastapi.responses", extra="serve")
+        self._response = responses.Response
+        self._reconciler = reconciler
+        self._api = api
+        self._url = url
+        self._max_bytes = max_bytes
+        self._linking = ThreadPoolExecutor(1, thread_name_prefix="linking")
+
+    def close(self) -> None:
+        self._linking.shutdown(wait=False, cancel_futures=True)
+
+    def guarded(self, handler: Handler) -> Handler:
+        """Return a handler that answers errors in JSON, with the status that they name."""
+
+        async def answer(request: Any) -> Any:
+            try:
+                return await handler(request)
+            except ReconciliationError as error:
+                return self._error(str(error), error.status)
+            except Exception:
+                _logger.exception("a request failed: %s %s", request.method, request.url.path)
+                return self._error("the service failed; its log says where", 500)
+
+        return answer
+
+    async def nothing_there(self, request: Any, error: Any) -> Any:
+        return self._error(f"{request.method} {request.url.path}: {error.detail}"[:200], error.status_code)
+
+    async def manifest(self, request: Any) -> Any:
+        return self._json(request, self._reconciler.manifest(self._url or str(request.base_url), self._api))
+
+    async def endpoint(self, request: Any) -> Any:
+        """Answer at the address of the service in version 0.2: the manifest, queries, or a data extension."""
+        sent = await self._form(request) if request.method == "POST" else request.query_params
+        if "queries" in sent:
+            batch = parse_json(sent["queries"], "'queries'")
+            return self._json(request, await self._link(self._reconciler.reconcile, batch, _languages(request)))
+        if "extend" in sent:
+            query = parse_json(sent["extend"], "'extend'")
+            return self._json(request, self._reconciler.extend(query, self._api, _languages(request)))
+        if request.method == "POST":
+            raise ReconciliationError("a POST needs a form field 'queries' or 'extend'")
+        return await self.manifest(request)
+
+    async def match(self, request: Any) -> Any:
+        batch = parse_json(await self._body(request), "the body")
+        return self._json(request, await self._link(self._reconciler.match, batch, _languages(request)))
+
+    async def extend(self, request: Any) -> Any:
+        query = parse_json(await self._body(request), "the body")
+        return self._json(request, self._reconciler.extend(query, self._api, _languages(request)))
+
+    async def properties(self, request: Any) -> Any:
+        sent = request.query_params
+        limit = whole_number(sent["limit"], "'limit'", least=1) if sent.get("limit") else None
+        return self._json(request, self._reconciler.propose_properties(sent.get("type"), limit))
+
+    async def suggest(self, request: Any) -> Any:
+        sent = request.query_params
+        if "prefix" not in sent:
+            raise ReconciliationError("a suggestion needs the parameter 'prefix'")
+        limit = whole_number(sent["limit"], "'limit'", least=1) if sent.get("limit") else None
+        offset = whole_number(sent.get("offset") or sent.get("cursor") or 0, "the number to skip")
+        found = self._reconciler.suggest(
+            request.path_params["kind"],
+            sent["prefix"][:1000],
+            limit=limit,
+            offset=offset,
+            languages=_languages(request),
+        )
+        return self._json(request, found)
+
+    async def flyout(self, request: Any) -> Any:
+        kind, one = request.path_params["kind"], _asked_id(request)
+        return self._json(request, self._reconciler.flyout(kind, one, _languages(request)))
+
+    async def preview(self, request: Any) -> Any:
+        page = self._reconciler.preview(_asked_id(request), _languages(request))
+        return self._response(page, media_type="text/html", headers=_PAGE_HEADERS)
+
+    async def _link(self, answer: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+        return await asyncio.get_running_loop().run_in_executor(self._linking, answer, *arguments)
+
+    async def _form(self, request: Any) -> dict[str, str]:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != _FORM:
+            raise ReconciliationError(
+                f"a POST to this address must be {_FORM}, but is {kind or 'of no type'}"[:200], 415
+            )
+        body = await self._body(request)
+        try:
+            fields = parse_qs(body.decode("utf-8"), errors="strict", max_num_fields=100)
+        except ValueError as error:  # UnicodeDecodeError is one
+            raise ReconciliationError(f"the form cannot be read: {error}"[:200]) from error
+        return {name: values[-1] for name, values in fields.items()}
+
+    async def _body(self, request: Any) -> bytes:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise ReconciliationError(f"a request has at most {self._max_bytes} bytes; send smaller batches", 413)
+        return bytes(body)
+
+    def _json(self, request: Any, value: Any) -> Any:
+        text = json.dumps(value)  # ASCII only: safe in JSONP too
+        callback = request.query_params.get("callback") if self._api == "0.2" and request.method == "GET" else None
+        if callback is None:
+            return self._response(text, media_type="application/json")
+        if not _CALLBACK.fullmatch(callback):
+            raise ReconciliationError("'callback' must be the name of a function in JavaScript")
+        headers = {"x-content-type-options": "nosniff"}
+        return self._response(f"/**/{callback}({text});", media_type="application/javascript", headers=headers)
+
+    def _error(self, message: str, status: int) -> Any:
+        text = json.dumps({"status": "error", "message": message})
+        return self._response(text, status_code=status, media_type="application/json")
+
+
+def _asked_id(request: Any) -> str:
+    if not request.query_params.get("id"):
+        raise ReconciliationError("this needs the parameter 'id'")
+    return str(request.query_params["id"])
+
+
+def _languages(request: Any) -> list[str]:
+    return accepted_languages(request.headers.get("accept-language", ""))

@@ -1,0 +1,182 @@
+"""Where entities come from: tables, dumps of Wikidata, lists of countries."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import json
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from .entities import Entity
+
+_FIELDS = {"alias": "aliases", "type": "types"}
+_MAIN_SNAK = ("mainsnak", "datavalue", "value")
+
+
+def read_entity_table(
+    path: str | Path, *, columns: Mapping[str, str] | None = None, separator: str = "|"
+) -> list[Entity]:
+    """Return the entities of a table, CSV or, by its ending ``.tsv`` or ``.tab``, TSV; the first line names columns.
+
+    Parameters
+    ----------
+    path : str or Path
+        UTF-8. Columns: ``id``; ``name`` or ``name:LANGUAGE``, any number; ``aliases``, ``description``, ``types``;
+        all others are properties.
+    columns : mapping, optional
+        The table's names of columns -> those above, such as ``{"QID": "id", "label": "name:en"}``.
+    separator : str
+        Between several aliases, types or values of one property.
+
+    Raises
+    ------
+    ValueError
+        If there is no column for ids or names, or a row is longer than the first line or has no id; names the line.
+    """
+    tabs = Path(path).suffix.lower() in (".tsv", ".tab")
+    found = []
+    with Path(path).open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t" if tabs else ",", restkey="", restval="")
+        given = list(rows.fieldnames or [])
+        absent = [name for name in columns or {} if name not in given]
+        if absent:
+            raise ValueError(f"{path} has no column {absent[0]!r}; it has: {', '.join(given) or 'none'}")
+        meant = {name: (columns or {}).get(name, name).strip() for name in given}
+        meant = {name: _FIELDS.get(each, each) for name, each in meant.items()}
+        if "id" not in meant.values() or not any(each.partition(":")[0] == "name" for each in meant.values()):
+            seen = ", ".join(given) or "none"
+            raise ValueError(
+                f"{path} needs a column 'id' and one 'name' or 'name:LANGUAGE', but its columns are: {seen}"
+            )
+        for row in rows:
+            if "" in row and row[""] and "" not in given:
+                raise ValueError(f"{path}, line {rows.line_num}: more cells than columns; quote cells that hold commas")
+            found.append(_from_row({meant[name]: row[name].strip() for name in given}, separator))
+            if not found[-1].id:
+                raise ValueError(f"{path}, line {rows.line_num}: the cell of the id is empty")
+    return found
+
+
+def read_wikidata(
+    path: str | Path,
+    *,
+    languages: Collection[str] | None = None,
+    types: Collection[str] | None = None,
+    limit: int | None = None,
+) -> Iterator[Entity]:
+    """Yield the entities of a Wikidata JSON dump, one line at a time.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.json``, ``.json.gz`` or ``.json.bz2``: an array with an entity a line, as Wikidata has it, or such lines.
+    languages : collection of str, optional
+        Of labels, aliases and the description, of which the first counts; default: all, and English descriptions.
+    types : collection of str, optional
+        Only instances (P31) of these ids.
+    limit : int, optional
+        The most entities.
+
+    Raises
+    ------
+    ValueError
+        If a line is no JSON object; names it.
+    """
+    count = 0
+    with _opened(Path(path)) as file:
+        for number, line in enumerate(file, start=1):
+            text = line.strip().rstrip(b",")
+            if text in (b"", b"[", b"]"):
+                continue
+            if limit is not None and count >= limit:
+                return
+            try:
+                value = json.loads(text)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: expected a JSON object ({error})") from error
+            if not isinstance(value, dict) or "id" not in value:
+                raise ValueError(f"{path}, line {number}: expected an entity of Wikidata with an id")
+            made = _from_wikidata(value, languages)
+            if made is not None and (types is None or set(types) & set(made.types)):
+                count += 1
+                yield made
+
+
+def read_countries(path: str | Path, *, languages: Collection[str] | None = None) -> list[Entity]:
+    """Return the entities of a ``countries.json`` of mledoze/countries, ids by ISO 3166-1 alpha-3.
+
+    Parameters
+    ----------
+    path : str or Path
+    languages : collection of str, optional
+        ISO 639-3 codes; official names are aliases. Default: all.
+    """
+    found = []
+    for each in json.loads(Path(path).read_text(encoding="utf-8")):
+        spoken = {"eng": each["name"], **each["translations"]}
+        kept = {code: names for code, names in spoken.items() if languages is None or code in languages}
+        official = dict.fromkeys(names["official"] for names in kept.values())
+        found.append(
+            Entity(
+                each["cca3"],
+                {code: names["common"] for code, names in kept.items()},
+                tuple(official),
+                f"country in {each['subregion'] or each['region']}",
+                ("country",),
+                {"capital": tuple(each["capital"]), "region": (each["region"],)},
+            )
+        )
+    return found
+
+
+def _from_row(row: Mapping[str, str], separator: str) -> Entity:
+    names, properties = {}, {}
+    for column, cell in row.items():
+        kind, _, language = column.partition(":")
+        if kind == "name":
+            names.update({language: cell} if cell else {})
+        elif column not in ("id", "aliases", "description", "types") and cell:
+            properties[column] = _several(cell, separator)
+    aliases, types = (_several(row.get(name, ""), separator) for name in ("aliases", "types"))
+    return Entity(row["id"], names, aliases, row.get("description", ""), types, properties)
+
+
+def _several(cell: str, separator: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in cell.split(separator) if each.strip())
+
+
+def _from_wikidata(value: Mapping[str, Any], languages: Collection[str] | None) -> Entity | None:
+    labels, aliases, descriptions = (value.get(name) or {} for name in ("labels", "aliases", "descriptions"))
+    wanted = list(labels) if languages is None else list(languages)
+    names = {code: labels[code]["value"] for code in wanted if code in labels}
+    others = [each["value"] for code in (aliases if languages is None else wanted) for each in aliases.get(code, ())]
+    said = ["en", *descriptions] if languages is None else wanted
+    description = next((descriptions[code]["value"] for code in said if code in descriptions), "")
+    if not names and not others:
+        return None
+    claims = value.get("claims") or {}
+    properties = {name: tuple(filter(None, map(_claim, each))) for name, each in claims.items() if name != "P31"}
+    types = tuple(filter(None, map(_claim, claims.get("P31", ()))))
+    kept = {name: values for name, values in properties.items() if values}
+    return Entity(value["id"], names, tuple(dict.fromkeys(others)), description, types, kept)
+
+
+def _claim(claim: Mapping[str, Any]) -> str:
+    """Return the value of a statement: an id, a text, a time or a number; "" for others."""
+    if claim.get("rank") == "deprecated":
+        return ""
+    found: Any = claim
+    for key in _MAIN_SNAK:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    if isinstance(found, Mapping):
+        found = next((found[key] for key in ("id", "text", "time", "amount") if key in found), "")
+    return found if isinstance(found, str) else ""
+
+
+def _opened(path: Path) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File:
+    if path.suffix == ".gz":
+        return gzip.open(path)
+    return bz2.open(path) if path.suffix == ".bz2" else path.open("rb")

@@ -1,0 +1,452 @@
+"""Mine translations from two texts of different languages, and filter bitext that there is.
+
+Vectors of many texts: encoded shard by shard into a mapped file that an interrupted run goes on with.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align import Neighbors, SharedSpace, top_k
+from interlingua.align.arrays import require
+from interlingua.align.files import replacing
+from interlingua.align.sentence.mining import MinedPairs, Retrieval, decoy_confidence, mine_pairs, pair_margins
+from interlingua.pipelines.texts.lines import UniqueLines, unique_texts
+from interlingua.pipelines.texts.pairs import Pair, clean, write_pairs
+
+if TYPE_CHECKING:
+    from interlingua.pipelines.encoders.base import Encoder
+
+_SHARD = 20_000
+_BLOCK = 65_536
+
+
+def encode_resumable(
+    texts: Sequence[str], encoder: "Encoder", path: str | os.PathLike[str] | None, *, progress: bool = False
+) -> NDArray[np.float32]:
+    """Encode texts, shape (n, d), in memory or into ``PATH.npy``, which is then mapped.
+
+    After an interruption the same call goes on where it stopped; ``PATH.json`` says how far it came.
+
+    Raises
+    ------
+    ValueError
+        If the file is of other texts or of another encoder.
+    """
+    if path is None:
+        return encoder.encode(list(texts), progress=progress)
+    data, state = Path(f"{path}.npy"), Path(f"{path}.json")
+    digest = blake2b(digest_size=16)
+    for text in texts:
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
+    told = {"encoder": encoder.identity, "texts": digest.hexdigest(), "n": len(texts)}
+    done = 0
+    if state.exists():
+        found = json.loads(state.read_text(encoding="utf-8"))
+        done = found.pop("done")
+        if found != told:
+            raise ValueError(f"{data} holds vectors of other texts or of another encoder; name another work folder")
+    else:
+        data.parent.mkdir(parents=True, exist_ok=True)
+        np.lib.format.open_memmap(data, mode="w+", dtype=np.float32, shape=(len(texts), encoder.dimension)).flush()
+    vectors: Any = np.lib.format.open_memmap(data, mode="r+")
+    for start in range(done, len(texts), _SHARD):
+        shard = list(texts[start : start + _SHARD])
+        vectors[start : start + len(shard)] = encoder.encode(shard, progress=progress)
+        vectors.flush()
+        with replacing(state, "w") as file:
+            json.dump({**told, "done": start + len(shard)}, file)
+    mapped: NDArray[np.float32] = np.load(data, mmap_mode="r")
+    return mapped
+
+
+def aligned_vectors(
+    vectors: NDArray[np.float32], language: str, space: SharedSpace | None, path: str | os.PathLike[str] | None = None
+) -> NDArray[np.float32]:
+    """Return the vectors of one language mapped by a space, else centred on their own mean, as unit rows.
+
+    With a path the result is a mapped file, written block by block.
+    """
+    mean: Any = 0.0 if space is not None else vectors.mean(axis=0, dtype=np.float64)
+    out: Any = None
+    for start in range(0, len(vectors), _BLOCK):
+        block = np.asarray(vectors[start : start + _BLOCK])
+        moved = space.transform(block, language) if space is not None else block - mean
+        moved = moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
+        if out is None:
+            shape = (len(vectors), moved.shape[1])
+            if path is None:
+                out = np.empty(shape, np.float32)
+            else:
+                out = np.lib.format.open_memmap(Path(f"{path}.npy"), mode="w+", dtype=np.float32, shape=shape)
+        out[start : start + len(block)] = moved
+    result: NDArray[np.float32] = out
+    return result
+
+
+Texts = Sequence[str] | str | os.PathLike[str]
+_EXACT_PRODUCTS = 10**11  # pairs of sentences; about ten minutes of exact search
+_SURE_LANGUAGE, _LEAST_CHARACTERS = 0.9, 20
+_OVERSAMPLE = 8
+
+
+@dataclass(frozen=True)
+class MinedBitext:
+    """Sentence pairs, best first, with what is thought of them.
+
+    Attributes
+    ----------
+    pairs : tuple of Pair
+    scores : (p,) array of float32
+        Margins.
+    confidences : (p,) array of float32
+        Estimated probability that the pair is a translation.
+    lines : (p, 2) array of int64
+        Where each pair stood: the lines of both texts (or twice that of the bitext), from 1.
+    counts : dict of str to int
+        How many lines there were, how many are distinct, in another language, how many pairs were proposed.
+    """
+
+    pairs: tuple[Pair, ...]
+    scores: NDArray[np.float32]
+    confidences: NDArray[np.float32]
+    lines: NDArray[np.int64]
+    counts: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @property
+    def precision(self) -> float:
+        """Estimated share of right pairs; 0 of none."""
+        return float(self.confidences.mean(dtype=np.float64)) if len(self) else 0.0
+
+    def write(
+        self, path: str | os.PathLike[str], format: Literal["tsv", "tmx", "jsonl", "moses"] | None = None
+    ) -> None:
+        """Write the pairs, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path
+            For ``moses`` the prefix of two files, ``PATH.de`` and ``PATH.en``, and of ``PATH.scores``.
+        format : {"tsv", "tmx", "jsonl", "moses"}, optional
+            By default what the name says. TSV has the columns source, target, their languages, score and confidence.
+        """
+        name = Path(path).name.lower()
+        if format == "moses":
+            self._write_moses(path)
+        elif format == "tsv" or (format is None and name.endswith((".tsv", ".txt"))):
+            with replacing(path, "w") as file:
+                file.write("source\ttarget\tsource_language\ttarget_language\tscore\tconfidence\n")
+                for pair, score, sure in zip(self.pairs, self.scores, self.confidences):
+                    texts = (clean(text) for text in (pair.source, pair.target))
+                    names = (pair.source_language, pair.target_language)
+                    file.write("\t".join((*texts, *names, f"{score:.4f}", f"{sure:.4f}")) + "\n")
+        else:
+            write_pairs(self.pairs, path, format=format)
+
+    def _write_moses(self, path: str | os.PathLike[str]) -> None:
+        if not self.pairs:
+            raise ValueError("there is no pair to write, so Moses' files would have no names; write .tsv")
+        names = self.pairs[0].source_language, self.pairs[0].target_language
+        with (
+            replacing(f"{path}.{names[0]}", "w") as left,
+            replacing(f"{path}.{names[1]}", "w") as right,
+            replacing(f"{path}.scores", "w") as scores,
+        ):
+            for pair, score, sure in zip(self.pairs, self.scores, self.confidences):
+                left.write(clean(pair.source) + "\n")
+                right.write(clean(pair.target) + "\n")
+                scores.write(f"{score:.4f}\t{sure:.4f}\n")
+
+
+def mine_bitext(
+    source: Texts,
+    target: Texts,
+    *,
+    languages: tuple[str, str],
+    encoder: "Encoder | Sequence[Encoder] | None" = None,
+    space: SharedSpace | None = None,
+    precision: float | None = None,
+    threshold: float | None = None,
+    k: int = 4,
+    margin: Literal["ratio", "distance"] = "ratio",
+    retrieval: Retrieval = "intersection",
+    length_ratio: float = 2.0,
+    identify: bool = False,
+    approximate: bool | None = None,
+    work: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> MinedBitext:
+    """Find the translations between two texts, which need neither correspond nor be of equal length.
+
+    Equal lines count once, a sentence is in one pair at most, and equal texts are no translations. See
+    `interlingua.align.sentence.mine_pairs` for scores and confidences.
+
+    Parameters
+    ----------
+    source, target : path of a file with a sentence a line, or sequence of str
+        Files are mapped, not read into memory.
+    languages : (str, str)
+        Their names.
+    encoder : Encoder or sequence of Encoder, optional
+        By default the bundled one. Of several, the mean of their cosines counts: they err differently.
+    space : SharedSpace, optional
+        Maps both languages, for one encoder; by default each is centred on its own mean.
+    precision : float, optional
+        Keep as many pairs as this mean confidence allows. By default down to the best estimated F1.
+    threshold : float, optional
+        Keep what scores this much instead.
+    k, margin, retrieval
+        See `mine_pairs`.
+    length_ratio : float
+        A pair's length ratio in characters may differ from that of the texts' medians by this factor at most.
+    identify : bool
+        Leave out lines that py3langid takes for another language (probability 0.9, from 20 characters on).
+    approximate : bool, optional
+        Search by compressed inverted lists, and score the candidates exactly; by default from 10^11 pairs of sentences.
+    work : str or path, optional
+        A folder for the vectors, mapped from there; an interrupted run goes on with them.
+    progress : bool
+
+    Returns
+    -------
+    MinedBitext
+
+    Raises
+    ------
+    ValueError
+        If both a precision and a threshold are given, the languages are equal, a text has fewer than 3 distinct
+        lines, or the work folder is of other texts.
+
+    Notes
+    -----
+    Encoding costs most: about 100 sentences a second and core with the bundled encoder. Memory without a work folder
+    is 8 d bytes a sentence and side; with one, the candidates and the approximate index.
+    """
+    _check(languages, precision, threshold, length_ratio)
+    encoders = _loaded(encoder, space)
+    counts: dict[str, int] = {}
+    sides = [_read(texts, name, identify, counts) for texts, name in zip((source, target), languages)]
+    folder = None if work is None else Path(work)
+    vectors = [
+        _vectors(texts, encoders, name, space, folder and folder / f"{number}-{name}", progress)
+        for number, ((texts, _), name) in enumerate(zip(sides, languages))
+    ]
+    if approximate is None:
+        approximate = len(vectors[0]) * len(vectors[1]) > _EXACT_PRODUCTS
+    found = mine_pairs(
+        *vectors,
+        k=k,
+        margin=margin,
+        retrieval=retrieval,
+        search=_search_approximately if approximate else top_k,
+        allowed=_length_check(sides[0][0], sides[1][0], length_ratio),
+    )
+    differ = [sides[0][0][x] != sides[1][0][y] for x, y in found.rows.tolist()]
+    found = found.keep(np.array(differ, bool))
+    counts["proposed pairs"] = len(found)
+    found = _cut(found, precision, threshold)
+    pairs = tuple(Pair(sides[0][0][x], sides[1][0][y], *languages) for x, y in found.rows.tolist())
+    lines = np.stack([sides[side][1][found.rows[:, side]] for side in (0, 1)], axis=1)
+    return MinedBitext(pairs, found.scores, found.confidences, lines, counts)
+
+
+def filter_bitext(
+    pairs: Sequence[Pair],
+    *,
+    encoder: "Encoder | Sequence[Encoder] | None" = None,
+    space: SharedSpace | None = None,
+    precision: float | None = None,
+    threshold: float | None = None,
+    k: int = 4,
+    margin: Literal["ratio", "distance"] = "ratio",
+    length_ratio: float = 2.0,
+    background: tuple[Sequence[str], Sequence[str]] | None = None,
+    progress: bool = False,
+) -> MinedBitext:
+    """Keep the pairs of a bitext that are translations, by the same scores as mining.
+
+    The neighbourhoods are those of the bitext's own sentences and of the `background`. Decoys are the same sentences
+    paired wrongly; the share of wrong pairs is estimated by how many pairs score below the decoys' median. So pairs
+    that are about the same thing, without being translations, are taken for better than they are.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        All of one language pair, 3 or more.
+    encoder, space, precision, threshold, k, margin, length_ratio
+        As in `mine_bitext`.
+    background : (sequence of str, sequence of str), optional
+        Further sentences of both languages, where the bitext is small.
+    progress : bool
+
+    Returns
+    -------
+    MinedBitext
+        Pairs by falling score.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 3 pairs, or of several language pairs.
+    """
+    pairs = tuple(pairs)
+    kinds = {(each.source_language, each.target_language) for each in pairs}
+    if len(pairs) < 3 or len(kinds) != 1:
+        named = ", ".join("-".join(each) for each in sorted(kinds)) or "none"
+        raise ValueError(f"expected 3 pairs or more, of one language pair; got {len(pairs)} of {named}")
+    languages = next(iter(kinds))
+    _check(languages, precision, threshold, length_ratio)
+    encoders = _loaded(encoder, space)
+    own = [[each.source for each in pairs], [each.target for each in pairs]]
+    more = [list(each) for each in background] if background else [[], []]
+    vectors = [
+        _vectors(texts + others, encoders, name, space, None, progress)
+        for texts, others, name in zip(own, more, languages)
+    ]
+    n = len(pairs)
+    margins, decoys = pair_margins(
+        vectors[0][:n], vectors[1][:n], k=k, margin=margin, background=(vectors[0][n:], vectors[1][n:])
+    )
+    below = float((margins <= np.median(decoys)).sum())
+    sure = decoy_confidence(margins, decoys, ratio=min(2 * below / n, 1.0))
+    order = np.argsort(-margins, kind="stable")
+    found = MinedPairs(np.stack([order, order], axis=1), margins[order], sure[order])
+    differ = np.array([pairs[row].source != pairs[row].target for row in order.tolist()])
+    found = found.keep(_length_check(own[0], own[1], length_ratio)(found.rows, "pairs") & differ)
+    counts = {"pairs": n, "pairs of unlike lengths or equal texts": n - len(found)}
+    found = _cut(found, precision, threshold)
+    return MinedBitext(
+        tuple(pairs[row] for row in found.rows[:, 0].tolist()), found.scores, found.confidences, found.rows + 1, counts
+    )
+
+
+def _check(languages: tuple[str, str], precision: float | None, threshold: float | None, length_ratio: float) -> None:
+    if languages[0] == languages[1]:
+        raise ValueError(f"the two texts must be of different languages, but both are {languages[0]!r}")
+    if precision is not None and threshold is not None:
+        raise ValueError("give a precision or a threshold, not both")
+    if precision is not None and not 0 < precision <= 1:
+        raise ValueError(f"precision must be above 0 and at most 1, but is {precision}")
+    if length_ratio <= 1:
+        raise ValueError(f"length_ratio must be above 1, but is {length_ratio}")
+
+
+def _loaded(encoder: "Encoder | Sequence[Encoder] | None", space: SharedSpace | None) -> "list[Encoder]":
+    from interlingua.pipelines.encoders.load import load_encoder
+
+    if encoder is None:
+        return [load_encoder()]
+    encoders = list(encoder) if isinstance(encoder, Sequence) else [encoder]
+    if not encoders or (space is not None and len(encoders) > 1):
+        raise ValueError(f"a space maps the vectors of one encoder, and one is needed; got {len(encoders)} encoders")
+    return encoders
+
+
+def _vectors(
+    texts: Sequence[str],
+    encoders: "Sequence[Encoder]",
+    language: str,
+    space: SharedSpace | None,
+    path: Path | None,
+    progress: bool,
+) -> NDArray[np.float32]:
+    """Return unit vectors, those of several encoders side by side."""
+    parts = []
+    for number, encoder in enumerate(encoders):
+        stem = path and Path(f"{path}-{number}")
+        raw = encode_resumable(texts, encoder, stem, progress=progress)
+        parts.append(aligned_vectors(raw, language, space, stem and Path(f"{stem}-unit")))
+    if len(parts) == 1:
+        return parts[0]
+    together: NDArray[np.float32] = np.concatenate(parts, axis=1) / np.float32(np.sqrt(len(parts)))
+    return together
+
+
+def _cut(found: MinedPairs, precision: float | None, threshold: float | None) -> MinedPairs:
+    if threshold is not None:
+        return found.keep(found.scores >= threshold)
+    return found.for_best_f1() if precision is None else found.for_precision(precision)
+
+
+def _read(
+    texts: Texts, language: str, identify: bool, counts: dict[str, int]
+) -> tuple[Sequence[str], NDArray[np.int64]]:
+    """Return the distinct texts and the line of each."""
+    read: Sequence[str]
+    if isinstance(texts, str | os.PathLike):
+        lines = UniqueLines(texts)
+        read, numbers, total = lines, lines.numbers, lines.n_lines
+    else:
+        read, numbers = unique_texts(texts)
+        total = len(texts)
+    counts[f"{language}: lines"], counts[f"{language}: distinct"] = total, len(read)
+    if identify:
+        kept = np.flatnonzero(_in_language(read, language))
+        counts[f"{language}: in another language"] = len(read) - len(kept)
+        read, numbers = [read[row] for row in kept.tolist()], numbers[kept]
+    if len(read) < 3:
+        raise ValueError(f"expected 3 distinct sentences or more of {language!r}, but got {len(read)}")
+    return read, numbers
+
+
+def _in_language(texts: Sequence[str], language: str) -> NDArray[np.bool_]:
+    langid: Any = require("py3langid.langid", extra="text")
+    identifier = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+    code = language.split("-")[0].split("_")[0].lower()
+    if code not in set(identifier.nb_classes):
+        known = ", ".join(sorted(identifier.nb_classes))
+        raise ValueError(f"{language!r} is no language that can be identified; known: {known}; or identify=False")
+    kept = np.ones(len(texts), bool)
+    for row, text in enumerate(texts):
+        if len(text) >= _LEAST_CHARACTERS:
+            found, probability = identifier.classify(text)
+            kept[row] = found == code or probability < _SURE_LANGUAGE
+    return kept
+
+
+def _length_check(
+    source: Sequence[str], target: Sequence[str], length_ratio: float
+) -> Callable[[NDArray[np.int64], str], NDArray[np.bool_]]:
+    lengths = {
+        side: np.log([max(len(text), 1) for text in texts]) for side, texts in (("source", source), ("target", target))
+    }
+    usual = float(np.median(lengths["source"]) - np.median(lengths["target"]))
+
+    def allowed(rows: NDArray[np.int64], side: str) -> NDArray[np.bool_]:
+        left, right = ("source", "target") if side == "pairs" else (side, side)
+        ratio = lengths[left][rows[:, 0]] - lengths[right][rows[:, 1]] - (usual if side == "pairs" else 0.0)
+        return np.asarray(np.abs(ratio) <= np.log(length_ratio), np.bool_)
+
+    return allowed
+
+
+def _search_approximately(queries: NDArray[np.float32], candidates: NDArray[np.float32], k: int) -> Neighbors:
+    """Return the best of the candidates that bit codes in inverted lists suggest, scored by the vectors themselves."""
+    from interlingua.index import create_index
+
+    n, d = candidates.shape
+    n_lists = max(16, round(2 * np.sqrt(n)))
+    index = create_index("ivf-rabitq", d, "ip", {"n_lists": n_lists, "nprobe": 64, "train_size": min(n, 64 * n_lists)})
+    ids, scores = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
+    for start in range(0, n, 65_536):
+        block = np.asarray(candidates[start : start + 65_536])
+        index.add(np.arange(start, start + len(block)), block)
+    for start in range(0, len(queries), 4096):
+        asked = np.asarray(queries[start : start + 4096])
+        near = index.search(asked, _OVERSAMPLE * k).ids
+        exact = np.einsum("ij,ikj->ik", asked, candidates[np.maximum(near, 0)])
+        exact[near < 0] = -np.inf
+        order = np.argsort(-exact, axis=1, kind="stable")[:, :k]
+        ids[start : start + len(asked)] = np.take_along_axis(np.maximum(near, 0), order, axis=1)
+        scores[start : start + len(asked)] = np.take_along_axis(exact, order, axis=1)
+    return Neighbors(ids, scores)

@@ -1,0 +1,5 @@
+"""Search across languages: in one process, or built over shards."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,255 @@
+"""Where the languages of a collection lie, and where questions about it lie.
+
+A collection is about something, and its passages are statements. Both push every question to the same side of the
+passages' mean, whatever it asks, and single out the passages on that side. How far, is told by questions about
+anything.
+
+What a collection does about the languages of its passages, learned from the passages themselves.
+
+Bring the best passages of all languages level, where every language is expected to hold an answer.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align import ANY_LANGUAGE, REMOVAL_METHODS, Centring, Normalization, SharedSpace, SpaceError, SpaceMap
+from interlingua.index import Collection, Hit
+from interlingua.pipelines.encoders.base import Encoder, UnknownTextError
+from interlingua.pipelines.texts.passages import UNDETERMINED
+
+from .ranked import CorrectedRows, rows_by_language
+
+#: Passages of a language that a mean of its own needs.
+FEWEST_FOR_MEAN = 10
+_SHIFT = 0.4
+
+
+def centre_languages(raw: NDArray[np.float32], languages: Sequence[str], encoder: str) -> SharedSpace | None:
+    """Learn the mean of each language from the passages themselves.
+
+    Parameters
+    ----------
+    raw : (n, d) array
+        Vectors of the passages, as the encoder gave them.
+    languages : sequence of n str
+        Their languages.
+    encoder : str
+        Identity of the encoder.
+
+    Returns
+    -------
+    SharedSpace or None
+        One map for each language with at least ten passages, and one named "und" for all others, which centres by the
+        mean of those languages' means; where no language has ten, by the mean of all passages. None with fewer than
+        ten passages in all, whose mean would say more about them than about any language.
+    """
+    if len(raw) < FEWEST_FOR_MEAN:
+        return None
+    enough = rows_of_languages(raw, languages, FEWEST_FOR_MEAN)
+    if not enough:
+        return Centring().fit({UNDETERMINED: raw}, encoder=encoder).space_
+    fitted = Centring().fit(enough, encoder=encoder).space_
+    # subtle: the means are no unit vectors, and must not become some before their mean is taken
+    middle = np.mean([each.normalization.means[0] for each in fitted.maps.values()], axis=0, dtype=np.float64)
+    maps = {**fitted.maps, UNDETERMINED: _centred_by(np.asarray(middle))}
+    return SharedSpace(maps, fitted.method, encoder, provenance=fitted.provenance)
+
+
+def rows_of_languages(
+    raw: NDArray[np.float32], languages: Sequence[str], fewest: int
+) -> dict[str, NDArray[np.float32]]:
+    """Return the rows of each language that has at least `fewest`; "und" is no language."""
+    groups = {name: rows for name, rows in rows_by_language(languages).items() if name != UNDETERMINED}
+    return {name: raw[rows] for name, rows in groups.items() if len(rows) >= fewest}
+
+
+def shift_to_questions(space: SharedSpace, encoder: Encoder) -> SharedSpace:
+    """Move the centre of each language towards where questions lie: m_l + a (g - m).
+
+    With m_l the passages' mean of language l, m the mean of the m_l, g the mean vector of questions about anything, and
+    a = 0.4, chosen on XQuAD-R and on the questions about the Universal Declaration of Human Rights. On the first, where
+    questions and passages lie close, it changes little; on the second, a collection about one thing, it finds more;
+    `benchmarks/results/search.json` has both.
+
+    Word vectors of another language know no English question and cannot say where questions lie: nothing is moved then.
+    Nor is a map that subtracts no mean, such as those of LIR. A matrix behind the mean stays.
+
+    Parameters
+    ----------
+    space : SharedSpace
+        From `centre_languages` or `remove_languages`.
+    encoder : Encoder
+        Encodes the questions, 40 short ones.
+
+    Returns
+    -------
+    SharedSpace
+        The moved centres; or `space` itself where the encoder does not know all the questions.
+    """
+    try:
+        questions = encoder.encode(everyday_questions(), role="query")
+    except UnknownTextError:
+        return space
+    centres = {name: each.normalization.means[0] for name, each in space.maps.items() if len(each.normalization.means)}
+    if not centres:
+        return space
+    towards = _SHIFT * (questions.mean(axis=0) - np.mean(list(centres.values()), axis=0))
+    moved = {name: _centred_by(centre + towards, space.maps[name].matrix) for name, centre in centres.items()}
+    method = f"{space.method} of questions"
+    return SharedSpace({**space.maps, **moved}, method, space.encoder, provenance={**space.provenance, "shift": _SHIFT})
+
+
+@cache
+def everyday_questions() -> tuple[str, ...]:
+    """Return 40 English questions about anything.
+
+    Examples
+    --------
+    >>> everyday_questions()[0]
+    'How do I cook rice?'
+    """
+    text = (resources.files("interlingua.pipelines") / "data" / "everyday_questions.txt").read_text(encoding="utf-8")
+    return tuple(text.splitlines())
+
+
+def check_languages(space: SharedSpace, languages: Sequence[str]) -> None:
+    """Raise SpaceError if the space can map one of the languages neither by its own map nor by "und" nor by "*"."""
+    unknown = [each for each in dict.fromkeys(languages) if not space.covers(each)]
+    if unknown and UNDETERMINED not in space.maps:
+        raise SpaceError(
+            f"texts are in {', '.join(map(repr, unknown))}, but the space has only: {', '.join(space.languages)}; "
+            "name the languages as the space does, or fit a space with all of them"
+        )
+
+
+def map_by_language(
+    space: SharedSpace | None, raw: NDArray[np.float32], languages: Sequence[str]
+) -> NDArray[np.float32]:
+    """Map each row by its language, by "und" where the space does not know it, or by "*"; None maps nothing."""
+    if space is None:
+        return raw
+    check_languages(space, languages)
+    mapped = np.empty((len(raw), space.dimension), np.float32)
+    for language, rows in rows_by_language(
+        [each if each in space.maps else UNDETERMINED for each in languages]
+    ).items():
+        mapped[rows] = space.transform(raw[rows], language)
+    return mapped
+
+
+def _centred_by(centre: NDArray[Any], matrix: NDArray[np.float32] | None = None) -> SpaceMap:
+    return SpaceMap(Normalization(("unit", "centre"), np.asarray(centre, np.float32)[None, :]), matrix)
+
+
+#: What `CrossLingualSearch.build` takes; all but "auto" are those of `interlingua.align.REMOVAL_METHODS`.
+LanguageMethod = Literal["auto", "centring", "mean-variance", "mean-covariance", "lir", "lsar", "leace"]
+
+_ONE_MAP = ("lsar", "leace")
+
+
+def check_method(method: str) -> None:
+    """Raise ValueError unless `method` is a `LanguageMethod`."""
+    if method not in get_args(LanguageMethod):
+        raise ValueError(
+            f"languages are removed by one of {', '.join(get_args(LanguageMethod))}, but the method is {method!r}"
+        )
+
+
+def remove_languages(
+    raw: NDArray[np.float32], languages: Sequence[str], encoder: str, method: LanguageMethod | str = "auto"
+) -> SharedSpace | None:
+    """Learn from passages how to map each language.
+
+    "auto" is mean-covariance where at least two languages have as many passages as the vectors have dimensions, for
+    those languages, and centring otherwise. With fewer passages no covariance is known in all directions, and what is
+    unlike the passages, such as short questions about a collection of 30 texts a language, is found less often than
+    after centring; with that many, mean-covariance was better on every set; see `benchmarks/results/search.json`.
+
+    Parameters
+    ----------
+    raw : (n, d) array
+        Vectors of the passages, as the encoder gave them.
+    languages : sequence of n str
+        Their languages.
+    encoder : str
+        Identity of the encoder.
+    method : str
+        See `LanguageMethod`.
+
+    Returns
+    -------
+    SharedSpace or None
+        For "lsar" and "leace" one map for all languages, ``"*"``. Otherwise one for each language with enough
+        passages, and those of `centre_languages` for the others, "und" among them. None with fewer than ten passages.
+
+    Raises
+    ------
+    ValueError
+        If the method is none, or "lsar" or "leace" has fewer than two languages with ten passages to compare.
+    """
+    check_method(method)
+    centred = centre_languages(raw, languages, encoder)
+    if centred is None or method == "centring":
+        return centred
+    fewest = raw.shape[1] if method == "auto" else FEWEST_FOR_MEAN
+    enough = rows_of_languages(raw, languages, fewest)
+    if method in _ONE_MAP and len(enough) < 2:
+        raise ValueError(
+            f"{method} compares languages: it needs two with at least {fewest} passages each, but there are "
+            f"{len(enough)}; take another method, such as centring"
+        )
+    # one language alone cannot tell what the languages have in common
+    if len(enough) < 2:
+        return centred
+    fitted = REMOVAL_METHODS["mean-covariance" if method == "auto" else method]().fit(enough, encoder=encoder).space_
+    maps = dict(fitted.maps) if ANY_LANGUAGE in fitted.maps else {**centred.maps, **fitted.maps}
+    return SharedSpace(maps, fitted.method, encoder, provenance=fitted.provenance)
+
+
+_BEST = 3
+
+
+def balanced_search(
+    collection: Collection | CorrectedRows,
+    queries: NDArray[np.float32],
+    k: int,
+    *,
+    languages: Iterable[str],
+    where: Mapping[str, Any] | None = None,
+) -> list[list[tuple[Hit, float]]]:
+    """Search each language by itself and rank by what a hit exceeds the best of its language by.
+
+    The level of a query and a language is the mean score of its three best hits there; see
+    `interlingua.align.balance_scores` for when that is right.
+
+    Parameters
+    ----------
+    collection : Collection or CorrectedRows
+        Its metadata names the language of each row.
+    queries : (n, d) array
+    k : int
+        Hits a query.
+    languages : iterable of str
+        Where to search; one search each.
+    where : mapping, optional
+        As in `Collection.search`.
+
+    Returns
+    -------
+    list of list of (Hit, float)
+        For each query its best hits with their scores less the level of their language, best first.
+    """
+    merged: list[list[tuple[Hit, float]]] = [[] for _ in queries]
+    for language in languages:
+        found = collection.search(queries, max(k, _BEST), where=where, languages=[language])
+        for number, answers in enumerate(merged):
+            hits = found[number]
+            if hits:
+                level = float(np.mean([hit.score for hit in hits[:_BEST]]))
+                answers += [(hit, hit.score - level) for hit in hits[:k]]
+    return [sorted(answers, key=lambda each: -each[1])[:k] for answers in merged]

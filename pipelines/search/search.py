@@ -1,0 +1,456 @@
+"""Cross-lingual search: encode, align, index, search.
+
+The folder of a saved search: its collection, and beside it what maps texts into it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align import ANY_LANGUAGE, SharedSpace, nearest_language
+from interlingua.index import Collection, array_to_bytes, bytes_to_array
+from interlingua.pipelines.encoders.base import Encoder, check_texts
+from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder, load_named_again
+from interlingua.pipelines.texts.passages import RESERVED, UNDETERMINED, Passage, check_passages
+
+from .languages import (
+    LanguageMethod,
+    balanced_search,
+    check_languages,
+    check_method,
+    map_by_language,
+    remove_languages,
+    shift_to_questions,
+)
+from .ranked import CorrectedRows, folds, measure_hubness, sample_languages, typical_hubness
+
+_SPACE, _QUESTION_SPACE = "passages.space", "questions.space"
+
+
+@dataclass(frozen=True)
+class SearchParts:
+    """What a search has beside its collection and its encoder; see `CrossLingualSearch`."""
+
+    space: SharedSpace | None
+    question_space: SharedSpace | None
+    background: Mapping[str, NDArray[np.float32]]
+    neighborhood: int
+    encoder_name: str
+    means: Mapping[str, bytes] = field(default_factory=dict)
+    """`CorrectedRows.attachments`."""
+
+
+def write_search(collection: Collection, parts: SearchParts, encoder: str, folder: str | Path) -> None:
+    """Write a search, whole or not at all; `encoder` is the identity of the encoder that made the vectors."""
+    collection.attributes = {
+        "pipeline": "search",
+        "encoder": encoder,
+        "encoder_name": parts.encoder_name,
+        "neighborhood": parts.neighborhood,
+        "background": list(parts.background),
+    }
+    collection.attachments = {
+        f"background-{number}.npy": array_to_bytes(each) for number, each in enumerate(parts.background.values())
+    }
+    collection.attachments |= parts.means
+    for name, space in ((_SPACE, parts.space), (_QUESTION_SPACE, parts.question_space)):
+        if space is not None:
+            collection.attachments[name] = space.to_bytes()
+    collection.save(folder)
+
+
+def read_search(folder: str | Path, *, mapped: bool = False) -> tuple[Collection, SearchParts, str]:
+    """Return what `write_search` wrote, and the identity of the encoder.
+
+    Raises
+    ------
+    ValueError
+        If the folder is no saved search, or is damaged.
+    FileNotFoundError
+        If it is not there.
+    """
+    collection = Collection.load(folder, mapped=mapped)
+    about, attachments = collection.attributes, collection.attachments
+    if about.get("pipeline") != "search":
+        raise ValueError(f"{folder} is a collection, but not one that `interlingua index build` wrote")
+    space, question_space = (
+        SharedSpace.from_bytes(attachments[name], name=f"{name} in {folder}") if name in attachments else None
+        for name in (_SPACE, _QUESTION_SPACE)
+    )
+    background = {
+        language: np.asarray(bytes_to_array(attachments[f"background-{number}.npy"]), np.float32)
+        for number, language in enumerate(about["background"])
+    }
+    parts = SearchParts(space, question_space, background, about["neighborhood"], about["encoder_name"])
+    return collection, parts, about["encoder"]
+
+
+Ranking = Literal["csls", "cosine"]
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """A passage that was found.
+
+    Attributes
+    ----------
+    id, text, language, metadata
+        Of the passage.
+    score : float
+        What hits are ranked by: CSLS, or the cosine where the search ranks by cosine. Higher is better.
+    cosine : float
+        Cosine of question and passage in the shared space.
+    """
+
+    id: str
+    text: str
+    language: str
+    score: float
+    cosine: float
+    metadata: Mapping[str, Any]
+
+
+class CrossLingualSearch:
+    """Search passages of many languages with questions of any of them.
+
+    Use `build` or `load`; the constructor takes their parts.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Makes the vectors.
+    space : SharedSpace or None
+        Maps the passages' vectors of each language; None leaves them as they are.
+    question_space : SharedSpace or None
+        The same for questions.
+    collection : Collection
+        Holds the vectors as `CorrectedRows` says.
+    background : mapping of str to (b, d) array of float32
+        For each language a sample of its mapped passages, against which hubness is measured; empty to rank by cosine.
+    neighborhood : int
+        Neighbours in the means of CSLS.
+    encoder_name : str
+        What `load_encoder` takes to make the encoder again; empty if nothing does.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        space: SharedSpace | None,
+        question_space: SharedSpace | None,
+        collection: Collection,
+        background: Mapping[str, NDArray[np.float32]],
+        *,
+        neighborhood: int = 10,
+        encoder_name: str = "",
+    ) -> None:
+        self.encoder = encoder
+        self.space = space
+        self.question_space = question_space
+        self._rows = CorrectedRows(collection)
+        self.background = dict(background)
+        self.neighborhood = neighborhood
+        self.encoder_name = encoder_name
+
+    @classmethod
+    def build(
+        cls,
+        passages: Iterable[Passage],
+        encoder: Encoder | None = None,
+        *,
+        encoder_name: str | Path | None = None,
+        space: SharedSpace | LanguageMethod | None = "auto",
+        ranking: Ranking = "csls",
+        kind: str = "flat",
+        neighborhood: int = 10,
+        seed: int = 0,
+        progress: bool = False,
+    ) -> "CrossLingualSearch":
+        """Encode passages, align their languages and index them.
+
+        Parameters
+        ----------
+        passages : iterable of Passage
+            With different ids.
+        encoder : Encoder, optional
+            By default `load_encoder(encoder_name)`, the bundled one.
+        encoder_name : str or Path, optional
+            What `load_encoder` takes, kept so that `load` can make the encoder again; paths are made absolute.
+        space : SharedSpace, str or None
+            A space learned before, which serves questions too; or None to leave vectors alone; or how to remove
+            language by the passages themselves: "auto", "centring", "mean-variance", "mean-covariance", "lir", "lsar"
+            or "leace", see `interlingua.align.REMOVAL_METHODS`. "auto" is "mean-covariance" for languages with as many
+            passages as the vectors have dimensions, if there are two of them, and "centring" otherwise. Languages with
+            fewer than 10 passages share the mean of the other languages' means, and with fewer than 10 passages in all,
+            vectors are left alone. Questions are mapped as passages of their language, with their mean moved towards
+            that of questions about anything. With "lsar" and "leace" no question needs a language; with "lir" none can
+            be guessed.
+        ranking : {"csls", "cosine"}
+            With CSLS a passage that is near to everything in its language is ranked lower: the score is
+            2 cos(q, p) - r(p) - r(q), where r(p) is the mean cosine of p and its nearest `neighborhood` passages in its
+            own language, and r(q) that of the question and its nearest passages. Languages with `neighborhood` passages
+            or fewer get the mean r of the others; where all are so small, the ranking is by cosine.
+        kind : str
+            Of the index, see `interlingua.index.create_index`; inverted lists find 100 candidates by cosine, which are
+            ranked as above.
+        neighborhood : int
+            Neighbours in the means of CSLS.
+        seed : int
+            Draws the sample against which r is measured, in languages with more than 2,048 passages.
+        progress : bool
+            Show a bar on standard error.
+
+        Raises
+        ------
+        ValueError
+            If there is no passage, ids repeat, metadata cannot be kept, `space` was learned on another encoder or
+            lacks a language, or is a method that there is not or that has too few languages to compare.
+        """
+        given = list(passages)
+        if not given:
+            raise ValueError("a search needs at least one passage, but none was given")
+        if ranking not in ("csls", "cosine"):
+            raise ValueError(f"ranking must be csls or cosine, but is {ranking!r}")
+        if neighborhood < 1:
+            raise ValueError(f"neighborhood must be at least 1, but is {neighborhood}")
+        if isinstance(space, str):
+            check_method(space)
+        check_passages(given)
+        name = lasting_name(encoder_name, given=encoder is not None)
+        encoder = load_encoder(encoder_name) if encoder is None else encoder
+        languages = [each.language for each in given]
+        if isinstance(space, SharedSpace):
+            space.check_encoder(encoder.identity)
+            check_languages(space, languages)
+        raw = encode_named(
+            encoder,
+            [each.text for each in given],
+            [f"the passage {each.id!r}" for each in given],
+            "passage",
+            progress=progress,
+        )
+        question_space = space if isinstance(space, SharedSpace) else None
+        if isinstance(space, str):
+            space = remove_languages(raw, languages, encoder.identity, space)
+            question_space = None if space is None else shift_to_questions(space, encoder)
+        vectors = map_by_language(space, raw, languages)
+        search = cls(
+            encoder,
+            space,
+            question_space,
+            Collection.create(vectors.shape[1] + folds(kind), metric="ip" if folds(kind) else "cosine", kind=kind),
+            sample_languages(vectors, languages, neighborhood=neighborhood, seed=seed) if ranking == "csls" else {},
+            neighborhood=neighborhood,
+            encoder_name=name,
+        )
+        search._put(given, vectors)
+        return search
+
+    @property
+    def collection(self) -> Collection:
+        """The collection beneath; read it, but change it through the search."""
+        return self._rows.collection
+
+    @property
+    def ranking(self) -> Ranking:
+        """What hits are ranked by."""
+        return "csls" if self.background else "cosine"
+
+    @property
+    def languages(self) -> dict[str, int]:
+        """Number of passages in each language, most first."""
+        return dict(Counter(row["language"] for row in self.collection.get(self.collection.ids)).most_common())
+
+    def __len__(self) -> int:
+        return len(self.collection)
+
+    def upsert(self, passages: Iterable[Passage], *, progress: bool = False) -> None:
+        """Add passages, each in place of the one with the same id if there is one.
+
+        They are mapped by the space and measured against the background of `build`; a language that the space does not
+        know is mapped as "und", and one without a background gets the mean r of the others, which neither raises nor
+        lowers it. Build anew when the collection has become another one.
+
+        Raises
+        ------
+        ValueError
+            As in `build`; nothing has changed then.
+        """
+        given = list(passages)
+        if not given:
+            return
+        check_passages(given)
+        if self.space is not None:
+            check_languages(self.space, [each.language for each in given])
+        raw = encode_named(
+            self.encoder,
+            [each.text for each in given],
+            [f"the passage {each.id!r}" for each in given],
+            "passage",
+            progress=progress,
+        )
+        self._put(given, map_by_language(self.space, raw, [each.language for each in given]))
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove passages by id; `KeyError` if one is not there, and then nothing is removed."""
+        self._rows.remove(ids)
+
+    def search(
+        self,
+        questions: Sequence[str],
+        k: int = 10,
+        *,
+        language: str | None = None,
+        languages: Iterable[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        balance: bool = False,
+    ) -> list[list[SearchHit]]:
+        """Return the best passages for each question.
+
+        Parameters
+        ----------
+        questions : sequence of str
+            In any language.
+        k : int
+            Hits a question, at most.
+        language : str, optional
+            The language of all questions; guessed for each by the nearest language mean if not given.
+        languages : iterable of str, optional
+            Only passages of these languages.
+        where : mapping, optional
+            Only passages with this metadata, see `Collection.search`.
+        balance : bool
+            Bring the best passages of all languages level: the score is less the mean of the question's three best in
+            the passage's language. For collections whose languages say the same, such as translated manuals; where only
+            one language holds the answer, the best of the others would be raised to it.
+
+        Returns
+        -------
+        list of list of SearchHit
+            One list a question, best first.
+        """
+        if k < 1:
+            raise ValueError(f"k must be at least 1, but is {k}")
+        questions = check_texts(questions)
+        raw = encode_named(self.encoder, questions, ["the question"] * len(questions), "query")
+        asked_in = self.guess_languages(raw) if language is None else [language] * len(raw)
+        vectors = map_by_language(self.question_space, raw, asked_in)
+        if not len(vectors) or not len(self):
+            return [[] for _ in vectors]
+        if balance:
+            chosen = list(self.languages) if languages is None else list(languages)
+            found = balanced_search(self._rows, vectors, k, languages=chosen, where=where)
+        else:
+            plain = self._rows.search(vectors, k, where=where, languages=languages)
+            found = [[(hit, hit.score) for hit in plain[number]] for number in range(len(vectors))]
+        offsets = np.zeros(len(vectors))
+        if self.ranking == "csls" and not balance:
+            own = self._rows.search_by_cosine(vectors, self.neighborhood).scores
+            offsets = np.where(np.isfinite(own), own, 0).sum(axis=1) / np.isfinite(own).sum(axis=1)
+        answers = []
+        for number, hits in enumerate(found):
+            cosines = self._rows.vectors([hit.id for hit, _ in hits]) @ vectors[number]
+            scores = [score - offsets[number] for _, score in hits]
+            if self.ranking == "cosine":  # rows are ranked by 2 p · q
+                scores = [score / 2 for score in scores] if balance else [float(cosine) for cosine in cosines]
+            answers.append(
+                [_hit(hit.id, hit.metadata, score, cosine) for (hit, _), score, cosine in zip(hits, scores, cosines)]
+            )
+        return answers
+
+    def guess_languages(self, raw: NDArray[np.float32]) -> list[str]:
+        """Return the language of each vector as the encoder gave it: that of the nearest mean, or "und"."""
+        if self.space is None or len(raw) == 0:
+            return [UNDETERMINED] * len(raw)
+        known = [name for name in self.space.languages if name not in (UNDETERMINED, ANY_LANGUAGE)]
+        return nearest_language(self.space, raw, among=known) if known else [UNDETERMINED] * len(raw)
+
+    def save(self, folder: str | Path) -> None:
+        """Write everything into a folder, whole or not at all; see `Collection.save`."""
+        named = self.neighborhood, self.encoder_name, self._rows.attachments()
+        parts = SearchParts(self.space, self.question_space, self.background, *named)
+        write_search(self.collection, parts, self.encoder.identity, folder)
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        encoder: Encoder | str | Path | None = None,
+        *,
+        device: str = "auto",
+        cache: bool = True,
+        mapped: bool = False,
+    ) -> "CrossLingualSearch":
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder.
+        encoder : Encoder, str or Path, optional
+            The encoder, or its name for `load_encoder`; by default the one that the folder names.
+        device : str
+            For an encoder that is loaded by name.
+        cache : bool
+            Likewise.
+        mapped : bool
+            Leave the passages' vectors on the disk; such a search can only be read, see `Collection.load`.
+
+        Raises
+        ------
+        ValueError
+            If the folder is no saved search, is damaged, or its vectors come from another encoder.
+        FileNotFoundError
+            If the folder, or the file of the encoder, is not there.
+        """
+        collection, parts, identity = read_search(folder, mapped=mapped)
+        if encoder is None:
+            encoder = load_named_again(parts.encoder_name, folder, device=device, cache=cache)
+        elif isinstance(encoder, str | Path):
+            encoder = load_encoder(encoder, device=device, cache=cache)
+        if encoder.identity != identity:
+            raise ValueError(
+                f"{folder} holds vectors of {identity!r}, but the encoder is {encoder.identity!r}; "
+                "name the encoder that built it, or build the collection again"
+            )
+        loaded = cls(
+            encoder,
+            parts.space,
+            parts.question_space,
+            collection,
+            parts.background,
+            neighborhood=parts.neighborhood,
+            encoder_name=parts.encoder_name,
+        )
+        loaded._rows.restore_means((), loaded._hubness_again)
+        return loaded
+
+    @cached_property
+    def _typical_hubness(self) -> float:
+        return typical_hubness(self.background, self.neighborhood)
+
+    def _put(self, passages: Sequence[Passage], vectors: NDArray[np.float32]) -> None:
+        hubness = self._hubness(vectors, [each.language for each in passages])
+        rows = [{**each.metadata, "text": each.text, "language": each.language} for each in passages]
+        self._rows.put([each.id for each in passages], vectors, hubness, rows, replace=True)
+
+    def _hubness_again(self, vectors: NDArray[np.float32], ids: Sequence[str]) -> NDArray[np.float32]:
+        return self._hubness(vectors, [row["language"] for row in self.collection.get(ids)])
+
+    def _hubness(self, vectors: NDArray[np.float32], languages: Sequence[str]) -> NDArray[np.float32]:
+        hubness = np.zeros(len(vectors), np.float32)
+        if self.background:
+            hubness = measure_hubness(vectors, languages, self.background, self.neighborhood)
+            hubness[np.isnan(hubness)] = self._typical_hubness if np.isnan(hubness).any() else 0.0
+        return hubness
+
+
+def _hit(id: str, metadata: dict[str, Any], score: float, cosine: float) -> SearchHit:
+    rest = {key: value for key, value in metadata.items() if key not in RESERVED}
+    return SearchHit(id, metadata["text"], metadata["language"], float(score), float(cosine), rest)

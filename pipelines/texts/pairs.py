@@ -1,0 +1,795 @@
+"""Read and write sentence pairs, streamed: TSV, Moses, TMX and JSON lines, each with or without gzip.
+
+The formats of sentence pairs: which file is which, and a reader for each.
+
+Read the units of TMX 1.1 to 1.4 translation memories, streamed, without entities or outside files.
+"""
+
+import gzip
+import itertools
+import json
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import IO, Any, Literal, cast
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from interlingua.align.files import replacing
+
+_CHUNK = 1 << 16
+_BITEXT_TMX_CODES = frozenset({"bpt", "ept", "it", "ph", "ut"})  # hold mark-up of the original document, not text
+
+
+class TmxError(ValueError):
+    """A file is no well-formed TMX."""
+
+
+def read_units(file: IO[bytes]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the line and the texts by language of each unit, in the order of the file.
+
+    The first text of a language counts. The memory held does not grow with the file.
+
+    Raises
+    ------
+    TmxError
+        If the file is no well-formed XML, declares an entity, or is no TMX; with the line.
+    """
+    units = _Units()
+    while True:
+        chunk = file.read(_CHUNK)
+        units.feed(chunk)
+        yield from units.ready
+        units.ready.clear()
+        if not chunk:
+            return
+
+
+class _Units:
+    """Collects units from expat's events. expat fetches nothing by itself; a DOCTYPE that names a DTD is no harm."""
+
+    def __init__(self) -> None:
+        self.ready: list[tuple[int, dict[str, str]]] = []
+        self._parser = parser = expat.ParserCreate(namespace_separator=None)
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.EntityDeclHandler = self._entity
+        parser.SkippedEntityHandler = self._entity
+        self._root = ""
+        self._line = 0
+        self._sides: dict[str, str] | None = None
+        self._language = ""
+        self._segment: list[str] | None = None
+        self._depth_of_codes = 0
+
+    def feed(self, chunk: bytes) -> None:
+        try:
+            self._parser.Parse(chunk, not chunk)
+        except expat.ExpatError as error:
+            text = expat.errors.messages.get(error.code, str(error))
+            raise TmxError(f"line {error.lineno}: the file is no well-formed XML ({text})") from error
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if not self._root:
+            self._root = name
+            if name != "tmx":
+                raise TmxError(f"line {self._parser.CurrentLineNumber}: the root must be <tmx>, but is <{name}>")
+        elif name == "tu":
+            self._line = self._parser.CurrentLineNumber
+            self._sides = {}
+        elif name == "tuv":
+            self._language = attributes.get("xml:lang") or attributes.get("lang") or ""
+            if not self._language:
+                line = self._parser.CurrentLineNumber
+                raise TmxError(f"line {line}: each <tuv> needs the attribute xml:lang; add it")
+        elif name == "seg":
+            self._segment = []
+        elif name in _BITEXT_TMX_CODES:
+            self._depth_of_codes += 1
+
+    def _end(self, name: str) -> None:
+        if name == "seg" and self._segment is not None:
+            if self._sides is not None:
+                self._sides.setdefault(self._language, "".join(self._segment))
+            self._segment = None
+        elif name == "tu" and self._sides is not None:
+            self.ready.append((self._line, self._sides))
+            self._sides = None
+        elif name in _BITEXT_TMX_CODES:
+            self._depth_of_codes -= 1
+
+    def _text(self, text: str) -> None:
+        if self._segment is not None and not self._depth_of_codes:
+            self._segment.append(text)
+
+    def _entity(self, name: str, *_: object) -> None:
+        line = self._parser.CurrentLineNumber
+        raise TmxError(f"line {line}: the file uses the entity {name!r}, which is refused; write its text instead")
+
+
+Row = tuple[str, str, str, str]  # source, target, source language, target language
+
+_SUFFIXES = {".tsv": "tsv", ".txt": "tsv", ".tmx": "tmx", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+_BLANKS = re.compile("[ \t\r\n\f\v]+")  # ASCII only: a narrow no-break space belongs to the text
+_TAG = re.compile("[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
+_GENERIC = (("source", "target"), ("anchor", "positive"), ("sentence1", "sentence2"), ("src", "tgt"))
+_UNNAMED = ("source", "target")
+# ISO 639-1, of which a header is recognised: three letters are too often a word, as in the pair "cat", "gat"
+_ISO_639_1 = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
+    "eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv "
+    "ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne "
+    "ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss "
+    "st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
+)
+_CODES = frozenset(_ISO_639_1.split())
+_SCRIPT_OR_REGION = re.compile("([-_]([A-Z][a-z]{3}|[A-Z]{2}|[0-9]{3})){0,2}")
+_NO_LANGUAGES = frozenset({"doc", "id", "ids", "key", "log", "txt", "url", "xml"})  # but written like a tag
+
+
+class BitextError(ValueError):
+    """A file of sentence pairs is malformed or damaged."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Is told what a reader meets beside pairs.
+
+    Attributes
+    ----------
+    malformed : callable
+        Gets the line of a record that holds no pair, and what is wrong with it.
+    foreign : callable
+        Is called for each record of other languages than the wanted ones.
+    first_line : callable
+        Gets what a TSV file's first line was taken for.
+    """
+
+    malformed: Callable[[int, str], None]
+    foreign: Callable[[], None]
+    first_line: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where pairs come from: one file, or Moses' two."""
+
+    paths: tuple[Path, ...]
+    format: str
+    languages: tuple[str, str] | None = None
+    header: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """What to call it in errors."""
+        return " and ".join(map(str, self.paths))
+
+
+def find_source(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    format: str | None,
+    languages: tuple[str, str] | None,
+    header: bool | None,
+) -> Source:
+    """Tell what `read_pairs` is to read; its errors are documented there."""
+    if format is not None and format not in READERS:
+        raise ValueError(f"format must be one of {', '.join(READERS)}, got {format!r}")
+    if not isinstance(path, str | os.PathLike):
+        paths = tuple(Path(each) for each in path)
+        if len(paths) != 2 or format not in (None, "moses"):
+            raise ValueError(f"two files are read row by row (moses), got {len(paths)} file(s) and format {format!r}")
+        for each in paths:
+            _check_file(each)
+        return Source(paths, "moses", languages or _suffix_languages(paths))
+    one = Path(path)
+    if format == "moses" or (format is None and not one.exists()):
+        found = _moses_files(one, languages)
+        return Source(found, "moses", languages or _suffix_languages(found))
+    _check_file(one)
+    kind = format or _SUFFIXES.get(_plain(one).suffix.lower())
+    if kind is None:
+        known = ", ".join(_SUFFIXES)
+        raise ValueError(f"the format of {one} cannot be told by its name ({known}); choose it with format=...")
+    return Source((one,), kind, languages, header)
+
+
+def open_binary(path: Path) -> IO[bytes]:
+    """Open a file, through gzip where it begins as gzip does."""
+    file = path.open("rb")
+    zipped = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    if not zipped:
+        return file
+    file.close()
+    return cast(IO[bytes], gzip.open(path, "rb"))
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    r"""Yield the lines of a UTF-8 file; only ``\n`` and ``\r\n`` end one.
+
+    Raises
+    ------
+    BitextError
+        If a line is not UTF-8 or the file is cut short or damaged, with the line.
+    """
+    number = 1
+    with open_binary(path) as file:
+        try:
+            for number, raw in enumerate(file, 1):
+                yield raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\n").rstrip("\r")
+        except UnicodeDecodeError as error:
+            raise BitextError(f"{path}, line {number}: the text must be UTF-8 ({error.reason}); convert it") from error
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise BitextError(
+                f"{path}, after line {number}: the gzip file is damaged ({error}); get it anew"
+            ) from error
+
+
+def clean(text: str) -> str:
+    """Make runs of blanks, tabs and line breaks one blank, and drop those around the text."""
+    return _BLANKS.sub(" ", text).strip(" ")
+
+
+def matches(wanted: str, tag: str) -> bool:
+    """Tell whether a language tag is the wanted language or a variant of it.
+
+    Examples
+    --------
+    >>> matches("en", "EN_gb"), matches("en-GB", "en"), matches("e", "en")
+    (True, False, False)
+    """
+    wanted, tag = wanted.lower().replace("_", "-"), tag.lower().replace("_", "-")
+    return tag == wanted or tag.startswith(wanted + "-")
+
+
+def _find_tag(wanted: str, tags: Sequence[str]) -> str | None:
+    """Return the tag of a language: itself if it is there, else the first variant of it."""
+    return wanted if wanted in tags else next((tag for tag in tags if matches(wanted, tag)), None)
+
+
+def _chosen(row: Row, wanted: tuple[str, str]) -> Row | None:
+    """Return a row that names its languages (or not: "") in the wanted direction; None if it is of others."""
+    left, right, *own = row
+    for texts, tags in (((left, right), own), ((right, left), own[::-1])):
+        if all(not tag or matches(name, tag) for name, tag in zip(wanted, tags, strict=True)):
+            return *texts, *wanted
+    return None
+
+
+def _read_tsv(source: Source, listener: Listener) -> Iterator[Row]:
+    lines = text_lines(source.paths[0])
+    first = next(lines, None)
+    if first is None:
+        return
+    columns: tuple[int | None, ...] | None = None
+    if source.header is not False:
+        columns = _header(first.split("\t"), source)
+    names = source.languages or _UNNAMED
+    if columns is not None and source.languages is None:
+        cells = [cell.strip() for cell in first.split("\t")]
+        pair = (cells[cast(int, columns[0])], cells[cast(int, columns[1])])
+        names = _UNNAMED if (pair[0].lower(), pair[1].lower()) in _GENERIC else pair
+    _say_first_line(first, columns, source, listener)
+    start = 1 if columns is None else 2
+    width = 2 if columns is None else len(first.split("\t"))
+    left, right, *tags = columns or (0, 1, None, None)
+    for number, line in enumerate(lines if columns else itertools.chain([first], lines), start):
+        if not line.strip():
+            continue
+        cells = line.split("\t")
+        if len(cells) != width:
+            way_out = "" if columns else " (name the columns in a first line, such as en, fr, where there are more)"
+            listener.malformed(
+                number, f"expected {width} columns between tabs, found {len(cells)}{way_out}: {line[:80]!r}"
+            )
+            continue
+        own = [cells[column].strip() if column is not None else "" for column in tags]
+        texts = clean(cells[cast(int, left)]), clean(cells[cast(int, right)])
+        if source.languages is None:
+            yield *texts, own[0] or names[0], own[1] or names[1]
+        elif row := _chosen((*texts, own[0], own[1]), source.languages):
+            yield row
+        else:
+            listener.foreign()
+
+
+def _header(cells: Sequence[str], source: Source) -> tuple[int | None, ...] | None:
+    """Return the columns of source, target, source language and target language; None if this is no header."""
+    names = [cell.strip() for cell in cells]
+    lower = [name.lower() for name in names]
+    wanted: list[tuple[str, str]] = list(_GENERIC)
+    if source.languages is not None:
+        left, right = (_find_tag(one, names) for one in source.languages)
+        if left is not None and right is not None:
+            return names.index(left), names.index(right), None, None
+    elif len(names) == 2 and names[0] != names[1] and all(_is_code(name) for name in names):
+        return 0, 1, None, None
+    for left, right in wanted:
+        if left in lower and right in lower:
+            tags = (lower.index(name) if name in lower else None for name in (f"{left}_language", f"{right}_language"))
+            return lower.index(left), lower.index(right), *tags
+    tagged = [row for row, name in enumerate(names) if _TAG.fullmatch(name) and name not in _NO_LANGUAGES]
+    if source.header and source.languages is None and len(tagged) == 2:
+        return tagged[0], tagged[1], None, None
+    if source.header:
+        asked = f"the languages {source.languages}" if source.languages else "two languages, or source and target"
+        raise BitextError(f"{source.name}, line 1: the header must name {asked}, but is {names}")
+    return None
+
+
+def _is_code(name: str) -> bool:
+    return name[:2] in _CODES and _SCRIPT_OR_REGION.fullmatch(name[2:]) is not None
+
+
+def _say_first_line(first: str, columns: tuple[int | None, ...] | None, source: Source, listener: Listener) -> None:
+    names = [cell.strip() for cell in first.split("\t")]
+    if columns is not None:
+        listener.first_line(f"taken as the header: {', '.join(names)}")
+    elif source.header is None and len(names) == 2 and all(_TAG.fullmatch(name) for name in names):
+        listener.first_line(f"taken as a pair, not as a header: {', '.join(names)}")
+
+
+def _read_moses(source: Source, listener: Listener) -> Iterator[Row]:
+    del listener  # any line is a text
+    languages = source.languages or _UNNAMED
+    sides = (text_lines(path) for path in source.paths)
+    for number, (left, right) in enumerate(itertools.zip_longest(*sides), 1):
+        if left is None or right is None:
+            short, long = source.paths if left is None else source.paths[::-1]
+            raise BitextError(
+                f"{short} ends after line {number - 1}, but {long} goes on: rows must correspond; get both files anew"
+            )
+        yield clean(left), clean(right), *languages
+
+
+def _read_tmx(source: Source, listener: Listener) -> Iterator[Row]:
+    languages = source.languages
+    path = source.paths[0]
+    try:
+        with open_binary(path) as file:
+            for line, sides in read_units(file):
+                if languages is None:
+                    if len(sides) != 2:
+                        found = ", ".join(sides) or "none"
+                        listener.malformed(
+                            line, f"the unit has the languages {found}; choose two with languages=(..., ...)"
+                        )
+                        continue
+                    languages = cast("tuple[str, str]", tuple(sides))
+                chosen = [_find_tag(name, tuple(sides)) for name in languages]
+                if None in chosen:
+                    # a memory of many languages has units without one of the two
+                    if source.languages is None:
+                        found = ", ".join(sides) or "no language"
+                        listener.malformed(line, f"the unit has {found}, not {', '.join(languages)}")
+                    else:
+                        listener.foreign()
+                    continue
+                texts = (clean(sides[cast(str, tag)]) for tag in chosen)
+                yield *cast("tuple[str, str]", tuple(texts)), *languages
+    except TmxError as error:
+        raise BitextError(f"{path}, {error}") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BitextError(f"{path}: the gzip file is damaged ({error}); get it anew") from error
+
+
+def _read_jsonl(source: Source, listener: Listener) -> Iterator[Row]:
+    for number, line in enumerate(text_lines(source.paths[0]), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            array = "one array in the file is not read" if line.lstrip().startswith("[") else error
+            listener.malformed(number, f"each line must be a JSON object ({array}): {line[:80]!r}")
+            continue
+        if isinstance(record, dict) and isinstance(record.get("translation"), dict):
+            record = record["translation"]
+        row = _record(record, source.languages) if isinstance(record, dict) else None
+        if row is None:
+            wanted = source.languages or "two languages, or source and target,"
+            listener.malformed(number, f"the object must hold {wanted} with texts: {line[:80]!r}")
+            continue
+        if source.languages is not None:
+            row = _chosen(row, source.languages)
+        if row is None:
+            listener.foreign()
+        else:
+            yield row
+
+
+def _record(record: Mapping[str, Any], languages: tuple[str, str] | None) -> Row | None:
+    """Return the texts and the languages of an object, "" where `languages` are wanted and it names none."""
+    if languages is not None:
+        keys = [_find_tag(name, tuple(record)) for name in languages]
+        if None not in keys:
+            return _texts(record, cast("list[str]", keys), languages)
+    for pair in _GENERIC:
+        if all(key in record for key in pair):
+            own = (record.get(f"{key}_language") for key in pair)
+            names = [tag.strip() if isinstance(tag, str) else "" for tag in own]
+            default = _UNNAMED if languages is None else ("", "")
+            return _texts(record, pair, (names[0] or default[0], names[1] or default[1]))
+    if languages is not None:
+        return None
+    tags = [key for key, value in record.items() if isinstance(value, str) and key not in _NO_LANGUAGES]
+    return _texts(record, tags, (tags[0], tags[1])) if len(tags) == 2 else None
+
+
+def _texts(record: Mapping[str, Any], keys: Sequence[str], languages: tuple[str, str]) -> Row | None:
+    texts = [record[key] for key in keys]
+    try:
+        for text in texts:
+            text.encode()  # JSON can escape half a surrogate pair, which is no text
+    except (AttributeError, UnicodeEncodeError):
+        return None
+    return clean(texts[0]), clean(texts[1]), *languages
+
+
+READERS: dict[str, Callable[[Source, Listener], Iterator[Row]]] = {
+    "tsv": _read_tsv,
+    "moses": _read_moses,
+    "tmx": _read_tmx,
+    "jsonl": _read_jsonl,
+}
+
+
+def _plain(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() == ".gz" else path
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file in it")
+    if not path.exists():
+        raise FileNotFoundError(f"no file of sentence pairs at {path}")
+
+
+def _moses_files(prefix: Path, languages: tuple[str, str] | None) -> tuple[Path, ...]:
+    """Return the two files ``PREFIX.LANGUAGE``, each maybe with .gz."""
+    if languages is not None:
+        tried = [[Path(f"{prefix}.{name}{gz}") for gz in ("", ".gz")] for name in languages]
+        found = [next((path for path in both if path.exists()), both[0]) for both in tried]
+        for path in found:
+            if not path.exists():
+                raise FileNotFoundError(f"no file of sentence pairs at {prefix}, nor Moses' file {path}")
+        return tuple(found)
+    siblings = sorted(prefix.parent.glob(f"{prefix.name}.*")) if prefix.parent.is_dir() else []
+    suffixes = {path: _plain(path).name.removeprefix(f"{prefix.name}.") for path in siblings if path.is_file()}
+    named = [path for path, tag in suffixes.items() if _TAG.fullmatch(tag) and tag not in _NO_LANGUAGES]
+    if len(named) != 2:
+        held = ", ".join(path.name for path in named) or "none"
+        raise FileNotFoundError(
+            f"no file of sentence pairs at {prefix}, nor two of Moses' files {prefix}.LANGUAGE (found: {held}); "
+            "name both files, or the languages"
+        )
+    # subtle: OPUS names its files corpus.en-fr.en and corpus.en-fr.fr: that pair says which is the source
+    first = prefix.suffix.removeprefix(".").partition("-")[0]
+    return tuple(sorted(named, key=lambda path: _plain(path).suffix != f".{first}"))
+
+
+def _suffix_languages(paths: Sequence[Path]) -> tuple[str, str]:
+    left, right = (_plain(path).suffix.removeprefix(".") for path in paths)
+    return (left, right) if left != right and _TAG.fullmatch(left) and _TAG.fullmatch(right) else _UNNAMED
+
+
+_N_NAMED = 20
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A sentence and its translation.
+
+    Attributes
+    ----------
+    source, target : str
+        The texts; not empty.
+    source_language, target_language : str
+        As the file or the caller names them; "source" and "target" where neither does.
+    """
+
+    source: str
+    target: str
+    source_language: str = "source"
+    target_language: str = "target"
+
+    @property
+    def swapped(self) -> "Pair":
+        """The same pair in the other direction."""
+        return Pair(self.target, self.source, self.target_language, self.source_language)
+
+
+@dataclass
+class PairReport:
+    """What was read, and what was left out; it grows while the pairs are drawn.
+
+    Attributes
+    ----------
+    path : str
+    format : str
+        "tsv", "moses", "tmx" or "jsonl".
+    n_read, n_kept : int
+        Pairs in the file so far, and those given out.
+    empty, identical, duplicates : int
+        Pairs left out since a side is blank, both sides are equal, or the pair had been seen before.
+    foreign : int
+        Records left out since they are of other languages than the wanted ones.
+    first_line : str
+        What the first line of a TSV file was taken for, where it is or may be a header.
+    malformed : int
+        Records left out since they hold no pair (only with ``on_malformed="skip"``).
+    malformed_lines : list of int
+        The first 20 of them, from 1.
+    """
+
+    path: str
+    format: str
+    n_read: int = 0
+    n_kept: int = 0
+    empty: int = 0
+    identical: int = 0
+    duplicates: int = 0
+    foreign: int = 0
+    first_line: str = ""
+    malformed: int = 0
+    malformed_lines: list[int] = field(default_factory=list)
+
+    def summary(self) -> str:
+        """Return one line for people.
+
+        Examples
+        --------
+        >>> PairReport("en-fr.tsv", "tsv", n_read=5, n_kept=3, empty=1, duplicates=1).summary()
+        'en-fr.tsv: 3 of 5 pairs kept (tsv); dropped: 1 empty, 1 duplicate'
+        """
+        counts = {"empty": self.empty, "identical": self.identical, "duplicate": self.duplicates}
+        counts["of other languages"] = self.foreign
+        dropped = [f"{count} {name}" for name, count in counts.items() if count]
+        if self.malformed:
+            dropped.append(f"{self.malformed} malformed (at {', '.join(map(str, self.malformed_lines))})")
+        text = f"{self.path}: {self.n_kept} of {self.n_read} pairs kept ({self.format})"
+        text += "; dropped: " + ", ".join(dropped) if dropped else ""
+        return text + (f"; first line {self.first_line}" if self.first_line else "")
+
+
+class Pairs:
+    """The pairs of a file, read anew each time one iterates; see `read_pairs`.
+
+    Attributes
+    ----------
+    report : PairReport
+        Of the latest pass, complete once that has come to its end.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        keep: frozenset[str],
+        on_malformed: Literal["raise", "skip"],
+        limit: int | None,
+    ) -> None:
+        self._source = source
+        self._keep = keep
+        self._on_malformed = on_malformed
+        self._limit = limit
+        self.report = PairReport(source.name, source.format)
+
+    def __iter__(self) -> Iterator[Pair]:
+        report = self.report = PairReport(self._source.name, self._source.format)
+        if self._limit == 0:
+            return
+        seen: set[bytes] = set()
+
+        def malformed(line: int, what: str) -> None:
+            if self._on_malformed == "raise":
+                way_out = "mend it, or read with on_malformed='skip'"
+                raise BitextError(f"{self._source.name}, line {line}: {what}; {way_out}")
+            report.n_read += 1
+            report.malformed += 1
+            report.malformed_lines = [*report.malformed_lines, line][:_N_NAMED]
+
+        def foreign() -> None:
+            report.n_read += 1
+            report.foreign += 1
+
+        def first_line(text: str) -> None:
+            report.first_line = text
+
+        for row in READERS[self._source.format](self._source, Listener(malformed, foreign, first_line)):
+            report.n_read += 1
+            pair = self._kept(row, seen, report)
+            if pair is None:
+                continue
+            report.n_kept += 1
+            yield pair
+            if report.n_kept == self._limit:
+                return
+
+    def _kept(self, row: Row, seen: set[bytes], report: PairReport) -> Pair | None:
+        source, target, source_language, target_language = row
+        if not source or not target:
+            report.empty += 1
+            return None
+        if source == target and "identical" not in self._keep:
+            report.identical += 1
+            return None
+        if "duplicates" not in self._keep:
+            text = "\0".join((source_language, target_language, source, target))
+            digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            if digest in seen:
+                report.duplicates += 1
+                return None
+            seen.add(digest)
+        return Pair(source, target, source_language, target_language)
+
+
+def read_pairs(
+    path: PathLike | Sequence[PathLike],
+    *,
+    format: str | None = None,
+    languages: tuple[str, str] | None = None,
+    header: bool | None = None,
+    keep: Iterable[str] = (),
+    on_malformed: Literal["raise", "skip"] = "raise",
+    limit: int | None = None,
+) -> Pairs:
+    r"""Return the sentence pairs of a file, which is read while one iterates, and anew for each iteration.
+
+    =========  ==========================================================================================
+    ``tsv``    Two columns and no header, or a header that names the languages, or ``source``, ``target``
+               and, where there are, ``source_language``, ``target_language``; other columns are ignored
+    ``moses``  Two files, row by row: ``corpus.en`` and ``corpus.fr``, given as both or as ``corpus``
+    ``tmx``    Translation memories; mark-up inside a segment is dropped; entities are refused
+    ``jsonl``  An object a line: ``{"en": ..., "fr": ...}``, ``{"source": ..., "target": ...}`` or
+               ``{"translation": {"en": ..., "fr": ...}}``
+    =========  ==========================================================================================
+
+    Blanks, tabs and line breaks inside a text become one blank; those around it are dropped.
+
+    Parameters
+    ----------
+    path : str, path, or two of them
+        What to read; two are the two files of Moses. gzip is seen by its first bytes.
+    format : str, optional
+        By default what the name says: .tsv .txt, .tmx, .jsonl .ndjson .json, any of them with .gz; where no file has
+        that name, the prefix of Moses' files.
+    languages : (str, str), optional
+        The source's and the target's names. Where the file names languages they choose the pairs and their direction:
+        ``en`` also finds ``en-GB``; pairs of other languages are left out and counted. By default what the file says,
+        in its order.
+    header : bool, optional
+        Whether a TSV file begins with a header. By default it is recognised by ``source`` and ``target``, by
+        `languages`, or by two codes of ISO 639-1, such as ``en`` and ``pt-BR``; the report tells. Codes of three
+        letters need ``header=True`` or `languages`: they could be words.
+    keep : iterable of {"identical", "duplicates"}
+        What not to leave out: pairs of equal texts, and pairs seen before (about 100 bytes a pair are held to know).
+    on_malformed : {"raise", "skip"}
+        A record that holds no pair: raise, or drop, count and name it in the report.
+    limit : int, optional
+        Stop after so many pairs.
+
+    Returns
+    -------
+    Pairs
+        An iterable of `Pair` with a `report`.
+
+    Raises
+    ------
+    BitextError
+        While reading: the file is malformed, damaged or no UTF-8, with its line; a ValueError.
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the format cannot be told or an argument is none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "corpus.tsv"
+    ...     _ = path.write_text("en\tfr\nthe sun\tle soleil\nOK\tOK\n", encoding="utf-8")
+    ...     pairs = read_pairs(path)
+    ...     list(pairs), pairs.report.identical
+    ([Pair(source='the sun', target='le soleil', source_language='en', target_language='fr')], 1)
+    """
+    if on_malformed not in ("raise", "skip"):
+        raise ValueError(f"on_malformed must be 'raise' or 'skip', got {on_malformed!r}")
+    kept = frozenset(keep)
+    if not kept <= {"identical", "duplicates"}:
+        raise ValueError(f"keep takes 'identical' and 'duplicates', got {sorted(kept)}")
+    if limit is not None and limit < 0:
+        raise ValueError(f"limit must not be negative, got {limit}")
+    if languages is not None and (len(languages) != 2 or languages[0] == languages[1]):
+        raise ValueError(f"languages are two different names, got {languages!r}")
+    source = find_source(path, format=format, languages=languages, header=header)
+    return Pairs(source, keep=kept, on_malformed=on_malformed, limit=limit)
+
+
+def write_pairs(pairs: Iterable[Pair], path: PathLike, *, format: str | None = None) -> int:
+    """Write pairs so that `read_pairs` gives them back, whole or not at all; return how many.
+
+    Parameters
+    ----------
+    pairs : iterable of Pair
+        Drawn one by one.
+    path : str or path
+        Compressed if it ends in .gz.
+    format : {"tsv", "jsonl", "tmx"}, optional
+        By default what the name says. TSV and JSON lines name the languages of each pair; a TMX file is of one language
+        pair.
+
+    Raises
+    ------
+    ValueError
+        If the format cannot be told; a text or language holds a tab or line break in TSV, or a character in TMX that
+        XML cannot hold; or the pairs of TMX are of several language pairs, of one language, or of none.
+    """
+    name = Path(path).name.lower().removesuffix(".gz")
+    chosen = format or next(
+        (kind for kind in ("tsv", "jsonl", "tmx") if name.endswith(f".{kind}")), "tsv" if name.endswith(".txt") else ""
+    )
+    if chosen not in _WRITERS:
+        raise ValueError(f"pairs are written as {', '.join(_WRITERS)}, got {chosen or name!r}; choose with format=...")
+    head, line, tail = _WRITERS[chosen]
+    count = 0
+    languages: tuple[str, str] | None = None
+    with replacing(path) as file:
+        zipped = str(path).lower().endswith(".gz")
+        # without a name and a time in it, equal pairs make equal files
+        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) if zipped else nullcontext(file) as out:
+            out.write(head.encode())
+            for pair in pairs:
+                own = (pair.source_language, pair.target_language)
+                languages = languages or own
+                if chosen == "tmx" and own != languages:
+                    raise ValueError(
+                        f"a TMX file is of one language pair, in one direction; got {'-'.join(languages)} and "
+                        f"{'-'.join(own)}; write a file for each, or .jsonl"
+                    )
+                out.write(line(pair).encode())
+                count += 1
+            out.write(tail.encode())
+    return count
+
+
+def _tsv_line(pair: Pair) -> str:
+    cells = (pair.source, pair.target, pair.source_language, pair.target_language)
+    if any(mark in cell for cell in cells for mark in "\t\n\r"):
+        raise ValueError(f"a TSV cell holds no tab and no line break, got {pair!r}; write .jsonl instead")
+    return "\t".join(cells) + "\n"
+
+
+def _json_line(pair: Pair) -> str:
+    return json.dumps(asdict(pair), ensure_ascii=False) + "\n"
+
+
+def _tmx_unit(pair: Pair) -> str:
+    if not pair.source_language or not pair.target_language or pair.source_language == pair.target_language:
+        raise ValueError(f"the sides of a TMX unit need two different language names, got {pair!r}")
+    if any(_NOT_XML.search(str(text)) for text in asdict(pair).values()):
+        raise ValueError(f"XML 1.0 holds no control characters, got {pair!r}; remove them, or write .jsonl")
+    sides = ((pair.source_language, pair.source), (pair.target_language, pair.target))
+    units = (f"<tuv xml:lang={quoteattr(language)}><seg>{escape(text)}</seg></tuv>" for language, text in sides)
+    return f"<tu>{''.join(units)}</tu>\n"
+
+
+_TMX_HEAD = """<?xml version="1.0" encoding="UTF-8"?>
+<tmx version="1.4"><header creationtool="interlingua" creationtoolversion="1" datatype="plaintext" segtype="sentence"
+ adminlang="en" srclang="*all*" o-tmf="none"/><body>
+"""
+_WRITERS = {
+    "tsv": ("source\ttarget\tsource_language\ttarget_language\n", _tsv_line, ""),
+    "jsonl": ("", _json_line, ""),
+    "tmx": (_TMX_HEAD, _tmx_unit, "</body></tmx>\n"),
+}

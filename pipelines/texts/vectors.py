@@ -1,0 +1,204 @@
+"""Vectors on disk that know where they come from.
+
+A ``.npy`` file holds numbers alone. Beside ``OUT.npy``, ``OUT.npy.json`` says which encoder made them, of which
+language and in which role, and the hash of the file it speaks of, so that a stale note is never believed.
+"""
+
+import hashlib
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align import Embeddings
+from interlingua.align.files import replacing
+
+_NPY = b"\x93NUMPY"
+_SUFFIXES = (".vec", ".w2v", ".txt", ".glove", ".bin", ".npz", ".safetensors", ".npy")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where vectors come from; every field may be unknown (empty).
+
+    Attributes
+    ----------
+    encoder : str
+        Identity of the encoder.
+    language : str
+        What language the texts are in.
+    role : str
+        "symmetric", "query" or "passage".
+    space : str
+        Hash of the shared space that the vectors were mapped into.
+    """
+
+    encoder: str = ""
+    language: str = ""
+    role: str = ""
+    space: str = ""
+
+
+@dataclass(frozen=True)
+class VectorFile:
+    """Vectors with their labels, if the format has any, and their origin.
+
+    Attributes
+    ----------
+    vectors : (n, d) array of float32
+    embeddings : Embeddings or None
+        The same vectors with labels; None for ``.npy``.
+    origin : Origin
+    """
+
+    vectors: NDArray[np.float32]
+    embeddings: Embeddings | None = None
+    origin: Origin = Origin()
+
+
+def read_vectors(
+    path: str | os.PathLike[str], *, limit: int | None = None, space: str = "", skip_malformed: bool = False
+) -> VectorFile:
+    """Read ``.npy`` with its note, or any format of `Embeddings`; told by content.
+
+    Parameters
+    ----------
+    path : str or path
+        "-" is standard input; ``.npy`` and text can come from there.
+    limit : int, optional
+        Rows to read.
+    space : str
+        What to call the space of labelled vectors.
+    skip_malformed : bool
+        Drop malformed rows of labelled vectors instead of raising, see `Embeddings.read`.
+
+    Raises
+    ------
+    ValueError
+        If the file is no matrix of finite numbers.
+    OSError
+        If it cannot be read.
+    """
+    source: Path | io.BufferedReader | io.BytesIO
+    if os.fspath(path) == "-":
+        name, source = "standard input", _as_buffered(sys.stdin.buffer)
+        is_npy = source.peek(len(_NPY)).startswith(_NPY)
+    else:
+        source = Path(path)
+        name = str(source)
+        with source.open("rb") as file:
+            is_npy = file.read(len(_NPY)) == _NPY or source.suffix == ".npy"
+    if not is_npy:
+        embeddings = Embeddings.read(
+            source, limit=limit, space=space, on_malformed="skip" if skip_malformed else "raise"
+        )
+        return VectorFile(embeddings.vectors, embeddings)
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return VectorFile(_read_npy(file, name, limit), origin=_read_note(source))
+    return VectorFile(_read_npy(io.BytesIO(source.read()), name, limit))
+
+
+def require_one_origin(origins: Sequence[Origin]) -> None:
+    """Refuse vectors that cannot be compared: of several encoders, or encoded in several roles.
+
+    Raises
+    ------
+    ValueError
+        If two of them name different encoders or roles; what is unknown is believed.
+
+    Examples
+    --------
+    >>> require_one_origin([Origin("e5", "fi", "passage"), Origin("e5", "en", "passage"), Origin()])
+    >>> require_one_origin([Origin("e5", "fi", "passage"), Origin("e5", "en", "query")])
+    Traceback (most recent call last):
+        ...
+    ValueError: the vectors must come from one role, but come from passage, query; encode them alike
+    """
+    for key in ("encoder", "role"):
+        found = {getattr(each, key) for each in origins} - {""}
+        if len(found) > 1:
+            raise ValueError(
+                f"the vectors must come from one {key}, but come from {', '.join(sorted(found))}; encode them alike"
+            )
+
+
+def check_output_name(path: str | os.PathLike[str]) -> None:
+    """Refuse a name that tells no format, before the work that leads up to a file of that name.
+
+    Raises
+    ------
+    ValueError
+        If it ends in no suffix that `write_vectors` knows.
+    """
+    plain = os.fspath(path).lower().removesuffix(".gz")
+    if Path(plain).suffix not in _SUFFIXES:
+        raise ValueError(f"the name {os.fspath(path)!r} tells no format; end it in one of {', '.join(_SUFFIXES)}")
+
+
+def write_vectors(path: str | os.PathLike[str], file: VectorFile) -> None:
+    """Write ``.npy`` with its note, or labelled vectors in the format of the name; whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If the format needs labels and there are none.
+    """
+    path = Path(path)
+    if path.suffix == ".npy":
+        with replacing(path) as target:
+            np.save(target, file.vectors)
+        note = asdict(file.origin) | {"sha256": _sha256(path), "shape": list(file.vectors.shape)}
+        with replacing(_note(path), "w") as target:
+            target.write(json.dumps(note, ensure_ascii=False, indent=1) + "\n")
+    elif file.embeddings is None:
+        raise ValueError(f"vectors without labels can be written as .npy only, not as {path.name}; name it OUT.npy")
+    else:
+        replace(file.embeddings, vectors=file.vectors).write(path)
+
+
+def _read_npy(file: IO[bytes], name: str, limit: int | None) -> NDArray[np.float32]:
+    try:
+        array = np.lib.format.read_array(file, allow_pickle=False)
+    except (ValueError, EOFError, OSError, MemoryError) as error:
+        raise ValueError(f"{name} is no whole .npy file of numbers ({error}); make it again") from error
+    if array.ndim != 2 or array.shape[1] < 1 or array.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{name} must hold one vector a row, of shape (n, d), but holds {array.dtype} of shape {array.shape}"
+        )
+    with np.errstate(over="ignore"):  # too large for float32: infinite, and refused below
+        vectors = np.ascontiguousarray(array[:limit], np.float32)
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if bad.size:
+        raise ValueError(f"{name} must hold finite numbers, but row {bad[0]} holds NaN or infinity; make it again")
+    return vectors
+
+
+def _as_buffered(stream: IO[bytes]) -> io.BufferedReader:
+    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(io.BytesIO(stream.read()))
+
+
+def _read_note(path: Path) -> Origin:
+    try:
+        note: Any = json.loads(_note(path).read_text(encoding="utf-8"))
+        if note["sha256"] == _sha256(path):
+            return Origin(*(str(note[key]) for key in ("encoder", "language", "role", "space")))
+    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        pass  # no note, or one about another file: then the origin is unknown
+    return Origin()
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(path.name + ".json")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,5 @@
+"""Encoders and classifiers trained: pre-training, contrastive, distilled, fine-tuned."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

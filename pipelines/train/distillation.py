@@ -1,0 +1,279 @@
+"""Distil a teacher into a multilingual student: every language gives the vector that the teacher gives for English."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align.arrays import require
+from interlingua.pipelines.encoders.load import load_encoder
+from interlingua.pipelines.texts.pairs import Pair
+
+from .contrastive import EncoderLike, pairs_dataset, pairs_hash
+from .losses import distillation_module
+from .scores import hold_out, mean_scores, score_translations, spread
+from .sentences import OpenEncoder, SentenceTraining, encode_texts, freeze_word_embeddings, keep_layers
+from .settings import CostEstimate, TrainingRun, TrainingSettings
+
+_RIDGE_PAIRS = 1000
+_RIDGE_GRID = tuple(10.0**power for power in range(-6, 3))  # shares of the mean squared singular value
+Projection = Literal["ridge", "none"]
+
+
+def distill(
+    teacher: EncoderLike,
+    student: EncoderLike,
+    pairs: Iterable[Pair],
+    *,
+    output: str | Path,
+    pivot: Literal["source", "target"] = "target",
+    projection: Projection = "ridge",
+    layers: int | None = None,
+    train_word_embeddings: bool = False,
+    settings: TrainingSettings | None = None,
+    resume: bool = False,
+    callback: Callable[[Mapping[str, float]], None] | None = None,
+) -> TrainingRun:
+    """Train a student to give the teacher's vector of a text for the text and for its translation [1]_.
+
+    The loss is the squared error as a share of the teacher's variance (`scaled_distillation_loss`): a student that
+    gives one vector for all texts scores 1. What is selected by and reported is retrieval: the held-out texts of the
+    other language look for the teacher's vectors ("accuracy", "mrr", both directions) and for the student's own
+    ("accuracy_of_pairs"); "unexplained" is the loss. A run whose vectors fall together, to a tenth of the teacher's
+    spread, is ended.
+
+    Parameters
+    ----------
+    teacher : str, Path, Encoder or None
+        Any encoder; it reads the pivot side only, once.
+    student : str, Path, Encoder or None
+        A sentence-transformers model; None is the bundled one.
+    pairs : iterable of Pair
+        One side in the teacher's language.
+    output : path
+        A folder that does not exist yet; plain `SentenceTransformer(output)` loads it.
+    pivot : {"target", "source"}
+        The side in the teacher's language.
+    projection : {"ridge", "none"}
+        "ridge" puts a linear layer behind the student, fitted in closed form to 1,000 pairs before training and trained
+        further; student and teacher may then differ in dimension. With "none" the student's own vectors are pulled to
+        the teacher's.
+    layers : int, optional
+        Keep so many of the student's layers, the first.
+    train_word_embeddings : bool
+        They are frozen by default.
+    settings, resume, callback
+        As in `finetune_contrastive`.
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra `train` is not installed.
+    ValueError
+        If the dimensions differ without a projection, there are fewer than two pairs, or a parameter is out of range.
+
+    References
+    ----------
+    .. [1] Reimers and Gurevych (2020), "Making monolingual sentence embeddings multilingual using knowledge
+       distillation", EMNLP. doi:10.18653/v1/2020.emnlp-main.365
+    """
+    options = (pivot, projection, layers, train_word_embeddings, settings or TrainingSettings())
+    return _training(teacher, student, pairs, *options).run(output, resume=resume, callback=callback)
+
+
+def estimate_distillation(
+    teacher: EncoderLike,
+    student: EncoderLike,
+    pairs: Iterable[Pair],
+    *,
+    pivot: Literal["source", "target"] = "target",
+    projection: Projection = "ridge",
+    layers: int | None = None,
+    train_word_embeddings: bool = False,
+    settings: TrainingSettings | None = None,
+) -> CostEstimate:
+    """Say what `distill` would cost beside encoding with the teacher, from three of its steps; write nothing."""
+    options = (pivot, projection, layers, train_word_embeddings, settings or TrainingSettings())
+    return _training(teacher, student, pairs, *options).estimate()
+
+
+def project_onto_teacher(
+    teacher: EncoderLike,
+    student: EncoderLike,
+    pairs: Iterable[Pair],
+    *,
+    output: str | Path,
+    pivot: Literal["source", "target"] = "target",
+    layers: int | None = None,
+    settings: TrainingSettings | None = None,
+) -> Path:
+    """Write the student with the closed-form projection that `distill` starts from, and train nothing.
+
+    A multilingual student then searches among vectors that the teacher has made, in the seconds that 1,000 pairs take
+    to be encoded. The parameters are those of `distill`.
+    """
+    training = _training(teacher, student, pairs, pivot, "ridge", layers, False, settings or TrainingSettings())
+    training.write_start(Path(output))
+    return Path(output)
+
+
+def ridge_projection(
+    student: NDArray[np.floating], teacher: NDArray[np.floating]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    r"""Return the W, b that minimise :math:`\sum_i \lVert W s_i + b - t_i \rVert^2 + \lambda \lVert W \rVert_F^2`.
+
+    Parameters
+    ----------
+    student : (n, d) array
+    teacher : (n, k) array
+
+    Returns
+    -------
+    weight : (k, d) float32 array
+    bias : (k,) float32 array
+
+    Notes
+    -----
+    lambda has the smallest leave-one-out error on a grid of powers of ten, which has a closed form: the residual of
+    row i divided by 1 - h_i, with h_i its leverage [1]_. The bias is not penalised.
+
+    References
+    ----------
+    .. [1] Allen (1974), "The relationship between variable selection and data augmentation and a method for
+       prediction", Technometrics 16. doi:10.1080/00401706.1974.10489157
+    """
+    x, y = np.asarray(student, np.float64), np.asarray(teacher, np.float64)
+    mean, aim = x.mean(axis=0), y.mean(axis=0)
+    left, values, right = np.linalg.svd(x - mean, full_matrices=False)
+    against = left.T @ (y - aim)
+    errors = []
+    for share in _RIDGE_GRID:
+        shrink = values**2 / (values**2 + share * np.square(values).mean() + np.finfo(float).tiny)
+        leverage = np.square(left) @ shrink + 1 / len(x)
+        residual = (y - aim) - left @ (shrink[:, None] * against)
+        errors.append((np.square(residual / np.maximum(1 - leverage, 1e-9)[:, None]).sum(), share))
+    penalty = min(errors)[1] * np.square(values).mean()
+    weight = (right.T @ ((values / (values**2 + penalty + np.finfo(float).tiny))[:, None] * against)).T
+    return weight.astype(np.float32), (aim - weight @ mean).astype(np.float32)
+
+
+def _training(
+    teacher: EncoderLike,
+    student: EncoderLike,
+    pairs: Iterable[Pair],
+    pivot: str,
+    projection: str,
+    layers: int | None,
+    train_word_embeddings: bool,
+    settings: TrainingSettings,
+) -> SentenceTraining:
+    if pivot not in ("source", "target") or projection not in ("ridge", "none"):
+        raise ValueError(
+            f"expected pivot 'source' or 'target' and projection 'ridge' or 'none', got {pivot!r}, {projection!r}"
+        )
+    every = [pair if pivot == "target" else pair.swapped for pair in pairs]
+    kept, held = hold_out(every, settings.held_out, seed=settings.seed)
+    if len(kept) < 2:
+        raise ValueError(f"at least two pairs are needed to learn from, got {len(kept)} of {len(every)}")
+    guide = load_encoder(teacher) if teacher is None or isinstance(teacher, str | Path) else teacher
+    aims = guide.encode([pair.target for pair in kept])
+    held_aims = guide.encode([pair.target for pair in held]) if held else aims[:0]
+    variance = float(np.square(aims - aims.mean(axis=0, dtype=np.float64)).sum(axis=1).mean())
+    if not variance > 0:
+        raise ValueError("the teacher gives one vector for all texts; there is nothing to distil")
+    opened = OpenEncoder.of(student, device=settings.device)
+    prompt = opened.prompts["symmetric"]
+
+    def encode(model: Any, texts: list[str]) -> NDArray[np.float32]:
+        return encode_texts(model, texts, prompt=prompt, opened=opened, precision=settings.precision)
+
+    def build() -> Any:
+        model = opened.fresh()
+        if layers is not None:
+            keep_layers(model, layers)
+        model = _without_normalize(model)
+        if projection == "none":
+            if model.get_embedding_dimension() != guide.dimension:
+                raise ValueError(
+                    f"the student has {model.get_embedding_dimension()} dimensions and the teacher {guide.dimension}; "
+                    "use projection='ridge'"
+                )
+            return model
+        some = np.random.default_rng(settings.seed).permutation(len(kept))[:_RIDGE_PAIRS]
+        texts = [text for row in some for text in (kept[row].source, kept[row].target)]
+        limit = model.max_seq_length
+        model.max_seq_length = min(limit or settings.max_tokens, settings.max_tokens)
+        weight, bias = ridge_projection(encode(model, texts), np.repeat(aims[some], 2, axis=0))
+        model.max_seq_length = limit
+        return _with_dense(model, weight, bias)
+
+    model = build()
+    if not train_word_embeddings:
+        freeze_word_embeddings(model)
+
+    def score(scored: Any) -> dict[str, float]:
+        u, v = (encode(scored, [getattr(pair, side) for pair in held]) for side in ("source", "target"))
+        return {
+            **mean_scores(score_translations(held, u, held_aims)),
+            "accuracy_of_pairs": mean_scores(score_translations(held, u, v))["accuracy"],
+            "spread": spread(np.concatenate([u, v])),
+            "unexplained": float(np.square(u - held_aims).sum(axis=1).mean() / variance),
+        }
+
+    return SentenceTraining(
+        encoder=opened,
+        model=model,
+        dataset=pairs_dataset(kept).add_column("label", list(aims)),
+        loss=distillation_module(model, variance=variance),
+        settings=settings,
+        score=score if held else None,
+        prompts={"source": prompt, "target": prompt},
+        identity={
+            "pairs": pairs_hash(every),
+            "teacher": guide.identity,
+            "projection": projection,
+            "layers": layers,
+            "train_word_embeddings": train_word_embeddings,
+        },
+        finish=_with_normalize,
+        at_start=lambda: _with_normalize(build()),
+        reference_spread=spread(held_aims) if held else None,
+        n_held_out=len(held),
+        accumulate=True,
+        method=f"A multilingual sentence encoder, distilled from the teacher `{guide.identity}`.",
+    )
+
+
+def _modules() -> Any:
+    return require("sentence_transformers.sentence_transformer.modules", extra="train")
+
+
+def _rebuilt(model: Any, modules: list[Any]) -> Any:
+    library = require("sentence_transformers", extra="train")
+    return library.SentenceTransformer(
+        modules=modules, device=str(model.device), prompts=model.prompts, similarity_fn_name="cosine"
+    )
+
+
+def _without_normalize(model: Any) -> Any:
+    """Drop a last `Normalize`: unit vectors could not be the teacher's mean, and the loss would have another scale."""
+    return _rebuilt(model, [each for each in model if not isinstance(each, _modules().Normalize)])
+
+
+def _with_normalize(model: Any) -> Any:
+    return _rebuilt(model, [*model, _modules().Normalize()])
+
+
+def _with_dense(model: Any, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> Any:
+    torch = require("torch", extra="torch")
+    with torch.random.fork_rng():
+        dense = _modules().Dense(
+            weight.shape[1],
+            weight.shape[0],
+            activation_function=torch.nn.Identity(),
+            init_weight=torch.tensor(weight),
+            init_bias=torch.tensor(bias),
+        )
+    return _rebuilt(model, [*model, dense])

@@ -1,0 +1,551 @@
+"""Fine-tune a transformer on labelled texts or words of one language, with or without adversarial invariance.
+
+Hugging Face's Trainer with a task loss and, beside it, a game against a language discriminator.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from interlingua.align.arrays import require
+from interlingua.align.files import replacing
+from interlingua.align.sentence.adversary import (
+    AlternatingGame,
+    Deception,
+    language_discriminator,
+    language_loss,
+    reversal_strength,
+    reverse_gradient,
+)
+from interlingua.pipelines.encoders.transformer import TransformerEncoder
+from interlingua.pipelines.texts.labelled import Labelled, LabelledWords
+
+from .classifier import IGNORED, TextClassifier, transformer_layers
+from .trainer import kept_random_state, latest_whole, quiet_libraries
+
+Example = dict[str, Any]
+_SORTED_AT_ONCE = 16  # batches whose examples are sorted by length, so that they pad little and still mix
+_WEIGHTS, _GAME = "trained.safetensors", "language_game.pt"
+
+
+def batch_rows(lengths: Sequence[int], batch_size: int, steps: int, *, seed: int) -> Iterator[list[int]]:
+    """Yield the rows of each step's batch: every row once an epoch, batches of like length, in random order."""
+    rng = np.random.default_rng(seed)
+    done = 0
+    while done < steps:
+        order = rng.permutation(len(lengths))
+        size = batch_size * _SORTED_AT_ONCE
+        pieces = [order[start : start + size] for start in range(0, len(order), size)]
+        ordered = [row for piece in pieces for row in sorted(piece.tolist(), key=lambda row: -lengths[row])]
+        batches = [ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size)]
+        for place in rng.permutation(len(batches))[: steps - done]:
+            yield batches[place]
+            done += 1
+
+
+def training_batches(
+    examples: Sequence[Example],
+    others: Sequence[Sequence[Example]],
+    collate: Callable[[Sequence[Example]], Mapping[str, Any]],
+    *,
+    batch_size: int,
+    steps: int,
+    seed: int,
+) -> Any:
+    """Return an iterable torch data set of ready batches, the same at every pass: a resumed run skips what it has seen.
+
+    Parameters
+    ----------
+    examples : sequence of dict
+        Labelled examples of the training language.
+    others : sequence of sequences of dict
+        Examples without labels, by language. Each batch gets as many as it has labelled ones: languages drawn evenly,
+        then texts; under "others", with their "languages" from 1. No others, none.
+    collate : callable
+        See `TextClassifier.collate`.
+    """
+    torch = require("torch", extra="torch")
+    lengths = [len(each["input_ids"]) for each in examples]
+
+    class Batches(torch.utils.data.IterableDataset):  # type: ignore[misc,name-defined]  # torch is loaded late
+        def __iter__(self) -> Iterator[dict[str, Any]]:
+            rng = np.random.default_rng([seed, 1])
+            for rows in batch_rows(lengths, batch_size, steps, seed=seed):
+                batch = dict(collate([examples[row] for row in rows]))
+                if others:
+                    languages = rng.integers(len(others), size=len(rows))
+                    drawn = [others[each][int(rng.integers(len(others[each])))] for each in languages.tolist()]
+                    batch["others"] = dict(collate(drawn))
+                    batch["languages"] = torch.as_tensor(languages + 1)
+                yield batch
+
+    return Batches()
+
+
+def language_trainer(
+    network: Any,
+    arguments: Any,
+    batches: Any,
+    optimizer: Any,
+    *,
+    reversal_weight: float = 0.0,
+    game: AlternatingGame | None = None,
+) -> Any:
+    """Return a `transformers.Trainer` whose loss is the task's and the language game's.
+
+    Parameters
+    ----------
+    network : torch module
+        See `build_network`; with a `discriminator` of languages where there is a game.
+    arguments : transformers.TrainingArguments
+    batches : iterable data set
+        See `training_batches`.
+    optimizer : torch optimizer
+    reversal_weight : float
+        Ceiling of the reversed gradient's strength; 0 for none.
+    game : AlternatingGame, optional
+        Played before each step of the task, on half of the batch's texts and half of the others.
+    """
+    torch = require("torch", extra="torch")
+    transformers = require("transformers", extra="train")
+    tensors = require("safetensors.torch", extra="torch")
+
+    class LanguageTrainer(transformers.Trainer):  # type: ignore[misc,name-defined]  # transformers is loaded late
+        def compute_loss(
+            self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            task, labels, others, languages = _parts(inputs)
+            scores, features = model(**task)
+            loss = torch.nn.functional.cross_entropy(
+                scores.float().flatten(0, -2), labels.flatten(), ignore_index=IGNORED
+            )
+            if reversal_weight:
+                strength = reversal_strength(
+                    min(1.0, self.state.global_step / self.state.max_steps), ceiling=reversal_weight
+                )
+                both = torch.cat([features, model(**others)[1]]).float()
+                guesses = network.discriminator(reverse_gradient(both, strength))
+                loss = loss + language_loss(guesses, _with_source(languages, len(features)))
+            return (loss, scores) if return_outputs else loss
+
+        def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
+            if game is not None:
+                model.train()
+                task, _, others, languages = _parts(self._prepare_inputs(inputs))
+                half = (len(languages) + 1) // 2
+                features = [model(**{name: each[:half] for name, each in part.items()})[1] for part in (task, others)]
+                game.step(torch.cat(features), _with_source(languages[:half], half))
+            return super().training_step(model, inputs, num_items_in_batch)
+
+        def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+            # what is frozen, most of it word embeddings, is in the encoder that the run starts from
+            trained = {name: each for name, each in network.named_parameters() if each.requires_grad}
+            folder = Path(output_dir or self.args.output_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            tensors.save_file({name: each.detach().contiguous() for name, each in trained.items()}, folder / _WEIGHTS)
+
+        def _load_from_checkpoint(self, checkpoint: str, model: Any = None) -> None:
+            network.load_state_dict(tensors.load_file(Path(checkpoint) / _WEIGHTS), strict=False)
+
+    class KeepGame(transformers.TrainerCallback):  # type: ignore[misc,name-defined]  # transformers is loaded late
+        """The Trainer keeps the network, the discriminator in it, and its own optimiser; not the game's two."""
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            if game is not None and folder.is_dir():
+                torch.save(game.state_dict(), folder / _GAME)
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            file = Path(args.output_dir) / f"checkpoint-{state.global_step}" / _GAME
+            if game is not None and state.global_step and file.is_file():
+                game.load_state_dict(torch.load(file, weights_only=True))
+
+    trainer = LanguageTrainer(
+        model=network,
+        args=arguments,
+        train_dataset=batches,
+        data_collator=lambda items: items[0],  # the data set's items are batches already
+        optimizers=(optimizer, None),
+        callbacks=[KeepGame()],
+    )
+    trainer.remove_callback(transformers.PrinterCallback)  # it prints to standard output, where results go
+    return trainer
+
+
+def _parts(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Any, Any, Any]:
+    """Return the task's tokens, its labels, the other languages' tokens, and their languages."""
+    named = ("labels", "others", "languages")
+    task = {name: each for name, each in inputs.items() if name not in named}
+    return task, inputs.get("labels"), inputs.get("others"), inputs.get("languages")
+
+
+def _with_source(languages: Any, n_source: int) -> Any:
+    """Return 0, the training language, `n_source` times, then the other languages."""
+    torch = require("torch", extra="torch")
+    return torch.cat([languages.new_zeros(n_source), languages])
+
+
+_RUN = "run.json"
+Adversary = Literal["none", "reversal", "alternating"]
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How to fine-tune.
+
+    Attributes
+    ----------
+    encoder : str, optional
+        As for `load_encoder`: None is the bundled encoder.
+    revision : str, optional
+        Branch, tag or commit of an encoder on the Hugging Face Hub.
+    layer : int, optional
+        Hidden layer that the linear layer reads; those above are cut off. None is the last.
+    pooling : {"mean", "cls"}
+        How tokens become the text's features.
+    prompt : str, optional
+        Before each text; None is what the encoder wants.
+    max_length : int
+        Tokens read of each text.
+    freeze_embeddings : bool
+        Keep the word embeddings: most of a multilingual model's weights, and most words of the other languages would
+        not move along.
+    frozen_layers : int
+        Keep all embeddings and that many of the lowest layers.
+    adversarial : {"none", "reversal", "alternating"}
+        Against a discriminator of languages: by the reversed gradient (Ganin et al. 2016) or in turns (Keung et al.
+        2019).
+    adversarial_weight : float
+        Ceiling of the reversed gradient's strength; in turns, the encoder's rate in the game as a share of
+        `learning_rate`.
+    deception : {"uniform", "flipped"}
+        What the encoder strives for in turns; see `AlternatingGame`.
+    discriminator_rate : float
+        Learning rate of the discriminator.
+    epochs : float
+        Passes over the training texts.
+    steps : int, optional
+        Steps in place of epochs.
+    batch_size : int
+    learning_rate, head_rate : float
+        Of the transformer and of the linear layer; linear warm-up and decay.
+    warmup : float
+        Share of the steps in which the rates rise.
+    weight_decay, dropout : float
+    dtype : str
+        "auto": bfloat16 products where the machine computes them natively; the weights are float32.
+    device : str
+        "auto" or a torch device.
+    seed : int
+        Draws the linear layer, the order, dropout.
+    """
+
+    encoder: str | None = None
+    revision: str | None = None
+    layer: int | None = None
+    pooling: Literal["mean", "cls"] = "mean"
+    prompt: str | None = None
+    max_length: int = 128
+    freeze_embeddings: bool = True
+    frozen_layers: int = 0
+    adversarial: Adversary = "none"
+    adversarial_weight: float = 0.1
+    deception: Deception = "uniform"
+    discriminator_rate: float = 1e-3
+    epochs: float = 3.0
+    steps: int | None = None
+    batch_size: int = 16
+    learning_rate: float = 1e-4
+    head_rate: float = 1e-3
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    dtype: str = "auto"
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.adversarial not in ("none", "reversal", "alternating"):
+            raise ValueError(f"adversarial is 'none', 'reversal' or 'alternating', got {self.adversarial!r}")
+        if self.adversarial != "none" and self.adversarial_weight <= 0:
+            raise ValueError(
+                f"adversarial_weight must be above 0, but is {self.adversarial_weight}; or adversarial='none'"
+            )
+        if self.batch_size < 1 or self.epochs <= 0 or (self.steps is not None and self.steps < 1):
+            raise ValueError(
+                f"batch_size, epochs and steps must be above 0, but are {self.batch_size}, {self.epochs}, {self.steps}"
+            )
+        if not 0 <= self.warmup <= 1:
+            raise ValueError(f"warmup is a share of the steps, between 0 and 1, but is {self.warmup}")
+        if self.revision is not None and (self.encoder is None or Path(self.encoder).is_dir()):
+            raise ValueError(
+                f"a revision is one of a model on the Hugging Face Hub, but the encoder is "
+                f"{self.encoder or 'the bundled one'}; leave the revision out, or name such a model"
+            )
+
+    def source(self) -> str | TransformerEncoder | None:
+        """Return the encoder as `TextClassifier.create` takes it: opened, where its revision is pinned."""
+        if self.encoder is None or self.revision is None:
+            return self.encoder
+        return TransformerEncoder(self.encoder, device=self.device, dtype=self.dtype, revision=self.revision)
+
+    def steps_for(self, n: int) -> int:
+        """Return the steps on n training texts."""
+        return self.steps or max(1, math.ceil(self.epochs * math.ceil(n / self.batch_size)))
+
+
+@dataclass(frozen=True)
+class FineTuningCost:
+    """What a run would cost, from one step measured.
+
+    Attributes
+    ----------
+    steps : int
+    seconds : float
+        CPU seconds of this process, or seconds of the GPU's wall clock.
+    parameters, trained_parameters : int
+    """
+
+    steps: int
+    seconds: float
+    parameters: int
+    trained_parameters: int
+
+
+def fine_tune(
+    train: Labelled | LabelledWords,
+    settings: FineTuning | None = None,
+    *,
+    others: Mapping[str, Sequence[Any]] | None = None,
+    start: TextClassifier | None = None,
+    checkpoints: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = False,
+) -> TextClassifier:
+    """Return a classifier trained on one language.
+
+    Parameters
+    ----------
+    train : Labelled or LabelledWords
+        Texts with a label each, or sentences with a label for each word.
+    settings : FineTuning, optional
+    others : mapping of str to sequence, optional
+        Texts (or sentences as words) of other languages, without labels, for the language game; not read where
+        `settings.adversarial` is "none".
+    start : TextClassifier, optional
+        Go on training this one, in place; its encoder, layer and prompt stand.
+    checkpoints : str or Path, optional
+        Folder for the state after each epoch (the last is kept).
+    resume : bool
+        Go on from the last state in `checkpoints`, if there is one; the same batches follow as without a break.
+    progress : bool
+        Show a bar.
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra `train` is not installed.
+    ValueError
+        If a game is wanted and there are no other languages, or `checkpoints` are of other texts or settings.
+    FileExistsError
+        If there are checkpoints and `resume` is not set.
+    """
+    settings = settings or FineTuning()
+    game_wanted = settings.adversarial != "none"
+    if game_wanted and not others:
+        raise ValueError(f"adversarial={settings.adversarial!r} needs texts of other languages, without labels: others")
+    if resume and checkpoints is None:
+        raise ValueError("resume goes on from the states in checkpoints; name that folder")
+    with kept_random_state(), quiet_libraries(), ExitStack() as stack:
+        classifier = _classifier(train, settings, start)
+        folder = Path(checkpoints or stack.enter_context(tempfile.TemporaryDirectory()))
+        state = _open_states(folder, run_identity(train, settings, others), resume=resume) if checkpoints else None
+        steps = settings.steps_for(len(train))
+        batches = training_batches(
+            classifier.encode_inputs(train.texts, train.labels),
+            [classifier.encode_inputs(texts) for texts in (others or {}).values()] if game_wanted else [],
+            classifier.collate,
+            batch_size=settings.batch_size,
+            steps=steps,
+            seed=settings.seed,
+        )
+        network = classifier.network
+        if game_wanted:
+            width = network.backbone.config.hidden_size
+            player = language_discriminator(width, len(others or ()) + 1, seed=settings.seed)
+            network.discriminator = player.to(classifier.device)
+        every = steps if checkpoints is None else math.ceil(len(train) / settings.batch_size)
+        trainer = language_trainer(
+            network,
+            _arguments(settings, classifier, folder, steps, every=every, keep=checkpoints is not None, show=progress),
+            batches,
+            _optimizer(network, settings),
+            reversal_weight=settings.adversarial_weight if settings.adversarial == "reversal" else 0.0,
+            game=_game(network, settings) if settings.adversarial == "alternating" else None,
+        )
+        trainer.train(resume_from_checkpoint=None if state is None else str(state))
+    if game_wanted:
+        del network.discriminator
+    network.eval()
+    return classifier
+
+
+def estimate_finetuning(
+    train: Labelled | LabelledWords,
+    settings: FineTuning | None = None,
+    *,
+    others: Mapping[str, Sequence[Any]] | None = None,
+) -> FineTuningCost:
+    """Return what `fine_tune` would cost: two steps of it are run, the second is timed."""
+    settings = settings or FineTuning()
+    classifier = _classifier(train, settings, None)
+    trial = replace(settings, steps=2)
+    clock = time.process_time if classifier.device == "cpu" else time.perf_counter
+    passed = []
+    for steps in (1, 2):
+        started = clock()
+        fine_tune(train, replace(trial, steps=steps), others=others, start=classifier)
+        passed.append(clock() - started)
+    counts = [each.numel() for each in classifier.network.parameters()]
+    trained = [each.numel() for each in classifier.network.parameters() if each.requires_grad]
+    steps = settings.steps_for(len(train))
+    return FineTuningCost(steps, steps * max(passed[1] - passed[0], passed[1] / 4), sum(counts), sum(trained))
+
+
+def run_identity(
+    train: Labelled | LabelledWords, settings: FineTuning, others: Mapping[str, Sequence[Any]] | None
+) -> dict[str, Any]:
+    """Return what makes a run: its settings, and a hash of its texts."""
+    texts = repr((train, dict(others or {}) if settings.adversarial != "none" else {}))
+    return {**asdict(settings), "texts": hashlib.sha256(texts.encode()).hexdigest()}
+
+
+def keep_identity(folder: Path, run: Mapping[str, Any]) -> bool:
+    """Write what makes a run into its folder; tell whether it was there already.
+
+    Raises
+    ------
+    ValueError
+        If the folder is of another run, naming what differs.
+    """
+    file = folder / _RUN
+    if not file.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(file, "w") as opened:
+            opened.write(json.dumps(run, indent=1))
+        return False
+    then = json.loads(file.read_text(encoding="utf-8"))
+    differing = [key for key in run if run[key] != then.get(key)]
+    if differing:
+        raise ValueError(f"{folder} is of a run with another {', '.join(differing)}; use the same or remove the folder")
+    return True
+
+
+def _classifier(train: Labelled | LabelledWords, settings: FineTuning, start: TextClassifier | None) -> TextClassifier:
+    words = isinstance(train, LabelledWords)
+    if start is not None and start.shape.words != words:
+        raise ValueError("start labels words and the training texts whole texts, or the other way round")
+    if start is None:
+        labels = [tag for tags in train.labels for tag in tags] if words else list(train.labels)
+        start = TextClassifier.create(
+            settings.source(),
+            [str(label) for label in labels],
+            words=words,
+            pooling=settings.pooling,
+            layer=settings.layer,
+            prompt=settings.prompt,
+            max_length=settings.max_length,
+            dropout=settings.dropout,
+            seed=settings.seed,
+            device=settings.device,
+            dtype=settings.dtype,
+        )
+    _freeze(start.network.backbone, settings)
+    return start
+
+
+def _freeze(backbone: Any, settings: FineTuning) -> None:
+    backbone.requires_grad_(requires_grad=True)
+    words = backbone.get_input_embeddings()
+    words.requires_grad_(requires_grad=not settings.freeze_embeddings)
+    if not settings.frozen_layers:
+        return
+    layers = transformer_layers(backbone)
+    if settings.frozen_layers >= len(layers):
+        raise ValueError(
+            f"frozen_layers must be below {len(layers)}, all that there are, but is {settings.frozen_layers}"
+        )
+    for part in backbone.children():
+        inside = list(part.modules())
+        if words in inside and layers not in inside:  # subtle: else gradients would flow down to the positions
+            part.requires_grad_(requires_grad=False)
+    for layer in layers[: settings.frozen_layers]:
+        layer.requires_grad_(requires_grad=False)
+
+
+def _optimizer(network: Any, settings: FineTuning) -> Any:
+    torch = require("torch", extra="torch")
+    rates = {"backbone": settings.learning_rate, "head": settings.head_rate}
+    if settings.adversarial == "reversal":  # in turns the discriminator has an optimiser of its own
+        rates["discriminator"] = settings.discriminator_rate
+    groups = []
+    for name, rate in rates.items():
+        learned = [each for each in getattr(network, name).parameters() if each.requires_grad]
+        matrices = [each for each in learned if each.ndim > 1]
+        groups.append({"params": matrices, "lr": rate, "weight_decay": settings.weight_decay})
+        groups.append({"params": [each for each in learned if each.ndim < 2], "lr": rate, "weight_decay": 0.0})
+    return torch.optim.AdamW([group for group in groups if group["params"]])
+
+
+def _game(network: Any, settings: FineTuning) -> AlternatingGame:
+    return AlternatingGame(
+        network.discriminator,
+        network.backbone.parameters(),
+        discriminator_rate=settings.discriminator_rate,
+        generator_rate=settings.adversarial_weight * settings.learning_rate,
+        deception=settings.deception,
+    )
+
+
+def _arguments(
+    settings: FineTuning, classifier: TextClassifier, folder: Path, steps: int, *, every: int, keep: bool, show: bool
+) -> Any:
+    require("accelerate", extra="train")
+    transformers = require("transformers", extra="train")
+    return transformers.TrainingArguments(
+        output_dir=str(folder),
+        max_steps=steps,
+        per_device_train_batch_size=1,  # of the data set's items, which are batches
+        lr_scheduler_type="linear",
+        warmup_steps=round(settings.warmup * steps),
+        bf16=classifier.dtype == "bfloat16",
+        fp16=classifier.dtype == "float16",
+        use_cpu=classifier.device == "cpu",
+        seed=settings.seed,
+        save_strategy="steps" if keep else "no",
+        save_steps=every,
+        save_total_limit=1,
+        logging_steps=max(1, steps // 20),
+        report_to="none",
+        disable_tqdm=not show,
+        remove_unused_columns=False,
+        dataloader_pin_memory=classifier.device != "cpu",
+    )
+
+
+def _open_states(folder: Path, run: dict[str, Any], *, resume: bool) -> Path | None:
+    """Return the last whole state of the same run, if it is resumed and there is one."""
+    if (folder / _RUN).is_file() and not resume:
+        raise FileExistsError(f"{folder} holds the states of another run; resume it, or remove the folder")
+    return latest_whole(folder) if keep_identity(folder, run) else None

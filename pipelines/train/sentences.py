@@ -1,0 +1,465 @@
+"""Train a sentence encoder with sentence-transformers' trainer: held-out selection, checkpoints, resume.
+
+Open an encoder to be trained: frozen word embeddings, low-rank adapters, and the folder it ends in.
+"""
+
+import json
+import math
+import shutil
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align.arrays import require
+from interlingua.align.files import replacing
+from interlingua.pipelines.encoders.base import Encoder
+from interlingua.pipelines.encoders.cache import CachedEncoder
+from interlingua.pipelines.encoders.load import load_encoder
+from interlingua.pipelines.encoders.transformer import TransformerEncoder
+
+from .settings import CostEstimate, TrainingRun, TrainingSettings
+from .trainer import (
+    by_length_sampler,
+    evaluator,
+    kept_random_state,
+    latest_whole,
+    make_stopwatch,
+    make_watch,
+    quiet_libraries,
+    trainer_class,
+)
+
+
+@dataclass(frozen=True)
+class OpenEncoder:
+    """Where an encoder comes from, and how its texts are prompted.
+
+    Attributes
+    ----------
+    name : str
+        Folder, or name on the Hub.
+    identity : str
+    prompts : mapping
+        Role to prefix.
+    device, precision : str
+        Where and in which numbers its matrix products are fast.
+    revision : str, optional
+        Branch, tag or commit on the Hub.
+    """
+
+    name: str
+    identity: str
+    prompts: Mapping[str, str]
+    device: str
+    precision: str
+    revision: str | None = None
+
+    @classmethod
+    def of(cls, encoder: str | Path | Encoder | None, *, device: str = "auto") -> "OpenEncoder":
+        """Open an encoder by name, or one that is loaded already; None is the bundled one.
+
+        Raises
+        ------
+        TypeError
+            If it is no sentence-transformers model.
+        """
+        found: Any = (
+            load_encoder(encoder, cache=False) if encoder is None or isinstance(encoder, str | Path) else encoder
+        )
+        while isinstance(found, CachedEncoder):
+            found = found.encoder
+        if not isinstance(found, TransformerEncoder):
+            raise TypeError(f"only a sentence-transformers model can be trained, got {type(found).__name__}")
+        name = str(found.folder or found.name)
+        place = TransformerEncoder(name, device=device, revision=found.revision)
+        return cls(name, found.identity, dict(found.prompts), place.device, place.dtype, found.revision)
+
+    def fresh(self) -> Any:
+        """Return the `SentenceTransformer` in float32, newly loaded; its configuration states its prompts."""
+        model = TransformerEncoder(self.name, device=self.device, dtype="float32", revision=self.revision).model
+        if any(self.prompts.values()):
+            model.prompts = {**model.prompts, **self.prompts, "document": self.prompts["passage"]}
+        return model
+
+
+def encode_texts(
+    model: Any, texts: list[str], *, prompt: str, opened: OpenEncoder, precision: str
+) -> NDArray[np.float32]:
+    """Return the model's vectors of the texts, computed in the numbers that it is trained in; equal texts once."""
+    torch = require("torch", extra="torch")
+    chosen = opened.precision if precision == "auto" else precision
+    rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    with torch.autocast(opened.device.split(":")[0], dtype=torch.bfloat16, enabled=chosen == "bfloat16"):
+        vectors = model.encode(list(rows), prompt=prompt or None, show_progress_bar=False, convert_to_tensor=True)
+    return np.asarray(vectors.float().cpu().numpy(), np.float32)[[rows[text] for text in texts]]
+
+
+def freeze_word_embeddings(model: Any) -> None:
+    """Leave the word embeddings as they are: most of a multilingual model, and rare words are hardly ever updated."""
+    model.transformers_model.get_input_embeddings().requires_grad_(False)
+
+
+def keep_layers(model: Any, n_layers: int) -> None:
+    """Drop all but the first `n_layers` layers of the transformer.
+
+    Raises
+    ------
+    ValueError
+        If it has fewer, or its layers are not where BERT, RoBERTa and their kin have them.
+    """
+    transformer = model.transformers_model
+    layers = getattr(getattr(transformer, "encoder", None), "layer", None)
+    if layers is None:
+        raise ValueError(f"layers can be dropped of BERT-like encoders only, not of {type(transformer).__name__}")
+    if not 1 <= n_layers <= len(layers):
+        raise ValueError(f"layers must be between 1 and {len(layers)}, got {n_layers}")
+    transformer.encoder.layer = layers[:n_layers]
+    transformer.config.num_hidden_layers = n_layers
+
+
+def add_lora(model: Any, rank: int, *, seed: int = 0) -> None:
+    """Freeze the transformer and put a trained low-rank update beside each of its linear layers.
+
+    A layer computes W x + 2 B A x with A of `rank` rows, B of zeros at first.
+
+    References
+    ----------
+    Hu et al. 2022, LoRA: low-rank adaptation of large language models, arXiv:2106.09685.
+    """
+    if rank < 1:
+        raise ValueError(f"the rank of the adapters must be at least 1, got {rank}")
+    peft = require("peft", extra="train")
+    torch = require("torch", extra="torch")
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model.add_adapter(peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear"))
+
+
+def merge_lora(model: Any) -> Any:
+    """Add the low-rank updates to the weights and drop the adapters: a plain model again, with the same vectors."""
+    layers = require("peft.tuners.tuners_utils", extra="train")
+    transformer = model.transformers_model
+    for name, layer in list(transformer.named_modules()):
+        if isinstance(layer, layers.BaseTunerLayer):
+            layer.merge()
+            parent, _, child = name.rpartition(".")
+            setattr(transformer.get_submodule(parent), child, layer.get_base_layer())
+    transformer._hf_peft_config_loaded = False
+    if hasattr(transformer, "peft_config"):
+        del transformer.peft_config
+    return model
+
+
+def save_encoder(model: Any, output: Path, *, card: str) -> None:
+    """Write the folder beside and rename it, so that `output` is whole or not there."""
+    building = output.with_name(f".{output.name}-{uuid.uuid4().hex}")
+    try:
+        model.save_pretrained(str(building), create_model_card=False)
+        (building / "README.md").write_text(card, encoding="utf-8")
+        building.rename(output)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+_MEASURED_STEPS = 3
+_RUN = "run.json"
+_ANYTIME = ("device", "max_minutes")  # may differ when a run goes on
+Callback = Callable[[Mapping[str, float]], None]
+
+
+@dataclass
+class SentenceTraining:
+    """A model, its texts and its loss, ready to be trained once; `finetune_contrastive` and `distill` make them.
+
+    Attributes
+    ----------
+    encoder : OpenEncoder
+        What is trained.
+    model : SentenceTransformer
+        Of that encoder, with what it learns set to be trained.
+    dataset : datasets.Dataset or DatasetDict
+        Columns "source", "target" and, for distillation, "label".
+    loss : torch module
+    settings : TrainingSettings
+    score : callable, optional
+        Model to held-out scores with "mrr" and "spread"; None if nothing is held out.
+    prompts : dict of str to str
+        Column to prefix.
+    identity : dict
+        What a resumed run must agree with, beside the settings.
+    finish : callable
+        The trained model to the one that is saved.
+    at_start : callable
+        The model to save where training gained nothing.
+    reference_spread : float, optional
+        That of vectors as they should be; by default the start's.
+    n_held_out : int
+    accumulate : bool
+        Whether the loss of a batch is the mean over its parts, so that gradients of parts are added up.
+    method : str
+        For the encoder's card.
+    """
+
+    encoder: OpenEncoder
+    model: Any
+    dataset: Any
+    loss: Any
+    settings: TrainingSettings
+    score: Callable[[Any], dict[str, float]] | None
+    prompts: dict[str, str]
+    identity: dict[str, Any]
+    finish: Callable[[Any], Any]
+    at_start: Callable[[], Any]
+    reference_spread: float | None = None
+    n_held_out: int = 0
+    accumulate: bool = False
+    method: str = ""
+
+    def run(self, output: str | Path, *, resume: bool = False, callback: Callback | None = None) -> TrainingRun:
+        """Train, and write the best encoder to the folder `output`.
+
+        Checkpoints lie in ``output.checkpoints`` until it is written. With `resume` the latest whole one is gone on
+        from, with the same result as without a break; where there is none training begins.
+
+        Raises
+        ------
+        FileExistsError
+            If `output` exists, or checkpoints do and `resume` is not set.
+        ValueError
+            If the checkpoints are of other data or settings.
+        """
+        began = time.perf_counter()
+        output = Path(output)
+        checkpoints = output.with_name(output.name + ".checkpoints")
+        if output.exists():
+            raise FileExistsError(f"{output} exists; name another folder or remove it")
+        latest, start = self._open_checkpoints(checkpoints, resume)
+        limit = self._cut_texts()
+        if not start and self.score is not None:
+            start = self.score(self.model)
+            self._write_run(checkpoints, start)
+            if callback is not None:
+                callback({"step": 0.0, **{f"eval_{key}": value for key, value in start.items()}})
+        watch = make_watch(
+            patience=self.settings.patience,
+            max_minutes=self.settings.max_minutes,
+            reference_spread=start.get("spread") if self.reference_spread is None else self.reference_spread,
+            best_before=start.get("mrr"),
+            callback=callback,
+        )
+        with kept_random_state(), quiet_libraries():
+            trainer = self._trainer(checkpoints, watch)
+            trainer.train(resume_from_checkpoint=None if latest is None else str(latest))
+        history = _history(trainer.state.log_history)
+        best = max((each for each in history if "mrr" in each), key=lambda each: each["mrr"], default={})
+        improved = not start or best.get("mrr", -math.inf) > start["mrr"]
+        n_trained, n_all = _count(self.model)
+        run = TrainingRun(
+            folder=output,
+            finished=not watch.out_of_time,
+            improved=improved,
+            start=start,
+            best={key: best[key] for key in start if key in best},
+            history=history,
+            collapsed=watch.collapsed,
+            steps=int(trainer.state.global_step),
+            seconds=time.perf_counter() - began,
+            n_trained=n_trained,
+            n_frozen=n_all - n_trained,
+        )
+        if run.finished:
+            self.model.max_seq_length = limit
+            model = self.finish(self.model) if improved else self.at_start()
+            with quiet_libraries():
+                save_encoder(model, output, card=self._card(run))
+            shutil.rmtree(checkpoints, ignore_errors=True)
+            if not improved:
+                message = (
+                    f"training gained nothing on the held-out pairs (mrr {start['mrr']:.4f} before, "
+                    f"{best.get('mrr', math.nan):.4f} at best): {output} holds the encoder of the start"
+                )
+                warnings.warn(message, stacklevel=3)
+        return run
+
+    def write_start(self, output: Path) -> None:
+        """Write the encoder as it is before training."""
+        if output.exists():
+            raise FileExistsError(f"{output} exists; name another folder or remove it")
+        nothing: dict[str, float] = {}
+        n_trained, n_all = _count(self.model)
+        run = TrainingRun(output, True, False, nothing, nothing, (), False, 0, 0.0, n_trained, n_all - n_trained)
+        with quiet_libraries():
+            save_encoder(self.finish(self.model), output, card=self._card(run))
+
+    def estimate(self) -> CostEstimate:
+        """Take three steps and one evaluation, write nothing, and say what all of them would cost.
+
+        The model is changed by the steps: use the training for nothing else.
+        """
+        n_trained, n_all = _count(self.model)
+        self._cut_texts()
+        evaluation = time.perf_counter()
+        if self.score is not None:
+            self.score(self.model)
+        evaluation = time.perf_counter() - evaluation
+        times: list[float] = []
+        few = replace(self, settings=replace(self.settings, steps=min(self.steps, _MEASURED_STEPS + 1)))
+        with kept_random_state(), quiet_libraries(), TemporaryDirectory() as unused:
+            few._trainer(Path(unused), make_stopwatch(times), save=False).train()
+        gaps = [later - earlier for earlier, later in pairwise(times)] or [math.nan]  # the first step warms up
+        each = sum(gaps) / len(gaps)
+        evaluations = 0 if self.score is None else math.ceil(self.steps / self._interval()) + 1
+        return CostEstimate(
+            steps=self.steps,
+            evaluations=evaluations,
+            seconds_per_step=each,
+            seconds_per_evaluation=evaluation,
+            seconds=self.steps * each + evaluations * evaluation,
+            n_pairs=sum(map(len, _parts(self.dataset))),
+            n_held_out=self.n_held_out,
+            n_trained=n_trained,
+            n_frozen=n_all - n_trained,
+            checkpoint_mb=n_trained * 3 * 4 / 1e6,  # the weights and AdamW's two moments
+        )
+
+    @property
+    def steps(self) -> int:
+        """Updates of the weights, unless it stops sooner."""
+        if self.settings.steps is not None:
+            return self.settings.steps
+        a_pass = sum(math.ceil(len(part) / self.settings.batch_size) for part in _parts(self.dataset))
+        return max(1, math.ceil(a_pass * self.settings.epochs))
+
+    def _cut_texts(self) -> int | None:
+        """Let the model read `max_tokens` tokens of a text at most; return the limit that it had."""
+        limit = self.model.max_seq_length
+        self.model.max_seq_length = min(limit or self.settings.max_tokens, self.settings.max_tokens)
+        return None if limit is None else int(limit)
+
+    def _interval(self) -> int:
+        return max(1, math.ceil(self.steps / self.settings.evaluations))
+
+    def _trainer(self, folder: Path, watch: Any, *, save: bool = True) -> Any:
+        for name in ("accelerate", "datasets"):
+            require(name, extra="train")
+        library = require("sentence_transformers", extra="train")
+        printer = require("transformers", extra="train").PrinterCallback
+        settings = self.settings
+        scored = save and self.score is not None
+        precision = self.encoder.precision if settings.precision == "auto" else settings.precision
+        parts = -(-settings.batch_size // settings.mini_batch_size) if self.accumulate else 1
+        arguments = library.SentenceTransformerTrainingArguments(
+            output_dir=str(folder),
+            max_steps=self.steps,
+            per_device_train_batch_size=settings.batch_size // parts,
+            gradient_accumulation_steps=parts,
+            learning_rate=settings.learning_rate,
+            warmup_steps=settings.warmup,
+            weight_decay=settings.weight_decay,
+            max_grad_norm=1.0,  # what keeps distillation from collapsing; see `scaled_distillation_loss`
+            bf16=precision == "bfloat16",
+            use_cpu=self.encoder.device == "cpu",
+            seed=settings.seed,
+            prompts=self.prompts,
+            batch_sampler=by_length_sampler,
+            eval_strategy="steps" if scored else "no",
+            eval_steps=self._interval(),
+            save_strategy="steps" if save else "no",
+            save_steps=self._interval(),
+            save_total_limit=2,
+            logging_strategy="steps" if save else "no",
+            logging_steps=self._interval(),
+            load_best_model_at_end=scored,
+            metric_for_best_model="eval_mrr" if scored else None,
+            greater_is_better=True if scored else None,
+            report_to="none",
+            disable_tqdm=True,
+            dataloader_pin_memory=False,
+        )
+        trainer = trainer_class()(
+            model=self.model,
+            args=arguments,
+            train_dataset=self.dataset,
+            loss=self.loss,
+            evaluator=evaluator(self.score) if scored and self.score is not None else None,
+            callbacks=[watch],
+        )
+        trainer.remove_callback(printer)
+        return trainer
+
+    def _open_checkpoints(self, folder: Path, resume: bool) -> tuple[Path | None, dict[str, float]]:
+        """Return the latest whole checkpoint and the scores of the start, where there are."""
+        latest = latest_whole(folder)
+        if latest is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._write_run(folder, {})
+            return None, {}
+        if not resume:
+            raise FileExistsError(f"{folder} holds the checkpoints of another run; resume it or remove the folder")
+        try:
+            run = json.loads((folder / _RUN).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{folder} holds no run that can be resumed ({error}); remove the folder") from error
+        now, then = self._described(), run["run"]
+        differing = sorted(key for key in now if now[key] != then.get(key) and key not in _ANYTIME)
+        if differing:
+            told = ", ".join(f"{key} was {then.get(key)!r} and is {now[key]!r}" for key in differing)
+            raise ValueError(f"{folder} is of another run: {told}; use the same, or remove the folder")
+        return latest, run["start"]
+
+    def _described(self) -> dict[str, Any]:
+        described = json.loads(json.dumps({**asdict(self.settings), **self.identity, "encoder": self.encoder.identity}))
+        return dict(described)
+
+    def _write_run(self, folder: Path, start: Mapping[str, float]) -> None:
+        with replacing(folder / _RUN, "w") as file:
+            file.write(json.dumps({"run": self._described(), "start": dict(start)}, indent=1))
+
+    def _card(self, run: TrainingRun) -> str:
+        scores = [f"| {key} | {run.start[key]:.4f} | {run.best.get(key, math.nan):.4f} |" for key in run.start]
+        facts = [f"- {key}: {value}" for key, value in self._described().items() if key not in _ANYTIME]
+        lines = [
+            "---",
+            "library_name: sentence-transformers",
+            "pipeline_tag: sentence-similarity",
+            "tags:\n- sentence-transformers\n- sentence-similarity\n- interlingua",
+            "---",
+            f"# {run.folder.name}",
+            f"{self.method} Load it with `SentenceTransformer({run.folder.name!r})`; texts need its prompts: "
+            f"{json.dumps(dict(self.encoder.prompts), ensure_ascii=False)}.",
+            *(["## Held-out pairs", "| | before | after |\n|---|---:|---:|\n" + "\n".join(scores)] if scores else []),
+            "## Training",
+            "\n".join([*facts, f"- steps done: {run.steps}", f"- parameters trained: {run.n_trained}"]),
+        ]
+        return "\n\n".join(lines) + "\n"
+
+
+def _parts(dataset: Any) -> list[Any]:
+    return list(dataset.values()) if isinstance(dataset, dict) else [dataset]
+
+
+def _count(model: Any) -> tuple[int, int]:
+    """Return how many parameters are trained, and how many there are."""
+    sizes = [(each.numel(), each.requires_grad) for each in model.parameters()]
+    return sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes)
+
+
+def _history(log: list[dict[str, Any]]) -> tuple[dict[str, float], ...]:
+    """Return one entry for each step in the trainer's log, with the scores under their own names."""
+    entries: dict[int, dict[str, float]] = {}
+    for line in log:
+        entry = entries.setdefault(int(line["step"]), {"step": float(line["step"])})
+        entry |= {key: float(line[key]) for key in ("loss", "learning_rate") if key in line}
+        entry |= {key.removeprefix("eval_"): float(line[key]) for key in line if key.startswith("eval_")}
+    timings = ("runtime", "samples_per_second", "steps_per_second")
+    rows = [{key: each for key, each in entry.items() if key not in timings} for _, entry in sorted(entries.items())]
+    return tuple(row for row in rows if len(row) > 1)

@@ -1,0 +1,1 @@
+"""Words translated, dictionaries grown, translations remembered."""

@@ -1,0 +1,356 @@
+"""A translation memory: sentences with their translations, found again from any language."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align import SharedSpace
+from interlingua.align.matching import ScoreCalibration
+from interlingua.pipelines.encoders.base import Encoder, Role
+from interlingua.pipelines.encoders.load import lasting_name, load_encoder, load_named_again
+from interlingua.pipelines.search.languages import LanguageMethod
+from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit, read_search
+from interlingua.pipelines.texts.pairs import Pair
+from interlingua.pipelines.texts.passages import Passage
+
+_SIDES = ("source", "target")
+_SAMPLE = 2000
+_FEWEST = 20  # pairs from which a calibration can be learned
+_NEAR = 10  # other pairs that a match is compared with
+_LEAST = 0.05  # mean cosine of these, below which ratios say nothing
+
+
+@dataclass(frozen=True)
+class MemoryMatch:
+    """A stored translation that was found.
+
+    Attributes
+    ----------
+    pair : Pair
+        As it was stored.
+    matched : str
+        Which side the query was found by: "source" or "target".
+    exact : bool
+        The query is that side, but for blanks.
+    confidence : float
+        Estimated probability that the two say the same, where one of two best matches does; 1 for an exact match. By
+        the ratio of the cosine and the mean of the next 10. NaN where the memory has fewer than 20 pairs.
+    similarity : float
+        Of the spelling, 0 to 1: 2 M / T, M the characters in common in order, T those of both texts. What editors know
+        as a fuzzy match; it tells little across languages.
+    score, cosine : float
+        Of `CrossLingualSearch`; infinite and 1 for an exact match.
+    """
+
+    pair: Pair
+    matched: str
+    exact: bool
+    confidence: float
+    similarity: float
+    score: float
+    cosine: float
+
+    @property
+    def translation(self) -> str:
+        """The side that was not matched."""
+        return self.pair.target if self.matched == "source" else self.pair.source
+
+    @property
+    def language(self) -> str:
+        """Of the translation."""
+        return self.pair.target_language if self.matched == "source" else self.pair.source_language
+
+
+class TranslationMemory:
+    """Sentence pairs, found by the meaning of a sentence in any language of the encoder.
+
+    Both sides of each pair are indexed. A query in one of their languages finds its nearest sentence and thereby the
+    translation; a query in a third language finds the pair all the same.
+
+    Use `build` or `load`; the constructor takes the parts.
+
+    Parameters
+    ----------
+    search : CrossLingualSearch
+        Over both sides, each with its translation as metadata.
+
+    Examples
+    --------
+    ::
+
+        memory = TranslationMemory.build(read_pairs("projects.tmx"))
+        memory.save("projects.memory")
+        memory.search(["Wo ist der Bahnhof?"], k=1)[0][0].translation
+    """
+
+    def __init__(self, search: CrossLingualSearch) -> None:
+        self._search = search
+
+    @classmethod
+    def build(
+        cls,
+        pairs: Iterable[Pair],
+        encoder: Encoder | None = None,
+        *,
+        encoder_name: str | Path | None = None,
+        space: SharedSpace | LanguageMethod | None = "auto",
+        kind: str = "flat",
+        seed: int = 0,
+        progress: bool = False,
+    ) -> TranslationMemory:
+        """Encode and index sentence pairs.
+
+        Parameters
+        ----------
+        pairs : iterable of Pair
+            Of any languages; a pair that is there twice is kept once.
+        encoder, encoder_name, space, kind, seed, progress
+            As in `CrossLingualSearch.build`.
+
+        Raises
+        ------
+        ValueError
+            If there is no pair, or from `CrossLingualSearch.build`.
+        """
+        given = _passages(pairs)
+        if not given:
+            message = "a memory needs at least one pair, but none was given"
+            raise ValueError(message)
+        name = lasting_name(encoder_name, given=encoder is not None)
+        encoder = load_encoder(encoder_name) if encoder is None else encoder
+        search = CrossLingualSearch.build(
+            given, _Symmetric(encoder), encoder_name=name or None, space=space, kind=kind, seed=seed, progress=progress
+        )
+        return cls(search)
+
+    def __len__(self) -> int:
+        return len(self._search) // 2
+
+    @property
+    def languages(self) -> dict[str, int]:
+        """Number of sentences in each language, most first."""
+        return self._search.languages
+
+    def add(self, pairs: Iterable[Pair], *, progress: bool = False) -> int:
+        """Add pairs, those that are there already left as they are; return how many are new.
+
+        They are mapped by the space that `build` made. Call `save` to keep them.
+
+        Raises
+        ------
+        ValueError
+            If the space lacks a language; nothing has changed then.
+        """
+        new = [each for each in _passages(pairs) if each.id not in self._search.collection]
+        self._search.upsert(new, progress=progress)
+        for name in ("_exact", "_calibrations"):
+            self.__dict__.pop(name, None)
+        return len(new) // 2
+
+    def search(
+        self,
+        texts: Sequence[str],
+        k: int = 5,
+        *,
+        language: str | None = None,
+        to: str | None = None,
+        least: float = 0.0,
+    ) -> list[list[MemoryMatch]]:
+        """Return the k best pairs for each text, exact matches first.
+
+        Parameters
+        ----------
+        texts : sequence of str
+        k : int
+            Pairs a text, at most.
+        language : str, optional
+            Of the texts; guessed for each if not given.
+        to : str, optional
+            Only translations into this language.
+        least : float
+            Leave out matches of a lower confidence.
+
+        Raises
+        ------
+        ValueError
+            If k < 1.
+        """
+        where = None if to is None else {"translation_language": to}
+        found = self._search.search(texts, 2 * (k + _NEAR), language=language, where=where)
+        guessed = [language] * len(texts) if language else self._guess(texts)
+        answers = []
+        for text, spoken, hits in zip(texts, guessed, found, strict=True):
+            matches: dict[str, MemoryMatch] = {}
+            for name in self._exact.get(_key(text), ()):
+                row = self._search.collection.get([name])[0]
+                if to is None or row["translation_language"] == to:
+                    matches.setdefault(_unit(name), _match(name, row, text, True, 1.0, float("inf"), 1.0))
+            for hit in hits:
+                if len(matches) >= k:
+                    break
+                if _unit(hit.id) in matches or (sure := self._confidence(hit, hits, spoken)) < least:
+                    continue
+                row = {**hit.metadata, "text": hit.text, "language": hit.language}
+                matches[_unit(hit.id)] = _match(hit.id, row, text, False, sure, hit.score, hit.cosine)
+            answers.append(list(matches.values())[:k])
+        return answers
+
+    def save(self, folder: str | Path) -> None:
+        """Write everything into a folder, whole or not at all."""
+        self._search.save(folder)
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, encoder: Encoder | None = None, *, device: str = "auto", cache: bool = True
+    ) -> TranslationMemory:
+        """Read what `save` wrote; the encoder is by default that which the folder names.
+
+        Raises
+        ------
+        ValueError
+            If the folder is no memory, is damaged, or its vectors come from another encoder.
+        FileNotFoundError
+            If the folder, or the file of the encoder, is not there.
+        """
+        collection, parts, identity = read_search(folder)
+        if not identity.endswith(_Symmetric.suffix):
+            message = f"{folder} holds a search, but no translation memory; `interlingua memory build` writes one"
+            raise ValueError(message)
+        if encoder is None:
+            encoder = load_named_again(parts.encoder_name, folder, device=device, cache=cache)
+        wrapped = _Symmetric(encoder)
+        if wrapped.identity != identity:
+            message = (
+                f"{folder} holds vectors of {identity.removesuffix(_Symmetric.suffix)!r}, but the encoder is "
+                f"{encoder.identity!r}; give the encoder that built it, or build the memory again"
+            )
+            raise ValueError(message)
+        search = CrossLingualSearch(
+            wrapped,
+            parts.space,
+            parts.question_space,
+            collection,
+            parts.background,
+            neighborhood=parts.neighborhood,
+            encoder_name=parts.encoder_name,
+        )
+        return cls(search)
+
+    def _guess(self, texts: Sequence[str]) -> list[str]:
+        return self._search.guess_languages(self._search.encoder.encode(list(texts)))
+
+    def _confidence(self, hit: SearchHit, hits: Sequence[SearchHit], spoken: str) -> float:
+        """Return the confidence of a hit: how far its cosine is above those of the other pairs' nearest sentences.
+
+        What weakens all cosines of a query, such as a language that the memory does not know, cancels out.
+        """
+        others = [h.cosine for h in hits if h.language == hit.language and _unit(h.id) != _unit(hit.id)][:_NEAR]
+        calibration = self._calibrations[hit.language == spoken]
+        if calibration is None or not others:
+            return float("nan")
+        margin = hit.cosine / max(float(np.mean(others)), _LEAST)
+        return float(calibration.probability([margin])[0])
+
+    @cached_property
+    def _exact(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {}
+        ids = self._search.collection.ids
+        for name, row in zip(ids, self._search.collection.get(ids), strict=True):
+            found.setdefault(_key(row["text"]), []).append(name)
+        return {key: tuple(names) for key, names in found.items()}
+
+    @cached_property
+    def _calibrations(self) -> tuple[ScoreCalibration | None, ScoreCalibration | None]:
+        """Calibrations for hits in another language than the query's, and in its own.
+
+        Planted pairs are the memory's own; decoys are each sentence's nearest one that is not its translation. Both are
+        cosines relative to the mean cosine of the next `_NEAR` sentences.
+        """
+        units = sorted({_unit(name) for name in self._search.collection.ids})
+        if len(units) < _FEWEST:
+            return None, None
+        chosen = np.random.default_rng(0).permutation(len(units))[:_SAMPLE]
+        names = [units[number] for number in np.sort(chosen).tolist()]
+        left, right = (self._vectors([f"{name}.{side}" for name in names]) for side in _SIDES)
+        texts = [
+            np.unique([_key(row["text"]) for row in self._search.collection.get([f"{n}.{s}" for n in names])],
+                      return_inverse=True)[1]
+            for s in _SIDES
+        ]  # fmt: skip
+        same = (texts[0][:, None] == texts[0]) | (texts[1][:, None] == texts[1])
+        cosines = np.einsum("ij,ij->i", left, right)
+        found: list[ScoreCalibration | None] = []
+        for others in (right, left):
+            near = -np.sort(-np.where(same, -1.0, left @ others.T), axis=1)[:, : _NEAR + 1]
+            planted = cosines / np.maximum(near[:, :_NEAR].mean(axis=1), _LEAST)
+            decoys = near[:, 0] / np.maximum(near[:, 1:].mean(axis=1), _LEAST)
+            kept = near[:, -1] > -1
+            found.append(ScoreCalibration.fit(planted[kept], decoys[kept]) if kept.sum() >= _FEWEST else None)
+        return found[0], found[1]
+
+    def _vectors(self, names: Sequence[str]) -> NDArray[np.float32]:
+        """Return the mapped vectors, which are folded as [2 x, -r] in the collection."""
+        return np.asarray(self._search.collection.vectors(names)[:, :-1] / 2, np.float32)
+
+
+@dataclass(frozen=True)
+class _Symmetric:
+    """An encoder that takes queries and passages alike: both are sentences that may translate each other."""
+
+    encoder: Encoder
+    suffix = " (both sides alike)"
+
+    @property
+    def identity(self) -> str:
+        return self.encoder.identity + self.suffix
+
+    @property
+    def dimension(self) -> int:
+        return self.encoder.dimension
+
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        return dict.fromkeys(("symmetric", "query", "passage"), self.encoder.prompts["symmetric"])
+
+    def encode(self, texts: Sequence[str], *, role: Role = "symmetric", progress: bool = False) -> NDArray[np.float32]:
+        del role
+        return self.encoder.encode(texts, progress=progress)
+
+
+def _passages(pairs: Iterable[Pair]) -> list[Passage]:
+    found: dict[str, Passage] = {}
+    for pair in pairs:
+        told = "\0".join((pair.source_language, pair.target_language, pair.source, pair.target))
+        unit = blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+        for side, one, other in zip(_SIDES, (pair, pair.swapped), (pair.swapped, pair), strict=True):
+            about = {"translation": other.source, "translation_language": other.source_language}
+            found[f"{unit}.{side}"] = Passage(f"{unit}.{side}", one.source, one.source_language, about)
+    return list(found.values())
+
+
+def _match(
+    name: str, row: Mapping[str, Any], text: str, exact: bool, sure: float, score: float, cosine: float
+) -> MemoryMatch:
+    side = name.rpartition(".")[2]
+    pair = Pair(row["text"], row["translation"], row["language"], row["translation_language"])
+    similarity = SequenceMatcher(None, text, row["text"], autojunk=False).ratio()
+    return MemoryMatch(pair if side == "source" else pair.swapped, side, exact, sure, similarity, score, cosine)
+
+
+def _unit(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _key(text: str) -> str:
+    """Return a text as exact matches compare it."""
+    return " ".join(unicodedata.normalize("NFC", text).split())

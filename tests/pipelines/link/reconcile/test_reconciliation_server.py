@@ -1,0 +1,212 @@
+"""The reconciliation service over HTTP."""
+
+import json
+import threading
+
+import pytest
+
+pytest.importorskip("fastapi")
+
+from starlette.testclient import TestClient
+
+from interlingua.pipelines.link.reconcile.server import create_app
+from interlingua.pipelines.link.reconcile.service import Reconciler
+
+from .reconciliation_fixtures import SmallIndex, validator
+
+QUERIES = json.dumps({"q0": {"query": "Deutschland"}, "q1": {"query": "Georgia", "limit": 1}})
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture
+def client():
+    with TestClient(create_app(Reconciler(SmallIndex(), batch=10), max_bytes=10_000)) as client:
+        yield client
+
+
+@pytest.fixture
+def draft():
+    with TestClient(create_app(Reconciler(SmallIndex()), api="1.0-draft")) as client:
+        yield client
+
+
+def test_without_parameters_the_manifest_is_served(client):
+    manifest = client.get("/").json()
+    validator("0.2", "manifest.json")(manifest)
+    assert manifest["preview"]["url"].startswith("http://testserver/preview?id=")
+
+
+def test_every_address_of_the_manifest_answers(client):
+    manifest = client.get("/").json()
+    schemas = {"entity": "suggest-entities", "property": "suggest-properties", "type": "suggest-types"}
+    for kind, one in {"entity": "DE", "property": "capital", "type": "country"}.items():
+        suggest = manifest["suggest"][kind]
+        answer = client.get(suggest["service_url"] + suggest["service_path"], params={"prefix": one})
+        validator("0.2", f"{schemas[kind]}-response.json")(answer.json())
+        flyout = client.get(suggest["flyout_service_url"] + suggest["flyout_service_path"].replace("${id}", one))
+        assert flyout.json()["id"] == one
+    propose = manifest["extend"]["propose_properties"]
+    answer = client.get(propose["service_url"] + propose["service_path"], params={"type": "country", "limit": 3})
+    validator("0.2", "data-extension-property-proposal.json")(answer.json())
+    for template in (manifest["preview"]["url"], manifest["view"]["url"]):
+        page = client.get(template.replace("{{id}}", "DE"), headers={"accept-language": "de-DE,de"})
+        assert '<h1 dir="ltr">Deutschland</h1>' in page.text
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("way", ["get", "post"])
+def test_queries_and_extensions_come_by_get_and_by_post(client, way):
+    def ask(**fields):
+        answer = client.get("/", params=fields) if way == "get" else client.post("/", data=fields)
+        assert answer.status_code == 200
+        return answer.json()
+
+    answer = ask(queries=QUERIES)
+    validator("0.2", "reconciliation-result-batch.json")(answer)
+    assert [each["match"] for each in answer["q0"]["result"][:2]] == [True, False]
+    assert len(answer["q1"]["result"]) == 1
+    answer = ask(extend=json.dumps({"ids": ["FR"], "properties": [{"id": "capital"}]}))
+    validator("0.2", "data-extension-response.json")(answer)
+    assert answer["rows"] == {"FR": {"capital": [{"str": "Paris"}]}}
+
+
+def test_a_form_may_hold_bare_utf8(client):
+    body = 'queries={"q":{"query":"ألمانيا"}}'.encode()
+    assert client.post("/", content=body, headers=FORM).json()["q"]["result"][0]["id"] == "DE"
+
+
+def test_every_origin_may_ask(client, draft):
+    for one, path in ((client, "/"), (client, "/preview?id=DE"), (client, "/preview?id=gone"), (client, "/nowhere"),
+                      (draft, "/"), (draft, "/suggest/type?prefix=")):  # fmt: skip
+        answer = one.get(path, headers={"origin": "https://example.org"})
+        assert answer.headers["access-control-allow-origin"] == "*"
+    asked = {"origin": "https://example.org", "access-control-request-method": "POST",
+             "access-control-request-headers": "content-type"}  # fmt: skip
+    for one, path in ((client, "/"), (draft, "/match"), (draft, "/extend")):
+        answer = one.options(path, headers=asked)
+        assert answer.status_code == 200
+        assert "POST" in answer.headers["access-control-allow-methods"]
+        assert "content-type" in answer.headers["access-control-allow-headers"].lower()
+
+
+def test_jsonp_wraps_the_answer_of_a_get_only(client, draft):
+    answer = client.get("/", params={"queries": QUERIES, "callback": "a.b$1"})
+    assert answer.headers["content-type"].startswith("application/javascript")
+    assert answer.text.startswith("/**/a.b$1(")
+    assert json.loads(answer.text[len("/**/a.b$1(") : -2])["q0"]["result"][0]["id"] == "DE"
+    for wrong in ("alert(1)//", "a b", "", "1a", "a" * 500, "ä"):
+        assert client.get("/", params={"callback": wrong}).status_code == 400
+    assert client.post("/?callback=a", data={"queries": QUERIES}).json()["q0"]
+    assert draft.get("/?callback=a").json()["versions"] == ["1.0-draft"]
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "said"),
+    [
+        ({"queries": "{"}, 400, "must be JSON"),
+        ({"queries": "[" * 3000}, 400, "nested too deeply"),
+        ({"queries": "[]"}, 400, "must be an object"),
+        ({"queries": '{"q": {"query": 3}}'}, 400, "'query' of query 'q' must be a text"),
+        ({"queries": json.dumps({str(n): {"query": "a"} for n in range(11)})}, 413, "at most 10 queries"),
+        ({"queries": "x" * 10_001}, 413, "at most 10000 bytes"),
+        ({"extend": '{"ids": ["DE"]}'}, 400, "'properties'"),
+        ({"extend": '{"ids": ["DE"], "properties": [{"id": "no such"}]}'}, 400, "there are: capital"),
+        ({"other": "1"}, 400, "'queries' or 'extend'"),
+    ],
+)
+def test_a_wrong_form_is_refused_in_clear_words(client, form, status, said):
+    answer = client.post("/", data=form, headers={"origin": "https://example.org"})
+    assert answer.status_code == status
+    assert answer.json()["status"] == "error"
+    assert said in answer.json()["message"]
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/preview", 400), ("GET", "/preview?id=gone", 404), ("GET", "/flyout/entity", 400),
+        ("GET", "/flyout/planet?id=DE", 404), ("GET", "/suggest/entity", 400), ("GET", "/suggest/planet?prefix=a", 404),
+        ("GET", "/suggest/entity?prefix=a&cursor=-1", 400), ("GET", "/suggest/entity?prefix=a&limit=x", 400),
+        ("GET", "/properties?limit=0", 400), ("GET", "/nowhere", 404), ("POST", "/match", 404), ("PUT", "/", 405),
+        ("GET", "/?queries=%FF%FE", 400), ("POST", "/preview?id=DE", 405),
+    ],
+)  # fmt: skip
+def test_a_wrong_address_is_refused_in_json(client, method, path, status):
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert answer.json()["message"]
+
+
+def test_only_forms_are_taken(client):
+    assert client.post("/", json={"queries": {}}).status_code == 415
+    assert client.post("/", files={"queries": b"{}"}).status_code == 415
+    assert client.post("/", content=b"queries=%FF%FE", headers=FORM).status_code == 400
+    assert client.post("/", content=b"\xff\xfe", headers=FORM).status_code == 400
+    assert client.post("/", content=b"&".join(b"a=1" for _ in range(500)), headers=FORM).status_code == 400
+
+
+def test_the_draft_is_served_at_its_own_addresses(draft):
+    validator("1.0-draft", "manifest.json")(draft.get("/").json())
+    answer = draft.post(
+        "/match", json={"queries": [{"conditions": [{"matchType": "name", "propertyValue": "France"}]}]}
+    )
+    validator("1.0-draft", "reconciliation-result-batch.json")(answer.json())
+    assert answer.json()["results"][0]["candidates"][0]["id"] == "FR"
+    answer = draft.post("/extend", json={"ids": ["FR"], "properties": [{"id": "capital"}]})
+    validator("1.0-draft", "data-extension-response.json")(answer.json())
+    validator("1.0-draft", "data-extension-property-proposal.json")(draft.get("/extend/propose?type=state").json())
+    assert draft.get("/suggest/entity", params={"prefix": "geo", "limit": 1, "offset": 1}).json()["result"]
+    assert draft.post("/match", content=b"\xff").status_code == 400
+    assert draft.post("/match", content=b"{").json()["status"] == "error"
+    assert draft.post("/").status_code == 405
+    assert draft.get("/properties").status_code == 404
+
+
+def test_a_failure_inside_is_answered_and_does_not_end_the_service(caplog):
+    class Broken(SmallIndex):
+        def link(self, *_, **__):
+            raise RuntimeError("inside")
+
+    with TestClient(create_app(Reconciler(Broken()))) as client:
+        answer = client.post("/", data={"queries": QUERIES})
+        assert answer.status_code == 500
+        assert "inside" not in answer.text
+        assert client.get("/").status_code == 200
+    assert "a request failed" in caplog.text
+
+
+def test_links_of_many_clients_run_one_at_a_time():
+    class Guarded(SmallIndex):
+        running, most = 0, 0
+
+        def link(self, *arguments, **named):
+            self.running += 1
+            self.most = max(self.most, self.running)
+            try:
+                return super().link(*arguments, **named)
+            finally:
+                self.running -= 1
+
+    index = Guarded()
+    with TestClient(create_app(Reconciler(index))) as client:
+        answers = []
+
+        def ask():
+            answers.append(client.post("/", data={"queries": QUERIES}).status_code)
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+    assert answers == [200] * 8
+    assert index.most == 1
+
+
+def test_behind_a_proxy_the_manifest_names_its_address():
+    with TestClient(create_app(Reconciler(SmallIndex()), url="https://example.org/rec")) as client:
+        assert client.get("/").json()["suggest"]["entity"]["service_url"] == "https://example.org/rec"
+    with pytest.raises(ValueError, match="versions"):
+        create_app(Reconciler(SmallIndex()), api="3")

@@ -1,0 +1,176 @@
+"""Entities found by names of other languages, told apart by context, and refused where unknown."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from interlingua.pipelines.link import Entity, EntityIndex
+from interlingua.pipelines.link.model import LinkModel
+from interlingua.pipelines.link.names import folded_name
+from interlingua.pipelines.link.sources import read_entity_table, read_wikidata
+
+MEANINGS = {"deutschland": "germany", "alemania": "germany", "frankreich": "france", "georgien": "georgia"}
+
+
+class Meaning:
+    """Encodes the words of a text; words of one meaning have one vector."""
+
+    dimension = 64
+    identity = "meaning"
+    prompts = {"symmetric": ""}  # noqa: RUF012
+
+    def encode(self, texts, *, role="symmetric", progress=False):
+        rows = []
+        for text in texts:
+            words = [word.strip(":.,").lower() for word in text.split()]
+            seeds = [sum(map(ord, MEANINGS.get(word, word))) * 31 + len(MEANINGS.get(word, word)) for word in words]
+            rows.append(sum(np.random.default_rng(seed).normal(size=self.dimension) for seed in seeds))
+        vectors = np.array(rows)
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+COUNTRIES = ("germany", "france", "norway", "kenya", "brazil", "japan", "india", "canada", "peru", "egypt", "chad")
+
+
+@pytest.fixture(scope="module")
+def entities():
+    states = [Entity(name, {"en": name.title()}, types=("country",)) for name in COUNTRIES]
+    return [
+        *states,
+        Entity("ge", {"en": "Georgia"}, description="caucasus armenia tbilisi", types=("country",)),
+        Entity("us-ga", {"en": "Georgia"}, description="america florida atlanta", types=("state",)),
+    ]
+
+
+@pytest.fixture
+def index(entities):
+    return EntityIndex.build(entities, Meaning())
+
+
+def test_names_of_other_languages_find_their_entity(index):
+    for mention, id in (("Deutschland", "germany"), ("Alemania", "germany"), ("Frankreich", "france")):
+        (found,) = index.link([mention])
+        assert found[0].entity.id == id
+        assert found[0].features["name"] > found[1].features["name"]
+    assert [each[0].entity.id for each in index.link(["NORWAY", "ｋｅｎｙａ"])] == ["norway", "kenya"]
+
+
+def test_probabilities_are_ordered_and_leave_room_for_none(index):
+    for found in index.link(["Deutschland", "Georgia", "something else"], k=20):
+        probabilities = [each.probability for each in found]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert 0 < sum(probabilities) < 1
+        none = 1 - sum(probabilities)  # all 13 entities are among the candidates
+        scores = [np.log(each / none) for each in probabilities if each > 1e-9]
+        np.testing.assert_allclose([each.score for each in found[: len(scores)]], scores, rtol=1e-4, atol=1e-4)
+
+
+def test_contexts_and_types_tell_namesakes_apart(index):
+    contexts = ["armenia caucasus tbilisi", "florida america atlanta"]
+    found = index.link(["Georgia", "Georgia"], contexts=contexts)
+    assert [each[0].entity.id for each in found] == ["ge", "us-ga"]
+    (only,) = index.link(["Georgia"], types=["state"])
+    assert only[0].entity.id == "us-ga"
+    assert {each.entity.id for each in only} == {"us-ga"}
+
+
+def test_what_is_not_there_is_less_probable_than_what_is(index):
+    known, unknown = index.link(["Germany", "Zanzibar"])
+    assert known[0].probability > index.threshold
+    assert unknown[0].probability < index.threshold
+
+
+def test_the_model_is_a_conditional_logit():
+    model = LinkModel((1.0, 0.0, 0.0, 0.0, 0.0), -0.5)
+    features = np.zeros((2, 5), np.float32)
+    features[:, 0] = [2.0, 1.0]
+    e = np.exp([1.5, 0.5])
+    np.testing.assert_allclose(model.probability(features), e / (1 + e.sum()), rtol=1e-6)
+
+
+def test_another_share_of_unknown_mentions_changes_the_odds_alone():
+    rng = np.random.default_rng(0)
+    model, features = LinkModel((1.0, 0, 0, 0, 0, 0), -0.5), rng.normal(size=(3, 6))
+    before, after = model.probability(features), model.with_unknown(0.2).probability(features)
+    odds = (after / (1 - after.sum())) / (before / (1 - before.sum()))
+    np.testing.assert_allclose(odds, 4.0, rtol=1e-6)  # 0.8 / 0.2, from even
+    np.testing.assert_allclose(model.with_unknown(0.2).with_unknown(0.5).bias, model.bias)
+    with pytest.raises(ValueError, match="between 0 and 1, but is 1"):
+        model.with_unknown(1)
+
+
+def test_the_share_of_unknown_mentions_is_found_from_the_mentions():
+    rng, model = np.random.default_rng(1), LinkModel((1.0, 0, 0, 0, 0, 0), 0.0)
+    # one candidate each; where it is right, x has the density phi(x - 1/2), else phi(x + 1/2): the logit is x
+    for share in (0.1, 0.3, 0.7):
+        right = rng.random(4000) > share
+        groups = [np.array([[each, 0, 0, 0, 0, 0]]) for each in rng.normal(np.where(right, 0.5, -0.5))]
+        assert model.with_unknown_of(groups).unknown == pytest.approx(min(share, 0.5), abs=0.05)
+    assert model.with_unknown_of(groups[:1]).unknown == pytest.approx(0.5, abs=0.05)
+    assert model.with_unknown_of([]) == model
+
+
+def test_fewer_mentions_are_refused_where_fewer_are_unknown(index):
+    few, many = (index.link(["Germany", "Zanzibar"], unknown=share) for share in (0.01, 0.99))
+    assert all(one[0].probability > other[0].probability for one, other in zip(few, many))
+    assert LinkModel.from_json(index.model.to_json()) == index.model
+
+
+def test_accepted_names_are_found_and_kept(index, tmp_path):
+    index.save(tmp_path / "countries")
+    index = EntityIndex.load(tmp_path / "countries", Meaning())
+    index.accept("Land der Franken", "france")
+    again = EntityIndex.load(tmp_path / "countries", Meaning())
+    for each in (index, again):
+        assert each.link(["land der  franken"])[0][0].entity.id == "france"
+        assert "Land der Franken" in each.get("france").aliases
+    with pytest.raises(KeyError, match="no entity has the id"):
+        again.accept("x", "atlantis")
+
+
+def test_prefixes_suggest_and_types_are_counted(index):
+    assert {each.id for each in index.suggest("ge")} == {"germany", "ge", "us-ga"}
+    assert [each.id for each in index.suggest("GEO", types=["state"])] == ["us-ga"]
+    assert index.types() == {"country": 12, "state": 1}
+
+
+def test_tables_are_read_with_their_columns(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("QID,name:en,name:de,aliases,capital\nQ1,Germany,Deutschland,FRG|BRD,Berlin\n", encoding="utf-8")
+    (entity,) = read_entity_table(path, columns={"QID": "id"})
+    assert entity == Entity(
+        "Q1", {"en": "Germany", "de": "Deutschland"}, ("FRG", "BRD"), properties={"capital": ("Berlin",)}
+    )
+    path.write_text("id,label\n1,x\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="needs a column 'id' and one 'name'"):
+        read_entity_table(path)
+
+
+def test_a_wikidata_dump_is_streamed(tmp_path):
+    def item(id, name, kind):
+        claim = {"mainsnak": {"datavalue": {"value": {"id": kind}}}}
+        labels = {"en": {"language": "en", "value": name}}
+        return {
+            "id": id,
+            "type": "item",
+            "labels": labels,
+            "aliases": {},
+            "descriptions": {},
+            "claims": {"P31": [claim]},
+        }
+
+    lines = ["[", json.dumps(item("Q1", "Kenya", "Q6256")) + ",", json.dumps(item("Q2", "Nile", "Q4022")), "]"]
+    with gzip.open(tmp_path / "dump.json.gz", "wt", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+    assert [each.id for each in read_wikidata(tmp_path / "dump.json.gz")] == ["Q1", "Q2"]
+    assert [each.name for each in read_wikidata(tmp_path / "dump.json.gz", types=["Q6256"])] == ["Kenya"]
+
+
+def test_what_cannot_be_indexed_is_refused(entities):
+    with pytest.raises(ValueError, match="at least one entity"):
+        EntityIndex.build([], Meaning())
+    with pytest.raises(ValueError, match="different ids"):
+        EntityIndex.build([entities[0], entities[0]], Meaning())
+    assert folded_name("ＧＥＯＲＧＩＡ ") == folded_name("georgia")

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from interlingua.pipelines import CrossLingualSearch
+from interlingua.pipelines.texts.pairs import Pair
+from interlingua.pipelines.translate.memory import TranslationMemory
+
+TOPICS = ("sun", "moon", "star", "sea", "fish", "bird", "tree", "stone", "road", "king", "bread", "fire", "snow",
+          "song", "gold", "hand", "wind", "rain", "milk", "door", "ship", "wolf", "bell", "leaf")  # fmt: skip
+
+
+def said(topic, language):
+    return f"{topic}.{language} and.{language} {topic}2.{language}"
+
+
+@pytest.fixture
+def pairs():
+    return [Pair(said(topic, "fr"), said(topic, "en"), "fr", "en") for topic in TOPICS]
+
+
+@pytest.fixture
+def memory(pairs, fake_encoder):
+    return TranslationMemory.build(pairs, fake_encoder)
+
+
+def test_a_sentence_of_a_third_language_finds_the_pair(memory, pairs):
+    found = memory.search([said(topic, "de") for topic in TOPICS], 1)
+    assert [each[0].pair for each in found] == pairs
+    assert not any(each[0].exact for each in found)
+
+
+def test_an_exact_match_comes_first_and_is_certain(memory):
+    found = memory.search([f"  {said('fish', 'en').replace(' ', '   ')}"], 3)[0]
+    assert found[0].exact
+    assert (found[0].confidence, found[0].matched, found[0].language) == (1.0, "target", "fr")
+    assert found[0].translation == said("fish", "fr")
+    assert not any(each.exact for each in found[1:])
+    assert len({each.pair for each in found}) == 3
+
+
+def test_the_language_of_the_translation_can_be_chosen(memory):
+    for to in ("en", "fr"):
+        assert {each.language for each in memory.search([said("king", "de")], 5, to=to)[0]} == {to}
+    assert memory.search([said("king", "de")], to="sw") == [[]]
+
+
+def test_near_sentences_are_likelier_than_far_ones(memory):
+    near = memory.search(["fish.en fish2.en and.en"], 1)[0][0]
+    far = memory.search(["one.en two.en three.en four.en"], 1)[0][0]
+    assert near.confidence > 0.8 > 0.5 > far.confidence
+    assert memory.search(["one.en two.en three.en four.en"], 1, least=0.6) == [[]]
+
+
+def test_similarity_is_that_of_the_spelling(memory):
+    found = memory.search(["fish.fr and.fr fish3.fr"], 1, to="en")[0][0]
+    assert found.similarity == pytest.approx(2 * 22 / 46)
+    assert found.cosine < 1
+
+
+def test_what_was_saved_is_found_again_and_grows(memory, pairs, fake_encoder, other_fake_encoder, tmp_path):
+    memory.save(tmp_path / "m")
+    loaded = TranslationMemory.load(tmp_path / "m", fake_encoder)
+    asked = [said("moon", "de"), said("wolf", "fr")]
+    assert loaded.search(asked) == memory.search(asked)
+    new = Pair(said("cheese", "fr"), said("cheese", "en"), "fr", "en")
+    assert loaded.add([*pairs, new, new]) == 1
+    assert len(loaded) == len(pairs) + 1
+    assert loaded.search([new.source], 1)[0][0].exact
+    assert loaded.search(["cheese.en cheese2.en"], 1)[0][0].pair == new
+    loaded.save(tmp_path / "m")
+    assert len(TranslationMemory.load(tmp_path / "m", fake_encoder)) == len(pairs) + 1
+    with pytest.raises(ValueError, match="but the encoder is 'fake-2'"):
+        TranslationMemory.load(tmp_path / "m", other_fake_encoder)
+
+
+def test_another_search_is_no_memory(passages, fake_encoder, tmp_path):
+    CrossLingualSearch.build(passages, fake_encoder).save(tmp_path / "s")
+    with pytest.raises(ValueError, match="no translation memory"):
+        TranslationMemory.load(tmp_path / "s", fake_encoder)
+
+
+def test_a_small_memory_says_that_it_does_not_know_how_sure_it_is(pairs, fake_encoder):
+    found = TranslationMemory.build(pairs[:5], fake_encoder).search([said("moon", "de")], 1)[0][0]
+    assert np.isnan(found.confidence)
+    assert found.pair == pairs[1]
+
+
+def test_there_must_be_a_pair(fake_encoder):
+    with pytest.raises(ValueError, match="at least one pair"):
+        TranslationMemory.build([], fake_encoder)
