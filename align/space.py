@@ -1,12 +1,10 @@
 """The learned object: for every language or space one map into the common space, with its provenance.
 
-The map of one language into a common space: normalise, one matrix, and perhaps a small hidden layer beside it.
-
-Normalisation steps whose statistics are kept, so that new vectors get the same treatment.
+A map normalises by steps whose statistics are kept, so that new vectors get the same treatment, and multiplies by one
+matrix, perhaps with a small hidden layer beside it.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from .arrays import as_matrix, namespace, row_blocks, to_numpy, unit_rows
 from .files import replacing
+from .tensors import TensorFormat
 
 Step = Literal["unit", "centre"]
 _BLOCK = 65536
@@ -249,16 +248,25 @@ class SpaceMap:
         return unit_rows(mapped if self.hidden is None else mapped + self.hidden(rows))
 
 
-#: The newest that is read. Spaces without a hidden layer are written as version 1, which every release reads.
-FORMAT_VERSION = 2
 #: The name of a map that takes vectors of every language that has no map of its own.
 ANY_LANGUAGE = "*"
-_MAGIC = "interlingua shared space"
 _HIDDEN = ("inner", "bias", "outer")
 
 
 class SpaceError(ValueError):
     """A shared space does not fit what it is asked to do, or its file cannot be trusted."""
+
+
+#: Version 2 has hidden layers; spaces without one are written as version 1, which every release reads.
+_FORMAT = TensorFormat(
+    kind="shared space",
+    key="space",
+    name="interlingua shared space",
+    versions=(1, 2),
+    error=SpaceError,
+    source="write one with `interlingua align` or `interlingua space fit`",
+    again="fit it again",
+)
 
 
 @dataclass(frozen=True)
@@ -384,25 +392,19 @@ class SharedSpace:
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file with a JSON header; the old file stays whole until the new one is."""
-        path = Path(path)
         with replacing(path) as file:
             file.write(self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """Return the file that `save` writes."""
-        from safetensors.numpy import save
-
         tensors: dict[str, NDArray[np.float32]] = {}
         for number, each in enumerate(self.maps.values()):
-            tensors[f"{number}.means"] = np.ascontiguousarray(each.normalization.means)
+            tensors[f"{number}.means"] = each.normalization.means
             if each.matrix is not None:
-                tensors[f"{number}.matrix"] = np.ascontiguousarray(each.matrix)
+                tensors[f"{number}.matrix"] = each.matrix
             for part in _HIDDEN if each.hidden is not None else ():
-                tensors[f"{number}.{part}"] = np.ascontiguousarray(getattr(each.hidden, part))
+                tensors[f"{number}.{part}"] = getattr(each.hidden, part)
         header = {
-            "format": _MAGIC,
-            "tensors_sha256": _tensors_hash(tensors),
-            "format_version": 1 if all(each.hidden is None for each in self.maps.values()) else 2,
             "languages": list(self.maps),
             "steps": [list(each.normalization.steps) for each in self.maps.values()],
             "method": self.method,
@@ -410,9 +412,8 @@ class SharedSpace:
             "scores": dict(self.scores),
             "provenance": dict(self.provenance),
         }
-        # subtle: one metadata key, for safetensors does not keep the order of several, and equal spaces must give
-        # equal bytes
-        return save(tensors, {"space": json.dumps(header, ensure_ascii=False)})
+        plain = all(each.hidden is None for each in self.maps.values())
+        return _FORMAT.to_bytes(tensors, header, version=1 if plain else 2)
 
     @classmethod
     def load(cls, path: str | Path, *, encoder: str | None = None) -> "SharedSpace":
@@ -441,18 +442,8 @@ class SharedSpace:
     @classmethod
     def from_bytes(cls, content: bytes, *, name: str = "these bytes") -> "SharedSpace":
         """Read the content of a file that `save` wrote; `name` is what errors call it."""
-        header, tensors = _parse(content, name)
-        version = header.get("format_version")
-        if version not in range(1, FORMAT_VERSION + 1):
-            raise SpaceError(
-                f"{name} has format version {version!r}, but this release reads up to version {FORMAT_VERSION}; "
-                "use the release that wrote it, or fit the space again"
-            )
-        if header.get("tensors_sha256") != _tensors_hash(tensors):
-            raise SpaceError(
-                f"{name} is damaged: its numbers are not those that were saved; restore it from a copy or fit it again"
-            )
-        try:
+        tensors, header = _FORMAT.from_bytes(content, name)
+        with _FORMAT.building(name):
             maps = {
                 language: SpaceMap(
                     Normalization(tuple(steps), tensors[f"{number}.means"]),
@@ -464,35 +455,3 @@ class SharedSpace:
                 for number, (language, steps) in enumerate(zip(header["languages"], header["steps"], strict=True))
             }
             return cls(maps, header["method"], header["encoder"], header["scores"], header["provenance"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise SpaceError(f"{name} is damaged: {error}; restore it from a copy or fit it again") from error
-
-
-def _parse(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Split a safetensors file into its JSON header and its arrays, or say why it is refused."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        size = int.from_bytes(content[:8], "little")
-        metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
-        header = json.loads(metadata.get("space", "{}"))
-        if header.get("format") != _MAGIC:
-            raise SpaceError(
-                f"{name} is a safetensors file but no shared space; write one with `interlingua align` "
-                "or `interlingua space fit`"
-            )
-        tensors = load(content)
-    except (SafetensorError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        if isinstance(error, SpaceError):
-            raise
-        raise SpaceError(f"{name} is no shared space or is damaged; restore it from a copy or fit it again") from error
-    return header, tensors
-
-
-def _tensors_hash(tensors: Mapping[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
-    for key in sorted(tensors):
-        digest.update(f"{key}\0{tensors[key].shape}\0{tensors[key].dtype}\0".encode())
-        digest.update(np.ascontiguousarray(tensors[key]).data)
-    return digest.hexdigest()

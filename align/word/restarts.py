@@ -24,7 +24,7 @@ from interlingua.align.space import Normalization, SharedSpace
 from interlingua.align.word.methods.gromov_wasserstein import draw_pairs, gromov_wasserstein_plan
 from interlingua.align.word.methods.optimal_transport import convex_initialization
 from interlingua.align.word.methods.procrustes import check_fit
-from interlingua.align.word.methods.self_learning import SelfLearning, SelfLearningState, load_state, save_state
+from interlingua.align.word.methods.self_learning import SelfLearning, SelfLearningState, state_format
 
 from .induction import mean_csls_cosine, translation_agreement
 from .starts import reduce_dimension, sorted_similarity_pairs
@@ -294,7 +294,7 @@ def _default_starts() -> dict[str, Start]:
     return {name: STARTS[name] for name in (each.format(main) for each in _RACED)}
 
 
-_KIND = "restarts"
+_FORMAT = state_format("restarts")
 
 
 @dataclass(frozen=True)
@@ -327,19 +327,20 @@ class RestartsState:
         if self.current is not None:
             tensors |= {f"current {name}": each for name, each in self.current.tensors().items()}
             current = self.current.header()
-        save_state(path, _KIND, tensors, {"runs": runs, "current": current})
+        _FORMAT.write(path, tensors, {"runs": runs, "current": current})
 
     @classmethod
     def load(cls, path: str | Path) -> "RestartsState":
-        """Read what `save` wrote; errors as of `load_state`."""
-        tensors, header = load_state(path, _KIND)
-        runs = tuple(Run(**each, pairs=tensors[f"run {i}"]) for i, each in enumerate(header["runs"]))
-        current = None
-        if header["current"] is not None:
-            parts = {name.removeprefix("current "): each for name, each in tensors.items()}
-            parts["seeds"] = tensors["current seeds"]
-            current = SelfLearningState.of_parts(parts, header["current"])
-        return cls(tensors["seeds"], runs, current)
+        """Read what `save` wrote; errors as of `SelfLearningState.load`."""
+        tensors, header = _FORMAT.read(path)
+        with _FORMAT.building(str(path)):
+            runs = tuple(Run(**each, pairs=tensors[f"run {i}"]) for i, each in enumerate(header["runs"]))
+            current = None
+            if header["current"] is not None:
+                parts = {name.removeprefix("current "): each for name, each in tensors.items()}
+                parts["seeds"] = tensors["current seeds"]
+                current = SelfLearningState.of_parts(parts, header["current"])
+            return cls(tensors["seeds"], runs, current)
 
 
 class Restarts:

@@ -4,7 +4,6 @@ Where self-learning stands: what has to be kept to go on after an interruption.
 """
 
 import copy
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.files import replacing
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
+from interlingua.align.tensors import TensorFormat
 from interlingua.align.word.induction import InducedDictionary, induce_dictionary
 from interlingua.align.word.starts import pairs_from_similarity, reduce_dimension
 
@@ -22,8 +21,23 @@ from .multi_step import MultiStep
 from .procrustes import Procrustes, check_fit
 from .registry import WordAligner
 
-_FORMAT_VERSION = 1
-_KIND = "self_learning"
+
+def state_format(key: str) -> TensorFormat:
+    """Return the format of the file in which a fit of that name keeps where it stands."""
+    kind = key.replace("_", "-")
+    return TensorFormat(
+        kind=f"state of {kind}",
+        key=key,
+        name=f"interlingua state of {kind}",
+        versions=(1, 1),
+        error=ValueError,
+        source="start the fit anew",
+        again="start the fit anew",
+        unsigned=True,
+    )
+
+
+_FORMAT = state_format("self_learning")
 
 
 @dataclass(frozen=True)
@@ -104,51 +118,14 @@ class SelfLearningState:
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file; an old one stays whole until the new one is."""
-        save_state(path, _KIND, self.tensors(), self.header())
+        _FORMAT.write(path, self.tensors(), self.header())
 
     @classmethod
     def load(cls, path: str | Path) -> "SelfLearningState":
-        """Read what `save` wrote; errors as of `load_state`."""
-        return cls.of_parts(*load_state(path, _KIND))
-
-
-def save_state(path: str | Path, kind: str, tensors: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> None:
-    """Write a state of a fit as one safetensors file; an old one stays whole until the new one is."""
-    from safetensors.numpy import save
-
-    text = json.dumps({"format_version": _FORMAT_VERSION, **header})
-    content = save({name: np.ascontiguousarray(each) for name, each in tensors.items()}, {kind: text})
-    with replacing(Path(path)) as file:
-        file.write(content)
-
-
-def load_state(path: str | Path, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Read tensors and header of a state of that kind.
-
-    Raises
-    ------
-    ValueError
-        If it is no such file, or of another version.
-    OSError
-        If it cannot be read.
-    """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    content = Path(path).read_bytes()
-    try:
-        size = int.from_bytes(content[:8], "little")
-        header: dict[str, Any] = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][kind])
-        tensors = load(content)
-        version = header["format_version"]
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is no state of {kind.replace('_', '-')} or is damaged; start the fit anew") from error
-    if version != _FORMAT_VERSION:
-        raise ValueError(
-            f"{path} has format version {version!r}, but this release reads version {_FORMAT_VERSION}; "
-            "start the fit anew"
-        )
-    return tensors, header
+        """Read what `save` wrote; ValueError if it is no state, of another version or damaged, or OSError."""
+        tensors, header = _FORMAT.read(path)
+        with _FORMAT.building(str(path)):
+            return cls.of_parts(tensors, header)
 
 
 def _keys(pairs: NDArray[np.int64]) -> NDArray[np.int64]:

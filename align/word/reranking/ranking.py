@@ -6,8 +6,6 @@ Learn to rank lists of candidates: a softmax over each list, trained by its conv
 """
 
 import copy
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.files import replacing
 from interlingua.align.neighbors import Neighbors
 from interlingua.align.space import SharedSpace, SpaceError
+from interlingua.align.tensors import TensorFormat
 from interlingua.align.vocabulary import Embeddings
 from interlingua.align.word.auto import aligner_of, gold_rows
 from interlingua.align.word.methods.procrustes import check_pairs
@@ -27,8 +25,16 @@ from interlingua.align.word.methods.procrustes import check_pairs
 from .candidates import SPELLING_FEATURES, VECTOR_FEATURES, MappedVocabularies, spelling_features, vector_features
 from .spelling import EndingPairs, SpellingModel
 
-FORMAT_VERSION = 1
-_MAGIC = "interlingua candidate ranking"
+_FORMAT = TensorFormat(
+    kind="candidate ranking",
+    key="ranking",
+    name="interlingua candidate ranking",
+    versions=(1, 1),
+    error=SpaceError,
+    source="learn one with `align --rerank`",
+    again="learn it again with `align --rerank`",
+)
+_SPELLING = ("edits", "source_frequencies", "target_frequencies")
 
 Ids = NDArray[np.int64]
 Numbers = NDArray[np.float64]
@@ -154,16 +160,8 @@ class CandidateRanking:
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file with a JSON header, whole or not at all."""
-        from safetensors.numpy import save
-
-        tensors: dict[str, NDArray[Any]] = {
-            "weights": self.weights,
-            "centre": self.centre,
-            "scale": self.scale,
-        }
+        tensors: dict[str, NDArray[Any]] = {"weights": self.weights, "centre": self.centre, "scale": self.scale}
         header: dict[str, Any] = {
-            "format": _MAGIC,
-            "format_version": FORMAT_VERSION,
             "languages": self.languages,
             "space": self.space_fingerprint,
             "n_candidates": self.n_candidates,
@@ -180,12 +178,8 @@ class CandidateRanking:
                 "ends": spelling.ends,
                 "related": spelling.related,
             }
-            for name in ("edits", "source_frequencies", "target_frequencies"):
-                tensors[f"spelling.{name}"] = getattr(spelling, name)
-        tensors = {name: np.ascontiguousarray(each) for name, each in tensors.items()}
-        header["tensors_sha256"] = _tensors_hash(tensors)
-        with replacing(path) as file:
-            file.write(save(tensors, {"ranking": json.dumps(header, ensure_ascii=False)}))
+            tensors |= {f"spelling.{name}": getattr(spelling, name) for name in _SPELLING}
+        _FORMAT.write(path, tensors, header)
 
     @classmethod
     def load(cls, path: str | Path) -> "CandidateRanking":
@@ -198,20 +192,11 @@ class CandidateRanking:
         OSError
             If it cannot be read.
         """
-        header, tensors = _parse(Path(path).read_bytes(), str(path))
-        if header.get("format_version") != FORMAT_VERSION:
-            raise SpaceError(
-                f"{path} has format version {header.get('format_version')!r}, but this release reads version "
-                f"{FORMAT_VERSION}; use the release that wrote it, or learn the ranking again"
-            )
-        try:
-            if header["tensors_sha256"] != _tensors_hash(tensors):
-                raise ValueError("its numbers are not those that were saved")
+        tensors, header = _FORMAT.read(path)
+        with _FORMAT.building(str(path)):
             forms = None
             if "spelling" in header:
-                numbers = {
-                    name: tensors[f"spelling.{name}"] for name in ("edits", "source_frequencies", "target_frequencies")
-                }
+                numbers = {name: tensors[f"spelling.{name}"] for name in _SPELLING}
                 fields = header["spelling"] | numbers | {"ends": tuple(header["spelling"]["ends"])}
                 forms = WordForms(SpellingModel(**fields), EndingPairs(tuple(map(tuple, header["endings"]))))
             return cls(
@@ -225,8 +210,6 @@ class CandidateRanking:
                 tensors["scale"],
                 header["scores"],
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise SpaceError(f"{path} is damaged: {error}; restore it from a copy or learn it again") from error
 
 
 def dense_features(
@@ -245,29 +228,6 @@ def dense_features(
         words = [source.labels[row] for row in rows.tolist()]
         columns.append(spelling_features(forms.spelling, words, target.labels, found.ids, found.scores))
     return np.concatenate(columns, axis=2).astype(np.float64)
-
-
-def _parse(content: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Split a safetensors file into its JSON header and its arrays, or say why it is refused."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        size = int.from_bytes(content[:8], "little")
-        header = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["ranking"])
-        if header["format"] != _MAGIC:
-            raise ValueError("another format")
-        return header, load(content)
-    except (SafetensorError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
-        raise SpaceError(f"{name} is no candidate ranking or is damaged; learn one with `align --rerank`") from error
-
-
-def _tensors_hash(tensors: Mapping[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
-    for key in sorted(tensors):
-        digest.update(f"{key}\0{tensors[key].shape}\0{tensors[key].dtype}\0".encode())
-        digest.update(np.ascontiguousarray(tensors[key]).data)
-    return digest.hexdigest()
 
 
 _MOST_ITERATIONS = 300

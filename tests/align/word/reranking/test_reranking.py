@@ -191,8 +191,8 @@ def test_a_saved_ranking_ranks_the_same(words, space, tmp_path, forms):
 def test_files_that_are_no_ranking_are_refused(words, space, ranking, tmp_path, monkeypatch):
     space.save(tmp_path / "space")
     (tmp_path / "empty").write_bytes(b"")
-    for name in ("space", "empty"):
-        with pytest.raises(SpaceError, match="is no candidate ranking or is damaged"):
+    for name, message in (("space", "but no candidate ranking"), ("empty", "is no candidate ranking or is damaged")):
+        with pytest.raises(SpaceError, match=message):
             CandidateRanking.load(tmp_path / name)
     ranking.save(tmp_path / "good")
     content = bytearray((tmp_path / "good").read_bytes())
@@ -200,7 +200,7 @@ def test_files_that_are_no_ranking_are_refused(words, space, ranking, tmp_path, 
     (tmp_path / "bad").write_bytes(content)
     with pytest.raises(SpaceError, match="is damaged: its numbers are not those that were saved"):
         CandidateRanking.load(tmp_path / "bad")
-    monkeypatch.setattr(candidate_ranking, "FORMAT_VERSION", 2)
+    monkeypatch.setattr(candidate_ranking, "_FORMAT", replace(candidate_ranking._FORMAT, versions=(2, 2)))
     with pytest.raises(SpaceError, match="has format version 1, but this release reads version 2"):
         CandidateRanking.load(tmp_path / "good")
 
