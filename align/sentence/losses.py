@@ -12,7 +12,7 @@ def translation_ranking_loss(
     temperature: float = 0.05,
     margin: float = 0.0,
     ignore: Any = None,
-    own_language: bool = False,
+    same_language_negatives: bool = False,
 ) -> Any:
     """Return the symmetric InfoNCE loss of a batch of translations, with an additive margin.
 
@@ -35,9 +35,9 @@ def translation_ranking_loss(
         m.
     ignore : (n, n) torch tensor of bool, optional
         Candidates to leave out, such as further right answers; the diagonal always counts.
-    own_language : bool
-        Add to both sums the other sentences of the same side, e^(x_i·x_j/tau) and e^(y_i·y_j/tau): a translation must
-        also win against what is said in its own language. That is what search over many languages at once needs.
+    same_language_negatives : bool
+        Add to both sums the other sentences of the same side, e^(x_i·x_j/tau) and e^(y_i·y_j/tau) [3]_: a translation
+        must also win against what is said in its own language. That is what search over many languages at once needs.
 
     Returns
     -------
@@ -49,6 +49,8 @@ def translation_ranking_loss(
        arXiv:1807.03748
     .. [2] Feng, Yang, Cer, Arivazhagan and Wang (2022), "Language-agnostic BERT sentence embedding", ACL.
        doi:10.18653/v1/2022.acl-long.62
+    .. [3] Chen, Kornblith, Norouzi and Hinton (2020), "A simple framework for contrastive learning of visual
+       representations", ICML. arXiv:2002.05709
     """
     torch = require("torch", extra="torch")
     if not temperature > 0:
@@ -59,7 +61,7 @@ def translation_ranking_loss(
     if ignore is not None:
         scores = scores.masked_fill(ignore & ~own, float("-inf"))
     there, back = scores, scores.T
-    if own_language:
+    if same_language_negatives:
         left_out = own if ignore is None else own | ignore
         there, back = (
             torch.cat([table, (side @ side.T / temperature).masked_fill(left_out, float("-inf"))], dim=1)

@@ -35,7 +35,7 @@ def finetune_contrastive(
     resume: bool = False,
     callback: Callable[[Mapping[str, float]], None] | None = None,
 ) -> TrainingRun:
-    """Fine-tune an encoder on sentence pairs with `additive_margin_loss`, and write the best one to a folder.
+    """Fine-tune an encoder on sentence pairs with `translation_ranking_loss`, and write the best one to a folder.
 
     The pairs of a batch are each other's negatives, in both directions; no batch holds a text twice. Some pairs of each
     language pair are held out: after each evaluation the mean reciprocal rank of their translations, among the held-out

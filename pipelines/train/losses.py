@@ -1,65 +1,9 @@
-"""Losses over sentence pairs: contrastive with an additive margin, and distillation scaled to the teacher."""
+"""Losses as the trainer takes them: translations ranked, and distillation scaled to the teacher."""
 
 from typing import Any
 
 from interlingua.align.arrays import require
-
-
-def additive_margin_loss(
-    source: Any,
-    target: Any,
-    *,
-    temperature: float = 0.05,
-    margin: float = 0.0,
-    same_language_negatives: bool = False,
-) -> Any:
-    r"""Return the symmetric softmax loss over the pairs of a batch, with a margin on the right answers.
-
-    With :math:`\phi_{ij}` the cosine of source i and target j, the mean over i of
-
-    .. math:: -\tfrac{1}{2} \log \frac{e^{(\phi_{ii} - m) / \tau}}
-        {e^{(\phi_{ii} - m) / \tau} + \sum_{n \ne i} e^{\phi_{in} / \tau}}
-
-    and the same with source and target swapped [1]_. With m = 0 this is symmetric InfoNCE.
-
-    Parameters
-    ----------
-    source, target : (n, d) tensor
-        Row i of one translates row i of the other; any length.
-    temperature : float
-        tau; 1 / tau is the scale s of the paper.
-    margin : float
-        m, at least 0; the paper takes 0.3.
-    same_language_negatives : bool
-        The sums also run over the other texts of the query's own side, as in [2]_: a translation has to be nearer
-        than they are, which is what a search among texts of all languages needs.
-
-    Returns
-    -------
-    () tensor
-        Lower is better.
-
-    References
-    ----------
-    .. [1] Yang, Hernandez Abrego, Yuan, Guo, Shen, Cer, Sung, Strope and Kurzweil (2019), "Improving multilingual
-       sentence embedding using bi-directional dual encoder with additive margin softmax", IJCAI.
-       arXiv:1902.08564
-    .. [2] Chen, Kornblith, Norouzi and Hinton (2020), "A simple framework for contrastive learning of visual
-       representations", ICML. arXiv:2002.05709
-    """
-    torch = require("torch", extra="torch")
-    functional = torch.nn.functional
-    u, v = functional.normalize(source.float(), dim=1), functional.normalize(target.float(), dim=1)
-    right, own = torch.arange(len(u), device=u.device), torch.eye(len(u), dtype=torch.bool, device=u.device)
-    scores = u @ v.T - margin * own
-    loss = 0.0
-    for across, side in ((scores, u), (scores.T, v)):
-        candidates = across / temperature
-        if same_language_negatives:
-            within = (side @ side.T / temperature).masked_fill(own, float("-inf"))
-            candidates = torch.cat([candidates, within], dim=1)
-        loss = loss + functional.cross_entropy(candidates, right)
-    return loss / 2
+from interlingua.align.sentence.losses import translation_ranking_loss
 
 
 def scaled_distillation_loss(student: Any, teacher: Any, variance: float) -> Any:
@@ -96,7 +40,7 @@ def ranking_module(
     batch_size: int,
     mini_batch_size: int,
 ) -> Any:
-    """Return `additive_margin_loss` as a loss that sentence-transformers' trainer takes.
+    """Return `translation_ranking_loss` as a loss that sentence-transformers' trainer takes: of vectors of any length.
 
     Batches larger than `mini_batch_size` are encoded in parts with cached gradients [1]_: the loss and its gradient
     are those of the whole batch, the memory that of a part.
@@ -108,19 +52,20 @@ def ranking_module(
     """
     losses: Any = require("sentence_transformers.sentence_transformer.losses", extra="train")
     torch = require("torch", extra="torch")
-    options: dict[str, Any] = {
-        "temperature": temperature,
-        "margin": margin,
-        "same_language_negatives": same_language_negatives,
-    }
+
+    def ranking(*sides: Any) -> Any:
+        units = (torch.nn.functional.normalize(side.float(), dim=1) for side in sides)
+        return translation_ranking_loss(
+            *units, temperature=temperature, margin=margin, same_language_negatives=same_language_negatives
+        )
 
     class Whole(losses.MultipleNegativesRankingLoss):  # type: ignore[misc]  # the library is untyped
         def compute_loss_from_embeddings(self, embeddings: Any, labels: Any = None) -> Any:
-            return additive_margin_loss(*embeddings, **options)
+            return ranking(*embeddings)
 
     class Cached(losses.CachedMultipleNegativesRankingLoss):  # type: ignore[misc]
         def calculate_loss(self, reps: Any, labels: Any = None, *, with_backward: bool = False) -> Any:
-            loss = additive_margin_loss(*(torch.cat(parts) for parts in reps), **options)
+            loss = ranking(*(torch.cat(parts) for parts in reps))
             if with_backward:
                 loss.backward()
                 loss = loss.detach()

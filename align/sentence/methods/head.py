@@ -237,7 +237,7 @@ class HeadTraining:
         }
         self.sizes = parallel.sizes
         self.batch_size = min(settings.batch_size, max(self.sizes.values()))
-        self.n_candidates = 2 * self.batch_size - 1 if settings.own_language_negatives else self.batch_size
+        self.n_candidates = 2 * self.batch_size - 1 if settings.same_language_negatives else self.batch_size
         self.meanings = {domain: _meanings(languages) for domain, languages in self.rows.items()}
         k = settings.hard_negatives
         self.negatives: dict[str, HardNegatives] = {
@@ -310,7 +310,7 @@ class HeadTraining:
             translation_ranking_loss,
             temperature=settings.temperature,
             ignore=ignore,
-            own_language=settings.own_language_negatives,
+            same_language_negatives=settings.same_language_negatives,
         )
         loss = loss_of(source, target, margin=settings.margin)
         penalty = sum((self._norm(place) for place in {self.places[one], self.places[other]}), torch.zeros(()))
@@ -417,7 +417,7 @@ class ContrastiveHead:
         Sentences in a step.
     hard_negatives : int
         Neighbours that each sentence brings along; 0 draws batches at random.
-    own_language_negatives : bool
+    same_language_negatives : bool
         Whether a translation must also win against the other sentences of its own language; for search over texts of
         all languages at once.
     learning_rate : float
@@ -478,7 +478,7 @@ class ContrastiveHead:
         steps: int = 300,
         batch_size: int = 512,
         hard_negatives: int = 0,
-        own_language_negatives: bool = False,
+        same_language_negatives: bool = False,
         learning_rate: float = 1e-3,
         pivot: str = "",
         held_out: float = 0.1,
@@ -500,7 +500,7 @@ class ContrastiveHead:
         self.steps = steps
         self.batch_size = batch_size
         self.hard_negatives = hard_negatives
-        self.own_language_negatives = own_language_negatives
+        self.same_language_negatives = same_language_negatives
         self.learning_rate = learning_rate
         self.pivot = pivot
         self.held_out = held_out

@@ -52,7 +52,7 @@ def test_sentences_of_the_own_language_join_the_sums():
         for i in range(4):
             others = sum(math.exp(table[i, j] / 0.1) + math.exp(inside[i, j] / 0.1) for j in range(4) if j != i)
             total += math.log(1 + others / math.exp(table[i, i] / 0.1))
-    found = translation_ranking_loss(x, y, temperature=0.1, own_language=True)
+    found = translation_ranking_loss(x, y, temperature=0.1, same_language_negatives=True)
     assert float(found) == pytest.approx(total / 8)
 
 

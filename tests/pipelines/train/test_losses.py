@@ -6,7 +6,6 @@ pytest.importorskip("sentence_transformers")
 import torch
 
 from interlingua.pipelines.train.losses import (
-    additive_margin_loss,
     distillation_module,
     ranking_module,
     scaled_distillation_loss,
@@ -24,22 +23,6 @@ def by_hand(x, y, temperature, margin, same=False):
             wrong += same * sum(np.exp(a[i] @ a[n] / temperature) for n in range(len(a)) if n != i)
             total -= np.log(right / (right + wrong))
     return total / (2 * len(x))
-
-
-@pytest.mark.parametrize("same", [False, True])
-@pytest.mark.parametrize(("temperature", "margin"), [(0.05, 0.0), (0.1, 0.3), (1.0, 0.2)])
-def test_additive_margin_loss_is_its_formula(temperature, margin, same):
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2, 5, 4)).astype(np.float32)
-    options = {"temperature": temperature, "margin": margin, "same_language_negatives": same}
-    loss = additive_margin_loss(torch.tensor(x), torch.tensor(y), **options)
-    assert float(loss) == pytest.approx(by_hand(x, y, temperature, margin, same), rel=1e-5)
-
-
-def test_two_pairs_at_right_angles_have_the_loss_of_the_closed_form():
-    # every cosine of a pair is 1, every other 0: log(1 + e^(-(1 - m) / tau)) in each row and direction
-    loss = additive_margin_loss(torch.eye(2), torch.eye(2), temperature=0.5, margin=0.3)
-    assert float(loss) == pytest.approx(np.log1p(np.exp(-0.7 / 0.5)), rel=1e-6)
 
 
 class Lookup(torch.nn.Module):
@@ -98,12 +81,6 @@ def test_no_margin_is_the_librarys_symmetric_infonce(lookup):
     ours, same = loss_and_gradient(lookup, module, *columns)
     assert ours == pytest.approx(theirs, rel=1e-5)
     np.testing.assert_allclose(same, gradient, atol=1e-6)
-
-
-def test_a_margin_asks_for_more(lookup):
-    table = lookup.table.weight
-    small, large = (float(additive_margin_loss(table[:6], table[6:], margin=each).detach()) for each in (0.0, 0.3))
-    assert large > small
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-3, 50.0])

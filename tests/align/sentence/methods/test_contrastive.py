@@ -99,10 +99,10 @@ def test_hard_negatives_and_a_margin_train_too():
     assert learned.history_[-1]["surprisal"] < learned.history_[0]["surprisal"]
 
 
-def test_own_language_negatives_are_more_to_win_against():
+def test_same_language_negatives_are_more_to_win_against():
     # the first look is after the same batches; nearly twice as many candidates cost more
     plain, more = (
-        head(own_language_negatives=own, learning_rate=1e-6).fit(planted()).history_[1] for own in (False, True)
+        head(same_language_negatives=own, learning_rate=1e-6).fit(planted()).history_[1] for own in (False, True)
     )
     assert more["objective"] > plain["objective"] + 0.3
     assert more["accuracy"] == pytest.approx(plain["accuracy"], abs=0.05)
