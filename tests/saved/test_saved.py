@@ -3,16 +3,15 @@
 import hashlib
 import json
 import shutil
+import warnings
 from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from interlingua.align import ANY_LANGUAGE, Embeddings, SeedDictionary, SharedSpace
-from interlingua.align.word import CandidateRanking
-from interlingua.align.word.restarts_state import RestartsState
-from interlingua.align.word.self_learning_state import SelfLearningState
+from interlingua.align import ANY_LANGUAGE, AlignmentWarning, Embeddings, SeedDictionary, SharedSpace
+from interlingua.align.word import CandidateRanking, align
 from interlingua.index import (
     Collection,
     CollectionReader,
@@ -31,10 +30,11 @@ from interlingua.pipelines import (
     load_encoder,
     translate_words,
 )
-from interlingua.pipelines.bitext import mine_bitext
-from interlingua.pipelines.knowledge import EntityIndex
-from interlingua.pipelines.training import Labelled, TextClassifier, read_pairs, tuning
-from interlingua.pipelines.vector_files import read_vectors
+from interlingua.pipelines.link import EntityIndex
+from interlingua.pipelines.mine import mine_bitext
+from interlingua.pipelines.texts import Labelled, read_pairs
+from interlingua.pipelines.texts.vectors import read_vectors
+from interlingua.pipelines.train import TextClassifier, tune
 
 HERE = Path(__file__).parent
 EXAMPLES, INPUTS = HERE / "ae92bc0", HERE / "inputs"
@@ -111,14 +111,29 @@ def of_ranking(path):
     }
 
 
-def of_restarts(path):
-    state = RestartsState.load(path)
-    return {"seeds": len(state.seeds), "runs": len(state.runs), "current": state.current is not None}
-
-
-def of_self_learning(path):
-    state = SelfLearningState.load(path)
-    return {"round": state.round, "stage": state.stage, "pairs": state.pairs, "scores": state.scores}
+def of_state(path):
+    """Go on with a fit that was interrupted; a state is of a fit from pairs or of one from equal numerals."""
+    source, target = (Embeddings.read(INPUTS / f"{name.upper()}.vec", space=name) for name in ("la", "it"))
+    given = {"seeds": "numerals"}
+    if path.stem == "pairs":
+        given = {"dictionary": SeedDictionary.read(INPUTS / "la-it.pairs.tsv")}
+    events = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AlignmentWarning)
+        space = align(
+            source,
+            target,
+            method="self-learning",
+            checkpoint=path,
+            callback=events.append,
+            on_failure="warn",
+            **given,
+        )
+    return {
+        "method": space.method,
+        "rounds_done": len(events),
+        "mapped": {name: space.transform(probe(10), name) for name in space.languages},
+    }
 
 
 def of_collection(path):
@@ -280,7 +295,7 @@ def of_entities(path):
 def of_study(path):
     """Resume a study whose trials are all done: nothing is trained."""
     texts = Labelled(("a",) * 50, ("x", "y") * 25, "en")
-    found = tuning.tune(texts, texts, trials=3, storage=path, resume=True)
+    found = tune(texts, texts, trials=3, storage=path, resume=True)
     return {
         "trials": [(each.number, each.parameters, each.accuracy, each.seconds) for each in found.trials],
         "best": found.best_trial.number,
