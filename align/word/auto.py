@@ -7,7 +7,6 @@ Fit any word aligner on two vocabularies: seeds, callbacks, checkpoints.
 What a space keeps of how it was learned, and the aligner that learns it again from other pairs.
 """
 
-import copy
 import hashlib
 import json
 import warnings
@@ -23,11 +22,11 @@ from interlingua.align.dictionary import Coverage, SeedDictionary
 from interlingua.align.neighbors import Criterion
 from interlingua.align.space import SharedSpace
 from interlingua.align.vocabulary import Embeddings
-from interlingua.align.word.methods.registry import (
+from interlingua.align.word.methods import (
     UNSUPERVISED_METHODS,
     WORD_METHODS,
     is_available,
-    takes,
+    settings_of,
     word_aligner,
 )
 from interlingua.align.word.methods.self_learning import SelfLearning
@@ -108,7 +107,7 @@ def aligner_of(space: SharedSpace) -> Any:
         )
     # subtle: files of earlier versions hold what was given to all the candidates
     given = provenance.get("parameters", {}).items()
-    parameters = {name: _of_json(value) for name, value in given if takes(method, name)}
+    parameters = {name: _of_json(value) for name, value in given if name in settings_of(method)}
     if provenance.get("seeds") in ("identical", "numerals"):
         if parameters.get("trust_pairs") is False:
             return None
@@ -476,12 +475,12 @@ class FittingJob:
 
     def parameters_of(self, method: str, among: Sequence[str] = ()) -> dict[str, Any]:
         """Return the constructor's parameters; of several candidates each gets what it takes."""
-        chosen = {key: value for key, value in self.given.items() if len(among) < 2 or takes(method, key)}
-        if takes(method, "seed"):
+        chosen = {key: value for key, value in self.given.items() if len(among) < 2 or key in settings_of(method)}
+        if "seed" in settings_of(method):
             chosen.setdefault("seed", self.seed)
-        if takes(method, "callback") and self.callback is not None:
+        if "callback" in settings_of(method) and self.callback is not None:
             chosen.setdefault("callback", self._telling(method))
-        if self.guess and takes(method, "trust_pairs"):
+        if self.guess and "trust_pairs" in settings_of(method):
             chosen.setdefault("trust_pairs", False)
         return chosen
 
@@ -507,11 +506,10 @@ class FittingJob:
             aligner = UNSUPERVISED_METHODS[method](**self.parameters_of(method))
             return Fitted(aligner.fit(*self.arrays, names=self.names).space_)
         own = {"seeds": (self.seed, self.seed + 1), **self.given}
-        learner = copy.copy(own.pop("learner", None)) or SelfLearning()
-        if "normalize" in own:
-            learner.normalize = own.pop("normalize")
+        changes: dict[str, Any] = {"normalize": own.pop("normalize")} if "normalize" in own else {}
         if self.callback is not None:
-            learner.callback = self._telling(method)
+            changes["callback"] = self._telling(method)
+        learner = replace(own.pop("learner", None) or SelfLearning(), **changes)
         race = UNSUPERVISED_METHODS[method](learner=learner, **own).fit(*self.arrays, names=self.names)
         return Fitted(race.space_, _told(method, race.runs_), race.others_)
 
@@ -751,6 +749,6 @@ def _check(
 
 
 def _check_parameters(parameters: Mapping[str, Any], names: Sequence[str], method: str) -> None:
-    unknown = [key for key in parameters if not any(takes(each, key) for each in names)]
+    unknown = [key for key in parameters if not any(key in settings_of(each) for each in names)]
     if method == "auto" and unknown:
         raise TypeError(f"none of the candidates {', '.join(names)} has a parameter {', '.join(unknown)}")

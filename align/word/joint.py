@@ -5,6 +5,7 @@ Generalised Procrustes: one rotation a language, all learned at once from dictio
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -246,6 +247,7 @@ def _combinations(languages: Sequence[str]) -> Iterable[tuple[tuple[int, str], t
     return ((first, second) for first in numbered for second in numbered[first[0] + 1 :])
 
 
+@dataclass(kw_only=True, eq=False)
 class GeneralizedProcrustes:
     """Align many languages at once by one orthogonal map each, from dictionaries between any of them.
 
@@ -285,18 +287,10 @@ class GeneralizedProcrustes:
     True
     """
 
-    def __init__(
-        self,
-        *,
-        normalize: str | tuple[Any, ...] = "unit-centre-unit",
-        compose: bool = True,
-        max_iterations: int = 200,
-        tolerance: float = 1e-7,
-    ) -> None:
-        self.normalize = normalize
-        self.compose = compose
-        self.max_iterations = max_iterations
-        self.tolerance = tolerance
+    normalize: str | tuple[Any, ...] = "unit-centre-unit"
+    compose: bool = True
+    max_iterations: int = 200
+    tolerance: float = 1e-7
 
     def fit(
         self,

@@ -5,7 +5,7 @@ From vocabularies of many languages and dictionaries with a pivot to one shared 
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from interlingua.align.arrays import as_matrix, to_numpy
 from interlingua.align.dictionary import SeedDictionary
 from interlingua.align.space import Normalization, SharedSpace, SpaceError, SpaceMap
 from interlingua.align.vocabulary import Embeddings
+from interlingua.align.word.methods import WordAligner, settings_of, word_aligner
 from interlingua.align.word.methods.procrustes import check_pairs
-from interlingua.align.word.methods.registry import WordAligner, takes, word_aligner
 
 from .auto import Pairs, Trial, covered_pairs, data_hash, gold_rows, hold_out, recorded_parameters
 from .confidence import OnFailure, assess_space
@@ -29,6 +29,7 @@ _COPIES_FIRST = 1e4
 _NOTHING = 1e-5
 
 
+@dataclass(kw_only=True, eq=False)
 class PivotHub:
     """Align many languages through one, the pivot, with any supervised aligner.
 
@@ -66,9 +67,8 @@ class PivotHub:
     (True, 1.0)
     """
 
-    def __init__(self, *, pivot: str, aligner: str | WordAligner = "procrustes") -> None:
-        self.pivot = pivot
-        self.aligner = aligner
+    pivot: str
+    aligner: str | WordAligner = "procrustes"
 
     def fit(self, vectors: Mapping[str, Any], pairs: Mapping[str, Any]) -> "PivotHub":
         """Learn all maps.
@@ -336,7 +336,7 @@ def align_many(
     covered = {name: covered_pairs(named[pivot], named[name], dictionaries[name]) for name in others}
     if method == "auto":
         method = _chosen(min(len(each) for each in vocabularies), min(c.n_sources_covered for _, c in covered.values()))
-    if takes(method, "seed"):
+    if "seed" in settings_of(method):
         parameters.setdefault("seed", seed)
 
     def fit(pairs: Mapping[str, Pairs]) -> SharedSpace:

@@ -7,20 +7,20 @@ Where restarted self-learning stands: the runs done and the state of the present
 Independent runs of self-learning: how well they agree, and which of them to believe.
 """
 
-import copy
 import importlib.util
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix
 from interlingua.align.space import Normalization, SharedSpace
+from interlingua.align.word.methods import WordMethod
 from interlingua.align.word.methods.gromov_wasserstein import draw_pairs, gromov_wasserstein_plan
 from interlingua.align.word.methods.optimal_transport import convex_initialization
 from interlingua.align.word.methods.procrustes import check_fit
@@ -125,16 +125,8 @@ def space_of(
     run: Run, learner: SelfLearning, source: Any, target: Any, seeds: NDArray[np.int64], names: tuple[str, str]
 ) -> SharedSpace:
     """Return the space that a run's pairs give."""
-    own = changed(learner, seed=run.seed, callback=None)
+    own = replace(learner, seed=run.seed, callback=None)
     return own.fit(source, target, seeds, names=names, state=run.state(seeds, grown=True)).space_
-
-
-def changed(learner: SelfLearning, **parameters: Any) -> SelfLearning:
-    """Return a copy of a learner with other parameters."""
-    own = copy.copy(learner)
-    for name, value in parameters.items():
-        setattr(own, name, value)
-    return own
 
 
 #: From normalised rows of both sides, most frequent first, to a guess: (p, 2) pairs of int, most of which may be
@@ -175,7 +167,8 @@ STARTS: Mapping[str, Start] = {
 _RACED = ("{} 1500", "sorted 1500", "{} 1250", "{} 1000", "{} 2000", "sorted 1000", "{} 1750", "sorted 2500")
 
 
-class Race:
+@dataclass(kw_only=True, eq=False)
+class Race(WordMethod):
     """Align two spaces without pairs: run self-learning from several starts and keep the best.
 
     Every start is run with every seed on a small vocabulary, until two runs agree; equal guesses count once. Among the
@@ -222,20 +215,14 @@ class Race:
     True
     """
 
-    def __init__(
-        self,
-        *,
-        starts: Mapping[str, Start] | None = None,
-        seeds: Sequence[int] = (0, 1),
-        enough_agreement: float = 0.3,
-        learner: SelfLearning | None = None,
-        vocabulary: int = 5000,
-    ) -> None:
-        self.starts = starts
-        self.seeds = seeds
-        self.enough_agreement = enough_agreement
-        self.learner = learner
-        self.vocabulary = vocabulary
+    name: ClassVar[str] = "race"
+    needs_pairs: ClassVar[bool] = False
+
+    starts: Mapping[str, Start] | None = None
+    seeds: Sequence[int] = (0, 1)
+    enough_agreement: float = 0.3
+    learner: SelfLearning | None = None
+    vocabulary: int = 5000
 
     def fit(self, source: Any, target: Any, *, names: tuple[str, str] = ("source", "target")) -> "Race":
         """Run the race on (n, d_source) and (m, d_target) arrays, most frequent words first.
@@ -265,7 +252,7 @@ class Race:
                 continue
             pairs = guess if np.issubdtype(guess.dtype, np.integer) else draw_pairs(guess, rng=seed)
             # subtle: a guess is never "enough pairs", however many: it has to be searched from
-            own = changed(learner, trust_pairs=False, seed=seed, vocabulary=limit, enough_pairs=len(pairs) + 1)
+            own = replace(learner, trust_pairs=False, seed=seed, vocabulary=limit, enough_pairs=len(pairs) + 1)
             runs.append(run_on(own, source, target, pairs, start=name))
             if best_agreement(runs[-1], runs) >= self.enough_agreement:
                 break
@@ -273,11 +260,11 @@ class Race:
         winner = self.runs_[0]
         self.agreement_ = winner.agreement
         other = nearest(winner, self.runs_)
-        small = changed(learner, trust_pairs=False, vocabulary=limit)
+        small = replace(learner, trust_pairs=False, vocabulary=limit)
         self.others_: tuple[SharedSpace, ...] = ()
         if other is not None:
             self.others_ = (space_of(other, small, source, target, other.pairs, names),)
-        self.learner_ = changed(learner, trust_pairs=False, seed=winner.seed, search_iterations=0)
+        self.learner_ = replace(learner, trust_pairs=False, seed=winner.seed, search_iterations=0)
         fitted = self.learner_.fit(source, target, winner.pairs, names=names).space_
         scores = {
             "criterion": winner.criterion,
@@ -343,6 +330,7 @@ class RestartsState:
             return cls(tensors["seeds"], runs, current)
 
 
+@dataclass(kw_only=True, eq=False)
 class Restarts:
     """Run self-learning from the same pairs with other search vocabularies and seeds, and keep the run to believe.
 
@@ -393,22 +381,12 @@ class Restarts:
     (2, True)
     """
 
-    def __init__(
-        self,
-        *,
-        learner: SelfLearning | None = None,
-        factors: Sequence[float] = (1.0, 1.4, 2.0),
-        restarts: int = 8,
-        enough_agreement: float = 0.4,
-        vocabulary: int = 5000,
-        few_pairs: int = 300,
-    ) -> None:
-        self.learner = learner
-        self.factors = factors
-        self.restarts = restarts
-        self.enough_agreement = enough_agreement
-        self.vocabulary = vocabulary
-        self.few_pairs = few_pairs
+    learner: SelfLearning | None = None
+    factors: Sequence[float] = (1.0, 1.4, 2.0)
+    restarts: int = 8
+    enough_agreement: float = 0.4
+    vocabulary: int = 5000
+    few_pairs: int = 300
 
     def fit(
         self,
@@ -461,7 +439,7 @@ class Restarts:
             other = nearest(believed, self.runs_)
             if other is not None:
                 scores["agreement"] = believed.agreement
-                small = changed(learner, vocabulary=limit)
+                small = replace(learner, vocabulary=limit)
                 self.others_ = (space_of(other, small, source, target, seeds, names),)
         self.learner_ = self._told(learner, len(self.runs_), **own)
         fitted = self.learner_.fit(source, target, seeds, names=names, state=current).space_
@@ -492,5 +470,5 @@ class Restarts:
             if tell is not None:
                 tell({**event, "run": run})
 
-        own = changed(learner, callback=keep, **parameters)
+        own = replace(learner, callback=keep, **parameters)
         return own

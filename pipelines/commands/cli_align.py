@@ -6,7 +6,7 @@ from typing import Any
 
 from interlingua.align import AlignmentFailedError, Embeddings, SeedDictionary, SharedSpace
 from interlingua.align.space import PRESETS
-from interlingua.align.word.methods.registry import UNSUPERVISED_METHODS, WORD_METHODS
+from interlingua.align.word.methods import UNSUPERVISED_METHODS, WORD_METHODS
 from interlingua.align.word.reranking.ranking import CandidateRanking
 from interlingua.pipelines.translate.words import RANKING_SUFFIX
 

@@ -1,7 +1,8 @@
 """Unsupervised map by adversarial training: mapped source words that a discriminator takes for target words."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,14 @@ from interlingua.align.space import Normalization, SharedSpace, SpaceMap
 from interlingua.align.word.induction import induce_dictionary, mean_csls_cosine
 from interlingua.align.word.starts import principal_directions
 
+from . import WordMethod
 from .procrustes import orthogonal_map
 
 _LOWEST_RATE = 1e-6
 
 
-class Adversarial:
+@dataclass(kw_only=True, eq=False)
+class Adversarial(WordMethod):
     """Align two spaces without pairs, by a game between a map and a discriminator [1]_.
 
     The discriminator learns to tell mapped source words x W from target words y; the map learns to deceive it, and is
@@ -72,46 +75,28 @@ class Adversarial:
        arXiv:1710.04087
     """
 
-    def __init__(
-        self,
-        *,
-        normalize: str | tuple[Any, ...] = "unit-centre-unit",
-        vocabulary: int = 75_000,
-        epochs: int = 5,
-        steps: int = 31_250,
-        discriminator_steps: int = 5,
-        batch_size: int = 32,
-        hidden: int = 2048,
-        dropout: float = 0.1,
-        smoothing: float = 0.1,
-        learning_rate: float = 0.1,
-        rate_decay: float = 0.98,
-        orthogonalization: float = 0.001,
-        refinements: int = 5,
-        refinement_vocabulary: int = 15_000,
-        criterion_vocabulary: int = 10_000,
-        seed: int = 0,
-        device: str = "auto",
-        callback: Callable[[Mapping[str, float]], None] | None = None,
-    ) -> None:
-        self.normalize = normalize
-        self.vocabulary = vocabulary
-        self.epochs = epochs
-        self.steps = steps
-        self.discriminator_steps = discriminator_steps
-        self.batch_size = batch_size
-        self.hidden = hidden
-        self.dropout = dropout
-        self.smoothing = smoothing
-        self.learning_rate = learning_rate
-        self.rate_decay = rate_decay
-        self.orthogonalization = orthogonalization
-        self.refinements = refinements
-        self.refinement_vocabulary = refinement_vocabulary
-        self.criterion_vocabulary = criterion_vocabulary
-        self.seed = seed
-        self.device = device
-        self.callback = callback
+    name: ClassVar[str] = "adversarial"
+    needs_pairs: ClassVar[bool] = False
+    library: ClassVar[str | None] = "torch"
+
+    normalize: str | tuple[Any, ...] = "unit-centre-unit"
+    vocabulary: int = 75_000
+    epochs: int = 5
+    steps: int = 31_250
+    discriminator_steps: int = 5
+    batch_size: int = 32
+    hidden: int = 2048
+    dropout: float = 0.1
+    smoothing: float = 0.1
+    learning_rate: float = 0.1
+    rate_decay: float = 0.98
+    orthogonalization: float = 0.001
+    refinements: int = 5
+    refinement_vocabulary: int = 15_000
+    criterion_vocabulary: int = 10_000
+    seed: int = 0
+    device: str = "auto"
+    callback: Callable[[Mapping[str, float]], None] | None = None
 
     def fit(self, source: Any, target: Any, *, names: tuple[str, str] = ("source", "target")) -> "Adversarial":
         """Learn the maps from (n, d_source) and (m, d_target) arrays, most frequent words first.

@@ -3,7 +3,8 @@
 import copy
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from interlingua.align.arrays import require, to_numpy, unit_rows
 from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.evaluation import lexicon_ranks
 
+from . import WordMethod
 from .multi_step import MultiStep, check_weights, rare_words
 from .procrustes import check_fit
 
@@ -21,7 +23,8 @@ _BACKGROUND = 2000
 Callback = Callable[[Mapping[str, float]], None]
 
 
-class Contrastive:
+@dataclass(kw_only=True, eq=False)
+class Contrastive(WordMethod):
     """Tune the maps of another aligner by a symmetric softmax over candidates, from translation pairs.
 
     With u_i the unit vector of x_i W_source and v_j that of y_j W_target, w the weights of the pairs of a batch, and
@@ -100,30 +103,19 @@ class Contrastive:
     (4, 2)
     """
 
-    def __init__(
-        self,
-        *,
-        start: Any = None,
-        temperature: float = 0.1,
-        epochs: int = 4,
-        batch_size: int = 512,
-        negatives: int | None = 4000,
-        learning_rate: float = 3e-3,
-        held_out: float = 0.1,
-        seed: int = 0,
-        device: str = "auto",
-        callback: Callback | None = None,
-    ) -> None:
-        self.start = start
-        self.temperature = temperature
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.negatives = negatives
-        self.learning_rate = learning_rate
-        self.held_out = held_out
-        self.seed = seed
-        self.device = device
-        self.callback = callback
+    name: ClassVar[str] = "contrastive"
+    library: ClassVar[str | None] = "torch"
+
+    start: Any = None
+    temperature: float = 0.1
+    epochs: int = 4
+    batch_size: int = 512
+    negatives: int | None = 4000
+    learning_rate: float = 3e-3
+    held_out: float = 0.1
+    seed: int = 0
+    device: str = "auto"
+    callback: Callback | None = None
 
     def fit(
         self,

@@ -1,7 +1,8 @@
 """Expand a dictionary by what it teaches: fit, find pairs in the whole vocabularies, fit again on both."""
 
 import warnings
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from interlingua.align.space import SharedSpace
 from interlingua.align.word.induction import induce_dictionary
 
+from . import WordMethod
 from .multi_step import MultiStep, Shrinkage, check_weights
 from .procrustes import check_fit
 
@@ -16,7 +18,8 @@ _LARGEST_WEIGHT = 0.5
 _PAIRS_OF_FULL_TRUST = 1000
 
 
-class Expansion:
+@dataclass(kw_only=True, eq=False)
+class Expansion(WordMethod):
     """Align from a dictionary and from the pairs that the alignment itself finds, given pairs counting more.
 
     Fit `MultiStep` on the given pairs. Then, `rounds` times: map both whole vocabularies, take the pairs of words that
@@ -61,22 +64,14 @@ class Expansion:
     True
     """
 
-    def __init__(
-        self,
-        *,
-        normalize: str | tuple[Any, ...] = "iterative",
-        rounds: int = 2,
-        weight: float | Literal["auto"] = "auto",
-        shrinkage: Shrinkage | Literal["auto"] = "auto",
-        refit_shrinkage: Shrinkage = (0.1, 0.3),
-        seed: int = 0,
-    ) -> None:
-        self.normalize = normalize
-        self.rounds = rounds
-        self.weight = weight
-        self.shrinkage = shrinkage
-        self.refit_shrinkage = refit_shrinkage
-        self.seed = seed
+    name: ClassVar[str] = "expansion"
+
+    normalize: str | tuple[Any, ...] = "iterative"
+    rounds: int = 2
+    weight: float | Literal["auto"] = "auto"
+    shrinkage: Shrinkage | Literal["auto"] = "auto"
+    refit_shrinkage: Shrinkage = (0.1, 0.3)
+    seed: int = 0
 
     def fit(
         self,

@@ -4,7 +4,8 @@ Weights of translation pairs, and the words that methods validate themselves on.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from interlingua.align.arrays import as_matrix, namespace, to_numpy, unit_rows
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
 from interlingua.align.word.evaluation import lexicon_ranks
 
+from . import WordMethod
 from .procrustes import check_fit
 
 
@@ -78,7 +80,8 @@ _RANK_TOLERANCE = 1e-10
 Shrinkage = float | tuple[float, float]
 
 
-class MultiStep:
+@dataclass(kw_only=True, eq=False)
+class MultiStep(WordMethod):
     """Align two spaces by the multi-step pipeline of linear maps, from translation pairs.
 
     Both languages are mapped, and directions in which they agree are made longer. With A and B the rows of the p
@@ -159,26 +162,16 @@ class MultiStep:
     (4, [1.0, 1.0, 1.0, 1.0])
     """
 
-    def __init__(
-        self,
-        *,
-        normalize: str | tuple[Any, ...] = "iterative",
-        reweight_source: float = 1.0,
-        reweight_target: float = 1.0,
-        shrinkage: Shrinkage | Literal["auto"] = "auto",
-        dimension: int | None = None,
-        whiten: bool = True,
-        dewhiten: bool = False,
-        seed: int = 0,
-    ) -> None:
-        self.normalize = normalize
-        self.reweight_source = reweight_source
-        self.reweight_target = reweight_target
-        self.shrinkage = shrinkage
-        self.dimension = dimension
-        self.whiten = whiten
-        self.dewhiten = dewhiten
-        self.seed = seed
+    name: ClassVar[str] = "multi-step"
+
+    normalize: str | tuple[Any, ...] = "iterative"
+    reweight_source: float = 1.0
+    reweight_target: float = 1.0
+    shrinkage: Shrinkage | Literal["auto"] = "auto"
+    dimension: int | None = None
+    whiten: bool = True
+    dewhiten: bool = False
+    seed: int = 0
 
     def fit(
         self,

@@ -1,7 +1,8 @@
 """Unsupervised map by optimal transport: Wasserstein-Procrustes."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from interlingua.align.matching.sinkhorn import sinkhorn_plan
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
 from interlingua.align.word.starts import reducing_maps
 
+from . import WordMethod
 from .procrustes import orthogonal_map
 
 Callback = Callable[[Mapping[str, float]], None]
@@ -69,7 +71,8 @@ def convex_initialization(
     return plan
 
 
-class WassersteinProcrustes:
+@dataclass(kw_only=True, eq=False)
+class WassersteinProcrustes(WordMethod):
     """Align two spaces without pairs: a rotation and a transport plan in turns, on random batches [1]_.
 
     Minimises, over rotations R and one-to-one matchings P of a batch, the mean of -(x_i R)·y_j P_ij: each iteration
@@ -107,32 +110,20 @@ class WassersteinProcrustes:
        AISTATS. arXiv:1805.11222
     """
 
-    def __init__(
-        self,
-        *,
-        normalize: str | tuple[Any, ...] = "unit-centre-unit",
-        initial_vocabulary: int = 1500,
-        initial_iterations: int = 100,
-        vocabulary: int = 20_000,
-        epochs: int = 3,
-        iterations: int = 1000,
-        batch_size: int = 500,
-        learning_rate: float = 500.0,
-        regularization: float = 0.05,
-        seed: int = 0,
-        callback: Callback | None = None,
-    ) -> None:
-        self.normalize = normalize
-        self.initial_vocabulary = initial_vocabulary
-        self.initial_iterations = initial_iterations
-        self.vocabulary = vocabulary
-        self.epochs = epochs
-        self.iterations = iterations
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.regularization = regularization
-        self.seed = seed
-        self.callback = callback
+    name: ClassVar[str] = "wasserstein-procrustes"
+    needs_pairs: ClassVar[bool] = False
+
+    normalize: str | tuple[Any, ...] = "unit-centre-unit"
+    initial_vocabulary: int = 1500
+    initial_iterations: int = 100
+    vocabulary: int = 20_000
+    epochs: int = 3
+    iterations: int = 1000
+    batch_size: int = 500
+    learning_rate: float = 500.0
+    regularization: float = 0.05
+    seed: int = 0
+    callback: Callback | None = None
 
     def fit(
         self, source: Any, target: Any, *, names: tuple[str, str] = ("source", "target")

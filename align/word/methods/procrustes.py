@@ -1,12 +1,15 @@
 """Orthogonal Procrustes: the rotation that brings translation pairs together."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, namespace, to_numpy
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
+
+from . import WordMethod
 
 
 def orthogonal_map(source: Any, target: Any) -> Any:
@@ -63,7 +66,8 @@ def orthogonal_map(source: Any, target: Any) -> Any:
     return xp.astype(u @ vt, xp.float32)
 
 
-class Procrustes:
+@dataclass(kw_only=True, eq=False)
+class Procrustes(WordMethod):
     """Align two spaces of word vectors by an orthogonal map, from translation pairs.
 
     The common space is the target's; the source is rotated into it. Source and target may differ in dimension.
@@ -103,8 +107,9 @@ class Procrustes:
     True
     """
 
-    def __init__(self, *, normalize: str | tuple[Any, ...] = "unit-centre-unit") -> None:
-        self.normalize = normalize
+    name: ClassVar[str] = "procrustes"
+
+    normalize: str | tuple[Any, ...] = "unit-centre-unit"
 
     def fit(
         self, source: Any, target: Any, pairs: Any, *, names: tuple[str, str] = ("source", "target")

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from interlingua.align.neighbors import top_k
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
 from interlingua.align.word.evaluation import lexicon_score
 
+from . import WordMethod
 from .multi_step import MultiStep, Shrinkage
 from .procrustes import check_fit, orthogonal_map
 
@@ -72,7 +73,8 @@ def relaxed_csls(
     return loss, gradient / float(source.shape[0])
 
 
-class RCSLS:
+@dataclass(kw_only=True, eq=False)
+class RCSLS(WordMethod):
     """Align two spaces by minimising the relaxed CSLS loss, from translation pairs.
 
     Full-batch subgradient descent from a closed-form solution. Each step is found by backtracking until the loss,
@@ -137,32 +139,19 @@ class RCSLS:
     True
     """
 
-    def __init__(
-        self,
-        *,
-        normalize: str | tuple[Any, ...] = "iterative",
-        start: Literal["multi-step", "procrustes"] = "multi-step",
-        shrinkage: Shrinkage | Literal["auto"] = "auto",
-        n_iterations: int = 20,
-        largest_change: float = 0.05,
-        neighborhood: int = 10,
-        vocabulary: int | None = None,
-        constraint: Literal["none", "spectral"] = "none",
-        held_out: float = 0.1,
-        seed: int = 0,
-        callback: Callback | None = None,
-    ) -> None:
-        self.normalize = normalize
-        self.start = start
-        self.shrinkage = shrinkage
-        self.n_iterations = n_iterations
-        self.largest_change = largest_change
-        self.neighborhood = neighborhood
-        self.vocabulary = vocabulary
-        self.constraint = constraint
-        self.held_out = held_out
-        self.seed = seed
-        self.callback = callback
+    name: ClassVar[str] = "rcsls"
+
+    normalize: str | tuple[Any, ...] = "iterative"
+    start: Literal["multi-step", "procrustes"] = "multi-step"
+    shrinkage: Shrinkage | Literal["auto"] = "auto"
+    n_iterations: int = 20
+    largest_change: float = 0.05
+    neighborhood: int = 10
+    vocabulary: int | None = None
+    constraint: Literal["none", "spectral"] = "none"
+    held_out: float = 0.1
+    seed: int = 0
+    callback: Callback | None = None
 
     def fit(self, source: Any, target: Any, pairs: Any, *, names: tuple[str, str] = ("source", "target")) -> "RCSLS":
         """Learn the map.

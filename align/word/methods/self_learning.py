@@ -7,7 +7,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,9 @@ from interlingua.align.tensors import TensorFormat
 from interlingua.align.word.induction import InducedDictionary, induce_dictionary
 from interlingua.align.word.starts import pairs_from_similarity, reduce_dimension
 
+from . import WordAligner, WordMethod
 from .multi_step import MultiStep
 from .procrustes import Procrustes, check_fit
-from .registry import WordAligner
 
 
 def state_format(key: str) -> TensorFormat:
@@ -137,7 +137,8 @@ _LANGUAGES = ("source", "target")
 _RISING = 0.7  # share of the search in which the keep probability rises to one
 
 
-class SelfLearning:
+@dataclass(kw_only=True, eq=False)
+class SelfLearning(WordMethod):
     """Learn the map and the dictionary in turns, from few pairs or from a guess.
 
     Each round fits an aligner on the present pairs, maps both vocabularies and induces new pairs. Two stages:
@@ -217,38 +218,22 @@ class SelfLearning:
     True
     """
 
-    def __init__(
-        self,
-        *,
-        aligner: WordAligner | None = None,
-        refiner: WordAligner | None = None,
-        final: WordAligner | None = None,
-        normalize: str | tuple[Any, ...] = "iterative",
-        vocabulary: int = 20_000,
-        search_vocabulary: int = 2500,
-        search_iterations: int = 60,
-        keep_probability: float = 0.1,
-        enough_pairs: int = 1000,
-        trust_pairs: bool = True,
-        pair_weight: float = 0.15,
-        tolerance: float = 0.01,
-        seed: int = 0,
-        callback: Callable[[Mapping[str, float]], None] | None = None,
-    ) -> None:
-        self.aligner = aligner
-        self.refiner = refiner
-        self.final = final
-        self.normalize = normalize
-        self.vocabulary = vocabulary
-        self.search_vocabulary = search_vocabulary
-        self.search_iterations = search_iterations
-        self.keep_probability = keep_probability
-        self.enough_pairs = enough_pairs
-        self.trust_pairs = trust_pairs
-        self.pair_weight = pair_weight
-        self.tolerance = tolerance
-        self.seed = seed
-        self.callback = callback
+    name: ClassVar[str] = "self-learning"
+
+    aligner: WordAligner | None = None
+    refiner: WordAligner | None = None
+    final: WordAligner | None = None
+    normalize: str | tuple[Any, ...] = "iterative"
+    vocabulary: int = 20_000
+    search_vocabulary: int = 2500
+    search_iterations: int = 60
+    keep_probability: float = 0.1
+    enough_pairs: int = 1000
+    trust_pairs: bool = True
+    pair_weight: float = 0.15
+    tolerance: float = 0.01
+    seed: int = 0
+    callback: Callable[[Mapping[str, float]], None] | None = None
 
     def fit(
         self,

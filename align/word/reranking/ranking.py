@@ -299,6 +299,7 @@ def fit_listwise(features: Any, right: NDArray[np.bool_], penalties: Numbers) ->
 _FEWEST_WORDS = 100
 
 
+@dataclass(kw_only=True, eq=False)
 class Reranker:
     """Learn a ranking of the candidates of a shared space, from translation pairs.
 
@@ -367,24 +368,13 @@ class Reranker:
     True
     """
 
-    def __init__(
-        self,
-        *,
-        n_candidates: int = 50,
-        forms: bool = True,
-        aligner: Any = None,
-        n_folds: int = 5,
-        penalty: float = 3.0,
-        ending_penalty: float = 6.0,
-        seed: int = 0,
-    ) -> None:
-        self.n_candidates = n_candidates
-        self.forms = forms
-        self.aligner = aligner
-        self.n_folds = n_folds
-        self.penalty = penalty
-        self.ending_penalty = ending_penalty
-        self.seed = seed
+    n_candidates: int = 50
+    forms: bool = True
+    aligner: Any = None
+    n_folds: int = 5
+    penalty: float = 3.0
+    ending_penalty: float = 6.0
+    seed: int = 0
 
     def fit(self, space: SharedSpace, source: Embeddings, target: Embeddings, pairs: Any) -> "Reranker":
         """Learn the ranking.

@@ -6,11 +6,12 @@ import sys
 import pytest
 
 from interlingua.align import word
-from interlingua.align.word.methods.registry import (
+from interlingua.align.word import methods
+from interlingua.align.word.methods import (
     UNSUPERVISED_METHODS,
     WORD_METHODS,
     is_available,
-    takes,
+    settings_of,
     word_aligner,
 )
 
@@ -42,9 +43,38 @@ def test_unknown_and_unsupervised_names_are_refused_with_the_known_ones():
             word_aligner(name)
 
 
-def test_takes_tells_the_parameters_of_a_constructor():
-    assert takes("rcsls", "callback")
-    assert not takes("procrustes", "seed")
+def test_the_settings_are_those_of_the_constructor():
+    assert "callback" in settings_of("rcsls")
+    assert settings_of("procrustes") == {"normalize"}
+
+
+def test_the_fewest_settings_come_first():
+    assert list(WORD_METHODS) == ["procrustes", "expansion", "multi-step", "contrastive", "rcsls", "self-learning"]
+    assert list(UNSUPERVISED_METHODS) == ["race", "wasserstein-procrustes", "adversarial"]
+
+
+def test_a_new_file_is_a_new_method(monkeypatch, tmp_path):
+    code = """
+from dataclasses import dataclass
+from interlingua.align.word.methods import WordMethod
+
+@dataclass(kw_only=True, eq=False)
+class Mirror(WordMethod):
+    name = "mirror"
+    library = "no_such_library"
+    axis: int = 0
+"""
+    (tmp_path / "mirror.py").write_text(code)
+    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(tmp_path)])
+    methods._table.cache_clear()
+    try:
+        assert methods.WORD_METHODS["mirror"](axis=2).axis == 2
+        assert settings_of("mirror") == {"axis"}
+        assert not is_available("mirror")
+        assert "mirror" not in methods.UNSUPERVISED_METHODS
+    finally:
+        methods._table.cache_clear()
+        sys.modules.pop("interlingua.align.word.methods.mirror", None)
 
 
 def test_what_needs_torch_is_available_where_torch_is(monkeypatch):
