@@ -31,6 +31,9 @@ _TRANSIENT_WORDS = re.compile(
     "node not found|channel not|no replica|context canceled|retry run out",
     re.IGNORECASE,
 )
+# pymilvus sends a ping every 10 s, used or not. Milvus Lite runs on gRPC's default, takes one in 300 s while nothing is
+# under way, and closes the connection at the third before its time: GOAWAY "too_many_pings".
+_LOCAL_CHANNEL = {"grpc.keepalive_time_ms": 600_000, "grpc.keepalive_permit_without_calls": 0}
 _BATCH_BYTES = 16 << 20  # gRPC refuses messages above 64 MB
 _BATCH_ROWS = 5000
 
@@ -140,26 +143,34 @@ def connect(config: MilvusConfig) -> Any:
         options["secure"] = True
     if config.server_pem_path:
         options["server_pem_path"] = config.server_pem_path
-    with speaking(config):
-        return pymilvus.MilvusClient(config.uri, timeout=config.timeout, **options)
+    if config.local:
+        options["grpc_options"] = _LOCAL_CHANNEL
+    # subtle: pymilvus keeps one connection for an address, and does not try again itself where that has been closed
+    return _until_answered(config, lambda _: pymilvus.MilvusClient(config.uri, timeout=config.timeout, **options))
 
 
 def ask(config: MilvusConfig, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     """Return what `call` of a pymilvus client returns; try again, ever slower, while the server is away.
 
-    Only for calls that may be made twice: reads, deletes and upserts.
+    Only for calls that may be made twice, as an answer may be lost after the work is done: reads, deletes, upserts by
+    id, flushing, dropping.
 
     Raises
     ------
     MilvusError
         If the request is refused, or `config.timeout` seconds are over.
     """
+    return _until_answered(config, lambda left: call(*arguments, timeout=left, **named))
+
+
+def _until_answered(config: MilvusConfig, attempt: Callable[[float], Any]) -> Any:
+    """Return what `attempt` returns, which is given the seconds that are left."""
     end, pause = time.monotonic() + config.timeout, 0.05
     while True:
         left = max(end - time.monotonic(), 0.5)
         try:
             with speaking(config):
-                return call(*arguments, timeout=left, **named)
+                return attempt(left)
         except MilvusError as error:
             if not error.transient or time.monotonic() + pause > end:
                 raise

@@ -62,14 +62,16 @@ def create_indexed(client: Any, config: MilvusConfig, schema: Any, metric: Metri
         # subtle: pymilvus sends what is in params one by one; Lite reads them under "params" only, else its defaults
         params={"params": build} if config.local else build,
     )
-    ask(
-        config,
-        client.create_collection,
-        config.collection,
-        schema=schema,
-        index_params=index,
-        consistency_level="Strong",
-    )
+
+    def create(*, timeout: float) -> None:
+        # subtle: Milvus Lite refuses to make anew what an attempt has made whose answer was lost
+        if not client.has_collection(config.collection, timeout=timeout):
+            client.create_collection(config.collection, schema=schema, consistency_level="Strong", timeout=timeout)
+        if not client.list_indexes(config.collection, timeout=timeout):
+            client.create_index(config.collection, index, timeout=timeout)
+        client.load_collection(config.collection, timeout=timeout)
+
+    ask(config, create)
 
 
 def divides(client: Any, config: MilvusConfig) -> bool:
