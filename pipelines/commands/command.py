@@ -9,12 +9,14 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
 
 from interlingua.align import SharedSpace, SpaceError
+from interlingua.pipelines.texts.lines import input_name as input_name
+from interlingua.pipelines.texts.lines import open_lines as open_lines
 
 Subcommands = _SubParsersAction  # argparse has no public name for what add_subparsers returns
 
@@ -141,11 +143,6 @@ def named_file(argument: str, *, named: bool = False) -> tuple[str, str]:
     return Path(argument).name.split(".")[0].lower() or argument, argument
 
 
-def input_name(path: str) -> str:
-    """Return what to call an input in notes and errors."""
-    return "standard input" if path == "-" else path
-
-
 def check_output_file(path: str) -> None:
     """Refuse a place where no file can be written, before the work that leads up to it.
 
@@ -193,22 +190,6 @@ def require_language(space: SharedSpace, language: str, path: str) -> None:
         raise SpaceError(f"{path} has no language {language!r}; it has: {', '.join(space.languages)}")
 
 
-@contextmanager
-def open_lines(path: str) -> Iterator[Iterator[str]]:
-    """Yield the lines of a UTF-8 text without their ends; ``-`` is standard input.
-
-    Raises
-    ------
-    ValueError
-        If a line is not UTF-8, naming it.
-    """
-    if path == "-":
-        yield _decoded(sys.stdin.buffer, input_name(path))
-    else:
-        with Path(path).open("rb") as file:
-            yield _decoded(file, path)
-
-
 def limit_threads(threads: int | None) -> None:
     """Hold NumPy's, FAISS's and torch's pools to a number of threads, loaded already or not yet."""
     if threads is None:
@@ -231,18 +212,6 @@ def _check_writable(folder: Path, path: str) -> None:
         raise PermissionError(
             f"cannot write {path}: {folder} cannot be written ({reason}); name another place"
         ) from error
-
-
-def _decoded(file: IO[bytes], name: str) -> Iterator[str]:
-    for number, raw in enumerate(file, start=1):
-        try:
-            # only \n and \r\n end a line: str.splitlines would also cut at U+2028, which occurs in texts
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\n").rstrip("\r")
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{name}, line {number}: the text must be UTF-8 ({error.reason}); convert the file to UTF-8"
-            ) from error
-        yield line
 
 
 def count(text: str) -> int:

@@ -1,6 +1,6 @@
 """Knowledge graphs and their files: DBP15K and OpenEA folders, N-Triples, Turtle, tab-separated triples."""
 
-import os
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import require
+from interlingua.pipelines.texts.lines import PathLike, input_name, numbered_lines, open_binary, plain_name
 
 _LABELS = ("http://www.w3.org/2000/01/rdf-schema#label", "http://www.w3.org/2004/02/skos/core#prefLabel")
 _LINKS = ("ref_ent_ids", "sup_ent_ids", "sup_pairs", "ref_pairs", "ent_links")
@@ -90,7 +91,7 @@ class KnowledgeGraph:
         shown = tuple(names.get(entity) or name_from_uri(entity) for entity in entities)
         return cls(tuple(entities), shown, tuple(relations), np.array(rows, np.int64).reshape(-1, 3), values)
 
-    def with_names(self, path: str | os.PathLike[str]) -> "KnowledgeGraph":
+    def with_names(self, path: PathLike) -> "KnowledgeGraph":
         """Return the graph with further names, such as machine translations, beside its own.
 
         Parameters
@@ -104,13 +105,13 @@ class KnowledgeGraph:
             If a line is malformed, or no entity of the graph is named.
         """
         places = {entity: row for row, entity in enumerate(self.entities)}
-        rows = list(_rows(Path(path), 2))
+        rows = [cells for _, cells in _cells(path, 2)]
         named = tuple((places[entity], name) for entity, name in rows if entity in places and name.strip())
         if not named:
             raise GraphError(f"{path}: expected an entity of the graph and a name between tabs, as in {rows[:1]}")
         return replace(self, other_names=(*self.other_names, *named))
 
-    def with_attributes(self, path: str | os.PathLike[str]) -> "KnowledgeGraph":
+    def with_attributes(self, path: PathLike) -> "KnowledgeGraph":
         """Return the graph with attributes from a file: entity, attribute and value between tabs, one a line.
 
         Those of entities that the graph does not have are left out.
@@ -122,13 +123,14 @@ class KnowledgeGraph:
         """
         places = {entity: row for row, entity in enumerate(self.entities)}
         found = []
-        with Path(path).open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                cells = line.rstrip("\r\n").split("\t", 2)  # a value may hold tabs
-                if len(cells) == 3 and cells[0] in places:
-                    found.append((places[cells[0]], cells[1], cells[2]))
-                elif line.strip() and len(cells) < 3:
-                    raise GraphError(f"{path}, line {number}: expected entity, attribute and value between tabs")
+        for number, line in numbered_lines(path, blank="skip", error=GraphError):
+            cells = line.split("\t", 2)  # a value may hold tabs
+            if len(cells) < 3:
+                raise GraphError(
+                    f"{input_name(path)}, line {number}: expected entity, attribute and value between tabs"
+                )
+            if cells[0] in places:
+                found.append((places[cells[0]], cells[1], cells[2]))
         if not found:
             raise GraphError(f"{path} says nothing about an entity of the graph, such as {self.entities[0]!r}")
         return replace(self, attributes=(*self.attributes, *found))
@@ -162,18 +164,17 @@ def name_from_uri(uri: str) -> str:
     return unquote(tail).replace("_", " ").strip() or uri
 
 
-def read_graph(
-    path: str | os.PathLike[str], *, names: str | os.PathLike[str] | None = None, language: str | None = None
-) -> KnowledgeGraph:
+def read_graph(path: PathLike, *, names: PathLike | None = None, language: str | None = None) -> KnowledgeGraph:
     """Read one graph from a file.
 
     ``.nt`` and ``.ttl`` need pyoxigraph: triples between resources are kept, rdfs:label and skos:prefLabel are names,
     other literals attributes.
-    Anything else is head, relation and tail between tabs, one triple a line.
+    Anything else is head, relation and tail between tabs, one triple a line. Files may be compressed.
 
     Parameters
     ----------
     path : str or path
+        ``-`` is standard input, of triples between tabs.
     names : str or path, optional
         Entity and name between tabs, one a line.
     language : str, optional
@@ -186,21 +187,21 @@ def read_graph(
     FileNotFoundError
         If there is no such file.
     """
-    path = Path(path)
     found: dict[str, str] = {}
     values: list[tuple[str, str, str]] = []
-    if path.suffix.lower() in (".nt", ".ttl"):
-        triples = _read_rdf(path, found, values, language)
+    kind = plain_name(path).suffix.lower()
+    if kind in (".nt", ".ttl"):
+        triples = _read_rdf(path, kind, found, values, language)
     else:
-        triples = [(head, relation, tail) for head, relation, tail in _rows(path, 3)]
+        triples = [(head, relation, tail) for _, (head, relation, tail) in _cells(path, 3)]
     if names is not None:
-        found.update((entity, name) for entity, name in _rows(Path(names), 2))
+        found.update((entity, name) for _, (entity, name) in _cells(names, 2))
     if not triples and not found and not values:
         raise GraphError(f"{path} holds no triple between entities; expected head, relation and tail")
     return KnowledgeGraph.from_triples(triples, found, values)
 
 
-def read_graph_pair(folder: str | os.PathLike[str]) -> GraphPair:
+def read_graph_pair(folder: PathLike) -> GraphPair:
     """Read a folder of DBP15K (``ent_ids_1``, ``triples_1``, ...) or of OpenEA (``rel_triples_1``, ``ent_links``).
 
     The attributes of OpenEA's folders (``attr_triples_1``) are read where they are there.
@@ -213,11 +214,11 @@ def read_graph_pair(folder: str | os.PathLike[str]) -> GraphPair:
         If the folder has neither layout.
     """
     folder = Path(folder)
-    if (folder / "ent_ids_1").is_file():
+    if _in_folder(folder, "ent_ids_1").is_file():
         return _read_numbered(folder)
-    if (folder / "rel_triples_1").is_file():
-        graphs = [read_graph(folder / f"rel_triples_{side}") for side in (1, 2)]
-        files = [folder / f"attr_triples_{side}" for side in (1, 2)]
+    if _in_folder(folder, "rel_triples_1").is_file():
+        graphs = [read_graph(_in_folder(folder, f"rel_triples_{side}")) for side in (1, 2)]
+        files = [_in_folder(folder, f"attr_triples_{side}") for side in (1, 2)]
         if all(file.is_file() for file in files):
             graphs = [graph.with_attributes(file) for graph, file in zip(graphs, files, strict=True)]
         ids = [{entity: row for row, entity in enumerate(graph.entities)} for graph in graphs]
@@ -231,14 +232,15 @@ def read_graph_pair(folder: str | os.PathLike[str]) -> GraphPair:
 def _read_numbered(folder: Path) -> GraphPair:
     graphs, ids = [], []
     for side in (1, 2):
-        uris = {number: uri for number, uri in _rows(folder / f"ent_ids_{side}", 2)}  # noqa: C416 - dict() has no type
-        places = {number: row for row, number in enumerate(uris)}
+        uris = {entity: uri for _, (entity, uri) in _cells(_in_folder(folder, f"ent_ids_{side}"), 2)}
+        places = {entity: row for row, entity in enumerate(uris)}
         relations: dict[str, int] = {}
         triples = []
-        for line, (head, relation, tail) in enumerate(_rows(folder / f"triples_{side}", 3), 1):
+        file = _in_folder(folder, f"triples_{side}")
+        for line, (head, relation, tail) in _cells(file, 3):
             if head not in places or tail not in places:
                 missing = tail if head in places else head
-                raise GraphError(f"{folder / f'triples_{side}'}, line {line}: {missing} is not in ent_ids_{side}")
+                raise GraphError(f"{file}, line {line}: {missing} is not in ent_ids_{side}")
             triples.append((places[head], relations.setdefault(relation, len(relations)), places[tail]))
         entities = tuple(uris.values())
         shown = tuple(name_from_uri(uri) for uri in entities)
@@ -249,38 +251,48 @@ def _read_numbered(folder: Path) -> GraphPair:
 
 def _links(folder: Path, ids: list[dict[str, int]], *, skip_unknown: bool) -> Iterator[tuple[str, NDArray[np.int64]]]:
     for name in _LINKS:
-        if not (folder / name).is_file():
+        file = _in_folder(folder, name)
+        if not file.is_file():
             continue
         rows = []
-        for line, (left, right) in enumerate(_rows(folder / name, 2), 1):
+        for line, (left, right) in _cells(file, 2):
             if left in ids[0] and right in ids[1]:
                 rows.append((ids[0][left], ids[1][right]))
             elif not skip_unknown:
-                raise GraphError(f"{folder / name}, line {line}: {left} or {right} is no entity of its graph")
+                raise GraphError(f"{file}, line {line}: {left} or {right} is no entity of its graph")
         yield name, np.array(rows, np.int64).reshape(-1, 2)
 
 
-def _rows(path: Path, width: int) -> Iterator[tuple[str, ...]]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            cells = tuple(line.rstrip("\r\n").split("\t"))
-            if len(cells) != width:
-                if not line.strip():
-                    continue
-                raise GraphError(f"{path}, line {number}: expected {width} columns between tabs, found {len(cells)}")
-            yield cells
+def _in_folder(folder: Path, name: str) -> Path:
+    """Return the file of that name, or the compressed one where only that is there."""
+    zipped = folder / f"{name}.gz"
+    return zipped if zipped.is_file() and not (folder / name).is_file() else folder / name
+
+
+def _cells(path: PathLike, width: int) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the number and the cells of each line that is not blank."""
+    for number, line in numbered_lines(path, error=GraphError):
+        cells = tuple(line.split("\t"))
+        if len(cells) == width:
+            yield number, cells
+        elif line.strip():
+            raise GraphError(
+                f"{input_name(path)}, line {number}: expected {width} columns between tabs, found {len(cells)}"
+            )
 
 
 def _read_rdf(
-    path: Path, names: dict[str, str], values: list[tuple[str, str, str]], language: str | None
+    path: PathLike, kind: str, names: dict[str, str], values: list[tuple[str, str, str]], language: str | None
 ) -> list[tuple[str, str, str]]:
     oxigraph: Any = require("pyoxigraph", extra="graph")
-    kind = oxigraph.RdfFormat.N_TRIPLES if path.suffix.lower() == ".nt" else oxigraph.RdfFormat.TURTLE
+    format = oxigraph.RdfFormat.N_TRIPLES if kind == ".nt" else oxigraph.RdfFormat.TURTLE
     preferred: set[str] = set()
     triples = []
-    with path.open("rb") as file:
+    with open_binary(path, error=GraphError) as file:
+        if file.peek(3).startswith(BOM_UTF8):
+            file.read(3)
         try:
-            for quad in oxigraph.parse(file, format=kind):
+            for quad in oxigraph.parse(file, format=format):
                 head, relation, tail = quad.subject, quad.predicate, quad.object
                 if isinstance(tail, oxigraph.Literal):
                     if not isinstance(head, oxigraph.NamedNode):
@@ -296,5 +308,5 @@ def _read_rdf(
                 elif isinstance(head, oxigraph.NamedNode) and isinstance(tail, oxigraph.NamedNode):
                     triples.append((head.value, relation.value, tail.value))
         except SyntaxError as error:
-            raise GraphError(f"{path}: {error}; mend the file") from error
+            raise GraphError(f"{input_name(path)}, line {error.lineno}: {error.msg}; mend the file") from error
     return triples

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import bz2
-import csv
-import gzip
 import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from interlingua.pipelines.texts.lines import PathLike, input_name, json_value, numbered_lines
+from interlingua.pipelines.texts.tables import open_table
 
 from .entities import Entity
 
@@ -17,14 +17,14 @@ _MAIN_SNAK = ("mainsnak", "datavalue", "value")
 
 
 def read_entity_table(
-    path: str | Path, *, columns: Mapping[str, str] | None = None, separator: str = "|"
+    path: PathLike, *, columns: Mapping[str, str] | None = None, separator: str = "|"
 ) -> list[Entity]:
-    """Return the entities of a table, CSV or, by its ending ``.tsv`` or ``.tab``, TSV; the first line names columns.
+    """Return the entities of a table, see `open_table`; cells may stand in quotation marks and be left out at the end.
 
     Parameters
     ----------
-    path : str or Path
-        UTF-8. Columns: ``id``; ``name`` or ``name:LANGUAGE``, any number; ``aliases``, ``description``, ``types``;
+    path : str or path
+        Columns: ``id``; ``name`` or ``name:LANGUAGE``, any number; ``aliases``, ``description``, ``types``;
         all others are properties.
     columns : mapping, optional
         The table's names of columns -> those above, such as ``{"QID": "id", "label": "name:en"}``.
@@ -36,32 +36,27 @@ def read_entity_table(
     ValueError
         If there is no column for ids or names, or a row is longer than the first line or has no id; names the line.
     """
-    tabs = Path(path).suffix.lower() in (".tsv", ".tab")
+    table = open_table(path, quoted=True, short=True)
+    absent = [name for name in columns or {} if name not in table.columns]
+    if absent:
+        raise ValueError(f"{table.name} has no column {absent[0]!r}; it has: {', '.join(table.columns) or 'none'}")
+    meant = {name: (columns or {}).get(name, name).strip() for name in table.columns}
+    meant = {name: _FIELDS.get(each, each) for name, each in meant.items()}
+    if "id" not in meant.values() or not any(each.partition(":")[0] == "name" for each in meant.values()):
+        seen = ", ".join(table.columns) or "none"
+        raise ValueError(
+            f"{table.name} needs a column 'id' and one 'name' or 'name:LANGUAGE', but its columns are: {seen}"
+        )
     found = []
-    with Path(path).open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t" if tabs else ",", restkey="", restval="")
-        given = list(rows.fieldnames or [])
-        absent = [name for name in columns or {} if name not in given]
-        if absent:
-            raise ValueError(f"{path} has no column {absent[0]!r}; it has: {', '.join(given) or 'none'}")
-        meant = {name: (columns or {}).get(name, name).strip() for name in given}
-        meant = {name: _FIELDS.get(each, each) for name, each in meant.items()}
-        if "id" not in meant.values() or not any(each.partition(":")[0] == "name" for each in meant.values()):
-            seen = ", ".join(given) or "none"
-            raise ValueError(
-                f"{path} needs a column 'id' and one 'name' or 'name:LANGUAGE', but its columns are: {seen}"
-            )
-        for row in rows:
-            if "" in row and row[""] and "" not in given:
-                raise ValueError(f"{path}, line {rows.line_num}: more cells than columns; quote cells that hold commas")
-            found.append(_from_row({meant[name]: row[name].strip() for name in given}, separator))
-            if not found[-1].id:
-                raise ValueError(f"{path}, line {rows.line_num}: the cell of the id is empty")
+    for number, row in table.rows:
+        found.append(_from_row({meant[name]: _cell(row.get(name), separator) for name in table.columns}, separator))
+        if not found[-1].id:
+            raise ValueError(f"{table.where(number)}: the cell of the id is empty")
     return found
 
 
 def read_wikidata(
-    path: str | Path,
+    path: PathLike,
     *,
     languages: Collection[str] | None = None,
     types: Collection[str] | None = None,
@@ -86,23 +81,22 @@ def read_wikidata(
         If a line is no JSON object; names it.
     """
     count = 0
-    with _opened(Path(path)) as file:
-        for number, line in enumerate(file, start=1):
-            text = line.strip().rstrip(b",")
-            if text in (b"", b"[", b"]"):
-                continue
-            if limit is not None and count >= limit:
-                return
-            try:
-                value = json.loads(text)
-            except ValueError as error:
-                raise ValueError(f"{path}, line {number}: expected a JSON object ({error})") from error
-            if not isinstance(value, dict) or "id" not in value:
-                raise ValueError(f"{path}, line {number}: expected an entity of Wikidata with an id")
-            made = _from_wikidata(value, languages)
-            if made is not None and (types is None or set(types) & set(made.types)):
-                count += 1
-                yield made
+    for number, line in numbered_lines(path):
+        text = line.strip().rstrip(",")
+        if text in ("", "[", "]"):
+            continue
+        if limit is not None and count >= limit:
+            return
+        try:
+            value = json_value(text)
+        except ValueError as error:
+            raise ValueError(f"{input_name(path)}, line {number}: {error}") from error
+        if not isinstance(value, dict) or "id" not in value:
+            raise ValueError(f"{input_name(path)}, line {number}: expected an entity of Wikidata with an id")
+        made = _from_wikidata(value, languages)
+        if made is not None and (types is None or set(types) & set(made.types)):
+            count += 1
+            yield made
 
 
 def read_countries(path: str | Path, *, languages: Collection[str] | None = None) -> list[Entity]:
@@ -144,6 +138,11 @@ def _from_row(row: Mapping[str, str], separator: str) -> Entity:
     return Entity(row["id"], names, aliases, row.get("description", ""), types, properties)
 
 
+def _cell(value: object, separator: str) -> str:
+    """Return a cell as text; in JSON lines and parquet, several values can be a list."""
+    return separator.join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value).strip()
+
+
 def _several(cell: str, separator: str) -> tuple[str, ...]:
     return tuple(each.strip() for each in cell.split(separator) if each.strip())
 
@@ -174,9 +173,3 @@ def _claim(claim: Mapping[str, Any]) -> str:
     if isinstance(found, Mapping):
         found = next((found[key] for key in ("id", "text", "time", "amount") if key in found), "")
     return found if isinstance(found, str) else ""
-
-
-def _opened(path: Path) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File:
-    if path.suffix == ".gz":
-        return gzip.open(path)
-    return bz2.open(path) if path.suffix == ".bz2" else path.open("rb")

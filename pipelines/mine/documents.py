@@ -5,7 +5,7 @@ Documents, and what belongs together in them.
 
 import os
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -24,6 +24,7 @@ from interlingua.align.sentence import (
     pair_documents,
     span_means,
 )
+from interlingua.pipelines.texts.lines import numbered_lines
 from interlingua.pipelines.texts.pairs import Pair
 from interlingua.pipelines.texts.sentences import split_sentences
 
@@ -62,9 +63,12 @@ class Document:
             If a line is not UTF-8.
         """
         if isinstance(texts, str | os.PathLike):
-            name, texts = name or Path(texts).name, _lines(Path(texts))
+            name = name or Path(texts).name
+            numbered: Iterable[tuple[int, str]] = numbered_lines(texts)
+        else:
+            numbered = enumerate(texts, 1)
         sentences, lines = [], []
-        for number, line in enumerate(texts, 1):
+        for number, line in numbered:
             for sentence in split_sentences(line, language) if split else [" ".join(line.split())]:
                 if sentence:
                     sentences.append(sentence)
@@ -182,16 +186,6 @@ class AlignedDocuments:
 
     def _sizes(self) -> NDArray[np.int64]:
         return np.stack([self.spans[:, 1] - self.spans[:, 0], self.spans[:, 3] - self.spans[:, 2]], axis=1)
-
-
-def _lines(path: Path) -> list[str]:
-    lines = []
-    for number, raw in enumerate(path.read_bytes().split(b"\n"), 1):
-        try:
-            lines.append(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path}, line {number}: the text must be UTF-8 ({error.reason}); convert it") from error
-    return lines
 
 
 def _joined(sentences: Sequence[str]) -> str:

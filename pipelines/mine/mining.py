@@ -385,10 +385,10 @@ def _read(
     read: Sequence[str]
     if isinstance(texts, str | os.PathLike):
         lines = UniqueLines(texts)
-        read, numbers, total = lines, lines.numbers, lines.n_lines
+        read, numbers, total = lines, np.array(lines.numbers, np.int64), lines.n_lines
     else:
-        read, numbers = unique_texts(texts)
-        total = len(texts)
+        read, found = unique_texts(texts)
+        numbers, total = np.array(found, np.int64), len(texts)
     counts[f"{language}: lines"], counts[f"{language}: distinct"] = total, len(read)
     if identify:
         kept = np.flatnonzero(_in_language(read, language))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from interlingua.align.arrays import require
+from interlingua.pipelines.texts.lines import decode_line
 from interlingua.pipelines.texts.passages import UNDETERMINED, Passage, read_passages
 
 _LINES = (".jsonl", ".txt", ".tsv")
@@ -179,7 +180,7 @@ def _line_rows(span: Span) -> Iterator[tuple[int, str]]:
     path = Path(span.path)
     digest = hashlib.sha256()
     with path.open("rb") as stream:
-        head = stream.readline().decode("utf-8-sig").rstrip("\r\n").split("\t") if path.suffix == ".tsv" else []
+        head = decode_line(stream.readline(), 1, path.name).split("\t") if path.suffix == ".tsv" else []
         if path.suffix == ".tsv" and "text" not in head:
             raise ValueError(f"{path.name}: its first line must name the columns, one of them text, but is {head}")
         stream.seek(span.begin)
@@ -187,10 +188,7 @@ def _line_rows(span: Span) -> Iterator[tuple[int, str]]:
         while stream.tell() < span.end:
             raw = stream.readline()
             digest.update(raw)
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\n").rstrip("\r")
-            except UnicodeDecodeError as error:
-                raise ValueError(f"{path.name}, line {number}: the text must be UTF-8 ({error.reason})") from error
+            line = decode_line(raw, number, path.name)
             if line.strip() and not (head and number == 1):
                 yield number, _as_json(line, path, head, number)
             number += 1

@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .pairs import clean, text_lines
+from .lines import numbered_lines
+from .pairs import BitextError, clean
 
 T = TypeVar("T")
 PathLike = str | os.PathLike[str]
@@ -195,7 +196,7 @@ class _Lines:
     without: frozenset[int] = frozenset()
 
     def __iter__(self) -> Iterator[str]:
-        lines = (clean(line) for path in self.paths for line in text_lines(path))
+        lines = (clean(line) for path in self.paths for _, line in numbered_lines(path, error=BitextError))
         return (text for row, text in enumerate(text for text in lines if text) if row not in self.without)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from .lines import PathLike, input_name, numbered_lines, plain_name
+from .tables import open_table, read_cells
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,15 @@ class LabelledWords:
 
 
 def read_labelled(
-    path: str | Path, language: str, *, text: int | str = "text", label: int | str = "category"
+    path: PathLike, language: str, *, text: int | str = "text", label: int | str = "category"
 ) -> Labelled:
-    """Return the texts of a UTF-8 file of tab-separated columns.
+    """Return the texts of a table with their labels.
 
     Parameters
     ----------
-    path : str or Path
-        The first line names the columns, unless `text` and `label` are numbers (from 0).
+    path : str or path
+        See `open_table`. Where `text` and `label` are both numbers (from 0), the first line is a text as well, and
+        cells stand between tabs, or as CSV has them where the name ends in ``.csv``.
     language : str
         What to call its language.
     text, label : int or str
@@ -92,31 +95,32 @@ def read_labelled(
     ValueError
         If the file is empty, or a column is missing, naming the line.
     """
-    content = Path(path).read_text(encoding="utf-8-sig")
-    if not content.strip():
-        raise ValueError(f"{path}: the file is empty; expected a text and its label in each line")
-    lines = content.removesuffix("\n").split("\n")
-    head = [] if isinstance(text, int) and isinstance(label, int) else lines[0].rstrip("\r").split("\t")
-    columns = []
-    for wanted in (text, label):
-        if isinstance(wanted, str) and wanted not in head:
-            raise ValueError(f"{path} has no column {wanted!r}; its first line names: {', '.join(head)}")
-        columns.append(head.index(wanted) if isinstance(wanted, str) else wanted)
-    rows = []
-    for number, line in enumerate(lines[bool(head) :], start=1 + bool(head)):
-        fields = line.rstrip("\r").split("\t")
-        if len(fields) <= max(columns):
-            raise ValueError(f"{path}, line {number}: expected at least {max(columns) + 1} columns, got {len(fields)}")
-        rows.append((fields[columns[0]], fields[columns[1]].strip()))
-    return Labelled(tuple(row[0] for row in rows), tuple(row[1] for row in rows), language)
+    if isinstance(text, int) and isinstance(label, int):
+        rows = []
+        for number, cells in read_cells(path):
+            if len(cells) <= max(text, label):
+                least = max(text, label) + 1
+                raise ValueError(
+                    f"{input_name(path)}, line {number}: expected at least {least} columns, got {len(cells)}"
+                )
+            rows.append((cells[text], cells[label]))
+        empty = not rows
+    else:
+        table = open_table(path)
+        empty = not table.columns
+        names = [table.columns[each] if isinstance(each, int) else each for each in (text, label)] if not empty else []
+        rows = [(own, sort) for own, sort in table.texts(names)]
+    if empty:
+        raise ValueError(f"{input_name(path)}: the file is empty; expected a text and its label in each line")
+    return Labelled(tuple(own for own, _ in rows), tuple(sort.strip() for _, sort in rows), language)
 
 
-def read_conll(path: str | Path, language: str, *, column: int | None = None) -> LabelledWords:
+def read_conll(path: PathLike, language: str, *, column: int | None = None) -> LabelledWords:
     r"""Return the sentences of a CoNLL file: a word a line with its tags, a blank line between sentences.
 
     Parameters
     ----------
-    path : str or Path
+    path : str or path
         CoNLL-U (``.conllu``: ten columns, comments, word ranges and empty nodes are passed over), or the word first and
         its tag last, between tabs or blanks.
     language : str
@@ -129,13 +133,15 @@ def read_conll(path: str | Path, language: str, *, column: int | None = None) ->
     ValueError
         If a line has no tag, naming it.
     """
-    universal = Path(path).suffix == ".conllu"
-    sentences = [list(each) for each in _sentences(Path(path), universal=universal)]
+    universal = plain_name(path).suffix == ".conllu"
+    sentences = [list(each) for each in _sentences(path, universal=universal)]
     word, tag = (1, 3 if column is None else column) if universal else (0, -1 if column is None else column)
     for sentence in sentences:
         for number, fields in sentence:
             if len(fields) < 2 or len(fields) <= tag:
-                raise ValueError(f"{path}, line {number}: expected a word and its tag, got {len(fields)} columns")
+                raise ValueError(
+                    f"{input_name(path)}, line {number}: expected a word and its tag, got {len(fields)} columns"
+                )
     return LabelledWords(
         tuple(tuple(fields[word] for _, fields in each) for each in sentences),
         tuple(tuple(fields[tag] for _, fields in each) for each in sentences),
@@ -185,16 +191,16 @@ def split_words(sentences: LabelledWords, share: float, *, seed: int = 0) -> tup
     return sentences.select(sorted(order[:first])), sentences.select(sorted(order[first:]))
 
 
-def _sentences(path: Path, *, universal: bool) -> Iterator[list[tuple[int, list[str]]]]:
+def _sentences(path: PathLike, *, universal: bool) -> Iterator[list[tuple[int, list[str]]]]:
     """Yield each sentence as numbered lines of fields."""
     sentence: list[tuple[int, list[str]]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
+    for number, line in numbered_lines(path):
         if not line.strip():
             if sentence:
                 yield sentence
             sentence = []
         elif universal:
-            fields = line.rstrip("\r").split("\t")
+            fields = line.split("\t")
             if not line.startswith("#") and fields[0].isdigit():
                 sentence.append((number, fields))
         elif not line.startswith("-DOCSTART-"):

@@ -1,29 +1,163 @@
-"""The distinct lines of a text file, which is mapped and not read into memory."""
+r"""The lines of texts, from files or standard input: the one place where pipelines decode text.
 
+UTF-8, with or without a byte order mark, with or without gzip or bzip2, which are told by their first bytes and not
+by the name. Only ``\n`` and ``\r\n`` end a line: ``str.splitlines`` would also cut at U+2028, which occurs in texts.
+Errors say where: ``FILE, line N: ...``.
+"""
+
+import bz2
+import gzip
+import io
+import json
 import mmap
 import os
+import sys
+import tempfile
+import zlib
+from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import overload
+from typing import IO, Any, Literal, NoReturn, cast, overload
 
-import numpy as np
-from numpy.typing import NDArray
+PathLike = str | os.PathLike[str]
+
+#: The most bytes of a line, so that a small compressed file cannot fill the memory with one.
+MOST_BYTES = 1 << 24
+
+_DAMAGE = (EOFError, OSError, zlib.error)  # what reading compressed data raises where they are cut or damaged
+_BYTES_OF_HEAD = 10
+
+
+def input_name(path: PathLike) -> str:
+    """Return what to call an input in notes and errors; ``-`` is standard input."""
+    return "standard input" if os.fspath(path) == "-" else os.fspath(path)
+
+
+def plain_name(path: PathLike) -> Path:
+    """Return a path without the ending of its compression.
+
+    Examples
+    --------
+    >>> plain_name("texts/en.tsv.gz").name, plain_name("en.tsv").name
+    ('en.tsv', 'en.tsv')
+    """
+    path = Path(path)
+    return path.with_suffix("") if path.suffix.lower() in (".gz", ".bz2") else path
+
+
+@contextmanager
+def open_binary(path: PathLike, *, error: type[ValueError] = ValueError) -> Iterator["io.BufferedReader[Any]"]:
+    """Open a file, or standard input as ``-``; compressed data are unpacked while they are read.
+
+    Parameters
+    ----------
+    path : str or path
+    error : type of ValueError
+        What to raise.
+
+    Raises
+    ------
+    ValueError
+        Of the type `error`, if compressed data are damaged or cut short.
+    OSError
+        If it cannot be opened or read.
+    """
+    with nullcontext(sys.stdin.buffer) if os.fspath(path) == "-" else Path(path).open("rb") as file:
+        stream = _buffered(file)
+        unpack = _unpacker(stream.peek(_BYTES_OF_HEAD)[:_BYTES_OF_HEAD])
+        if unpack is None:
+            yield stream
+            return
+        try:
+            # both kinds of file are read line by line in Python, unless they are buffered
+            with io.BufferedReader(cast(io.RawIOBase, unpack(stream))) as unpacked:
+                yield unpacked
+        except _DAMAGE as cause:
+            _refuse_damage(cause, input_name(path), error)
+
+
+@contextmanager
+def open_lines(path: PathLike, *, error: type[ValueError] = ValueError) -> Iterator[Iterator[str]]:
+    """Yield the lines of a text without their ends; see `numbered_lines` for parameters and errors."""
+    with open_binary(path, error=error) as file:
+        yield (line for _, line in _decoded(file, input_name(path), error))
+
+
+def numbered_lines(
+    path: PathLike, *, blank: Literal["keep", "skip"] = "keep", error: type[ValueError] = ValueError
+) -> Iterator[tuple[int, str]]:
+    """Yield the number, from 1, and the text of each line, without its end.
+
+    Parameters
+    ----------
+    path : str or path
+        ``-`` is standard input.
+    blank : {"keep", "skip"}
+        Whether lines that hold nothing but white space are left out; the others keep their numbers.
+    error : type of ValueError
+        What to raise.
+
+    Raises
+    ------
+    ValueError
+        Of the type `error`, naming the line: it is not UTF-8 or longer than 16 MiB, or the compressed data are damaged.
+    OSError
+        If the file cannot be opened or read.
+    """
+    with open_binary(path, error=error) as file:
+        for number, line in _decoded(file, input_name(path), error):
+            if blank == "keep" or line.strip():
+                yield number, line
+
+
+def decode_line(raw: bytes, number: int, name: str, *, error: type[ValueError] = ValueError) -> str:
+    """Return a line of a file as text, without its end and, in line 1, without a byte order mark.
+
+    Raises
+    ------
+    ValueError
+        Of the type `error`, if it is not UTF-8, naming the file and the line.
+    """
+    try:
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\n").rstrip("\r")
+    except UnicodeDecodeError as cause:
+        raise error(f"{name}, line {number}: the text must be UTF-8 ({cause.reason}); convert it to UTF-8") from cause
+
+
+def json_value(line: str) -> Any:
+    """Return what a line of JSON lines holds, which should be an object.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON; the caller says where.
+    """
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        reason = "one array in the file is not read" if line.lstrip().startswith("[") else error
+        raise ValueError(f"each line must be a JSON object ({reason}): {line[:80]!r}") from error
 
 
 class UniqueLines(Sequence[str]):
     """The distinct lines of a UTF-8 file, blank ones left out, in the order of their first occurrence.
 
-    About 40 bytes a line are held, whatever the lines are.
+    A file is mapped and not read into memory; what is compressed or no file is unpacked into a temporary one. About 40
+    bytes a line are held, whatever the lines are.
 
     Parameters
     ----------
     path : str or path
+        ``-`` is standard input.
 
     Attributes
     ----------
-    path : Path
-    numbers : (n,) array of int64
+    name : str
+        What it is called in errors.
+    numbers : array of int
         Line of each text in the file, from 1.
     n_lines : int
         Lines of the file.
@@ -34,27 +168,29 @@ class UniqueLines(Sequence[str]):
         If the file has no text, or, on reading a line, it is not UTF-8.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        starts, lengths, numbers = [], [], []
+    def __init__(self, path: PathLike) -> None:
+        self.name = input_name(path)
+        self._starts, self._lengths, self.numbers = array("q"), array("q"), array("q")
         seen: set[bytes] = set()
         position = number = 0
-        with self.path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+        with open_binary(path) as file, tempfile.TemporaryFile() as copy:
+            mapped = isinstance(file.raw, io.FileIO) and self.name == os.fspath(path) and Path(path).is_file()
+            for number, line in enumerate(_raw_lines(file, self.name, ValueError), 1):
+                if not mapped:
+                    copy.write(line)
                 text = line.strip(b" \t\r\n\xef\xbb\xbf") if number == 1 else line.strip(b" \t\r\n")
                 digest = blake2b(text, digest_size=8).digest()
                 if text and digest not in seen:
                     seen.add(digest)
-                    starts.append(position + line.index(text))
-                    lengths.append(len(text))
-                    numbers.append(number)
+                    self._starts.append(position + line.index(text))
+                    self._lengths.append(len(text))
+                    self.numbers.append(number)
                 position += len(line)
-        if not starts:
-            raise ValueError(f"{self.path} holds no text; expected one sentence a line")
-        self._starts, self._lengths, self.numbers = (np.array(each, np.int64) for each in (starts, lengths, numbers))
-        self.n_lines = number
-        with self.path.open("rb") as file:
-            self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            if not seen:
+                raise ValueError(f"{self.name} holds no text; expected one sentence a line")
+            self.n_lines = number
+            copy.flush()
+            self._bytes = mmap.mmap((file if mapped else copy).fileno(), 0, access=mmap.ACCESS_READ)
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -70,30 +206,56 @@ class UniqueLines(Sequence[str]):
             return [self[each] for each in range(*row.indices(len(self)))]
         if not -len(self) <= row < len(self):
             raise IndexError(f"row {row} of {len(self)} lines")
-        start = int(self._starts[row])
-        try:
-            return self._bytes[start : start + int(self._lengths[row])].decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = self.numbers[row]
-            raise ValueError(
-                f"{self.path}, line {line}: the text must be UTF-8 ({error.reason}); convert it"
-            ) from error
+        start = self._starts[row]
+        return decode_line(self._bytes[start : start + self._lengths[row]], self.numbers[row], self.name)
 
     def __iter__(self) -> Iterator[str]:
         return (self[row] for row in range(len(self)))
 
 
-def unique_texts(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+def unique_texts(texts: Sequence[str]) -> tuple[list[str], list[int]]:
     """Return the distinct texts, stripped, blank ones left out, and the number of each, from 1.
 
     Examples
     --------
-    >>> texts, numbers = unique_texts(["a ", "", "b", "a"])
-    >>> texts, numbers.tolist()
+    >>> unique_texts(["a ", "", "b", "a"])
     (['a', 'b'], [1, 3])
     """
     first: dict[str, int] = {}
     for number, text in enumerate(texts, 1):
         if text.strip():
             first.setdefault(text.strip(), number)
-    return list(first), np.array(list(first.values()), np.int64)
+    return list(first), list(first.values())
+
+
+def _buffered(file: IO[bytes]) -> "io.BufferedReader[Any]":
+    return file if isinstance(file, io.BufferedReader) else io.BufferedReader(io.BytesIO(file.read()))
+
+
+def _unpacker(head: bytes) -> Any:
+    if head.startswith(b"\x1f\x8b"):
+        return partial(gzip.GzipFile, None, "rb", 9)
+    # subtle: a text may begin with BZh, but hardly with the six bytes that begin a block, or end a file without one
+    return bz2.BZ2File if head.startswith(b"BZh") and head[4:] in (b"1AY&SY", b"\x17rE8P\x90") else None
+
+
+def _refuse_damage(cause: Exception, where: str, error: type[ValueError]) -> NoReturn:
+    if isinstance(cause, OSError) and (cause.errno is not None or type(cause) not in (OSError, gzip.BadGzipFile)):
+        raise cause  # the disk, not what is on it
+    raise error(f"{where}: the compressed file is damaged ({cause}); get it anew") from cause
+
+
+def _raw_lines(file: "io.BufferedReader[Any]", name: str, error: type[ValueError]) -> Iterator[bytes]:
+    number = 0
+    try:
+        for number, raw in enumerate(iter(partial(file.readline, MOST_BYTES + 1), b""), 1):
+            if len(raw) > MOST_BYTES:
+                raise error(f"{name}, line {number}: a line may have at most {MOST_BYTES:,} bytes; is the file a text?")
+            yield raw
+    except _DAMAGE as cause:
+        _refuse_damage(cause, f"{name}, after line {number}", error)
+
+
+def _decoded(file: "io.BufferedReader[Any]", name: str, error: type[ValueError]) -> Iterator[tuple[int, str]]:
+    for number, raw in enumerate(_raw_lines(file, name, error), 1):
+        yield number, decode_line(raw, number, name, error=error)

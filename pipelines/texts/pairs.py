@@ -10,7 +10,6 @@ import itertools
 import json
 import os
 import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
@@ -21,6 +20,8 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from interlingua.align.files import replacing
+
+from .lines import json_value, numbered_lines, open_binary, plain_name
 
 _CHUNK = 1 << 16
 _BITEXT_TMX_CODES = frozenset({"bpt", "ept", "it", "ph", "ut"})  # hold mark-up of the original document, not text
@@ -194,43 +195,11 @@ def find_source(
         found = _moses_files(one, languages)
         return Source(found, "moses", languages or _suffix_languages(found))
     _check_file(one)
-    kind = format or _SUFFIXES.get(_plain(one).suffix.lower())
+    kind = format or _SUFFIXES.get(plain_name(one).suffix.lower())
     if kind is None:
         known = ", ".join(_SUFFIXES)
         raise ValueError(f"the format of {one} cannot be told by its name ({known}); choose it with format=...")
     return Source((one,), kind, languages, header)
-
-
-def open_binary(path: Path) -> IO[bytes]:
-    """Open a file, through gzip where it begins as gzip does."""
-    file = path.open("rb")
-    zipped = file.read(2) == b"\x1f\x8b"
-    file.seek(0)
-    if not zipped:
-        return file
-    file.close()
-    return cast(IO[bytes], gzip.open(path, "rb"))
-
-
-def text_lines(path: Path) -> Iterator[str]:
-    r"""Yield the lines of a UTF-8 file; only ``\n`` and ``\r\n`` end one.
-
-    Raises
-    ------
-    BitextError
-        If a line is not UTF-8 or the file is cut short or damaged, with the line.
-    """
-    number = 1
-    with open_binary(path) as file:
-        try:
-            for number, raw in enumerate(file, 1):
-                yield raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\n").rstrip("\r")
-        except UnicodeDecodeError as error:
-            raise BitextError(f"{path}, line {number}: the text must be UTF-8 ({error.reason}); convert it") from error
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise BitextError(
-                f"{path}, after line {number}: the gzip file is damaged ({error}); get it anew"
-            ) from error
 
 
 def clean(text: str) -> str:
@@ -265,7 +234,7 @@ def _chosen(row: Row, wanted: tuple[str, str]) -> Row | None:
 
 
 def _read_tsv(source: Source, listener: Listener) -> Iterator[Row]:
-    lines = text_lines(source.paths[0])
+    lines = (line for _, line in numbered_lines(source.paths[0], error=BitextError))
     first = next(lines, None)
     if first is None:
         return
@@ -340,21 +309,21 @@ def _say_first_line(first: str, columns: tuple[int | None, ...] | None, source: 
 def _read_moses(source: Source, listener: Listener) -> Iterator[Row]:
     del listener  # any line is a text
     languages = source.languages or _UNNAMED
-    sides = (text_lines(path) for path in source.paths)
+    sides = (numbered_lines(path, error=BitextError) for path in source.paths)
     for number, (left, right) in enumerate(itertools.zip_longest(*sides), 1):
         if left is None or right is None:
             short, long = source.paths if left is None else source.paths[::-1]
             raise BitextError(
                 f"{short} ends after line {number - 1}, but {long} goes on: rows must correspond; get both files anew"
             )
-        yield clean(left), clean(right), *languages
+        yield clean(left[1]), clean(right[1]), *languages
 
 
 def _read_tmx(source: Source, listener: Listener) -> Iterator[Row]:
     languages = source.languages
     path = source.paths[0]
     try:
-        with open_binary(path) as file:
+        with open_binary(path, error=BitextError) as file:
             for line, sides in read_units(file):
                 if languages is None:
                     if len(sides) != 2:
@@ -377,19 +346,14 @@ def _read_tmx(source: Source, listener: Listener) -> Iterator[Row]:
                 yield *cast("tuple[str, str]", tuple(texts)), *languages
     except TmxError as error:
         raise BitextError(f"{path}, {error}") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise BitextError(f"{path}: the gzip file is damaged ({error}); get it anew") from error
 
 
 def _read_jsonl(source: Source, listener: Listener) -> Iterator[Row]:
-    for number, line in enumerate(text_lines(source.paths[0]), 1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(source.paths[0], blank="skip", error=BitextError):
         try:
-            record = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            array = "one array in the file is not read" if line.lstrip().startswith("[") else error
-            listener.malformed(number, f"each line must be a JSON object ({array}): {line[:80]!r}")
+            record = json_value(line)
+        except ValueError as error:
+            listener.malformed(number, str(error))
             continue
         if isinstance(record, dict) and isinstance(record.get("translation"), dict):
             record = record["translation"]
@@ -442,10 +406,6 @@ READERS: dict[str, Callable[[Source, Listener], Iterator[Row]]] = {
 }
 
 
-def _plain(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix.lower() == ".gz" else path
-
-
 def _check_file(path: Path) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file in it")
@@ -463,7 +423,7 @@ def _moses_files(prefix: Path, languages: tuple[str, str] | None) -> tuple[Path,
                 raise FileNotFoundError(f"no file of sentence pairs at {prefix}, nor Moses' file {path}")
         return tuple(found)
     siblings = sorted(prefix.parent.glob(f"{prefix.name}.*")) if prefix.parent.is_dir() else []
-    suffixes = {path: _plain(path).name.removeprefix(f"{prefix.name}.") for path in siblings if path.is_file()}
+    suffixes = {path: plain_name(path).name.removeprefix(f"{prefix.name}.") for path in siblings if path.is_file()}
     named = [path for path, tag in suffixes.items() if _TAG.fullmatch(tag) and tag not in _NO_LANGUAGES]
     if len(named) != 2:
         held = ", ".join(path.name for path in named) or "none"
@@ -473,11 +433,11 @@ def _moses_files(prefix: Path, languages: tuple[str, str] | None) -> tuple[Path,
         )
     # subtle: OPUS names its files corpus.en-fr.en and corpus.en-fr.fr: that pair says which is the source
     first = prefix.suffix.removeprefix(".").partition("-")[0]
-    return tuple(sorted(named, key=lambda path: _plain(path).suffix != f".{first}"))
+    return tuple(sorted(named, key=lambda path: plain_name(path).suffix != f".{first}"))
 
 
 def _suffix_languages(paths: Sequence[Path]) -> tuple[str, str]:
-    left, right = (_plain(path).suffix.removeprefix(".") for path in paths)
+    left, right = (plain_name(path).suffix.removeprefix(".") for path in paths)
     return (left, right) if left != right and _TAG.fullmatch(left) and _TAG.fullmatch(right) else _UNNAMED
 
 

@@ -1,11 +1,14 @@
-"""Texts to be found, and how they are read from JSON lines."""
+"""Texts to be found, and how they are read from JSON lines and other tables."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from interlingua.index.collection.metadata import check_json
+
+from .lines import PathLike, json_value
+from .tables import open_table
 
 #: The language of what has none, or too few passages for a mean of its own: BCP 47's "undetermined".
 UNDETERMINED = "und"
@@ -86,28 +89,81 @@ def read_passages(lines: Iterable[str], *, name: str, language: str | None = Non
     >>> read_passages(['{"text": "Hujambo", "language": "sw", "page": 3}'], name="greetings.jsonl")
     [Passage(id='1', text='Hujambo', language='sw', metadata={'page': 3})]
     """
+
+    def records() -> Iterator[tuple[int, str, Any]]:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    record = json_value(line)
+                except ValueError as error:
+                    raise ValueError(f"{name}, line {number}: {error}") from error
+                yield number, f"{name}, line {number}", record
+
+    return _collect(records(), language)
+
+
+def read_passage_file(path: PathLike, *, language: str | None = None, with_ids: bool = False) -> list[Passage]:
+    """Read the passages of a table: JSON lines, CSV, TSV or parquet, told as `open_table` does.
+
+    Parameters
+    ----------
+    path : str or path
+        Columns (or keys) `text` and, where there are, `language` and `id`; the others are metadata. An empty cell of
+        `language` or `id` is none; without an id, the number of the line, or of parquet of the row, is it.
+    language : str, optional
+        The language of passages that name none; else "und".
+    with_ids : bool
+        Refuse passages without an id of their own, as for a collection that has others already.
+
+    Raises
+    ------
+    ValueError
+        From `open_table`, or if a row is no passage, or an id is missing or repeats; named by line.
+    """
+    table = open_table(path)
+    if table.columns and table.format != "jsonl" and "text" not in table.columns:
+        raise ValueError(f"{table.name} has no column 'text'; it has: {', '.join(table.columns)}")
+
+    def records() -> Iterator[tuple[int, str, Any]]:
+        for number, row in table.rows:
+            none = [key for key, value in row.items() if value is None or (value == "" and key in ("id", "language"))]
+            # of JSON lines null is kept in metadata, of tables there is nothing in such a cell
+            dropped = none if table.format != "jsonl" else ()
+            record = {key: value for key, value in row.items() if key not in dropped}
+            if with_ids and record.get("id") is None:
+                raise ValueError(
+                    f'{table.where(number)}: texts that are added need an "id", or they would replace those of the '
+                    "same number"
+                )
+            yield number, table.where(number), record
+
+    return _collect(records(), language)
+
+
+def _collect(records: Iterable[tuple[int, str, Any]], language: str | None) -> list[Passage]:
+    """Return the passages of numbered records, each with the place that errors name."""
     passages: dict[str, Passage] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        where = f"{name}, line {number}"
-        try:
-            record = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise ValueError(f"{where}: each line must be a JSON object ({error}): {line[:80]!r}") from error
-        if not isinstance(record, dict) or not isinstance(record.get("text"), str) or not record["text"].strip():
-            raise ValueError(f'{where}: each line needs a "text" that is not empty, but is {line[:80]!r}')
-        text, own, id = record.pop("text"), record.pop("language", None), record.pop("id", None)
-        if own is not None and not isinstance(own, str):
-            raise ValueError(f'{where}: "language" must be a string such as "sw", but is {own!r}')
-        if id is not None and (isinstance(id, bool) or not isinstance(id, str | int)):
-            raise ValueError(f'{where}: "id" must be a string or a whole number, but is {id!r}')
-        passage = Passage(str(number if id is None else id), text, own or language or UNDETERMINED, record)
-        try:
-            check_passages([passage])
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{where}: {error}") from error
+    for number, where, record in records:
+        passage = _passage(record, number, where, language)
         if passage.id in passages:
             raise ValueError(f"{where}: the id {passage.id!r} was there before; give each text its own")
         passages[passage.id] = passage
     return list(passages.values())
+
+
+def _passage(record: Any, number: int, where: str, language: str | None) -> Passage:
+    if not isinstance(record, dict) or not isinstance(record.get("text"), str) or not record["text"].strip():
+        shown = json.dumps(record, ensure_ascii=False)[:80]
+        raise ValueError(f'{where}: each line needs a "text" that is not empty, but is {shown}')
+    metadata = {key: value for key, value in record.items() if key not in ("text", "language", "id")}
+    own, id = record.get("language"), record.get("id")
+    if own is not None and not isinstance(own, str):
+        raise ValueError(f'{where}: "language" must be a string such as "sw", but is {own!r}')
+    if id is not None and (isinstance(id, bool) or not isinstance(id, str | int)):
+        raise ValueError(f'{where}: "id" must be a string or a whole number, but is {id!r}')
+    passage = Passage(str(number if id is None else id), record["text"], own or language or UNDETERMINED, metadata)
+    try:
+        check_passages([passage])
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{where}: {error}") from error
+    return passage

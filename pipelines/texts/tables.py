@@ -1,22 +1,133 @@
-"""Columns of text files: TSV, JSON lines and parquet."""
+r"""Tables whose columns have names: CSV, TSV, JSON lines and parquet; the one reader for every command."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from pathlib import Path
+import csv
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from interlingua.align.arrays import require
 
+from .lines import PathLike, input_name, json_value, numbered_lines, plain_name
 
-def read_columns(path: str | Path, columns: Sequence[str], *, optional: Sequence[str] = ()) -> dict[str, list[str]]:
+Format = Literal["csv", "tsv", "jsonl", "parquet"]
+
+_FORMATS: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that is read row by row.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in errors.
+    format : {"csv", "tsv", "jsonl", "parquet"}
+    columns : tuple of str
+        Those that the first line, or the first object, names.
+    rows : iterator of (int, dict)
+        The line, from 1, at which each row begins (of parquet the number of the row), and its values by column:
+        strings, or what JSON and parquet hold.
+    """
+
+    name: str
+    format: Format
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[int, dict[str, Any]]]
+
+    def where(self, number: int) -> str:
+        """Return the position of a row, for errors."""
+        return f"{self.name}, {'row' if self.format == 'parquet' else 'line'} {number}"
+
+    def texts(self, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        """Yield the values of some columns as strings, row by row.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, with those that there are, or an object has other keys than the first one.
+        """
+        missing = [each for each in columns if each not in self.columns]
+        if missing:
+            raise ValueError(f"{self.name} has no column {missing[0]!r}; it has: {', '.join(self.columns) or 'none'}")
+        for number, row in self.rows:
+            if row.keys() != set(self.columns):
+                raise ValueError(f"{self.where(number)}: expected an object with {', '.join(self.columns)}")
+            yield tuple("" if row[each] is None else str(row[each]) for each in columns)
+
+
+def is_table(path: PathLike) -> bool:
+    """Tell whether a name is that of a table with columns.
+
+    Examples
+    --------
+    >>> is_table("news.tsv.gz"), is_table("news.txt"), is_table("-")
+    (True, False, False)
+    """
+    return plain_name(path).suffix.lower() in _FORMATS
+
+
+def open_table(path: PathLike, *, quoted: bool = False, short: bool = False) -> Table:
+    """Open a table, and read which columns it has.
+
+    The name tells the format: ``.csv``, ``.tsv`` or ``.tab``, ``.jsonl`` or ``.ndjson``, ``.parquet`` (extra
+    `parquet`); else the first line does: an object, or names between tabs, commas or semicolons. Empty lines are
+    passed over, columns without a name are left out.
+
+    Parameters
+    ----------
+    path : str or path
+        Text may be compressed; ``-`` is standard input.
+    quoted : bool
+        Whether cells between tabs may stand in quotation marks, as they may in CSV. By default those belong to the
+        text.
+    short : bool
+        Whether rows may be shorter than the first line; the cells that they lack are empty.
+
+    Raises
+    ------
+    ValueError
+        If two columns have one name, or, while its rows are read, one has more or fewer cells than the first line,
+        a quotation mark has no end, or a line is no JSON object or not UTF-8; with the line.
+    """
+    name = input_name(path)
+    format = _FORMATS.get(plain_name(path).suffix.lower())
+    if format == "parquet":
+        return _parquet(path, name)
+    lines = numbered_lines(path)
+    first = next((each for each in lines if each[1].strip()), None)
+    if first is None:
+        return Table(name, format or "tsv", (), iter(()))
+    if format is None:
+        format = "jsonl" if first[1].lstrip().startswith("{") else "csv" if _separator(first[1]) != "\t" else "tsv"
+    whole = itertools.chain([first], lines)
+    if format == "jsonl":
+        return _json_lines(whole, name)
+    separator = "\t" if format == "tsv" else _separator(first[1])
+    rows = _quoted(whole, separator, name) if quoted or format == "csv" else _plain(whole)
+    columns = tuple(cell.strip() for cell in next(rows)[1])
+    _check_names(columns, f"{name}, line {first[0]}")
+    return Table(name, format, tuple(filter(None, columns)), _named(rows, columns, name, short=short))
+
+
+def read_columns(path: PathLike, columns: Sequence[str], *, optional: Sequence[str] = ()) -> dict[str, list[str]]:
     r"""Return columns of a table, each a list of strings, row by row.
 
     Parameters
     ----------
-    path : str or Path
-        ``.jsonl`` (an object a line), ``.parquet`` (extra `parquet`), else UTF-8 columns between tabs, of which the
-        first line holds the names.
+    path : str or path
+        See `open_table`.
     columns : sequence of str
         Those that must be there.
     optional : sequence of str
@@ -25,73 +136,113 @@ def read_columns(path: str | Path, columns: Sequence[str], *, optional: Sequence
     Raises
     ------
     ValueError
-        If the table is empty, a column is missing, or a line is short or no JSON object, naming the line.
+        From `open_table`, or if the table is empty or a column is missing.
 
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "news.tsv"
     ...     written = path.write_text("text\ttopic\nThe team won.\tsports\n")
     ...     read_columns(path, ["text", "topic"])
     {'text': ['The team won.'], 'topic': ['sports']}
     """
-    place = Path(path)
-    if place.suffix == ".parquet":
-        table = require("pyarrow.parquet", extra="parquet").read_table(place)
-        known, rows = table.column_names, table.num_rows
-        found = {name: [_text(each) for each in table.column(name).to_pylist()] for name in known}
-    elif place.suffix in (".jsonl", ".ndjson"):
-        found = _json_lines(place)
-        rows = len(next(iter(found.values()), []))
-    else:
-        found = _separated(place)
-        rows = len(next(iter(found.values()), []))
-    missing = [name for name in columns if name not in found]
-    if missing:
-        message = f"{path} has no column {missing[0]!r}; it has: {', '.join(found) or 'none'}"
-        raise ValueError(message)
+    table = open_table(path)
+    names = (*columns, *(each for each in optional if each in table.columns))
+    rows = list(table.texts(names))
     if not rows:
-        message = f"{path} holds no rows; expected at least one"
-        raise ValueError(message)
-    return {name: found[name] for name in (*columns, *(each for each in optional if each in found))}
+        raise ValueError(f"{table.name} holds no rows; expected at least one")
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def _separated(path: Path) -> dict[str, list[str]]:
-    lines = path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
-    names = lines[0].rstrip("\r").split("\t")
-    found: dict[str, list[str]] = {name: [] for name in names}
-    for number, line in enumerate(lines[1:], start=2):
-        fields = line.rstrip("\r").split("\t")
-        if len(fields) != len(names):
-            message = f"{path}, line {number}: expected {len(names)} columns as in the first line, got {len(fields)}"
-            raise ValueError(message)
-        for name, field in zip(names, fields, strict=True):
-            found[name].append(field)
-    return found
+def read_cells(path: PathLike) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line and the cells of each row of a table without names: CSV by its name, else between tabs."""
+    lines = numbered_lines(path)
+    return _quoted(lines, ",", input_name(path)) if plain_name(path).suffix.lower() == ".csv" else _plain(lines)
 
 
-def _json_lines(path: Path) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    with path.open(encoding="utf-8-sig") as file:
-        rows = 0
-        for number, line in enumerate(file, start=1):
+def _separator(line: str) -> str:
+    """Return what separates the names of columns."""
+    return "\t" if "\t" in line else max(",;", key=line.count) if any(mark in line for mark in ",;") else "\t"
+
+
+def _plain(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    # subtle: a line of tabs is a row of empty cells, one of blanks is none
+    return ((number, line.split("\t")) for number, line in lines if line.strip(" "))
+
+
+def _quoted(lines: Iterable[tuple[int, str]], separator: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    number = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal number
+        for place, line in lines:
+            number = place
+            yield line + "\n"
+
+    reader = csv.reader(texts(), delimiter=separator, strict=True)
+    while True:
+        begin = number + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            way_out = "close each quotation mark, double those inside a cell, or write .jsonl"
+            raise ValueError(f"{name}, line {begin}: the row is no CSV ({error}); {way_out}") from error
+        if cells is None:
+            return
+        if cells and (len(cells) > 1 or cells[0].strip()):
+            yield begin, cells
+
+
+def _named(
+    rows: Iterator[tuple[int, list[str]]], columns: Sequence[str], name: str, *, short: bool
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, cells in rows:
+        lacking = len(columns) - len(cells)
+        if lacking < 0 or (lacking > 0 and not short):
+            hint = "; quote cells that hold the separator" if lacking < 0 else ""
+            raise ValueError(
+                f"{name}, line {number}: expected {len(columns)} columns as in the first line, got {len(cells)}{hint}"
+            )
+        yield (
+            number,
+            {column: cell for column, cell in zip(columns, cells + [""] * lacking, strict=True) if column},
+        )
+
+
+def _check_names(columns: Sequence[str], where: str) -> None:
+    for column in columns:
+        if column and columns.count(column) > 1:
+            positions = " and ".join(str(place) for place, each in enumerate(columns, 1) if each == column)
+            raise ValueError(f"{where}: the columns {positions} are called {column!r}; give each its own name")
+
+
+def _json_lines(lines: Iterable[tuple[int, str]], name: str) -> Table:
+    def records() -> Iterator[tuple[int, dict[str, Any]]]:
+        for number, line in lines:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                message = f"{path}, line {number}: each line must be a JSON object ({error.msg})"
-                raise ValueError(message) from error
-            if not isinstance(row, dict) or (rows and set(row) != set(found)):
-                expected = f"an object with {', '.join(found)}" if found else "a JSON object"
-                message = f"{path}, line {number}: expected {expected}"
-                raise ValueError(message)
-            for name, value in row.items():
-                found.setdefault(name, []).append(_text(value))
-            rows += 1
-    return found
+                record = json_value(line)
+            except ValueError as error:
+                raise ValueError(f"{name}, line {number}: {error}") from error
+            if not isinstance(record, dict):
+                raise ValueError(f"{name}, line {number}: expected a JSON object, but is {line[:80]!r}")
+            yield number, record
+
+    rows = records()
+    first = next(rows)
+    return Table(name, "jsonl", tuple(first[1]), itertools.chain([first], rows))
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+def _parquet(path: PathLike, name: str) -> Table:
+    library: Any = require("pyarrow.parquet", extra="parquet")
+    try:
+        file = library.ParquetFile(path)
+    except ValueError as error:
+        raise ValueError(f"{name} is no parquet file ({error})") from error
+    columns = tuple(file.schema_arrow.names)
+    _check_names(columns, name)
+    rows = itertools.chain.from_iterable(batch.to_pylist() for batch in file.iter_batches())
+    return Table(name, "parquet", columns, enumerate(rows, 1))

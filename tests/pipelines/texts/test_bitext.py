@@ -221,7 +221,7 @@ BROKEN = {
     "other.tmx": ("<html>\n</html>", "line 1: the root must be <tmx>, but is <html>"),
     "nolang.tmx": ("<tmx><body>\n<tu><tuv><seg>a</seg></tuv></tu></body></tmx>", "line 2: each <tuv> needs"),
     "one.tmx": ('<tmx><tu><tuv xml:lang="en"><seg>a</seg></tuv></tu></tmx>', "line 1: the unit has the languages en;"),
-    "cut.tsv.gz": (gzip.compress(b"a\tb\n" * 999)[:-12], "the gzip file is damaged"),
+    "cut.tsv.gz": (gzip.compress(b"a\tb\n" * 999)[:-12], "after line [0-9]+: the compressed file is damaged"),
 }
 
 

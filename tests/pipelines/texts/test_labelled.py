@@ -78,7 +78,7 @@ def test_columns_of_texts_go_by_name_or_number(tmp_path):
     with pytest.raises(ValueError, match=r"no column 'topic'; .* id, category, text"):
         read_labelled(path, "en", label="topic")
     path.write_text("category\ttext\nsports\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="line 2: expected at least 2 columns, got 1"):
+    with pytest.raises(ValueError, match="line 2: expected 2 columns as in the first line, got 1"):
         read_labelled(path, "en")
 
 
