@@ -68,7 +68,8 @@ def create_indexed(client: Any, config: MilvusConfig, schema: Any, metric: Metri
         if not client.has_collection(config.collection, timeout=timeout):
             client.create_collection(config.collection, schema=schema, consistency_level="Strong", timeout=timeout)
         if not client.list_indexes(config.collection, timeout=timeout):
-            client.create_index(config.collection, index, timeout=timeout)
+            # there is no row to be indexed yet, and pymilvus would sleep for half a second before it asks
+            client.create_index(config.collection, index, timeout=timeout, sync=False)
         client.load_collection(config.collection, timeout=timeout)
 
     ask(config, create)

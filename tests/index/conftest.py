@@ -33,15 +33,19 @@ CONFIGS = {
 @pytest.fixture(
     params=[pytest.param(name, marks=[pytest.mark.slow] if name.startswith("milvus") else []) for name in CONFIGS]
 )
-def configured(request):
-    """Kind and configuration of an index."""
-    kind, config = CONFIGS[request.param]
-    if kind == "milvus":
-        return kind, request.getfixturevalue("fresh_milvus")(request.param)
-    return kind, config
+def engine(request):
+    """The name of an index with its configuration; each test of one sees all of them."""
+    return request.param
 
 
 @pytest.fixture
+def configured(request, engine):
+    """Kind and configuration of an index."""
+    kind, config = CONFIGS[engine]
+    return (kind, request.getfixturevalue("fresh_milvus")(engine)) if kind == "milvus" else (kind, config)
+
+
+@pytest.fixture(scope="session")
 def fresh_milvus(request):
     """A function that returns the configuration of a new collection on "milvus-lite" or "milvus-server"."""
     made = []
@@ -108,8 +112,22 @@ def queries():
 
 @pytest.fixture
 def index(empty_index, ids, vectors):
+    """An index that the test may change."""
     empty_index.add(ids, vectors)
     return empty_index
+
+
+@pytest.fixture(scope="session")
+def _filled():
+    return {}
+
+
+@pytest.fixture
+def filled(request, engine, metric, _filled):
+    """The same as `index`, made once for all tests, which leave it as it is."""
+    if (engine, metric) not in _filled:
+        _filled[engine, metric] = request.getfixturevalue("index")
+    return _filled[engine, metric]
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ def test_an_index_keeps_the_protocol(empty_index, configured, metric):
 
 
 @pytest.mark.parametrize("k", [1, 10, 300])
-def test_search_equals_brute_force(index, ids, vectors, queries, metric, k):
-    result = index.search(queries, k)
+def test_search_equals_brute_force(filled, ids, vectors, queries, metric, k):
+    result = filled.search(queries, k)
     assert (result.ids.dtype, result.scores.dtype) == (np.int64, np.float32)
     assert_same(result, *brute_force(ids, vectors, queries, metric, k))
 
@@ -75,11 +75,11 @@ def test_an_id_can_be_added_again_after_its_removal(index, ids, vectors, queries
 
 # HNSW answers the narrow filters by a scan and the wide ones by the graph
 @pytest.mark.parametrize("n_allowed", [1, 5, 29, 31, 150, 299])
-def test_only_allowed_ids_are_found(index, ids, vectors, queries, metric, n_allowed):
+def test_only_allowed_ids_are_found(filled, ids, vectors, queries, metric, n_allowed):
     allowed = np.concatenate([ids[:n_allowed], [999_999]])  # an id that is not there is passed over
     k = min(10, n_allowed)
     assert_same(
-        index.search(queries, k, allowed=allowed),
+        filled.search(queries, k, allowed=allowed),
         *brute_force(ids[:n_allowed], vectors[:n_allowed], queries, metric, k),
     )
 
@@ -91,8 +91,8 @@ def test_filter_and_removal_work_together(index, ids, vectors, queries, metric):
 
 
 @pytest.mark.parametrize("n_allowed", [0, 4])
-def test_slots_beyond_the_last_vector_are_missing(index, ids, queries, n_allowed):
-    result = index.search(queries, 7, allowed=ids[:n_allowed])
+def test_slots_beyond_the_last_vector_are_missing(filled, ids, queries, n_allowed):
+    result = filled.search(queries, 7, allowed=ids[:n_allowed])
     assert result.ids.shape == result.scores.shape == (len(queries), 7)
     assert (result.ids[:, n_allowed:] == -1).all()
     assert (result.scores[:, n_allowed:] == -np.inf).all()
@@ -100,8 +100,8 @@ def test_slots_beyond_the_last_vector_are_missing(index, ids, queries, n_allowed
     assert sorted(result[0].ids) == sorted(ids[:n_allowed])
 
 
-def test_k_may_exceed_the_number_of_vectors(index, ids, vectors, queries, metric):
-    result = index.search(queries, 350)
+def test_k_may_exceed_the_number_of_vectors(filled, ids, vectors, queries, metric):
+    result = filled.search(queries, 350)
     expected_ids, expected = brute_force(ids, vectors, queries, metric, 300)
     np.testing.assert_array_equal(result.ids[:, :300], expected_ids)
     np.testing.assert_allclose(result.scores[:, :300], expected, rtol=1e-6, atol=1e-5)
@@ -116,16 +116,16 @@ def test_an_empty_index_finds_nothing(empty_index, queries, tmp_path):
         assert (result.scores == -np.inf).all()
 
 
-def test_reconstruct_returns_what_is_compared(index, ids, vectors, metric):
+def test_reconstruct_returns_what_is_compared(filled, ids, vectors, metric):
     expected = vectors[[7, 0, 7]]
     if metric == "cosine":
         expected = expected / np.linalg.norm(expected, axis=1, keepdims=True)
-    np.testing.assert_allclose(index.reconstruct(ids[[7, 0, 7]]), expected, rtol=1e-6)
-    assert index.reconstruct([]).shape == (0, index.dimension)
+    np.testing.assert_allclose(filled.reconstruct(ids[[7, 0, 7]]), expected, rtol=1e-6)
+    assert filled.reconstruct([]).shape == (0, filled.dimension)
 
 
-def test_distances_are_those_of_l2_only(index, ids, vectors, metric):
-    result = index.search(vectors[:3], 2)
+def test_distances_are_those_of_l2_only(filled, ids, vectors, metric):
+    result = filled.search(vectors[:3], 2)
     if metric == "l2":
         expected = ((vectors[:3].astype(np.float64) - vectors[[0, 1, 2]]) ** 2).sum(axis=1)
         np.testing.assert_allclose(result.distances[:, 0], expected, atol=1e-5)
@@ -170,13 +170,13 @@ NAN, INF = float("nan"), float("inf")
         (np.full((1, 12), 1e25), "too large"),
     ],
 )
-def test_bad_vectors_and_queries_are_refused(index, array, message):
+def test_bad_vectors_and_queries_are_refused(filled, array, message):
     with pytest.raises(ValueError, match=message):
-        index.search(array, 1)
+        filled.search(array, 1)
     n = len(array) if array.ndim == 2 else 1
     with pytest.raises(ValueError, match=message):
-        index.add(np.arange(100_000, 100_000 + n), array)
-    assert len(index) == 300
+        filled.add(np.arange(100_000, 100_000 + n), array)
+    assert len(filled) == 300
 
 
 def test_zero_vectors_are_refused_for_cosine_only(index, metric):
@@ -192,15 +192,15 @@ def test_zero_vectors_are_refused_for_cosine_only(index, metric):
 
 
 @pytest.mark.parametrize("k", [0, -1])
-def test_k_below_one_is_refused(index, queries, k):
+def test_k_below_one_is_refused(filled, queries, k):
     with pytest.raises(ValueError, match="k must be at least 1"):
-        index.search(queries, k)
+        filled.search(queries, k)
 
 
 @pytest.mark.parametrize("k", [1.0, "1", True])
-def test_k_that_is_no_integer_is_refused(index, queries, k):
+def test_k_that_is_no_integer_is_refused(filled, queries, k):
     with pytest.raises(TypeError, match="k must be an integer"):
-        index.search(queries, k)
+        filled.search(queries, k)
 
 
 @pytest.mark.parametrize(
@@ -221,25 +221,25 @@ def test_bad_ids_are_refused(empty_index, new_ids, error, message):
     assert len(empty_index) == 0
 
 
-def test_ids_that_are_there_already_are_refused(index, ids, vectors, queries):
-    before = index.search(queries, 5)
+def test_ids_that_are_there_already_are_refused(filled, ids, vectors, queries):
+    before = filled.search(queries, 5)
     with pytest.raises(ValueError, match=f"already: {ids[4]}"):
-        index.add([100_000, ids[4]], vectors[:2])
-    after = index.search(queries, 5)
+        filled.add([100_000, ids[4]], vectors[:2])
+    after = filled.search(queries, 5)
     np.testing.assert_array_equal(before.ids, after.ids)
     with pytest.raises(KeyError):
-        index.reconstruct([100_000])
+        filled.reconstruct([100_000])
 
 
-def test_removing_an_unknown_id_removes_nothing(index, ids):
+def test_removing_an_unknown_id_removes_nothing(filled, ids):
     with pytest.raises(KeyError, match="100000"):
-        index.remove([ids[0], 100_000])
-    assert len(index) == 300
-    assert len(index.reconstruct(ids)) == 300
+        filled.remove([ids[0], 100_000])
+    assert len(filled) == 300
+    assert len(filled.reconstruct(ids)) == 300
 
 
-def test_vectors_that_are_not_numbers_are_refused(index):
+def test_vectors_that_are_not_numbers_are_refused(filled):
     with pytest.raises(TypeError, match="real numbers"):
-        index.search(np.array([["a"] * 12]), 1)
+        filled.search(np.array([["a"] * 12]), 1)
     with pytest.raises(TypeError, match="real numbers"):
-        index.search(np.ones((1, 12), dtype=complex), 1)
+        filled.search(np.ones((1, 12), dtype=complex), 1)

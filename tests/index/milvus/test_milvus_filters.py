@@ -73,13 +73,13 @@ def test_random_trees_find_the_rows_that_they_find_in_memory(milvus, partition):
     kept.add(ids, vectors, rows)
     assert kept.get(ids) == memory.get(ids) == rows
     found = 0
-    for _ in range(250):
+    for _ in range(150):
         tree = random_filter(rng)
         (expected,) = memory.search([[1.0, 1.0]], len(rows), where=tree).ids
         (same,) = kept.search([[1.0, 1.0]], len(rows), where=tree).ids
         assert set(same) == set(expected), f"{tree}: {compile_filter(tree, partition)}"
         found += 0 < len(expected) < len(rows)
-    assert found > 120
+    assert found > 70
 
 
 @pytest.mark.slow
