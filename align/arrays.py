@@ -27,8 +27,8 @@ def is_numpy(array: Any) -> bool:
 
 
 def to_numpy(array: Any) -> NDArray[Any]:
-    """Return a NumPy copy or view of an array of any namespace, wherever it lies."""
-    if is_numpy(array):
+    """Return a NumPy copy or view of an array of any namespace, wherever it lies, or of nested lists."""
+    if is_numpy(array) or not array_api_compat.is_array_api_obj(array):
         return np.asarray(array)
     if array_api_compat.is_torch_array(array):
         return np.asarray(array.detach().cpu().numpy())

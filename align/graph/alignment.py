@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from interlingua.align.matching.pairs import mutual_best
 from interlingua.align.matching.scores import Candidates, as_candidates
 from interlingua.align.matching.sinkhorn import sinkhorn_scores
 from interlingua.align.neighbors import top_k
 
 from .counterparts import compress_spellings, mutual_predictions
-from .evidence import find_keys, neighbor_evidence
-from .growth import GrownPairs, grow_pairs, mutual_best
+from .evidence import neighbor_evidence
+from .growth import GrownPairs, grow_pairs
 from .propagation import as_triples, propagate_features, propagate_labels, relational_features, weighted_adjacency
 
 Matrix = NDArray[np.float32]
@@ -50,12 +51,13 @@ class EntityAlignment:
     def positions(self) -> NDArray[np.int64]:
         """Positions of the candidates that are best of their row and of their column, (p,), best first."""
         chosen = mutual_best(self.candidates)
+        chosen = chosen[self.candidates.scores[chosen] > 0]
         return chosen[np.argsort(-self.candidates.scores[chosen], kind="stable")]
 
     @property
     def pairs(self) -> NDArray[np.int64]:
         """Those candidates, (p, 2)."""
-        return np.stack([self.candidates.rows[self.positions], self.candidates.columns[self.positions]], axis=1)
+        return self.candidates.pairs(self.positions)
 
     @property
     def scores(self) -> NDArray[np.float32]:
@@ -238,7 +240,11 @@ class _Job:
         """Take grown pairs as the sure ones of the first round, and as what is decided if there is none."""
         self.grown, self.decoded = grown, grown.scored
         nothing = np.zeros(len(grown.scored), np.float32)
-        self.blocks = {"names": _looked_up(self.similar, grown.scored) if self.similar is not None else nothing}
+        self.blocks = {
+            "names": self.similar.scores_of(grown.scored.rows, grown.scored.columns)
+            if self.similar is not None
+            else nothing
+        }
 
     def decode(self) -> None:
         """Score all candidates by the weighted blocks."""
@@ -305,10 +311,10 @@ class _Job:
             for keys in (_keys(own, other, self.k, m, turned=False), _keys(other, own, self.k, m, turned=True))
         ]
         if self.similar is not None:
-            keys.append(self.similar.rows * m + self.similar.columns)
+            keys.append(self.similar.keys)
         rows, columns = np.divmod(np.unique(np.concatenate(keys)), m)
         self.decoded = Candidates(rows, columns, np.zeros(len(rows), np.float32), (n, m))
-        self.blocks = {} if self.similar is None else {"names": _looked_up(self.similar, self.decoded)}
+        self.blocks = {} if self.similar is None else {"names": self.similar.scores_of(rows, columns)}
         self.blocks |= {name: _inner(own, other, rows, columns) for name, (own, other) in vectors.items()}
         if structure is not None:
             self.blocks["neighbours"] = neighbor_evidence(
@@ -338,10 +344,3 @@ def _inner(own: Matrix, other: Matrix, rows: NDArray[np.int64], columns: NDArray
         first, last = np.searchsorted(rows, [start, start + 512])
         scores[first:last] = (own[start : start + 512] @ other.T)[rows[first:last] - start, columns[first:last]]
     return scores
-
-
-def _looked_up(scored: Candidates, wanted: Candidates) -> NDArray[np.float32]:
-    """Return the score of each wanted pair, 0 where it has none."""
-    m = wanted.shape[1]
-    at = find_keys(scored.rows * m + scored.columns, wanted.rows * m + wanted.columns)
-    return np.where(at >= 0, np.append(scored.scores, np.float32(0))[at], np.float32(0))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from interlingua.align.matching.scores import Candidates
+from interlingua.align.matching.scores import Candidates, find_keys
 
 from .propagation import as_triples, with_inverses
 
@@ -92,12 +92,11 @@ def neighbor_evidence(
     ends = np.bincount(np.unique(edges[:, [1, 2]], axis=0)[:, 0], minlength=total)
     telling = ends / np.maximum(counts, 1)
     row_of, column_of = _places(left, n), _places(right, n)
-    keys = candidates.rows * candidates.shape[1] + candidates.columns
     like_keys, like_values = likeness
-    found = np.zeros(len(keys))
+    found = np.zeros(len(candidates))
     for which, a, b in walk:
         x, y = row_of[edges[a, 0]], column_of[edges[b, 0]]
-        at = find_keys(keys, np.where((x >= 0) & (y >= 0), x * candidates.shape[1] + y, -1))
+        at = find_keys(candidates.keys, np.where((x >= 0) & (y >= 0), x * candidates.shape[1] + y, -1))
         like = find_keys(like_keys, edges[a, 1] * total + edges[b, 1])
         good = (at >= 0) & (like >= 0)
         which, a, b, at, like = which[good], a[good], b[good], at[good], like[good]
@@ -161,11 +160,3 @@ def _places(entities: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     places = np.full(n, -1)
     places[entities] = np.arange(len(entities))
     return places
-
-
-def find_keys(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the position of each wanted key among the sorted ones, -1 where it is not."""
-    if not len(keys):
-        return np.full(len(wanted), -1)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, at, -1)

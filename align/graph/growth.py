@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from interlingua.align.matching.scores import Candidates
+from interlingua.align.matching.pairs import mutual_best
+from interlingua.align.matching.scores import Candidates, find_keys
 from interlingua.align.neighbors import top_k
 
 from .counterparts import compress_spellings, mutual_predictions
-from .evidence import find_keys
 from .propagation import as_triples, with_inverses
 
 _FIRST = 0.5  # least similarity of the pairs to begin with
@@ -157,24 +157,11 @@ def grow_pairs(
     return GrownPairs(pairs, sure, scored, tuple(history))
 
 
-def mutual_best(candidates: Candidates) -> NDArray[np.int64]:
-    """Return the positions of the candidates that are the best of their row and of their column."""
-    n, m = candidates.shape
-    by_row, by_column = np.full(n, -np.inf), np.full(m, -np.inf)
-    np.maximum.at(by_row, candidates.rows, candidates.scores)
-    np.maximum.at(by_column, candidates.columns, candidates.scores)
-    best = (candidates.scores == by_row[candidates.rows]) & (candidates.scores == by_column[candidates.columns])
-    chosen = np.flatnonzero(best & (candidates.scores > 0))
-    for ends in (candidates.rows, candidates.columns):  # of equal scores the first
-        chosen = np.sort(chosen[np.unique(ends[chosen], return_index=True)[1]])
-    return chosen
-
-
 def _weigh(similar: Candidates, seen: Candidates, told: Candidates | None) -> Candidates:
     """Return the probability of every pair that any source has."""
     n, m = similar.shape
     sources = [("similarity", similar), ("neighbours", seen)] + ([] if told is None else [("counterparts", told)])
-    keys = [each.rows * m + each.columns for _, each in sources]
+    keys = [each.keys for _, each in sources]
     together = np.unique(np.concatenate(keys))
     total = np.zeros(len(together))
     for (name, each), own in zip(sources, keys, strict=True):

@@ -1,4 +1,4 @@
-from .confidence import ScoreCalibration, decoy_precision, isotonic
+from .confidence import ScoreCalibration, count_for_precision, isotonic
 from .pairs import Matching, match
 from .scores import Candidates, as_candidates, margin_scores, neighborhood_means, reciprocal_rank_scores
 from .sinkhorn import sinkhorn_scores
@@ -8,7 +8,7 @@ __all__ = [
     "Matching",
     "ScoreCalibration",
     "as_candidates",
-    "decoy_precision",
+    "count_for_precision",
     "isotonic",
     "margin_scores",
     "match",

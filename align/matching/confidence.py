@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
+
+_ROUNDING = 1e-6  # probabilities in float32 are off by less
 
 
 def isotonic(values: Any, weights: Any = None) -> NDArray[np.float64]:
@@ -20,36 +23,45 @@ def isotonic(values: Any, weights: Any = None) -> NDArray[np.float64]:
     >>> isotonic([1.0, 3.0, 2.0, 4.0]).tolist()
     [1.0, 2.5, 2.5, 4.0]
     """
-    numbers = np.asarray(values, np.float64)
-    heavy = np.ones_like(numbers) if weights is None else np.asarray(weights, np.float64)
-    means: list[float] = []
-    masses: list[float] = []
-    counts: list[int] = []
-    for value, weight in zip(numbers.tolist(), heavy.tolist(), strict=True):
-        mean, mass, count = value, weight, 1
-        while means and means[-1] >= mean:
-            mean = (masses[-1] * means.pop() + mass * mean) / (masses[-1] + mass)
-            mass, count = mass + masses.pop(), count + counts.pop()
-        means.append(mean)
-        masses.append(mass)
-        counts.append(count)
-    return np.repeat(means, counts)
+    if not np.size(values):
+        return np.empty(0)
+    return np.asarray(isotonic_regression(np.asarray(values, np.float64), weights=weights).x, np.float64)
 
 
-def decoy_precision(scores: Any, decoys: Any, *, at: float, ratio: float = 1.0) -> float:
-    """Return the estimated precision of the pairs that score at least `at`: 1 - ratio (d + 1) / n.
+def count_for_precision(probabilities: Any, precision: float, *, last: Any = None, required: bool = True) -> int:
+    """Return how many of the first pairs can be kept while their mean probability is `precision` or more.
 
-    n of `scores` and d of `decoys` pass. Decoys must score as wrong pairs do (matched against texts that hold no
-    partner), `ratio` times fewer than the wrong pairs that there could be [1]_.
-
-    References
+    Parameters
     ----------
-    .. [1] Elias and Gygi (2007), "Target-decoy search strategy for increased confidence in large-scale protein
-       identifications by mass spectrometry", Nature Methods 4. doi:10.1038/nmeth1019
+    probabilities : (p,) array
+        That each is right; of the best pairs first.
+    precision : float
+        Expected share of right ones.
+    last : (p,) array of bool, optional
+        After which a cut is allowed; by default after each.
+    required : bool
+        Whether it is an error if even the first do not reach it; else none are kept.
+
+    Raises
+    ------
+    ValueError
+        If the precision is not above 0 and at most 1, or is required and not reached.
+
+    Examples
+    --------
+    >>> count_for_precision([0.9, 0.8, 0.1], 0.85)
+    2
     """
-    n = int((np.asarray(scores) >= at).sum())
-    wrong = ratio * (int((np.asarray(decoys) >= at).sum()) + 1)
-    return max(0.0, 1.0 - wrong / n) if n else 0.0
+    if not 0 < precision <= 1:
+        raise ValueError(f"precision must be above 0 and at most 1, but is {precision}")
+    falling = np.asarray(probabilities, np.float64)
+    means = np.cumsum(falling) / np.arange(1, len(falling) + 1)
+    allowed = np.ones(len(falling), bool) if last is None else np.asarray(last, bool)
+    enough = np.flatnonzero((means >= precision - _ROUNDING) & allowed)
+    if required and not len(enough):
+        best = means[allowed].max(initial=0.0)
+        raise ValueError(f"a precision of {precision} is not reached; the best is {best:.3f}; ask for less")
+    return int(enough[-1]) + 1 if len(enough) else 0
 
 
 @dataclass(frozen=True)
@@ -106,13 +118,8 @@ class ScoreCalibration:
         Raises
         ------
         ValueError
-            If even the best of the scores do not reach it.
+            If the precision is not above 0 and at most 1, or even the best of the scores do not reach it.
         """
         falling = np.sort(np.asarray(scores, np.float64))[::-1]
-        means = np.cumsum(self.probability(falling), dtype=np.float64) / np.arange(1, len(falling) + 1)
         last = np.append(falling[1:] != falling[:-1], True)[: len(falling)]  # equal scores pass or fail together
-        enough = np.flatnonzero((means >= precision - 1e-9) & last)
-        if not len(enough):
-            best = means[last].max(initial=0.0)
-            raise ValueError(f"a precision of {precision} is not reached; the best is {best:.3f}; ask for less")
-        return float(falling[enough[-1]])
+        return float(falling[count_for_precision(self.probability(falling), precision, last=last) - 1])

@@ -1,7 +1,4 @@
-"""One call from scores to pairs, whatever the matcher.
-
-Pairs from scores: mutual best, stable matching, and the assignment of the largest sum.
-"""
+"""Pairs from scores: mutual best, stable matching, the assignment of the largest sum, and one call for them all."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -15,18 +12,33 @@ from .scores import Candidates, as_scores, margin_scores, reciprocal_rank_scores
 from .sinkhorn import sinkhorn_scores
 
 Pairs = NDArray[np.int64]
+#: How rows and columns are paired, see `match`.
+Method = Literal["mutual", "csls", "ratio", "distance", "reciprocal-rank", "sinkhorn", "hungarian", "stable"]
+
+
+def mutual_best(table: Candidates) -> NDArray[np.int64]:
+    """Return the positions of the candidates that are the best of their row and of their column, rising.
+
+    Of equal ones the first row's first; no row or column is in two.
+    """
+    by_row, by_column = (np.full(size, -np.inf, table.scores.dtype) for size in table.shape)
+    np.maximum.at(by_row, table.rows, table.scores)
+    np.maximum.at(by_column, table.columns, table.scores)
+    best = (table.scores == by_row[table.rows]) & (table.scores == by_column[table.columns])
+    chosen = np.flatnonzero(best)
+    for ends in (table.rows, table.columns):
+        chosen = np.sort(chosen[np.unique(ends[chosen], return_index=True)[1]])
+    return chosen
 
 
 def mutual_pairs(table: "NDArray[np.float32] | Candidates") -> Pairs:
     """Return the pairs that are the best of their row and of their column, shape (p, 2), by row."""
     if 0 in table.shape or (isinstance(table, Candidates) and not len(table)):
         return np.empty((0, 2), np.int64)
-    if isinstance(table, Candidates):
-        kept = _locally_best(table.rows, table.columns, table.scores)
-        return np.stack([table.rows[kept], table.columns[kept]], axis=1)
-    best = table.argmax(axis=1)
-    rows = np.flatnonzero(table.argmax(axis=0)[best] == np.arange(len(table)))
-    return np.stack([rows, best[rows]], axis=1).astype(np.int64)
+    if not isinstance(table, Candidates):
+        rows, columns = np.nonzero((table == table.max(axis=1, keepdims=True)) & (table == table.max(axis=0)))
+        table = Candidates(rows, columns, table[rows, columns], table.shape)
+    return table.pairs(mutual_best(table))
 
 
 def stable_pairs(table: "NDArray[np.float32] | Candidates") -> Pairs:
@@ -43,12 +55,11 @@ def stable_pairs(table: "NDArray[np.float32] | Candidates") -> Pairs:
     """
     found: list[Pairs] = []
     if isinstance(table, Candidates):
-        rows, columns, scores = table.rows, table.columns, table.scores
-        while len(rows):
-            kept = _locally_best(rows, columns, scores)
-            found.append(np.stack([rows[kept], columns[kept]], axis=1))
-            left = ~np.isin(rows, rows[kept]) & ~np.isin(columns, columns[kept])
-            rows, columns, scores = rows[left], columns[left], scores[left]
+        while len(table):
+            pairs = mutual_pairs(table)
+            found.append(pairs)
+            left = ~np.isin(table.rows, pairs[:, 0]) & ~np.isin(table.columns, pairs[:, 1])
+            table = Candidates(table.rows[left], table.columns[left], table.scores[left], table.shape)
     else:
         left_rows, left_columns = np.arange(table.shape[0]), np.arange(table.shape[1])
         matrix = table
@@ -104,20 +115,6 @@ def _sparse_assignment(table: Candidates, dustbin: float | None) -> Pairs:
     )
     pairs = np.stack([chosen_rows, chosen], axis=1).astype(np.int64)[chosen < m]
     return np.asarray(pairs[np.argsort(pairs[:, 0])], np.int64)
-
-
-def _locally_best(
-    rows: NDArray[np.int64], columns: NDArray[np.int64], scores: NDArray[np.float32]
-) -> NDArray[np.int64]:
-    """Return the positions that are first for their row and for their column."""
-    by_row = np.lexsort((columns, -scores, rows))
-    by_column = np.lexsort((rows, -scores, columns))
-    first_of_row = by_row[np.unique(rows[by_row], return_index=True)[1]]
-    first_of_column = by_column[np.unique(columns[by_column], return_index=True)[1]]
-    return np.sort(np.intersect1d(first_of_row, first_of_column))
-
-
-Method = Literal["mutual", "csls", "ratio", "distance", "reciprocal-rank", "sinkhorn", "hungarian", "stable"]
 
 
 @dataclass(frozen=True)
@@ -215,13 +212,6 @@ def match(
         pairs = hungarian_pairs(scored, dustbin)
     else:
         pairs = stable_pairs(scored) if method == "stable" else mutual_pairs(scored)
-    found = Matching(pairs, _scores_of(scored, pairs), method, (int(table.shape[0]), int(table.shape[1])))
+    chosen = scored.scores_of(*pairs.T) if isinstance(scored, Candidates) else scored[pairs[:, 0], pairs[:, 1]]
+    found = Matching(pairs, np.asarray(chosen, np.float32), method, (int(table.shape[0]), int(table.shape[1])))
     return found if threshold is None else found.above(threshold)
-
-
-def _scores_of(table: "NDArray[np.float32] | Candidates", pairs: NDArray[np.int64]) -> NDArray[np.float32]:
-    if not isinstance(table, Candidates):
-        return np.asarray(table[pairs[:, 0], pairs[:, 1]], np.float32)
-    width = max(table.shape[1], 1)
-    at = np.searchsorted(table.rows * width + table.columns, pairs[:, 0] * width + pairs[:, 1])
-    return table.scores[at]

@@ -5,7 +5,7 @@ Scores that compare a pair with the other candidates of both its sides: CSLS, ma
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,10 @@ from scipy import sparse
 
 from interlingua.align.arrays import to_numpy
 from interlingua.align.neighbors import Neighbors
+
+#: How a score is compared with those around it, see `over_neighborhood`.
+Margin = Literal["csls", "ratio", "distance"]
+_NO_NEIGHBORHOOD = 1e-6
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,37 @@ class Candidates:
         """Order of the pairs by column, then row."""
         return np.lexsort((self.rows, self.columns)).astype(np.int64)
 
-    def to_csr(self) -> sparse.csr_array:
-        """Return them as a sparse matrix; a score of zero stays an explicit entry."""
-        starts = np.searchsorted(self.rows, np.arange(self.shape[0] + 1))
-        return sparse.csr_array((self.scores, self.columns, starts), shape=self.shape)
+    def pairs(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return rows and columns at these positions, shape (p, 2)."""
+        return np.stack([self.rows[positions], self.columns[positions]], axis=1)
+
+    @cached_property
+    def keys(self) -> NDArray[np.int64]:
+        """One number for each pair, row * m + column, rising."""
+        return self.rows * self.shape[1] + self.columns
+
+    def find(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the positions of pairs, -1 of those that are no candidates."""
+        return find_keys(self.keys, rows * self.shape[1] + columns)
+
+    def scores_of(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the scores of pairs, 0 of those that are no candidates."""
+        # subtle: position -1 is the zero at the end
+        return np.append(self.scores, np.float32(0))[self.find(rows, columns)]
+
+
+def find_keys(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the position of each wanted key among the sorted ones, -1 where it is not.
+
+    Examples
+    --------
+    >>> find_keys(np.array([2, 5, 9]), np.array([9, 3, 2])).tolist()
+    [2, -1, 0]
+    """
+    if not len(keys):
+        return np.full(len(wanted), -1)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, at, -1)
 
 
 def as_candidates(scores: Any, n_columns: int | None = None) -> Candidates:
@@ -104,7 +135,7 @@ def as_scores(scores: Any, n_columns: int | None = None) -> "NDArray[np.float32]
 
 
 def _dense(scores: Any) -> NDArray[np.float32]:
-    matrix = np.asarray(to_numpy(scores) if hasattr(scores, "shape") else scores, np.float32)
+    matrix = np.asarray(to_numpy(scores), np.float32)
     if matrix.ndim != 2:
         raise ValueError(f"scores must be a matrix (n, m) or candidates, but have the shape {matrix.shape}")
     if not np.isfinite(matrix).all():
@@ -112,7 +143,29 @@ def _dense(scores: Any) -> NDArray[np.float32]:
     return matrix
 
 
-Margin = Literal["csls", "ratio", "distance"]
+def over_neighborhood(scores: Any, neighborhood: Any, margin: Margin) -> NDArray[Any]:
+    """Return what scores a have over the mean b of their neighbourhoods: a / b, a - b, or CSLS, 2 (a - b).
+
+    Parameters
+    ----------
+    scores, neighborhood : arrays of one shape
+    margin : {"ratio", "distance", "csls"}
+
+    Returns
+    -------
+    array
+        Of the scores' type. A ratio to a neighbourhood that is not positive is 0: there is nothing to be a multiple of.
+    """
+    if margin == "ratio":
+        base = np.maximum(neighborhood, np.asarray(_NO_NEIGHBORHOOD, scores.dtype))
+        return np.asarray(np.where(neighborhood > _NO_NEIGHBORHOOD, scores / base, 0.0), scores.dtype)
+    return np.asarray((scores - neighborhood) * (2 if margin == "csls" else 1), scores.dtype)
+
+
+def check_margin(margin: str) -> None:
+    """Raise ValueError unless the margin is known."""
+    if margin not in get_args(Margin):
+        raise ValueError(f"margin must be one of {', '.join(get_args(Margin))}, but is {margin!r}")
 
 
 def neighborhood_means(scores: Any, k: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -163,15 +216,13 @@ def margin_scores(
     [[ 0.25  -0.125]
      [-0.225  0.1  ]]
     """
-    if margin not in ("ratio", "distance", "csls"):
-        raise ValueError(f"margin must be ratio, distance or csls, but is {margin!r}")
+    check_margin(margin)
     table = as_scores(scores)
     own, others = neighborhood_means(table, k) if means is None else (np.asarray(each, np.float32) for each in means)
     if isinstance(table, Candidates):
-        return table.with_scores(
-            _margin(table.scores, np.float32(0.5) * (own[table.rows] + others[table.columns]), margin)
-        )
-    return _margin(table, np.float32(0.5) * (own[:, None] + others), margin)
+        around = np.float32(0.5) * (own[table.rows] + others[table.columns])
+        return table.with_scores(over_neighborhood(table.scores, around, margin))
+    return over_neighborhood(table, np.float32(0.5) * (own[:, None] + others), margin)
 
 
 def reciprocal_rank_scores(scores: Any) -> "NDArray[np.float32] | Candidates":
@@ -199,13 +250,6 @@ def reciprocal_rank_scores(scores: Any) -> "NDArray[np.float32] | Candidates":
     total = _dense_ranks(table - table.max(axis=0))
     total += _dense_ranks((table - table.max(axis=1, keepdims=True)).T).T
     return np.asarray(2.0 / total, np.float32)
-
-
-def _margin(a: NDArray[np.float32], b: NDArray[np.floating], margin: Margin) -> NDArray[np.float32]:
-    if margin == "ratio":
-        # subtle: without a positive neighbourhood there is nothing to be a multiple of
-        return np.asarray(np.where(b > 1e-6, a / np.maximum(b, np.float32(1e-6)), 0.0), np.float32)
-    return np.asarray((a - b) * (2 if margin == "csls" else 1), np.float32)
 
 
 def _dense_means(matrix: NDArray[np.float32], k: int) -> NDArray[np.float32]:

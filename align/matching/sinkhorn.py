@@ -217,7 +217,7 @@ def sinkhorn_plan(
     [[0.5 0. ]
      [0.  0.5]]
     """
-    costs = np.asarray(to_numpy(cost) if hasattr(cost, "shape") else cost, np.float64)
+    costs = np.asarray(to_numpy(cost), np.float64)
     if costs.ndim != 2 or costs.size == 0 or not np.isfinite(costs).all():
         raise ValueError(f"the cost must be a finite matrix with entries, but its shape is {costs.shape}")
     if not regularization > 0:
@@ -247,7 +247,7 @@ def sinkhorn_plan(
 def _mass(mass: Any, size: int) -> NDArray[np.float64]:
     if mass is None:
         return np.full(size, 1.0 / size)
-    values = np.asarray(to_numpy(mass) if hasattr(mass, "shape") else mass, np.float64)
+    values = np.asarray(to_numpy(mass), np.float64)
     if values.shape != (size,) or not (values > 0).all() or not np.isfinite(values).all():
         raise ValueError(f"masses must be {size} positive numbers, but have shape {values.shape} or hold others")
     return values

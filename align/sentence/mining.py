@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, check_same_dimension, to_numpy
-from interlingua.align.matching.confidence import isotonic
+from interlingua.align.matching.confidence import count_for_precision, isotonic
+from interlingua.align.matching.scores import Margin, check_margin, over_neighborhood
 from interlingua.align.neighbors import Neighbors, top_k
 
+#: Which of the proposals of both sides are taken.
 Retrieval = Literal["max", "intersection", "forward", "backward"]
-Margin = Literal["ratio", "distance"]
 _LEAST = 1e-6
 _FITS = 2  # more rounds take doubtful pairs for right ones
 _LEAST_WRONG = 20.0  # fewer wrong pairs do not tell where their bulk lies
@@ -55,10 +56,7 @@ class MinedPairs:
         ValueError
             If the precision is not above 0 and at most 1.
         """
-        if not 0 < precision <= 1:
-            raise ValueError(f"precision must be above 0 and at most 1, but is {precision}")
-        enough = np.flatnonzero(self._precisions() >= precision - 1e-6)
-        return self.first(int(enough[-1]) + 1 if len(enough) else 0)
+        return self.first(count_for_precision(self.confidences, precision, required=False))
 
     def for_best_f1(self) -> "MinedPairs":
         """Return the best pairs down to where the estimated F1, 2 TP / (kept + all right ones), is largest."""
@@ -72,10 +70,6 @@ class MinedPairs:
     def precision(self) -> float:
         """Estimated share of right pairs; 0 of none."""
         return float(self.confidences.mean(dtype=np.float64)) if len(self) else 0.0
-
-    def _precisions(self) -> NDArray[np.float64]:
-        means = np.cumsum(self.confidences, dtype=np.float64) / np.arange(1, len(self) + 1)
-        return np.asarray(means, np.float64)
 
 
 def mine_pairs(
@@ -92,7 +86,7 @@ def mine_pairs(
 
     With N_k(x) the k nearest targets of x, and cos the inner product of unit vectors, the margin [1]_ is
 
-        m(x, y) = cos(x, y) / b(x, y)    or    cos(x, y) - b(x, y),
+        m(x, y) = cos(x, y) / b(x, y)    or    cos(x, y) - b(x, y),    twice that for CSLS,
         b(x, y) = (mean of cos(x, z) for z in N_k(x) + mean of cos(z, y) for z in N_k(y)) / 2
 
     Each x proposes its best y (``forward``), each y its best x (``backward``); ``intersection`` keeps what both
@@ -110,7 +104,7 @@ def mine_pairs(
     target : (m, d) array
     k : int
         Size of the neighbourhoods.
-    margin : {"ratio", "distance"}
+    margin : {"ratio", "distance", "csls"}
     retrieval : {"intersection", "max", "forward", "backward"}
     search : callable, optional
         Called as search(queries, candidates, depth), returns `Neighbors`; by default the exact `top_k`.
@@ -149,9 +143,9 @@ def mine_pairs(
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, but is {k}")
-    if margin not in get_args(Margin) or retrieval not in get_args(Retrieval):
-        known = ", ".join((*get_args(Margin), *get_args(Retrieval)))
-        raise ValueError(f"margin and retrieval must be of {known}, but are {margin!r} and {retrieval!r}")
+    check_margin(margin)
+    if retrieval not in get_args(Retrieval):
+        raise ValueError(f"retrieval must be one of {', '.join(get_args(Retrieval))}, but is {retrieval!r}")
     source, target = as_matrix(source, "source"), as_matrix(target, "target")
     check_same_dimension(source, target, ("source", "target"))
     if min(source.shape[0], target.shape[0]) < 3:
@@ -207,7 +201,8 @@ def pair_margins(
     found = []
     for shift in (0, 1):
         cosines = np.einsum("ij,ij->i", source, np.roll(target, -shift, axis=0), dtype=np.float64)
-        found.append(_margin(cosines, (own + np.roll(others, -shift)) / 2, margin).astype(np.float32))
+        around = (own + np.roll(others, -shift)) / 2
+        found.append(over_neighborhood(cosines, around, margin).astype(np.float32))
     return found[0], found[1]
 
 
@@ -246,17 +241,10 @@ def decoy_confidence(scores: Any, decoys: Any, *, ratio: float = 1.0) -> NDArray
 def _by_margin(neighbors: Neighbors, own: NDArray[Any], others: NDArray[Any], margin: Margin) -> Neighbors:
     """Return the candidates sorted by their margins."""
     base = (own[:, None] + others[neighbors.ids]) / 2
-    margins = _margin(neighbors.scores.astype(np.float64), base, margin)
+    margins = over_neighborhood(neighbors.scores.astype(np.float64), base, margin)
     order = np.argsort(-margins, axis=1, kind="stable")
     sorted_margins = np.take_along_axis(margins, order, axis=1)
     return Neighbors(np.take_along_axis(neighbors.ids, order, axis=1), sorted_margins.astype(np.float32))
-
-
-def _margin(cosines: NDArray[Any], base: NDArray[Any], margin: Margin) -> NDArray[Any]:
-    if margin == "distance":
-        return np.asarray(cosines - base)
-    # subtle: without a positive neighbourhood there is nothing to be a multiple of
-    return np.asarray(np.where(base > _LEAST, cosines / np.maximum(base, _LEAST), 0.0))
 
 
 def _propose(

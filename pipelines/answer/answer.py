@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interlingua.align.files import replacing_folder
+from interlingua.align.matching import count_for_precision
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit
 from interlingua.pipelines.texts.passages import Passage, check_passages, read_passages
@@ -87,15 +88,11 @@ class AnswerCalibration:
         Raises
         ------
         ValueError
-            If `precision` is not between 0 and 1.
+            If `precision` is negative or above 1.
         """
-        if not 0 <= precision <= 1:
-            message = f"precision must lie between 0 and 1, but is {precision}"
-            raise ValueError(message)
         falling = self.sample[::-1]
-        means = np.cumsum(falling) / np.arange(1, len(falling) + 1)
-        enough = np.flatnonzero(means >= precision)
-        return float(falling[enough[-1]]) if len(enough) else float("inf")
+        kept = count_for_precision(falling, precision, required=False) if precision != 0 else len(falling)
+        return float(falling[kept - 1]) if kept else float("inf")
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as values of JSON."""

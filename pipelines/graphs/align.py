@@ -16,6 +16,7 @@ from scipy import sparse
 
 from interlingua.align.files import replacing
 from interlingua.align.graph import align_entities
+from interlingua.align.matching import count_for_precision
 
 from .graph import KnowledgeGraph
 from .names import name_features, name_spellings, similar_names
@@ -166,16 +167,10 @@ class GraphAlignment:
         ValueError
             If even the best link has less, an entity has several links, or the precision is not between 0 and 1.
         """
-        if not 0 < precision <= 1:
-            raise ValueError(f"a precision is above 0 and at most 1, but is {precision}")
         if len({each.left for each in self.links}) < len(self.links):
             raise ValueError("the precision of links is known where each entity has one; leave out k, the candidates")
-        means = np.cumsum([each.confidence for each in self.links]) / np.arange(1, len(self.links) + 1)
-        enough = np.flatnonzero(means >= precision)
-        if not len(enough):
-            best = means.max(initial=0.0)
-            raise ValueError(f"a precision of {precision} is not reached; the best is {best:.3f}; ask for less")
-        return GraphAlignment(self.links[: int(enough[-1]) + 1], self.history)
+        kept = count_for_precision([each.confidence for each in self.links], precision)
+        return GraphAlignment(self.links[:kept], self.history)
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write left, right, confidence and why between tabs, with a header, whole or not at all."""

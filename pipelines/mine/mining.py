@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from interlingua.align import Neighbors, SharedSpace, top_k
 from interlingua.align.arrays import require
 from interlingua.align.files import replacing
+from interlingua.align.matching.scores import Margin
 from interlingua.align.sentence.mining import MinedPairs, Retrieval, decoy_confidence, mine_pairs, pair_margins
 from interlingua.pipelines.texts.lines import UniqueLines, unique_texts
 from interlingua.pipelines.texts.pairs import Pair, clean, write_pairs
@@ -178,7 +179,7 @@ def mine_bitext(
     precision: float | None = None,
     threshold: float | None = None,
     k: int = 4,
-    margin: Literal["ratio", "distance"] = "ratio",
+    margin: Margin = "ratio",
     retrieval: Retrieval = "intersection",
     length_ratio: float = 2.0,
     identify: bool = False,
@@ -268,7 +269,7 @@ def filter_bitext(
     precision: float | None = None,
     threshold: float | None = None,
     k: int = 4,
-    margin: Literal["ratio", "distance"] = "ratio",
+    margin: Margin = "ratio",
     length_ratio: float = 2.0,
     background: tuple[Sequence[str], Sequence[str]] | None = None,
     progress: bool = False,

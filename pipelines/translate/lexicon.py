@@ -140,10 +140,8 @@ def lexicon_from_bitext(
     found = match(table, one_to_one, threshold=least)
     best = np.argsort(-found.scores, kind="stable")
     chosen = found.pairs[best]
-    width = max(len(target_words), 1)
-    at = np.searchsorted(rows * width + columns, chosen[:, 0] * width + chosen[:, 1])
     words = tuple((source_words[s], target_words[t]) for s, t in chosen.tolist())
-    return BitextLexicon(words, found.scores[best], together[at], len(given))
+    return BitextLexicon(words, found.scores[best], together[table.find(*chosen.T)], len(given))
 
 
 def extend_dictionary(seed: SeedDictionary, found: SeedDictionary | BitextLexicon) -> SeedDictionary:

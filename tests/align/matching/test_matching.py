@@ -9,6 +9,7 @@ from interlingua.align.arrays import unit_rows
 from interlingua.align.matching import (
     ScoreCalibration,
     as_candidates,
+    count_for_precision,
     isotonic,
     margin_scores,
     match,
@@ -21,6 +22,10 @@ METHODS = ("mutual", "csls", "ratio", "distance", "reciprocal-rank", "sinkhorn",
 
 def _scores(n: int = 12, m: int = 9, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(0.1, 1, (n, m)).astype(np.float32)
+
+
+def _dense(table) -> np.ndarray:
+    return sparse.csr_array((table.scores, (table.rows, table.columns)), shape=table.shape).toarray()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -81,7 +86,7 @@ def test_sinkhorn_agrees_with_pot():
     expected = 8 * ot.sinkhorn(np.full(8, 1 / 8), np.full(8, 1 / 8), -scores.astype(float), 0.1, stopThr=1e-12)
     for form in (scores, sparse.csr_array(scores)):
         found = sinkhorn_scores(form, temperature=0.1, iterations=300)
-        found = found if isinstance(found, np.ndarray) else found.to_csr().toarray()
+        found = found if isinstance(found, np.ndarray) else _dense(found)
         np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
@@ -94,7 +99,7 @@ def test_sinkhorn_with_a_dustbin_is_plain_transport_of_the_larger_matrix():
     expected = ot.sinkhorn(rows, columns, -larger, 0.1, stopThr=1e-12)[:6, :4]
     for form in (scores, sparse.csr_array(scores)):
         found = sinkhorn_scores(form, temperature=0.1, iterations=500, dustbin=0.5)
-        found = found if isinstance(found, np.ndarray) else found.to_csr().toarray()
+        found = found if isinstance(found, np.ndarray) else _dense(found)
         np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
@@ -155,12 +160,55 @@ def test_wrong_calls_say_what_is_right():
         match(np.array([[np.nan]]), "mutual")
 
 
-def test_isotonic_is_scipys():
-    optimize = pytest.importorskip("scipy.optimize")
+def test_isotonic_means_are_the_smallest_largest_means():
+    """Of position i, the largest over a <= i of the smallest over b >= i of the weighted mean from a to b."""
     rng = np.random.default_rng(0)
-    values, weights = rng.normal(size=60), rng.uniform(0.1, 2, 60)
-    expected = optimize.isotonic_regression(values, weights=weights).x
+    values, weights = rng.normal(size=25), rng.uniform(0.1, 2, 25)
+    means = np.array([[np.average(values[a : max(a, b) + 1], weights=weights[a : max(a, b) + 1]) for b in range(25)]
+                      for a in range(25)])  # fmt: skip
+    expected = [max(means[a, i:].min() for a in range(i + 1)) for i in range(25)]
     np.testing.assert_allclose(isotonic(values, weights), expected, atol=1e-12)
+    assert isotonic([]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("precision", "kept"), [(1.0, 1), (0.95, 2), (0.9, 3), (0.8499995, 4), (0.85, 4), (0.8501, 3), (0.01, 4)]
+)
+def test_as_many_pairs_are_kept_as_the_mean_probability_allows(precision, kept):
+    assert count_for_precision(np.array([1.0, 0.9, 0.8, 0.7], np.float32), precision) == kept
+
+
+def test_a_precision_that_is_not_reached_is_an_error_or_nothing():
+    with pytest.raises(ValueError, match=r"a precision of 0\.9 is not reached; the best is 0\.800; ask for less"):
+        count_for_precision([0.8, 0.7], 0.9)
+    assert count_for_precision([0.8, 0.7], 0.9, required=False) == count_for_precision([], 0.9, required=False) == 0
+    for precision in (0.0, 1.01, float("nan")):
+        with pytest.raises(ValueError, match="above 0 and at most 1"):
+            count_for_precision([0.8], precision)
+
+
+def test_a_cut_falls_only_where_it_may():
+    assert count_for_precision([1.0, 0.9, 0.9, 0.1], 0.93, last=[True, False, True, True]) == 3
+    assert count_for_precision([1.0, 0.9, 0.8, 0.1], 0.93, last=[True, False, True, True]) == 1
+
+
+def test_equal_scores_are_paired_alike_dense_and_sparse():
+    scores = np.random.default_rng(0).integers(1, 4, (30, 20)).astype(np.float32)
+    for method in ("mutual", "stable"):
+        dense, thin = match(scores, method), match(sparse.csr_array(scores), method)
+        np.testing.assert_array_equal(dense.pairs, thin.pairs)
+    pairs = match(scores, "mutual").pairs
+    best = (scores == scores.max(axis=1, keepdims=True)) & (scores == scores.max(axis=0))
+    assert best[pairs[:, 0], pairs[:, 1]].all()
+    assert len(set(pairs[:, 0])) == len(set(pairs[:, 1])) == len(pairs) > 0
+
+
+def test_pairs_are_looked_up_whatever_the_order():
+    table = as_candidates(sparse.coo_array(([0.5, 0.2, 0.9], ([0, 2, 1], [3, 0, 1])), shape=(3, 4)))
+    rows, columns = np.array([1, 0, 0, 2]), np.array([1, 0, 3, 0])
+    assert table.find(rows, columns).tolist() == [1, -1, 0, 2]
+    np.testing.assert_allclose(table.scores_of(rows, columns), [0.9, 0, 0.5, 0.2])
+    assert as_candidates(sparse.csr_array((3, 4))).scores_of(rows, columns).tolist() == [0, 0, 0, 0]
 
 
 def test_the_threshold_asked_for_gives_that_precision_on_other_pairs():

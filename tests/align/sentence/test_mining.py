@@ -23,10 +23,10 @@ def planted(n, pairs, seed, noise=0.5, d=48):
 def brute_force(x, y, k, margin):
     cosines = x.astype(np.float64) @ y.T.astype(np.float64)
     base = (np.sort(cosines, 1)[:, -k:].mean(1)[:, None] + np.sort(cosines, 0)[-k:].mean(0)) / 2
-    return cosines / base if margin == "ratio" else cosines - base
+    return {"ratio": cosines / base, "distance": cosines - base, "csls": 2 * cosines - 2 * base}[margin]
 
 
-@pytest.mark.parametrize("margin", ["ratio", "distance"])
+@pytest.mark.parametrize("margin", ["ratio", "distance", "csls"])
 def test_mutual_pairs_and_their_margins_are_those_of_the_full_matrix(margin):
     x, y = planted(60, 20, seed=1)
     margins = brute_force(x, y, 4, margin)
@@ -112,7 +112,11 @@ def test_confidence_rises_with_the_score():
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"k": 0}, "k must be"), ({"margin": "csls"}, "must be of ratio"), ({"retrieval": "both"}, "must be of ratio")],
+    [
+        ({"k": 0}, "k must be"),
+        ({"margin": "best"}, "margin must be one"),
+        ({"retrieval": "both"}, "retrieval must be one"),
+    ],
 )
 def test_wrong_settings_are_refused(change, said):
     x, y = planted(10, 5, seed=8)

@@ -138,7 +138,7 @@ def test_wrong_arguments_are_refused(answerer):
         answerer.calibrate(["fish.en"], ["fish.en"])
     with pytest.raises(ValueError, match="unanswerable"):
         answerer.calibrate(["fish.en"], ["fish.en"], unanswerable=1.0)
-    with pytest.raises(ValueError, match="precision must lie"):
+    with pytest.raises(ValueError, match="precision must be above 0"):
         calibrated(answerer).answer(["fish.en"], precision=2)
 
 
