@@ -117,6 +117,11 @@ class Normalization:
         dimension = int(matrix.shape[1])
         return cls(tuple(steps), np.stack(means) if means else np.empty((0, dimension), np.float32))
 
+    @classmethod
+    def centring(cls, mean: NDArray[np.floating[Any]]) -> "Normalization":
+        """Return unit length, less a known mean of shape (d,)."""
+        return cls(("unit", "centre"), np.asarray(mean, np.float32)[None, :])
+
     @property
     def dimension(self) -> int:
         """Number of columns that `transform` expects."""

@@ -1,89 +1,27 @@
 """Take out of sentence vectors what tells the language, by the mean and the spread of each language.
 
-Without any pair, and with the language of each vector known; `language_subspace` has the methods that need no label
-at query time.
-
-Give all languages one mean and one covariance: the whole first and second moments, by the least movement.
-
-What every method that removes language does first: check the vectors of each language, and note what they were.
+Without any pair, and with the language of each vector known; `subspace` has the methods that need no label at query
+time.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, to_numpy, unit_rows
+from interlingua.align.arrays import to_numpy
 from interlingua.align.space import ANY_LANGUAGE, Normalization, SharedSpace, SpaceError, SpaceMap
 
+from .removal import LanguageRemoval, Shrinkage, ledoit_wolf, unit_languages
 
-class LanguageRemoval(Protocol):
-    """A method that takes from vectors what tells their language, learned without any pair."""
-
-    space_: SharedSpace
-
-    def fit(self, vectors: Mapping[str, Any], *, encoder: str = "") -> Self:
-        """Learn from the vectors of each language; they need not correspond."""
-        ...
-
-
-def language_matrices(vectors: Mapping[str, Any], *, minimum: int, fewest_languages: int = 1) -> dict[str, Any]:
-    """Return the vectors of each language as finite float32 matrices of one dimension.
-
-    Parameters
-    ----------
-    vectors : mapping of str to (n, d) array
-        The vectors of each language.
-    minimum : int
-        Fewest vectors a language.
-    fewest_languages : int
-        Fewest languages.
-
-    Raises
-    ------
-    ValueError
-        If there are too few languages, one has too few vectors, or the dimensions differ.
-    """
-    if len(vectors) < fewest_languages:
-        raise ValueError(
-            f"this needs the vectors of at least {'one language' if fewest_languages == 1 else 'two languages'}, "
-            f"but {', '.join(map(repr, vectors)) or 'none'} was given"
-        )
-    matrices = {name: as_matrix(each, f"the vectors of {name!r}") for name, each in vectors.items()}
-    dimensions = {name: int(each.shape[1]) for name, each in matrices.items()}
-    if len(set(dimensions.values())) > 1:
-        raise ValueError(f"all languages must come from one encoder and have one dimension, but have {dimensions}")
-    for name, each in matrices.items():
-        if each.shape[0] < minimum:
-            raise ValueError(
-                f"the mean of {name!r} needs at least {minimum} vectors, but there are {each.shape[0]}; "
-                "give more texts of this language, or leave it out"
-            )
-    return matrices
-
-
-def unit_languages(matrices: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
-    """Return the rows of each language in unit length, in float64, as NumPy arrays."""
-    return {name: to_numpy(unit_rows(each)).astype(np.float64) for name, each in matrices.items()}
-
-
-def provenance_of(matrices: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """Return the number of vectors a language and the SHA-256 of names and vectors, for a space's provenance."""
-    digest = hashlib.sha256()
-    for name, matrix in matrices.items():
-        digest.update(f"{name}\0{tuple(matrix.shape)}\0".encode())
-        digest.update(np.ascontiguousarray(to_numpy(matrix)).data)
-    counts = {name: int(each.shape[0]) for name, each in matrices.items()}
-    return {"vectors": counts, "data_sha256": digest.hexdigest(), **more}
-
-
-Shrinkage = float | Literal["auto"]
 _SMALLEST = 1e-12
+_FLOOR = 1e-6
 
 
-class Centring:
+@dataclass(kw_only=True, eq=False)
+class Centring(LanguageRemoval):
     """Subtract from each language its own mean: x -> unit(unit(x) - m_language).
 
     A multilingual encoder puts the sentences of one language near each other whatever they say. The difference of
@@ -133,47 +71,27 @@ class Centring:
     True
     """
 
-    def __init__(self, *, minimum: int = 2, shrinkage: Shrinkage = 0.0) -> None:
-        self.minimum = minimum
-        self.shrinkage = shrinkage
+    name: ClassVar[str] = "centring"
 
-    def fit(self, vectors: Mapping[str, Any], *, encoder: str = "") -> "Centring":
-        """Learn the mean of each language.
+    shrinkage: Shrinkage = 0.0
 
-        Parameters
-        ----------
-        vectors : mapping of str to (n, d) array
-            The vectors of each language; they need not correspond.
-        encoder : str
-            Identity of the encoder that made them, kept in the space.
-
-        Raises
-        ------
-        ValueError
-            If there is no language, a language has too few vectors, or the dimensions differ.
-        """
-        matrices = language_matrices(vectors, minimum=self.minimum)
-        check_shrinkage(self.shrinkage)
-        steps = {name: Normalization.fit(each, "unit-centre") for name, each in matrices.items()}
+    def _learn(self, matrices: Mapping[str, Any]) -> tuple[dict[str, SpaceMap], dict[str, Any]]:
         self.shrinkage_ = dict.fromkeys(matrices, 0.0)
-        if self.shrinkage != 0:
-            rows = unit_languages(matrices)
-            middle = np.mean([each.mean(axis=0) for each in rows.values()], axis=0)
-            for name, each in rows.items():
-                mean = each.mean(axis=0)
-                share = _james_stein(each, middle) if self.shrinkage == "auto" else float(self.shrinkage)
-                steps[name] = _centred(mean + share * (middle - mean))
-                self.shrinkage_[name] = share
-        self.space_ = SharedSpace(
-            {name: SpaceMap(each) for name, each in steps.items()},
-            method="centring",
-            encoder=encoder,
-            provenance=provenance_of(matrices, **({"shrinkage": self.shrinkage_} if self.shrinkage != 0 else {})),
-        )
-        return self
+        if self.shrinkage == 0:
+            return {name: SpaceMap(Normalization.fit(each, "unit-centre")) for name, each in matrices.items()}, {}
+        maps = {}
+        rows = unit_languages(matrices)
+        middle = np.mean([each.mean(axis=0) for each in rows.values()], axis=0)
+        for name, each in rows.items():
+            mean = each.mean(axis=0)
+            share = _james_stein(each, middle) if self.shrinkage == "auto" else float(self.shrinkage)
+            maps[name] = SpaceMap(Normalization.centring(mean + share * (middle - mean)))
+            self.shrinkage_[name] = share
+        return maps, {"shrinkage": self.shrinkage_}
 
 
-class MeanVariance:
+@dataclass(kw_only=True, eq=False)
+class MeanVariance(LanguageRemoval):
     """Give all languages one mean and one variance: x -> unit((unit(x) - m_l) / s_l * s), dimension by dimension.
 
     Where `Centring` makes the first moments equal, this makes the second ones equal too [1]_.
@@ -211,15 +129,13 @@ class MeanVariance:
     ('a', 'b')
     """
 
-    def __init__(self, *, minimum: int = 3, rescale: bool = True, shrinkage: Shrinkage = "auto") -> None:
-        self.minimum = minimum
-        self.rescale = rescale
-        self.shrinkage = shrinkage
+    name: ClassVar[str] = "mean-variance"
 
-    def fit(self, vectors: Mapping[str, Any], *, encoder: str = "") -> "MeanVariance":
-        """Learn mean and variance of each language; parameters and errors as in `Centring.fit`."""
-        matrices = language_matrices(vectors, minimum=self.minimum)
-        check_shrinkage(self.shrinkage)
+    minimum: int = 3
+    rescale: bool = True
+    shrinkage: Shrinkage = "auto"
+
+    def _learn(self, matrices: Mapping[str, Any]) -> tuple[dict[str, SpaceMap], dict[str, Any]]:
         rows = unit_languages(matrices)
         variances = {name: each.var(axis=0, ddof=1) for name, each in rows.items()}
         average = np.mean(list(variances.values()), axis=0)
@@ -232,15 +148,83 @@ class MeanVariance:
                 share = _share((2 * own**2 / (len(each) - 1)).sum(), ((own - average) ** 2).sum())
             spread = np.sqrt(np.maximum(own + share * (average - own), _SMALLEST * average.max() + _SMALLEST**2))
             scale = (np.sqrt(average) if self.rescale else 1.0) / spread
-            maps[name] = SpaceMap(_centred(each.mean(axis=0)), np.diag(scale).astype(np.float32))
+            maps[name] = SpaceMap(Normalization.centring(each.mean(axis=0)), np.diag(scale).astype(np.float32))
             self.shrinkage_[name] = float(share)
-        self.space_ = SharedSpace(
-            maps,
-            method="mean-variance",
-            encoder=encoder,
-            provenance=provenance_of(matrices, shrinkage=self.shrinkage_, rescale=self.rescale),
-        )
-        return self
+        return maps, {"shrinkage": self.shrinkage_, "rescale": self.rescale}
+
+
+@dataclass(kw_only=True, eq=False)
+class MeanCovariance(LanguageRemoval):
+    """Map each language by the optimal transport to the common Gaussian: x -> unit((unit(x) - m_l) A_l).
+
+    A_l = S_l^-1/2 (S_l^1/2 C S_l^1/2)^1/2 S_l^-1/2 takes the covariance S_l of a language to the mean covariance C of
+    all languages. Of all maps that do so, it moves the vectors least in mean squared length [1]_. Where `Centring`
+    makes means equal, this makes every linear correlation within a language equal, and it needs no pair either; the
+    idea is that of correlation alignment [2]_.
+
+    It asks for many vectors: a covariance has d (d + 1) / 2 numbers. With as many vectors as dimensions or fewer, most
+    of what tells two covariances apart is chance. And it asks for vectors like those that are mapped: fitted on other
+    texts, it does no more than `Centring` or a little.
+
+    Parameters
+    ----------
+    minimum : int
+        Fewest vectors of a language.
+    shrinkage : float or "auto"
+        From 0 to 1: how far S_l is drawn to C. "auto" by the formula of Ledoit and Wolf [3]_ with C for a target: the
+        least error of the covariance, which for retrieval was more caution than needed.
+
+    Attributes
+    ----------
+    space_ : SharedSpace
+        One map a language, after `fit`.
+    shrinkage_ : dict of str to float
+        The shrinkage of each language.
+
+    References
+    ----------
+    .. [1] Flamary, Lounici and Ferrari (2019), "Concentration bounds for linear Monge mapping estimation and optimal
+       transport domain adaptation". arXiv:1905.10155
+    .. [2] Sun, Feng and Saenko (2016), "Return of frustratingly easy domain adaptation", AAAI.
+       doi:10.1609/aaai.v30i1.10306
+    .. [3] Ledoit and Wolf (2004), "A well-conditioned estimator for large-dimensional covariance matrices", Journal of
+       Multivariate Analysis. doi:10.1016/S0047-259X(03)00096-4
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> a, b = rng.normal(size=(500, 4)), rng.normal(size=(500, 4)) * [2, 1, 1, 1] + 1
+    >>> space = MeanCovariance().fit({"fin": a, "eng": b}).space_
+    >>> space.maps["fin"].matrix.shape
+    (4, 4)
+    """
+
+    name: ClassVar[str] = "mean-covariance"
+
+    minimum: int = 10
+    shrinkage: Shrinkage = 0.3
+
+    def _fewest_vectors(self) -> int:
+        return max(2, self.minimum)
+
+    def _learn(self, matrices: Mapping[str, Any]) -> tuple[dict[str, SpaceMap], dict[str, Any]]:
+        means, centred = {}, {}
+        for name, rows in unit_languages(matrices).items():
+            means[name] = rows.mean(axis=0)
+            centred[name] = rows - means[name]
+        covariances = {name: rows.T @ rows / len(rows) for name, rows in centred.items()}
+        common = np.mean(list(covariances.values()), axis=0)
+        common[np.diag_indices_from(common)] += _FLOOR * np.trace(common) / len(common) + _FLOOR**2
+        self.shrinkage_ = {
+            name: ledoit_wolf(rows, common) if self.shrinkage == "auto" else float(self.shrinkage)
+            for name, rows in centred.items()
+        }
+        maps = {}
+        for name, own in covariances.items():
+            shrunk = (1 - self.shrinkage_[name]) * own + self.shrinkage_[name] * common
+            moved = monge_map(shrunk, common).astype(np.float32)
+            maps[name] = SpaceMap(Normalization.centring(means[name]), moved)
+        return maps, {"shrinkage": self.shrinkage_}
 
 
 def nearest_language(space: SharedSpace, vectors: Any, *, among: Sequence[str] | None = None) -> list[str]:
@@ -287,116 +271,6 @@ def nearest_language(space: SharedSpace, vectors: Any, *, among: Sequence[str] |
     return [names[best] for best in distances.argmin(axis=1)]
 
 
-def check_shrinkage(shrinkage: Shrinkage) -> None:
-    """Raise ValueError unless `shrinkage` is "auto" or lies in [0, 1]."""
-    if shrinkage != "auto" and not (isinstance(shrinkage, float | int) and 0 <= shrinkage <= 1):
-        raise ValueError(f"shrinkage must be 'auto' or lie in [0, 1], but is {shrinkage!r}")
-
-
-def _james_stein(rows: NDArray[np.float64], middle: NDArray[np.float64]) -> float:
-    """Return how far the mean of the rows is drawn to `middle`."""
-    if len(rows) < 2:
-        return 1.0
-    return _share(rows.var(axis=0, ddof=1).sum() / len(rows), ((rows.mean(axis=0) - middle) ** 2).sum())
-
-
-def _share(error: float, signal: float) -> float:
-    return 0.0 if error <= 0 else float(min(1.0, error / max(signal, _SMALLEST)))
-
-
-def _centred(mean: NDArray[np.float64]) -> Normalization:
-    return Normalization(("unit", "centre"), mean.astype(np.float32)[None, :])
-
-
-_FLOOR = 1e-6
-
-
-class MeanCovariance:
-    """Map each language by the optimal transport to the common Gaussian: x -> unit((unit(x) - m_l) A_l).
-
-    A_l = S_l^-1/2 (S_l^1/2 C S_l^1/2)^1/2 S_l^-1/2 takes the covariance S_l of a language to the mean covariance C of
-    all languages. Of all maps that do so, it moves the vectors least in mean squared length [1]_. Where `Centring`
-    makes means equal, this makes every linear correlation within a language equal, and it needs no pair either; the
-    idea is that of correlation alignment [2]_.
-
-    It asks for many vectors: a covariance has d (d + 1) / 2 numbers. With as many vectors as dimensions or fewer, most
-    of what tells two covariances apart is chance. And it asks for vectors like those that are mapped: fitted on other
-    texts, it does no more than `Centring` or a little.
-
-    Parameters
-    ----------
-    minimum : int
-        Fewest vectors of a language.
-    shrinkage : float or "auto"
-        From 0 to 1: how far S_l is drawn to C. "auto" by the formula of Ledoit and Wolf [3]_ with C for a target: the
-        least error of the covariance, which for retrieval was more caution than needed.
-
-    Attributes
-    ----------
-    space_ : SharedSpace
-        One map a language, after `fit`.
-    shrinkage_ : dict of str to float
-        The shrinkage of each language.
-
-    References
-    ----------
-    .. [1] Flamary, Lounici and Ferrari (2019), "Concentration bounds for linear Monge mapping estimation and optimal
-       transport domain adaptation". arXiv:1905.10155
-    .. [2] Sun, Feng and Saenko (2016), "Return of frustratingly easy domain adaptation", AAAI.
-       doi:10.1609/aaai.v30i1.10306
-    .. [3] Ledoit and Wolf (2004), "A well-conditioned estimator for large-dimensional covariance matrices", Journal of
-       Multivariate Analysis. doi:10.1016/S0047-259X(03)00096-4
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> a, b = rng.normal(size=(500, 4)), rng.normal(size=(500, 4)) * [2, 1, 1, 1] + 1
-    >>> space = MeanCovariance().fit({"fin": a, "eng": b}).space_
-    >>> space.maps["fin"].matrix.shape
-    (4, 4)
-    """
-
-    def __init__(self, *, minimum: int = 10, shrinkage: Shrinkage = 0.3) -> None:
-        self.minimum = minimum
-        self.shrinkage = shrinkage
-
-    def fit(self, vectors: Mapping[str, Any], *, encoder: str = "") -> "MeanCovariance":
-        """Learn mean and covariance of each language; parameters as in `Centring.fit`.
-
-        Raises
-        ------
-        ValueError
-            If there is no language, a language has too few vectors, the dimensions differ, or `shrinkage` is none.
-        """
-        check_shrinkage(self.shrinkage)
-        matrices = language_matrices(vectors, minimum=max(2, self.minimum))
-        means, centred = {}, {}
-        for name, rows in unit_languages(matrices).items():
-            means[name] = rows.mean(axis=0)
-            centred[name] = rows - means[name]
-        covariances = {name: rows.T @ rows / len(rows) for name, rows in centred.items()}
-        common = np.mean(list(covariances.values()), axis=0)
-        common[np.diag_indices_from(common)] += _FLOOR * np.trace(common) / len(common) + _FLOOR**2
-        self.shrinkage_ = {
-            name: _share_of_target(rows, covariances[name], common)
-            if self.shrinkage == "auto"
-            else float(self.shrinkage)
-            for name, rows in centred.items()
-        }
-        maps = {}
-        for name, own in covariances.items():
-            shrunk = (1 - self.shrinkage_[name]) * own + self.shrinkage_[name] * common
-            mean = means[name].astype(np.float32)[None, :]
-            maps[name] = SpaceMap(Normalization(("unit", "centre"), mean), monge_map(shrunk, common).astype(np.float32))
-        self.space_ = SharedSpace(
-            maps,
-            method="mean-covariance",
-            encoder=encoder,
-            provenance=provenance_of(matrices, shrinkage=self.shrinkage_),
-        )
-        return self
-
-
 def monge_map(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the symmetric A with A S A = T that moves a Gaussian of covariance S to one of covariance T.
 
@@ -425,11 +299,12 @@ def symmetric_power(matrix: NDArray[np.float64], power: float) -> NDArray[np.flo
     return np.asarray((axes * powers) @ axes.T)
 
 
-def _share_of_target(
-    centred: NDArray[np.float64], covariance: NDArray[np.float64], target: NDArray[np.float64]
-) -> float:
-    """Return the share of the target that keeps the expected squared error of the covariance least."""
-    n = len(centred)
-    error = (((centred**2).sum(axis=1) ** 2).sum() / n - (covariance**2).sum()) / n
-    distance = ((covariance - target) ** 2).sum()
-    return float(np.clip(error / distance, 0, 1)) if distance > 0 else 1.0
+def _james_stein(rows: NDArray[np.float64], middle: NDArray[np.float64]) -> float:
+    """Return how far the mean of the rows is drawn to `middle`."""
+    if len(rows) < 2:
+        return 1.0
+    return _share(rows.var(axis=0, ddof=1).sum() / len(rows), ((rows.mean(axis=0) - middle) ** 2).sum())
+
+
+def _share(error: float, signal: float) -> float:
+    return 0.0 if error <= 0 else float(min(1.0, error / max(signal, _SMALLEST)))

@@ -3,17 +3,13 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from .means import Centring, LanguageRemoval, MeanCovariance, MeanVariance
+from .means import Centring, MeanCovariance, MeanVariance
+from .removal import LanguageRemoval
 from .subspace import LEACE, LIR, LSAR
+
+_CLASSES: tuple[type[LanguageRemoval], ...] = (Centring, MeanVariance, MeanCovariance, LIR, LSAR, LEACE)
 
 #: Makes each method with its usual parameters. "lsar" and "leace" yield one map for all languages.
 REMOVAL_METHODS: Mapping[str, Callable[[], LanguageRemoval]] = MappingProxyType(
-    {
-        "centring": Centring,
-        "mean-variance": MeanVariance,
-        "mean-covariance": MeanCovariance,
-        "lir": LIR,
-        "lsar": lambda: LSAR(centre=True),
-        "leace": LEACE,
-    }
+    {each.name: each.usual for each in _CLASSES}
 )

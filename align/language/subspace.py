@@ -5,19 +5,21 @@ those never seen included: their spaces have the one map ``"*"`` and need no lab
 """
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.space import ANY_LANGUAGE, Normalization, SharedSpace, SpaceMap
+from interlingua.align.space import ANY_LANGUAGE, Normalization, SpaceMap
 
-from .means import Shrinkage, check_shrinkage, language_matrices, provenance_of, unit_languages
+from .removal import LanguageRemoval, Shrinkage, ledoit_wolf, unit_languages
 
 _RANK_TOLERANCE = 1e-10
 
 
-class LIR:
+@dataclass(kw_only=True, eq=False)
+class LIR(LanguageRemoval):
     """Remove from each language its strongest directions: x -> unit(x - U_l U_l' x) with U_l of rank r.
 
     The columns of U_l are the first r right singular vectors of the *uncentred* (n, d) matrix of the language's unit
@@ -48,34 +50,25 @@ class LIR:
      [ 0. -1.]]
     """
 
-    def __init__(self, *, rank: int = 1, minimum: int = 2) -> None:
-        self.rank = rank
-        self.minimum = minimum
+    name: ClassVar[str] = "lir"
 
-    def fit(self, vectors: Mapping[str, Any], *, encoder: str = "") -> "LIR":
-        """Learn the directions of each language; parameters as in `Centring.fit`.
+    rank: int = 1
 
-        Raises
-        ------
-        ValueError
-            If there is no language, one has fewer than max(rank, minimum) vectors, the dimensions differ, or the rank
-            is not below the dimension.
-        """
-        matrices = language_matrices(vectors, minimum=max(self.minimum, self.rank))
-        dimension = _dimension(matrices)
-        _check_rank(self.rank, dimension - 1, "below the dimension")
+    def _fewest_vectors(self) -> int:
+        return max(self.minimum, self.rank)
+
+    def _learn(self, matrices: Mapping[str, Any]) -> tuple[dict[str, SpaceMap], dict[str, Any]]:
+        _check_rank(self.rank, _dimension(matrices) - 1, "below the dimension")
         maps = {}
         for name, rows in unit_languages(matrices).items():
             # the right singular vectors, from the d x d Gram matrix: n may be large
             strongest = np.linalg.eigh(rows.T @ rows)[1][:, -self.rank :]
             maps[name] = _without(strongest)
-        self.space_ = SharedSpace(
-            maps, method="lir", encoder=encoder, provenance=provenance_of(matrices, rank=self.rank)
-        )
-        return self
+        return maps, {"rank": self.rank}
 
 
-class LSAR:
+@dataclass(kw_only=True, eq=False)
+class LSAR(LanguageRemoval):
     """Remove the subspace in which the languages' means differ: x -> unit(x - M M' x), one map for all languages.
 
     The (d, L) matrix of the means of L languages is split into a mean that all share and what is left,
@@ -114,35 +107,29 @@ class LSAR:
     (('*',), (40, 8))
     """
 
-    def __init__(self, *, rank: int | None = None, centre: bool = False, minimum: int = 2) -> None:
-        self.rank = rank
-        self.centre = centre
-        self.minimum = minimum
+    name: ClassVar[str] = "lsar"
+    fewest_languages: ClassVar[int] = 2
 
-    def fit(self, vectors: Mapping[str, Any], *, encoder: str = "") -> "LSAR":
-        """Learn the subspace; parameters as in `Centring.fit`.
+    rank: int | None = None
+    centre: bool = False
 
-        Raises
-        ------
-        ValueError
-            If there are fewer than two languages, one has too few vectors, the dimensions differ, or the rank is not
-            below the number of languages and the dimension.
-        """
-        matrices = language_matrices(vectors, minimum=self.minimum, fewest_languages=2)
-        rank = min(len(matrices), _dimension(matrices)) - 1 if self.rank is None else self.rank
-        _check_rank(rank, min(len(matrices), _dimension(matrices)) - 1, "below the number of languages and dimensions")
+    @classmethod
+    def usual(cls) -> Self:
+        """Return the method that takes what the means have in common too, so that cosines are not dominated by it."""
+        return cls(centre=True)
+
+    def _learn(self, matrices: Mapping[str, Any]) -> tuple[dict[str, SpaceMap], dict[str, Any]]:
+        largest = min(len(matrices), _dimension(matrices)) - 1
+        rank = largest if self.rank is None else self.rank
+        _check_rank(rank, largest, "below the number of languages and dimensions")
         means = np.stack([rows.mean(axis=0) for rows in unit_languages(matrices).values()], axis=1)
         shared, self.subspace_ = language_subspace(means, rank)
-        self.space_ = SharedSpace(
-            {ANY_LANGUAGE: _without(self.subspace_, shared if self.centre else None)},
-            method="lsar",
-            encoder=encoder,
-            provenance=provenance_of(matrices, rank=rank, centre=self.centre),
-        )
-        return self
+        maps = {ANY_LANGUAGE: _without(self.subspace_, shared if self.centre else None)}
+        return maps, {"rank": rank, "centre": self.centre}
 
 
-class LEACE:
+@dataclass(kw_only=True, eq=False)
+class LEACE(LanguageRemoval):
     """Erase the language by the smallest change after which no linear classifier can tell it, one map for all.
 
     x -> unit((x - m) - C^1/2 P C^-1/2 (x - m)), with m and C mean and covariance of the unit vectors of all languages
@@ -182,14 +169,12 @@ class LEACE:
     ('*',)
     """
 
-    def __init__(self, *, shrinkage: Shrinkage = "auto", minimum: int = 2) -> None:
-        self.shrinkage = shrinkage
-        self.minimum = minimum
+    name: ClassVar[str] = "leace"
+    fewest_languages: ClassVar[int] = 2
 
-    def fit(self, vectors: Mapping[str, Any], *, encoder: str = "") -> "LEACE":
-        """Learn the eraser; parameters as in `Centring.fit`, errors as in `LSAR.fit`."""
-        check_shrinkage(self.shrinkage)
-        matrices = language_matrices(vectors, minimum=self.minimum, fewest_languages=2)
+    shrinkage: Shrinkage = "auto"
+
+    def _learn(self, matrices: Mapping[str, Any]) -> tuple[dict[str, SpaceMap], dict[str, Any]]:
         rows = unit_languages(matrices)
         pooled = np.concatenate(list(rows.values()))
         mean = pooled.mean(axis=0)
@@ -208,13 +193,8 @@ class LEACE:
         left, strengths, _ = np.linalg.svd(whiten @ offsets, full_matrices=False)
         basis = left[:, strengths > _RANK_TOLERANCE * max(strengths[0], _RANK_TOLERANCE)]
         eraser = np.eye(dimension) - colour @ basis @ basis.T @ whiten
-        self.space_ = SharedSpace(
-            {ANY_LANGUAGE: SpaceMap(_steps(mean), eraser.T.astype(np.float32))},
-            method="leace",
-            encoder=encoder,
-            provenance=provenance_of(matrices, shrinkage=self.shrinkage_, rank=int(basis.shape[1])),
-        )
-        return self
+        maps = {ANY_LANGUAGE: SpaceMap(Normalization.centring(mean), eraser.T.astype(np.float32))}
+        return maps, {"shrinkage": self.shrinkage_, "rank": int(basis.shape[1])}
 
 
 def language_subspace(means: NDArray[np.float64], rank: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -253,33 +233,16 @@ def language_subspace(means: NDArray[np.float64], rank: int) -> tuple[NDArray[np
     return shared, basis
 
 
-def ledoit_wolf(centred: NDArray[np.float64]) -> float:
-    """Return the share in [0, 1] of the identity in a covariance, after Ledoit and Wolf (2004).
-
-    Parameters
-    ----------
-    centred : (n, d) array
-        Rows whose mean is zero.
-    """
-    n, d = centred.shape
-    covariance = centred.T @ centred / n
-    scale = np.trace(covariance) / d
-    distance = (covariance**2).sum() / d - scale**2
-    # the mean over rows of ||x x' - C||² / d, divided by n
-    error = (((centred**2).sum(axis=1) ** 2).sum() / n - (covariance**2).sum()) / d / n
-    return float(np.clip(error / distance, 0, 1)) if distance > 0 else 1.0
-
-
 def _without(basis: NDArray[np.float64], centre: NDArray[np.float64] | None = None) -> SpaceMap:
     """Return x -> unit(x) (I - B B'), from which the centre is taken first if there is one."""
     dimension = len(basis)
     matrix = (np.eye(dimension) - basis @ basis.T).astype(np.float32)
-    steps = _steps(centre) if centre is not None else Normalization(("unit",), np.empty((0, dimension), np.float32))
+    steps = (
+        Normalization.centring(centre)
+        if centre is not None
+        else Normalization(("unit",), np.empty((0, dimension), np.float32))
+    )
     return SpaceMap(steps, matrix)
-
-
-def _steps(mean: NDArray[np.float64]) -> Normalization:
-    return Normalization(("unit", "centre"), mean.astype(np.float32)[None, :])
 
 
 def _dimension(matrices: Mapping[str, Any]) -> int:

@@ -143,7 +143,7 @@ def map_by_language(
 
 
 def _centred_by(centre: NDArray[Any], matrix: NDArray[np.float32] | None = None) -> SpaceMap:
-    return SpaceMap(Normalization(("unit", "centre"), np.asarray(centre, np.float32)[None, :]), matrix)
+    return SpaceMap(Normalization.centring(centre), matrix)
 
 
 #: What `CrossLingualSearch.build` takes; all but "auto" are those of `interlingua.align.REMOVAL_METHODS`.

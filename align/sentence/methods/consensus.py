@@ -91,7 +91,7 @@ class Consensus:
         plain = self.turn == "none" and self.shrinkage in (None, 1)
         self.space_ = SharedSpace(
             {
-                name: SpaceMap(_centring(mean), None if plain else turns[name].astype(np.float32))
+                name: SpaceMap(Normalization.centring(mean), None if plain else turns[name].astype(np.float32))
                 for name, mean in means.items()
             },
             method="consensus",
@@ -159,7 +159,3 @@ def _inverse_root(covariance: Matrix, shrinkage: float) -> Matrix:
         return np.eye(len(values))
     shrunk = (1 - shrinkage) * np.maximum(values, 0) / mean + shrinkage
     return np.asarray((basis / np.sqrt(shrunk)) @ basis.T)
-
-
-def _centring(mean: NDArray[np.float32]) -> Normalization:
-    return Normalization(("unit", "centre"), mean[None, :])
