@@ -26,7 +26,7 @@ from interlingua.benchmarks.harness.report import row
 from interlingua.pipelines import Encoder, load_encoder
 from interlingua.pipelines.encoders.cache import user_cache_folder
 from interlingua.pipelines.texts import Pair
-from interlingua.pipelines.train import TrainingSettings, distill, project_onto_teacher
+from interlingua.pipelines.train import DistillationSettings, distill, project_onto_teacher
 from interlingua.pipelines.train.scores import spread
 
 COMMAND = "python -m interlingua.benchmarks.training.distillation"
@@ -52,11 +52,11 @@ def teacher_folder() -> Path:
     return Path(found.origin).parent / "model"
 
 
-def settings(seed: int) -> TrainingSettings:
+def settings(seed: int) -> DistillationSettings:
     """Return how a student of that seed is trained."""
-    return TrainingSettings(
+    return DistillationSettings(
         steps=STEPS, batch_size=32, mini_batch_size=32, learning_rate=1e-4, max_tokens=64, held_out=20, evaluations=2,
-        seed=seed,
+        layers=LAYERS, seed=seed,
     )  # fmt: skip
 
 
@@ -115,14 +115,14 @@ def _pairs() -> list[Pair]:
 
 def _start(teacher: Encoder, pairs: list[Pair], path: Path) -> dict[str, Any]:
     if not path.exists():
-        project_onto_teacher(teacher, None, pairs, output=path, layers=LAYERS, settings=settings(0))
+        project_onto_teacher(teacher, None, pairs, output=path, settings=settings(0))
     return {"encoder": load_encoder(path, cache=False)}
 
 
 def _distilled(teacher: Encoder, pairs: list[Pair], path: Path, seed: int) -> dict[str, Any]:
     if path.exists():  # scoring was interrupted
         return {"encoder": load_encoder(path, cache=False)}
-    done = distill(teacher, None, pairs, output=path, layers=LAYERS, settings=settings(seed), resume=True)
+    done = distill(teacher, None, pairs, output=path, settings=settings(seed), resume=True)
     told = {"start": done.start, "best": done.best, "steps": done.steps, "seconds": done.seconds}
     return {"encoder": load_encoder(path, cache=False), "collapsed": done.collapsed, **told}
 

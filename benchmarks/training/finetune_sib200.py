@@ -32,7 +32,7 @@ from interlingua.benchmarks.harness.report import row, write_results
 from interlingua.pipelines.commands.command import table
 from interlingua.pipelines.texts.labelled import Labelled, LabelledWords, read_conll
 from interlingua.pipelines.train.classifier import TextClassifier
-from interlingua.pipelines.train.finetune import FineTuning
+from interlingua.pipelines.train.settings import FineTuning
 from interlingua.pipelines.train.transfer import TransferRow, TransferTable, few_shot, zero_shot
 
 COMMAND = "python -m interlingua.benchmarks.training.finetune_sib200 --parts FOLDER"

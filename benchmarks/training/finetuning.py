@@ -19,7 +19,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,13 @@ from interlingua.benchmarks.sentences.xquad_r import read_pools, score_pool
 from interlingua.pipelines import Encoder, load_encoder
 from interlingua.pipelines.encoders.cache import user_cache_folder
 from interlingua.pipelines.texts import Pair
-from interlingua.pipelines.train import TrainingSettings, finetune_contrastive
+from interlingua.pipelines.train import ContrastiveSettings, finetune_contrastive
 
 COMMAND = "python -m interlingua.benchmarks.training.finetuning"
-SETTINGS = TrainingSettings(
-    steps=50, batch_size=32, mini_batch_size=32, learning_rate=2e-5, max_tokens=64, held_out=20, evaluations=2
-)
-LOSS: Mapping[str, Any] = {"temperature": 0.05, "same_language_negatives": True, "one_language_pair_a_batch": True}
+SETTINGS = ContrastiveSettings(
+    steps=50, batch_size=32, mini_batch_size=32, learning_rate=2e-5, max_tokens=64, held_out=20, evaluations=2,
+    same_language_negatives=True, one_language_pair_a_batch=True,
+)  # fmt: skip
 SUBSET = 250
 FOR_MEANS = 100
 Vectors = NDArray[np.float32]
@@ -54,19 +54,16 @@ class Variant:
     ----------
     folder : str
         What its folder is called.
-    settings : TrainingSettings
-    options : mapping
-        Further arguments of `finetune_contrastive`.
+    settings : ContrastiveSettings
     """
 
     folder: str
-    settings: TrainingSettings
-    options: Mapping[str, Any] = field(default_factory=dict)
+    settings: ContrastiveSettings
 
 
 VARIANTS: Mapping[str, Variant] = {
     "fine-tuned": Variant("finetuned-e5-small", SETTINGS),
-    "LoRA": Variant("finetuned-e5-small-lora", replace(SETTINGS, learning_rate=2e-4), {"lora_rank": 16}),
+    "LoRA": Variant("finetuned-e5-small-lora", replace(SETTINGS, learning_rate=2e-4, lora_rank=16)),
 }
 
 
@@ -229,7 +226,7 @@ def _train(place: Path, variant: Variant, minutes: float | None) -> dict[str, An
     pairs = training_pairs()
     began, clock = time.process_time(), time.perf_counter()
     settings = replace(variant.settings, max_minutes=minutes)
-    done = finetune_contrastive(None, pairs, output=output, settings=settings, resume=True, **LOSS, **variant.options)
+    done = finetune_contrastive(None, pairs, output=output, settings=settings, resume=True)
     spent = {
         "cpu_seconds": spent.get("cpu_seconds", 0) + time.process_time() - began,
         "seconds": spent.get("seconds", 0) + time.perf_counter() - clock,

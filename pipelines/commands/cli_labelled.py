@@ -11,7 +11,7 @@ from .command import UsageError, count, named_file, open_lines
 
 if TYPE_CHECKING:
     from interlingua.pipelines.texts.labelled import Labelled, LabelledWords
-    from interlingua.pipelines.train.finetune import FineTuning
+    from interlingua.pipelines.train.settings import FineTuning
 
 #: Option: setting of `FineTuning`; those that a study searches.
 TUNED = {
@@ -81,7 +81,7 @@ def fine_tuning(options: Namespace) -> FineTuning:
     UsageError
         If they do not fit together.
     """
-    from interlingua.pipelines.train.finetune import FineTuning
+    from interlingua.pipelines.train.settings import FineTuning
 
     if options.adversarial != "none" and not options.others:
         raise UsageError("--adversarial needs texts of other languages, without labels: --others LANGUAGE=FILE ...")

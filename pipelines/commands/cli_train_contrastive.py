@@ -25,7 +25,7 @@ def add_contrastive_command(commands: "Subcommands[ArgumentParser]") -> None:
     )
     loss.add_argument("--one-language-pair-a-batch", action="store_true", help="harder negatives")
     loss.add_argument("--lora", type=count, metavar="RANK", help="train low-rank updates only, merged in the end")
-    _add_training(parser, learning_rate=3e-5)
+    _add_training(parser)
     add_run_options(parser)
 
 
@@ -49,7 +49,7 @@ def add_distill_command(commands: "Subcommands[ArgumentParser]") -> None:
         help="no linear layer behind the student, which then has the same dimension",
     )
     add_pair_options(parser, required=True)
-    _add_training(parser, learning_rate=5e-5)
+    _add_training(parser)
     add_run_options(parser)
 
 
@@ -57,7 +57,7 @@ def _add_encoder(parser: ArgumentParser, name: str, help: str) -> None:
     parser.add_argument(name, metavar="NAME", help=help)
 
 
-def _add_training(parser: ArgumentParser, *, learning_rate: float) -> None:
+def _add_training(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("training")
     group.add_argument("--epochs", type=_positive, default=1.0, metavar="N", help="passes over the pairs (default 1)")
     group.add_argument("--steps", type=count, metavar="N", help="updates, in the place of --epochs")
@@ -65,9 +65,7 @@ def _add_training(parser: ArgumentParser, *, learning_rate: float) -> None:
     group.add_argument(
         "--mini-batch-size", type=count, default=16, metavar="N", help="pairs in memory at once (default 16)"
     )
-    group.add_argument(
-        "--learning-rate", type=_positive, default=learning_rate, metavar="R", help=f"default {learning_rate:g}"
-    )
+    group.add_argument("--learning-rate", type=_positive, default=3e-5, metavar="R", help="default 3e-5")
     group.add_argument(
         "--max-tokens", type=count, default=128, metavar="N", help="of a text while training (default 128)"
     )
@@ -84,53 +82,54 @@ def _add_training(parser: ArgumentParser, *, learning_rate: float) -> None:
 
 def _contrastive(options: Namespace, output: Output) -> None:
     from interlingua.pipelines.train.contrastive import estimate_contrastive, finetune_contrastive
+    from interlingua.pipelines.train.settings import ContrastiveSettings
 
     chosen = {
         "temperature": options.temperature,
         "margin": options.margin,
         "same_language_negatives": options.same_language_negatives,
         "one_language_pair_a_batch": options.one_language_pair_a_batch,
-        "train_word_embeddings": options.train_word_embeddings,
         "lora_rank": options.lora,
     }
-    encoders = (options.encoder,)
-    _train(options, output, encoders, chosen, finetune_contrastive, estimate_contrastive)
+    settings = ContrastiveSettings(**_trained(options), **chosen)
+    _train(options, output, (options.encoder,), settings, finetune_contrastive, estimate_contrastive)
 
 
 def _distill(options: Namespace, output: Output) -> None:
     from interlingua.pipelines.train.distillation import distill, estimate_distillation
+    from interlingua.pipelines.train.settings import DistillationSettings
 
     chosen = {
         "pivot": options.pivot,
         "projection": "none" if options.no_projection else "ridge",
         "layers": options.layers,
-        "train_word_embeddings": options.train_word_embeddings,
     }
-    encoders = (options.teacher, options.student)
-    _train(options, output, encoders, chosen, distill, estimate_distillation)
+    settings = DistillationSettings(**_trained(options), **chosen)
+    _train(options, output, (options.teacher, options.student), settings, distill, estimate_distillation)
+
+
+def _trained(options: Namespace) -> dict[str, Any]:
+    names = ("epochs", "steps", "batch_size", "mini_batch_size", "learning_rate", "max_tokens", "precision", "held_out",
+             "evaluations", "patience", "seed", "device", "max_minutes", "train_word_embeddings")  # fmt: skip
+    return {name: getattr(options, name) for name in names}
 
 
 def _train(
     options: Namespace,
     output: Output,
     encoders: tuple[str | None, ...],
-    chosen: dict[str, Any],
+    settings: Any,
     train: Callable[..., Any],
     estimate: Callable[..., Any],
 ) -> None:
-    from interlingua.pipelines.train.settings import TrainingSettings
-
     if Path(options.output).exists():
         raise UsageError(f"{options.output} exists; name another folder or remove it")
-    names = ("epochs", "steps", "batch_size", "mini_batch_size", "learning_rate", "max_tokens", "precision", "held_out",
-             "evaluations", "patience", "seed", "device", "max_minutes")  # fmt: skip
-    settings = TrainingSettings(**{name: getattr(options, name) for name in names})
     opened = open_pairs(options)
     pairs = list(chain.from_iterable(opened.values()))
     note_pairs(opened, output)
     if options.dry_run:
         with output.working("measuring a few steps"):
-            cost = estimate(*encoders, pairs, settings=settings, **chosen)
+            cost = estimate(*encoders, pairs, settings=settings)
         output.result(vars(cost), lambda: [table("", "", rows=_cost_rows(cost))])
         return
     with output.working("training"):
@@ -141,7 +140,6 @@ def _train(
             settings=settings,
             resume=options.resume,
             callback=lambda line: _note(line, output),
-            **chosen,
         )
     result = {**vars(run), "folder": str(run.folder), "history": list(run.history)}
     output.result(result, lambda: _run_rows(run))

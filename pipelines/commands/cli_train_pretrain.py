@@ -49,8 +49,7 @@ def add_pretrain_command(commands: "Subcommands[ArgumentParser]") -> None:
 def _pretrain(options: Namespace, output: Output) -> None:
     from interlingua.pipelines.texts.corpus import as_corpus, read_corpus
     from interlingua.pipelines.train.pretraining import estimate_pretraining, pretrain
-    from interlingua.pipelines.train.pretraining_model import NewModel
-    from interlingua.pipelines.train.settings import PretrainingSettings
+    from interlingua.pipelines.train.settings import NewModel, PretrainingSettings
 
     files: dict[str, list[str]] = {}
     for argument in options.texts:

@@ -28,7 +28,8 @@ def add_tune_commands(commands: "Subcommands[ArgumentParser]") -> None:
 
 
 def _tune(options: Namespace, output: Output) -> None:
-    from interlingua.pipelines.train.study import PROXY_WARNING, SearchSpace, Trial, tune
+    from interlingua.pipelines.train.settings import SearchSpace
+    from interlingua.pipelines.train.study import PROXY_WARNING, Trial, tune
 
     if options.output is not None:
         check_output_file(options.output)

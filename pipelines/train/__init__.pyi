@@ -1,23 +1,29 @@
 from .classifier import TextClassifier
 from .contrastive import estimate_contrastive, finetune_contrastive
 from .distillation import distill, estimate_distillation, project_onto_teacher
-from .finetune import FineTuning, FineTuningCost, estimate_finetuning, fine_tune
+from .finetune import estimate_finetuning, fine_tune
 from .pretraining import estimate_pretraining, pretrain
-from .pretraining_model import NewModel
 from .scores import span_f1
 from .settings import (
+    ContrastiveSettings,
     CostEstimate,
+    DistillationSettings,
+    FineTuning,
+    FineTuningCost,
+    NewModel,
     PretrainingCost,
     PretrainingResult,
     PretrainingSettings,
+    SearchSpace,
     TrainingRun,
-    TrainingSettings,
 )
-from .study import SearchSpace, Tuning, tune
+from .study import Tuning, tune
 from .transfer import TransferRow, TransferTable, few_shot, zero_shot
 
 __all__ = [
+    "ContrastiveSettings",
     "CostEstimate",
+    "DistillationSettings",
     "FineTuning",
     "FineTuningCost",
     "NewModel",
@@ -27,7 +33,6 @@ __all__ = [
     "SearchSpace",
     "TextClassifier",
     "TrainingRun",
-    "TrainingSettings",
     "TransferRow",
     "TransferTable",
     "Tuning",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,11 @@ from interlingua.pipelines.texts.pairs import Pair
 from .contrastive import EncoderLike, pairs_dataset, pairs_hash
 from .losses import distillation_module
 from .scores import hold_out, mean_scores, score_translations, spread
-from .sentences import OpenEncoder, SentenceTraining, encode_texts, freeze_word_embeddings, keep_layers
-from .settings import CostEstimate, TrainingRun, TrainingSettings
+from .sentences import OpenEncoder, SentenceTraining, freeze_word_embeddings, keep_layers
+from .settings import CostEstimate, DistillationSettings, TrainingRun
 
 _RIDGE_PAIRS = 1000
 _RIDGE_GRID = tuple(10.0**power for power in range(-6, 3))  # shares of the mean squared singular value
-Projection = Literal["ridge", "none"]
 
 
 def distill(
@@ -28,11 +27,7 @@ def distill(
     pairs: Iterable[Pair],
     *,
     output: str | Path,
-    pivot: Literal["source", "target"] = "target",
-    projection: Projection = "ridge",
-    layers: int | None = None,
-    train_word_embeddings: bool = False,
-    settings: TrainingSettings | None = None,
+    settings: DistillationSettings | None = None,
     resume: bool = False,
     callback: Callable[[Mapping[str, float]], None] | None = None,
 ) -> TrainingRun:
@@ -54,33 +49,27 @@ def distill(
         One side in the teacher's language.
     output : path
         A folder that does not exist yet; plain `SentenceTransformer(output)` loads it.
-    pivot : {"target", "source"}
-        The side in the teacher's language.
-    projection : {"ridge", "none"}
-        "ridge" puts a linear layer behind the student, fitted in closed form to 1,000 pairs before training and trained
-        further; student and teacher may then differ in dimension. With "none" the student's own vectors are pulled to
-        the teacher's.
-    layers : int, optional
-        Keep so many of the student's layers, the first.
-    train_word_embeddings : bool
-        They are frozen by default.
-    settings, resume, callback
-        As in `finetune_contrastive`.
+    settings : DistillationSettings, optional
+        The teacher's side, the student's size, length, batches, learning rate, precision, evaluation.
+    resume : bool
+        Go on from the checkpoints beside `output`, where there are.
+    callback : callable, optional
+        Gets a dict with "step" at each evaluation: "loss" and the held-out scores, as "eval_mrr".
 
     Raises
     ------
     MissingExtraError
         If the extra `train` is not installed.
     ValueError
-        If the dimensions differ without a projection, there are fewer than two pairs, or a parameter is out of range.
+        If the dimensions differ without a projection, or there are fewer than two pairs.
 
     References
     ----------
     .. [1] Reimers and Gurevych (2020), "Making monolingual sentence embeddings multilingual using knowledge
        distillation", EMNLP. doi:10.18653/v1/2020.emnlp-main.365
     """
-    options = (pivot, projection, layers, train_word_embeddings, settings or TrainingSettings())
-    return _training(teacher, student, pairs, *options).run(output, resume=resume, callback=callback)
+    training = _training(teacher, student, pairs, settings or DistillationSettings())
+    return training.run(output, resume=resume, callback=callback)
 
 
 def estimate_distillation(
@@ -88,15 +77,10 @@ def estimate_distillation(
     student: EncoderLike,
     pairs: Iterable[Pair],
     *,
-    pivot: Literal["source", "target"] = "target",
-    projection: Projection = "ridge",
-    layers: int | None = None,
-    train_word_embeddings: bool = False,
-    settings: TrainingSettings | None = None,
+    settings: DistillationSettings | None = None,
 ) -> CostEstimate:
     """Say what `distill` would cost beside encoding with the teacher, from three of its steps; write nothing."""
-    options = (pivot, projection, layers, train_word_embeddings, settings or TrainingSettings())
-    return _training(teacher, student, pairs, *options).estimate()
+    return _training(teacher, student, pairs, settings or DistillationSettings()).estimate()
 
 
 def project_onto_teacher(
@@ -105,17 +89,14 @@ def project_onto_teacher(
     pairs: Iterable[Pair],
     *,
     output: str | Path,
-    pivot: Literal["source", "target"] = "target",
-    layers: int | None = None,
-    settings: TrainingSettings | None = None,
+    settings: DistillationSettings | None = None,
 ) -> Path:
-    """Write the student with the closed-form projection that `distill` starts from, and train nothing.
+    """Write the student with the ridge projection that `distill` starts from, and train nothing.
 
     A multilingual student then searches among vectors that the teacher has made, in the seconds that 1,000 pairs take
     to be encoded. The parameters are those of `distill`.
     """
-    training = _training(teacher, student, pairs, pivot, "ridge", layers, False, settings or TrainingSettings())
-    training.write_start(Path(output))
+    _training(teacher, student, pairs, settings or DistillationSettings()).write_start(Path(output))
     return Path(output)
 
 
@@ -160,61 +141,25 @@ def ridge_projection(
 
 
 def _training(
-    teacher: EncoderLike,
-    student: EncoderLike,
-    pairs: Iterable[Pair],
-    pivot: str,
-    projection: str,
-    layers: int | None,
-    train_word_embeddings: bool,
-    settings: TrainingSettings,
+    teacher: EncoderLike, student: EncoderLike, pairs: Iterable[Pair], settings: DistillationSettings
 ) -> SentenceTraining:
-    if pivot not in ("source", "target") or projection not in ("ridge", "none"):
-        raise ValueError(
-            f"expected pivot 'source' or 'target' and projection 'ridge' or 'none', got {pivot!r}, {projection!r}"
-        )
-    every = [pair if pivot == "target" else pair.swapped for pair in pairs]
+    every = [pair if settings.pivot == "target" else pair.swapped for pair in pairs]
     kept, held = hold_out(every, settings.held_out, seed=settings.seed)
-    if len(kept) < 2:
-        raise ValueError(f"at least two pairs are needed to learn from, got {len(kept)} of {len(every)}")
     guide = load_encoder(teacher) if teacher is None or isinstance(teacher, str | Path) else teacher
     aims = guide.encode([pair.target for pair in kept])
     held_aims = guide.encode([pair.target for pair in held]) if held else aims[:0]
     variance = float(np.square(aims - aims.mean(axis=0, dtype=np.float64)).sum(axis=1).mean())
     if not variance > 0:
         raise ValueError("the teacher gives one vector for all texts; there is nothing to distil")
-    opened = OpenEncoder.of(student, device=settings.device)
+    opened = OpenEncoder.of(student, device=settings.device, precision=settings.precision)
+    model = _student(opened, kept, aims, settings)
+    if not settings.train_word_embeddings:
+        freeze_word_embeddings(model)
     prompt = opened.prompts["symmetric"]
 
-    def encode(model: Any, texts: list[str]) -> NDArray[np.float32]:
-        return encode_texts(model, texts, prompt=prompt, opened=opened, precision=settings.precision)
-
-    def build() -> Any:
-        model = opened.fresh()
-        if layers is not None:
-            keep_layers(model, layers)
-        model = _without_normalize(model)
-        if projection == "none":
-            if model.get_embedding_dimension() != guide.dimension:
-                raise ValueError(
-                    f"the student has {model.get_embedding_dimension()} dimensions and the teacher {guide.dimension}; "
-                    "use projection='ridge'"
-                )
-            return model
-        some = np.random.default_rng(settings.seed).permutation(len(kept))[:_RIDGE_PAIRS]
-        texts = [text for row in some for text in (kept[row].source, kept[row].target)]
-        limit = model.max_seq_length
-        model.max_seq_length = min(limit or settings.max_tokens, settings.max_tokens)
-        weight, bias = ridge_projection(encode(model, texts), np.repeat(aims[some], 2, axis=0))
-        model.max_seq_length = limit
-        return _with_dense(model, weight, bias)
-
-    model = build()
-    if not train_word_embeddings:
-        freeze_word_embeddings(model)
-
     def score(scored: Any) -> dict[str, float]:
-        u, v = (encode(scored, [getattr(pair, side) for pair in held]) for side in ("source", "target"))
+        sides = [pair.source for pair in held], [pair.target for pair in held]
+        u, v = (opened.encode(scored, texts, prompt=prompt) for texts in sides)
         return {
             **mean_scores(score_translations(held, u, held_aims)),
             "accuracy_of_pairs": mean_scores(score_translations(held, u, v))["accuracy"],
@@ -230,20 +175,37 @@ def _training(
         settings=settings,
         score=score if held else None,
         prompts={"source": prompt, "target": prompt},
-        identity={
-            "pairs": pairs_hash(every),
-            "teacher": guide.identity,
-            "projection": projection,
-            "layers": layers,
-            "train_word_embeddings": train_word_embeddings,
-        },
+        identity={"pairs": pairs_hash(every), "teacher": guide.identity},
         finish=_with_normalize,
-        at_start=lambda: _with_normalize(build()),
+        at_start=lambda: _with_normalize(_student(opened, kept, aims, settings)),
         reference_spread=spread(held_aims) if held else None,
         n_held_out=len(held),
         accumulate=True,
         method=f"A multilingual sentence encoder, distilled from the teacher `{guide.identity}`.",
     )
+
+
+def _student(opened: OpenEncoder, pairs: list[Pair], aims: NDArray[np.float32], settings: DistillationSettings) -> Any:
+    """Return the student as it is before training; `aims` are the teacher's vectors of the pairs' targets."""
+    model = opened.fresh()
+    if settings.layers is not None:
+        keep_layers(model, settings.layers)
+    # without a last `Normalize`: unit vectors could not be the teacher's mean, and the loss would have another scale
+    model = _rebuilt(model, [each for each in model if not isinstance(each, _modules().Normalize)])
+    if settings.projection == "none":
+        if model.get_embedding_dimension() != aims.shape[1]:
+            raise ValueError(
+                f"the student has {model.get_embedding_dimension()} dimensions and the teacher {aims.shape[1]}; "
+                "use projection='ridge'"
+            )
+        return model
+    some = np.random.default_rng(settings.seed).permutation(len(pairs))[:_RIDGE_PAIRS]
+    texts = [text for row in some for text in (pairs[row].source, pairs[row].target)]
+    limit = model.max_seq_length
+    model.max_seq_length = min(limit or settings.max_tokens, settings.max_tokens)
+    vectors = opened.encode(model, texts, prompt=opened.prompts["symmetric"])
+    model.max_seq_length = limit
+    return _with_dense(model, *ridge_projection(vectors, np.repeat(aims[some], 2, axis=0)))
 
 
 def _modules() -> Any:
@@ -255,11 +217,6 @@ def _rebuilt(model: Any, modules: list[Any]) -> Any:
     return library.SentenceTransformer(
         modules=modules, device=str(model.device), prompts=model.prompts, similarity_fn_name="cosine"
     )
-
-
-def _without_normalize(model: Any) -> Any:
-    """Drop a last `Normalize`: unit vectors could not be the teacher's mean, and the loss would have another scale."""
-    return _rebuilt(model, [each for each in model if not isinstance(each, _modules().Normalize)])
 
 
 def _with_normalize(model: Any) -> Any:

@@ -12,9 +12,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -22,16 +22,15 @@ from interlingua.align.arrays import require
 from interlingua.align.files import replacing
 from interlingua.align.sentence.adversary import (
     AlternatingGame,
-    Deception,
     language_discriminator,
     language_loss,
     reversal_strength,
     reverse_gradient,
 )
-from interlingua.pipelines.encoders.transformer import TransformerEncoder
 from interlingua.pipelines.texts.labelled import Labelled, LabelledWords
 
 from .classifier import IGNORED, TextClassifier, transformer_layers
+from .settings import FineTuning, FineTuningCost
 from .trainer import kept_random_state, latest_whole, quiet_libraries
 
 Example = dict[str, Any]
@@ -197,130 +196,6 @@ def _with_source(languages: Any, n_source: int) -> Any:
 
 
 _RUN = "run.json"
-Adversary = Literal["none", "reversal", "alternating"]
-
-
-@dataclass(frozen=True)
-class FineTuning:
-    """How to fine-tune.
-
-    Attributes
-    ----------
-    encoder : str, optional
-        As for `load_encoder`: None is the bundled encoder.
-    revision : str, optional
-        Branch, tag or commit of an encoder on the Hugging Face Hub.
-    layer : int, optional
-        Hidden layer that the linear layer reads; those above are cut off. None is the last.
-    pooling : {"mean", "cls"}
-        How tokens become the text's features.
-    prompt : str, optional
-        Before each text; None is what the encoder wants.
-    max_length : int
-        Tokens read of each text.
-    freeze_embeddings : bool
-        Keep the word embeddings: most of a multilingual model's weights, and most words of the other languages would
-        not move along.
-    frozen_layers : int
-        Keep all embeddings and that many of the lowest layers.
-    adversarial : {"none", "reversal", "alternating"}
-        Against a discriminator of languages: by the reversed gradient (Ganin et al. 2016) or in turns (Keung et al.
-        2019).
-    adversarial_weight : float
-        Ceiling of the reversed gradient's strength; in turns, the encoder's rate in the game as a share of
-        `learning_rate`.
-    deception : {"uniform", "flipped"}
-        What the encoder strives for in turns; see `AlternatingGame`.
-    discriminator_rate : float
-        Learning rate of the discriminator.
-    epochs : float
-        Passes over the training texts.
-    steps : int, optional
-        Steps in place of epochs.
-    batch_size : int
-    learning_rate, head_rate : float
-        Of the transformer and of the linear layer; linear warm-up and decay.
-    warmup : float
-        Share of the steps in which the rates rise.
-    weight_decay, dropout : float
-    dtype : str
-        "auto": bfloat16 products where the machine computes them natively; the weights are float32.
-    device : str
-        "auto" or a torch device.
-    seed : int
-        Draws the linear layer, the order, dropout.
-    """
-
-    encoder: str | None = None
-    revision: str | None = None
-    layer: int | None = None
-    pooling: Literal["mean", "cls"] = "mean"
-    prompt: str | None = None
-    max_length: int = 128
-    freeze_embeddings: bool = True
-    frozen_layers: int = 0
-    adversarial: Adversary = "none"
-    adversarial_weight: float = 0.1
-    deception: Deception = "uniform"
-    discriminator_rate: float = 1e-3
-    epochs: float = 3.0
-    steps: int | None = None
-    batch_size: int = 16
-    learning_rate: float = 1e-4
-    head_rate: float = 1e-3
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-    dropout: float = 0.1
-    dtype: str = "auto"
-    device: str = "auto"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.adversarial not in ("none", "reversal", "alternating"):
-            raise ValueError(f"adversarial is 'none', 'reversal' or 'alternating', got {self.adversarial!r}")
-        if self.adversarial != "none" and self.adversarial_weight <= 0:
-            raise ValueError(
-                f"adversarial_weight must be above 0, but is {self.adversarial_weight}; or adversarial='none'"
-            )
-        if self.batch_size < 1 or self.epochs <= 0 or (self.steps is not None and self.steps < 1):
-            raise ValueError(
-                f"batch_size, epochs and steps must be above 0, but are {self.batch_size}, {self.epochs}, {self.steps}"
-            )
-        if not 0 <= self.warmup <= 1:
-            raise ValueError(f"warmup is a share of the steps, between 0 and 1, but is {self.warmup}")
-        if self.revision is not None and (self.encoder is None or Path(self.encoder).is_dir()):
-            raise ValueError(
-                f"a revision is one of a model on the Hugging Face Hub, but the encoder is "
-                f"{self.encoder or 'the bundled one'}; leave the revision out, or name such a model"
-            )
-
-    def source(self) -> str | TransformerEncoder | None:
-        """Return the encoder as `TextClassifier.create` takes it: opened, where its revision is pinned."""
-        if self.encoder is None or self.revision is None:
-            return self.encoder
-        return TransformerEncoder(self.encoder, device=self.device, dtype=self.dtype, revision=self.revision)
-
-    def steps_for(self, n: int) -> int:
-        """Return the steps on n training texts."""
-        return self.steps or max(1, math.ceil(self.epochs * math.ceil(n / self.batch_size)))
-
-
-@dataclass(frozen=True)
-class FineTuningCost:
-    """What a run would cost, from one step measured.
-
-    Attributes
-    ----------
-    steps : int
-    seconds : float
-        CPU seconds of this process, or seconds of the GPU's wall clock.
-    parameters, trained_parameters : int
-    """
-
-    steps: int
-    seconds: float
-    parameters: int
-    trained_parameters: int
 
 
 def fine_tune(
@@ -420,7 +295,12 @@ def estimate_finetuning(
     counts = [each.numel() for each in classifier.network.parameters()]
     trained = [each.numel() for each in classifier.network.parameters() if each.requires_grad]
     steps = settings.steps_for(len(train))
-    return FineTuningCost(steps, steps * max(passed[1] - passed[0], passed[1] / 4), sum(counts), sum(trained))
+    return FineTuningCost(
+        steps=steps,
+        seconds=steps * max(passed[1] - passed[0], passed[1] / 4),
+        parameters=sum(counts),
+        trained_parameters=sum(trained),
+    )
 
 
 def run_identity(

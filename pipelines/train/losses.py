@@ -5,6 +5,8 @@ from typing import Any
 from interlingua.align.arrays import require
 from interlingua.align.sentence.losses import translation_ranking_loss
 
+from .settings import ContrastiveSettings
+
 
 def scaled_distillation_loss(student: Any, teacher: Any, variance: float) -> Any:
     r"""Return the squared error as a share of the teacher's variance.
@@ -31,19 +33,11 @@ def scaled_distillation_loss(student: Any, teacher: Any, variance: float) -> Any
     return (student.float() - teacher.float()).square().sum(dim=1).mean() / variance
 
 
-def ranking_module(
-    model: Any,
-    *,
-    temperature: float,
-    margin: float,
-    same_language_negatives: bool,
-    batch_size: int,
-    mini_batch_size: int,
-) -> Any:
+def ranking_module(model: Any, settings: ContrastiveSettings) -> Any:
     """Return `translation_ranking_loss` as a loss that sentence-transformers' trainer takes: of vectors of any length.
 
-    Batches larger than `mini_batch_size` are encoded in parts with cached gradients [1]_: the loss and its gradient
-    are those of the whole batch, the memory that of a part.
+    Batches larger than `settings.mini_batch_size` are encoded in parts with cached gradients [1]_: the loss and its
+    gradient are those of the whole batch, the memory that of a part.
 
     References
     ----------
@@ -56,7 +50,10 @@ def ranking_module(
     def ranking(*sides: Any) -> Any:
         units = (torch.nn.functional.normalize(side.float(), dim=1) for side in sides)
         return translation_ranking_loss(
-            *units, temperature=temperature, margin=margin, same_language_negatives=same_language_negatives
+            *units,
+            temperature=settings.temperature,
+            margin=settings.margin,
+            same_language_negatives=settings.same_language_negatives,
         )
 
     class Whole(losses.MultipleNegativesRankingLoss):  # type: ignore[misc]  # the library is untyped
@@ -71,7 +68,9 @@ def ranking_module(
                 loss = loss.detach()
             return loss
 
-    return Cached(model, mini_batch_size=mini_batch_size) if batch_size > mini_batch_size else Whole(model)
+    if settings.batch_size > settings.mini_batch_size:
+        return Cached(model, mini_batch_size=settings.mini_batch_size)
+    return Whole(model)
 
 
 def distillation_module(model: Any, *, variance: float) -> Any:

@@ -27,8 +27,15 @@ from interlingua.pipelines.texts.corpus import Corpus
 from interlingua.pipelines.texts.pairs import Pair
 
 from .masking import Batches, Masking
-from .pretraining_model import NewModel, add_language_embeddings, first_position, load_model, masked_loss, write_encoder
-from .settings import PretrainingCost, PretrainingResult, PretrainingSettings
+from .pretraining_model import (
+    add_language_embeddings,
+    build_model,
+    first_position,
+    load_model,
+    masked_loss,
+    write_encoder,
+)
+from .settings import NewModel, PretrainingCost, PretrainingResult, PretrainingSettings
 from .tokenizer import train_tokenizer
 
 _PREFIX = "held_out "
@@ -501,8 +508,14 @@ def estimate_pretraining(
     per_step = settings.accumulation * sum(sizes) / len(sizes)
     n_parameters = _n_parameters(model)
     # float32 weights and Adam's two moments, in each of two checkpoints
+    seconds_per_step = per_step * seconds / tokens
     return PretrainingCost(
-        settings.steps, n_parameters, per_step, per_step * seconds / tokens, 2 * 3 * 4 * n_parameters
+        steps=settings.steps,
+        seconds=settings.steps * seconds_per_step,
+        n_parameters=n_parameters,
+        tokens_per_step=per_step,
+        seconds_per_step=seconds_per_step,
+        disk_bytes=2 * 3 * 4 * n_parameters,
     )
 
 
@@ -538,7 +551,7 @@ def _prepare(
                 )
                 made.rename(folder)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        model = start.build(tokenizer, settings.max_length)
+        model = build_model(start, tokenizer, settings.max_length)
     else:
         model, tokenizer = load_model(start)
     longest = getattr(model.config, "max_position_embeddings", settings.max_length) - first_position(model)

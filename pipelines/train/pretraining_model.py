@@ -3,57 +3,32 @@
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from interlingua.align.arrays import require
 
+from .settings import NewModel
 
-@dataclass(frozen=True)
-class NewModel:
-    """The sizes of a BERT that begins from random weights, with a tokenizer of its own.
 
-    Attributes
-    ----------
-    layers, width, heads : int
-        Transformer layers, their width and attention heads; the feed-forward part is four times as wide.
-    vocabulary_size : int
-        Pieces of the tokenizer, which is trained on the corpus.
-    dropout : float
-    """
-
-    layers: int = 4
-    width: int = 256
-    heads: int = 4
-    vocabulary_size: int = 16000
-    dropout: float = 0.1
-
-    def __post_init__(self) -> None:
-        for name in ("layers", "width", "heads", "vocabulary_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}")
-        if self.width % self.heads:
-            raise ValueError(f"heads ({self.heads}) must divide the width ({self.width}); change one of them")
-
-    def build(self, tokenizer: Any, max_length: int) -> Any:
-        """Return a `BertForMaskedLM` for that tokenizer, its weights drawn from torch's generator."""
-        transformers = require("transformers", extra="train")
-        config = transformers.BertConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=self.width,
-            num_hidden_layers=self.layers,
-            num_attention_heads=self.heads,
-            intermediate_size=4 * self.width,
-            max_position_embeddings=max_length,
-            type_vocab_size=1,
-            hidden_dropout_prob=self.dropout,
-            attention_probs_dropout_prob=self.dropout,
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-        )
-        return transformers.BertForMaskedLM(config)
+def build_model(sizes: NewModel, tokenizer: Any, max_length: int) -> Any:
+    """Return a `BertForMaskedLM` for that tokenizer, its weights drawn from torch's generator."""
+    transformers = require("transformers", extra="train")
+    config = transformers.BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=sizes.width,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        intermediate_size=4 * sizes.width,
+        max_position_embeddings=max_length,
+        type_vocab_size=1,
+        hidden_dropout_prob=sizes.dropout,
+        attention_probs_dropout_prob=sizes.dropout,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    return transformers.BertForMaskedLM(config)
 
 
 def load_model(name: str | Path) -> tuple[Any, Any]:

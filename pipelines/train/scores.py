@@ -49,7 +49,8 @@ def hold_out(pairs: Sequence[Pair], size: int, *, seed: int = 0) -> tuple[list[P
     Raises
     ------
     ValueError
-        If `size` is negative, or `seed` is negative or takes more than 64 bits.
+        If `size` is negative, `seed` is negative or takes more than 64 bits, or fewer than two pairs are left to learn
+        from.
     """
     if size < 0:
         raise ValueError(f"the number of held-out pairs must not be negative, got {size}")
@@ -68,6 +69,8 @@ def hold_out(pairs: Sequence[Pair], size: int, *, seed: int = 0) -> tuple[list[P
             held += sorted(distinct.values(), key=order)[:n]
     texts = {text for pair in held for text in (pair.source, pair.target)}
     kept = [pair for pair in pairs if pair.source not in texts and pair.target not in texts]
+    if len(kept) < 2:
+        raise ValueError(f"at least two pairs are needed to learn from, got {len(kept)} of {len(pairs)}")
     return kept, held
 
 

@@ -51,7 +51,7 @@ class OpenEncoder:
     prompts : mapping
         Role to prefix.
     device, precision : str
-        Where and in which numbers its matrix products are fast.
+        Where and in which numbers its matrix products are computed; by default those that are fast there.
     revision : str, optional
         Branch, tag or commit on the Hub.
     """
@@ -64,7 +64,9 @@ class OpenEncoder:
     revision: str | None = None
 
     @classmethod
-    def of(cls, encoder: str | Path | Encoder | None, *, device: str = "auto") -> "OpenEncoder":
+    def of(
+        cls, encoder: str | Path | Encoder | None, *, device: str = "auto", precision: str = "auto"
+    ) -> "OpenEncoder":
         """Open an encoder by name, or one that is loaded already; None is the bundled one.
 
         Raises
@@ -81,7 +83,8 @@ class OpenEncoder:
             raise TypeError(f"only a sentence-transformers model can be trained, got {type(found).__name__}")
         name = str(found.folder or found.name)
         place = TransformerEncoder(name, device=device, revision=found.revision)
-        return cls(name, found.identity, dict(found.prompts), place.device, place.dtype, found.revision)
+        chosen = place.dtype if precision == "auto" else precision
+        return cls(name, found.identity, dict(found.prompts), place.device, chosen, found.revision)
 
     def fresh(self) -> Any:
         """Return the `SentenceTransformer` in float32, newly loaded; its configuration states its prompts."""
@@ -90,17 +93,13 @@ class OpenEncoder:
             model.prompts = {**model.prompts, **self.prompts, "document": self.prompts["passage"]}
         return model
 
-
-def encode_texts(
-    model: Any, texts: list[str], *, prompt: str, opened: OpenEncoder, precision: str
-) -> NDArray[np.float32]:
-    """Return the model's vectors of the texts, computed in the numbers that it is trained in; equal texts once."""
-    torch = require("torch", extra="torch")
-    chosen = opened.precision if precision == "auto" else precision
-    rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-    with torch.autocast(opened.device.split(":")[0], dtype=torch.bfloat16, enabled=chosen == "bfloat16"):
-        vectors = model.encode(list(rows), prompt=prompt or None, show_progress_bar=False, convert_to_tensor=True)
-    return np.asarray(vectors.float().cpu().numpy(), np.float32)[[rows[text] for text in texts]]
+    def encode(self, model: Any, texts: list[str], *, prompt: str) -> NDArray[np.float32]:
+        """Return a model's vectors of the texts, computed in the numbers that it is trained in; equal texts once."""
+        torch = require("torch", extra="torch")
+        rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        with torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16, enabled=self.precision == "bfloat16"):
+            vectors = model.encode(list(rows), prompt=prompt or None, show_progress_bar=False, convert_to_tensor=True)
+        return np.asarray(vectors.float().cpu().numpy(), np.float32)[[rows[text] for text in texts]]
 
 
 def freeze_word_embeddings(model: Any) -> None:
@@ -135,8 +134,6 @@ def add_lora(model: Any, rank: int, *, seed: int = 0) -> None:
     ----------
     Hu et al. 2022, LoRA: low-rank adaptation of large language models, arXiv:2106.09685.
     """
-    if rank < 1:
-        raise ValueError(f"the rank of the adapters must be at least 1, got {rank}")
     peft = require("peft", extra="train")
     torch = require("torch", extra="torch")
     with torch.random.fork_rng():
@@ -294,9 +291,19 @@ class SentenceTraining:
         """Write the encoder as it is before training."""
         if output.exists():
             raise FileExistsError(f"{output} exists; name another folder or remove it")
-        nothing: dict[str, float] = {}
         n_trained, n_all = _count(self.model)
-        run = TrainingRun(output, True, False, nothing, nothing, (), False, 0, 0.0, n_trained, n_all - n_trained)
+        run = TrainingRun(
+            folder=output,
+            history=(),
+            improved=False,
+            start={},
+            best={},
+            collapsed=False,
+            steps=0,
+            seconds=0.0,
+            n_trained=n_trained,
+            n_frozen=n_all - n_trained,
+        )
         with quiet_libraries():
             save_encoder(self.finish(self.model), output, card=self._card(run))
 
@@ -334,10 +341,7 @@ class SentenceTraining:
     @property
     def steps(self) -> int:
         """Updates of the weights, unless it stops sooner."""
-        if self.settings.steps is not None:
-            return self.settings.steps
-        a_pass = sum(math.ceil(len(part) / self.settings.batch_size) for part in _parts(self.dataset))
-        return max(1, math.ceil(a_pass * self.settings.epochs))
+        return self.settings.steps_for(*map(len, _parts(self.dataset)))
 
     def _cut_texts(self) -> int | None:
         """Let the model read `max_tokens` tokens of a text at most; return the limit that it had."""
@@ -355,7 +359,6 @@ class SentenceTraining:
         printer = require("transformers", extra="train").PrinterCallback
         settings = self.settings
         scored = save and self.score is not None
-        precision = self.encoder.precision if settings.precision == "auto" else settings.precision
         parts = -(-settings.batch_size // settings.mini_batch_size) if self.accumulate else 1
         arguments = library.SentenceTransformerTrainingArguments(
             output_dir=str(folder),
@@ -366,7 +369,7 @@ class SentenceTraining:
             warmup_steps=settings.warmup,
             weight_decay=settings.weight_decay,
             max_grad_norm=1.0,  # what keeps distillation from collapsing; see `scaled_distillation_loss`
-            bf16=precision == "bfloat16",
+            bf16=self.encoder.precision == "bfloat16",
             use_cpu=self.encoder.device == "cpu",
             seed=settings.seed,
             prompts=self.prompts,

@@ -16,7 +16,8 @@ from interlingua.align.arrays import require
 from interlingua.pipelines.texts.labelled import Labelled, LabelledWords
 
 from .classifier import model_depth
-from .finetune import FineTuning, fine_tune, run_identity
+from .finetune import fine_tune, run_identity
+from .settings import FineTuning, SearchSpace
 from .transfer import evaluate
 
 #: What is printed beside every result.
@@ -26,41 +27,6 @@ PROXY_WARNING = (
     "standard error say nothing; a few labelled texts of a target language say more"
 )
 _NAMES = ("batch_size", "learning_rate", "warmup", "layer", "adversarial_weight")
-
-
-@dataclass(frozen=True)
-class SearchSpace:
-    """What to search; None leaves a setting as it is.
-
-    Attributes
-    ----------
-    batch_size, layer : tuple of int, optional
-        Choices.
-    learning_rate, adversarial_weight : (float, float), optional
-        Lowest and highest, searched by their logarithms. The weight is searched where a game is played.
-    warmup : (float, float), optional
-        Lowest and highest.
-    """
-
-    batch_size: tuple[int, ...] | None = (8, 16, 32)
-    learning_rate: tuple[float, float] | None = (2e-5, 3e-4)
-    warmup: tuple[float, float] | None = (0.0, 0.3)
-    layer: tuple[int, ...] | None = None
-    adversarial_weight: tuple[float, float] | None = (0.01, 1.0)
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "layer"):
-            choices = getattr(self, name)
-            if choices is not None and (not choices or min(choices) < 1):
-                raise ValueError(f"{name} takes choices of at least 1, got {choices}")
-        for name in ("learning_rate", "warmup", "adversarial_weight"):
-            values = getattr(self, name)
-            if values is not None and (len(values) != 2 or not values[0] <= values[1]):
-                raise ValueError(f"{name} takes the lowest and the highest value, in that order, got {values}")
-            if values is not None and name != "warmup" and not 0 < values[0] <= values[1] < math.inf:
-                raise ValueError(f"{name} must be above 0, since its logarithm is searched, got {values}")
-        if self.warmup is not None and not 0 <= self.warmup[0] <= self.warmup[1] <= 1:
-            raise ValueError(f"warmup is a share of the steps, between 0 and 1, got {self.warmup}")
 
 
 @dataclass(frozen=True)

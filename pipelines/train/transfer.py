@@ -18,8 +18,9 @@ from interlingua.align.files import replacing
 from interlingua.pipelines.texts.labelled import Labelled, LabelledWords, nested_order
 
 from .classifier import TextClassifier
-from .finetune import Adversary, FineTuning, fine_tune, keep_identity, run_identity
+from .finetune import fine_tune, keep_identity, run_identity
 from .scores import accuracy, label_f1, span_f1
+from .settings import Adversary, FineTuning
 
 #: Examples of the target language, as few-shot curves of the field have them.
 SHOTS = (0, 8, 32, 128, 512)

@@ -8,7 +8,7 @@ import pytest
 from interlingua.benchmarks.training import pretraining
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.train import NewModel, PretrainingResult
-from interlingua.pipelines.train.pretraining_model import write_encoder
+from interlingua.pipelines.train.pretraining_model import build_model, write_encoder
 from interlingua.pipelines.train.tokenizer import train_tokenizer
 
 
@@ -29,7 +29,7 @@ def test_the_vectors_of_the_last_layer_are_the_encoders(tmp_path):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         tokenizer = pytest.importorskip("transformers").AutoTokenizer.from_pretrained(tmp_path)
-        model = NewModel(layers=2, width=16, heads=2, dropout=0.0).build(tokenizer, 32).eval()
+        model = build_model(NewModel(layers=2, width=16, heads=2, dropout=0.0), tokenizer, 32).eval()
     write_encoder(model, tokenizer, tmp_path, max_length=32, card="")
     encoded = load_encoder(tmp_path, device="cpu", dtype="float32", cache=False).encode(texts)
     np.testing.assert_allclose(pretraining.layer_vectors(tmp_path, texts, 2), encoded, atol=1e-6)

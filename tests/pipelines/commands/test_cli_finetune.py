@@ -10,7 +10,7 @@ pytest.importorskip("optuna")
 
 from interlingua.pipelines.commands.cli_labelled import command_line, fine_tuning, read_others
 from interlingua.pipelines.commands.main import build_parser, main
-from interlingua.pipelines.train.finetune import FineTuning
+from interlingua.pipelines.train.settings import FineTuning
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ pytest.importorskip("datasets")
 
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.texts import Pair
-from interlingua.pipelines.train import TrainingSettings, distill, distillation, estimate_distillation
+from interlingua.pipelines.train import DistillationSettings, distill, distillation, estimate_distillation
 from interlingua.pipelines.train.distillation import ridge_projection
 from interlingua.pipelines.train.scores import spread
 
-QUICK = TrainingSettings(
+QUICK = DistillationSettings(
     steps=4, batch_size=8, mini_batch_size=8, learning_rate=3e-3, evaluations=2, held_out=10, precision="float32"
 )
 
@@ -99,7 +99,7 @@ def test_the_student_of_another_dimension_learns_and_is_loaded_by_both_libraries
 
 def test_before_training_the_student_is_the_ridge_solution(tiny_sentence_model, capital_pairs):
     teacher, pairs = LetterTeacher(dimension=12), english_last(capital_pairs(60))
-    training = distillation._training(teacher, tiny_sentence_model, pairs, "target", "ridge", None, False, QUICK)
+    training = distillation._training(teacher, tiny_sentence_model, pairs, QUICK)
     texts = [text for pair in pairs for text in (pair.source, pair.target)]
     start = training.score(training.model)
     raw = load_encoder(tiny_sentence_model, cache=False, dtype="float32").model.encode(texts)
@@ -112,9 +112,9 @@ def test_before_training_the_student_is_the_ridge_solution(tiny_sentence_model, 
 def test_parts_of_a_batch_add_up_to_the_whole(write_tiny_sentence_model, capital_pairs, tmp_path):
     student = write_tiny_sentence_model(tmp_path / "tiny", dropout=0.0)
     for size in (8, 4):
-        settings = replace(QUICK, held_out=0, mini_batch_size=size, steps=2)
+        settings = replace(QUICK, held_out=0, mini_batch_size=size, steps=2, projection="none")
         pairs = english_last(capital_pairs(40))
-        distill(LetterTeacher(), student, pairs, output=tmp_path / str(size), settings=settings, projection="none")
+        distill(LetterTeacher(), student, pairs, output=tmp_path / str(size), settings=settings)
     whole, parts = weights(tmp_path / "8"), weights(tmp_path / "4")
     start = weights(student)
     for name in start:
@@ -124,20 +124,22 @@ def test_parts_of_a_batch_add_up_to_the_whole(write_tiny_sentence_model, capital
 
 def test_layers_can_be_dropped(write_tiny_sentence_model, capital_pairs, tmp_path):
     student = write_tiny_sentence_model(tmp_path / "tiny", layers=3)
-    settings = replace(QUICK, held_out=0, steps=1)
+    settings = replace(QUICK, held_out=0, steps=1, layers=1)
     pairs = english_last(capital_pairs(20))
-    distill(LetterTeacher(), student, pairs, output=tmp_path / "out", settings=settings, layers=1)
+    distill(LetterTeacher(), student, pairs, output=tmp_path / "out", settings=settings)
     names = {name for name in weights(tmp_path / "out") if ".layer." in name}
     assert names
     assert all(".layer.0." in name for name in names)
     with pytest.raises(ValueError, match="between 1 and 3"):
-        distill(LetterTeacher(), student, pairs, output=tmp_path / "other", layers=4)
+        distill(LetterTeacher(), student, pairs, output=tmp_path / "other", settings=replace(settings, layers=4))
 
 
 def test_the_pivot_says_which_side_the_teacher_reads(tiny_sentence_model, capital_pairs):
     pairs = capital_pairs(30)
     same = [
-        distillation._training(LetterTeacher(), tiny_sentence_model, each, pivot, "none", None, False, QUICK)
+        distillation._training(
+            LetterTeacher(), tiny_sentence_model, each, replace(QUICK, pivot=pivot, projection="none")
+        )
         for each, pivot in ((pairs, "source"), (english_last(pairs), "target"))
     ]
     first, second = (np.array(training.dataset["label"]) for training in same)
@@ -148,7 +150,10 @@ def test_the_pivot_says_which_side_the_teacher_reads(tiny_sentence_model, capita
 def test_unequal_dimensions_need_a_projection(tiny_sentence_model, capital_pairs, tmp_path):
     pairs = english_last(capital_pairs(20))
     with pytest.raises(ValueError, match="32 dimensions and the teacher 20"):
-        distill(LetterTeacher(20), tiny_sentence_model, pairs, output=tmp_path / "out", projection="none")
+        distill(
+            LetterTeacher(20), tiny_sentence_model, pairs, output=tmp_path / "out",
+            settings=DistillationSettings(projection="none"),
+        )  # fmt: skip
     same = [Pair(pair.source, "a b c", "cap", "low") for pair in pairs]
     with pytest.raises(ValueError, match="nothing to distil"):
         distill(LetterTeacher(), tiny_sentence_model, same, output=tmp_path / "out")
@@ -163,10 +168,10 @@ def test_an_estimate_writes_nothing(tiny_sentence_model, capital_pairs, tmp_path
 def distilled(folder, seed, write_model, capital_pairs):
     """Train a student of random weights, without a projection; return its accuracy among the teacher's, its spread."""
     student = write_model(folder / "tiny", seed=seed, dropout=0.0)
-    settings = replace(QUICK, steps=600, batch_size=32, mini_batch_size=32, learning_rate=5e-3, held_out=0, seed=seed)
+    settings = replace(QUICK, steps=600, batch_size=32, mini_batch_size=32, learning_rate=5e-3, held_out=0, seed=seed,
+                       projection="none", train_word_embeddings=True)  # fmt: skip
     pairs, unseen = english_last(capital_pairs(300)), english_last(capital_pairs(100, seed=9))
-    options = {"projection": "none", "train_word_embeddings": True}
-    distill(LetterTeacher(), student, pairs, output=folder / "out", settings=settings, **options)
+    distill(LetterTeacher(), student, pairs, output=folder / "out", settings=settings)
     encoder = load_encoder(folder / "out", cache=False, dtype="float32")
     vectors = encoder.encode([pair.source for pair in unseen])
     teacher = LetterTeacher().encode([pair.target for pair in unseen])

@@ -5,6 +5,7 @@ pytest.importorskip("sentence_transformers")
 
 import torch
 
+from interlingua.pipelines.train import ContrastiveSettings
 from interlingua.pipelines.train.losses import (
     distillation_module,
     ranking_module,
@@ -60,9 +61,19 @@ def lookup():
 @pytest.mark.parametrize(("margin", "same"), [(0.0, False), (0.3, True)])
 def test_cached_parts_give_the_loss_and_gradient_of_the_whole_batch(lookup, margin, same):
     columns = features(0, 1, 2, 3, 4, 5), features(6, 7, 8, 9, 10, 11)
-    options = {"temperature": 0.1, "margin": margin, "same_language_negatives": same, "batch_size": 6}
-    whole, gradient = loss_and_gradient(lookup, ranking_module(lookup, mini_batch_size=6, **options), *columns)
-    parts, cached = loss_and_gradient(lookup, ranking_module(lookup, mini_batch_size=2, **options), *columns)
+    (whole, gradient), (parts, cached) = (
+        loss_and_gradient(
+            lookup,
+            ranking_module(
+                lookup,
+                ContrastiveSettings(
+                    temperature=0.1, margin=margin, same_language_negatives=same, batch_size=6, mini_batch_size=size
+                ),
+            ),
+            *columns,
+        )
+        for size in (6, 2)
+    )
     assert parts == pytest.approx(whole, rel=1e-5)
     np.testing.assert_allclose(cached, gradient, atol=1e-6)
     table = lookup.table.weight.detach().numpy()
@@ -75,9 +86,7 @@ def test_no_margin_is_the_librarys_symmetric_infonce(lookup):
     columns = features(0, 1, 2), features(6, 7, 8)
     both = {"directions": ("query_to_doc", "doc_to_query"), "partition_mode": "per_direction"}
     theirs, gradient = loss_and_gradient(lookup, MultipleNegativesRankingLoss(lookup, scale=20.0, **both), *columns)
-    module = ranking_module(
-        lookup, temperature=0.05, margin=0.0, same_language_negatives=False, batch_size=3, mini_batch_size=3
-    )
+    module = ranking_module(lookup, ContrastiveSettings(batch_size=3, mini_batch_size=3))
     ours, same = loss_and_gradient(lookup, module, *columns)
     assert ours == pytest.approx(theirs, rel=1e-5)
     np.testing.assert_allclose(same, gradient, atol=1e-6)

@@ -11,8 +11,8 @@ pytest.importorskip("accelerate")
 from interlingua.pipelines.texts.labelled import Labelled, LabelledWords
 from interlingua.pipelines.train import transfer
 from interlingua.pipelines.train.classifier import TextClassifier
-from interlingua.pipelines.train.finetune import FineTuning
 from interlingua.pipelines.train.scores import span_f1
+from interlingua.pipelines.train.settings import FineTuning
 from interlingua.pipelines.train.transfer import TransferRow, TransferTable, evaluate, few_shot, zero_shot
 
 
@@ -92,7 +92,7 @@ def test_scores_of_another_experiment_are_not_resumed(settings, tmp_path, monkey
     for what, changed in {
         "texts": (texts(18), tests, settings),
         "tests": (train, {"cap": texts(6, "cap")}, settings),
-        "epochs, warmup": (train, tests, replace(settings, epochs=2, warmup=0.2)),
+        "warmup, epochs": (train, tests, replace(settings, epochs=2, warmup=0.2)),
     }.items():
         with pytest.raises(ValueError, match=f"of a run with another {what};"):
             zero_shot(*changed, seeds=(0,), output=folder, resume=True)

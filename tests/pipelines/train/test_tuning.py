@@ -8,8 +8,8 @@ pytest.importorskip("optuna")
 
 from interlingua.pipelines.texts.labelled import Labelled
 from interlingua.pipelines.train import study as tuning
-from interlingua.pipelines.train.finetune import FineTuning
-from interlingua.pipelines.train.study import SearchSpace, tune
+from interlingua.pipelines.train.settings import FineTuning, SearchSpace
+from interlingua.pipelines.train.study import tune
 
 DATA = Labelled(("a",) * 50, ("x", "y") * 25, "en")
 
@@ -97,22 +97,6 @@ def test_an_empty_search_is_refused(planted):
         tune(DATA, DATA, space=SearchSpace(batch_size=None, learning_rate=None, warmup=None))
     with pytest.raises(ValueError, match="at least 1"):
         tune(DATA, DATA, trials=0)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"learning_rate": (3e-4, 2e-5)}, "learning_rate takes the lowest and the highest value"),
-        ({"warmup": (0.3, 0.1)}, "warmup takes the lowest and the highest value"),
-        ({"warmup": (0.0, 1.5)}, "warmup is a share"),
-        ({"adversarial_weight": (0.0, 1.0)}, "adversarial_weight must be above 0"),
-        ({"batch_size": (0, 8)}, "batch_size takes choices of at least 1"),
-        ({"layer": ()}, "layer takes choices of at least 1"),
-    ],
-)
-def test_a_space_that_cannot_be_searched_is_refused(changes, message):
-    with pytest.raises(ValueError, match=message):
-        SearchSpace(**changes)
 
 
 def test_layers_that_the_model_has_not_are_refused_before_there_is_a_study(planted, tmp_path):
