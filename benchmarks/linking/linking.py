@@ -9,9 +9,11 @@ the sentences of `linking_contexts` among the countries and their namesakes. *Si
 entities, asked by 500 Chinese ones, all encoded before; memory as Python counts it.
 """
 
+import json
 import sys
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from interlingua.benchmarks.harness.report import row
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.graphs import read_graph_pair
-from interlingua.pipelines.link import Entity, EntityIndex, read_countries
+from interlingua.pipelines.link import Entity, EntityIndex
 from interlingua.pipelines.link.names import SpellingIndex
 
 from .linking_contexts import NAMESAKES, SENTENCES
@@ -46,6 +48,33 @@ def run() -> list[dict[str, Any]]:
         *_contexts(english, encoder),
         *_sizes(encoder),
     ]
+
+
+def read_countries(path: Path, *, languages: Collection[str] | None = None) -> list[Entity]:
+    """Return the entities of a ``countries.json`` of mledoze/countries, ids by ISO 3166-1 alpha-3.
+
+    Parameters
+    ----------
+    path : Path
+    languages : collection of str, optional
+        ISO 639-3 codes; official names are aliases. Default: all.
+    """
+    found = []
+    for each in json.loads(path.read_text(encoding="utf-8")):
+        spoken = {"eng": each["name"], **each["translations"]}
+        kept = {code: names for code, names in spoken.items() if languages is None or code in languages}
+        official = dict.fromkeys(names["official"] for names in kept.values())
+        found.append(
+            Entity(
+                each["cca3"],
+                {code: names["common"] for code, names in kept.items()},
+                tuple(official),
+                f"country in {each['subregion'] or each['region']}",
+                ("country",),
+                {"capital": tuple(each["capital"]), "region": (each["region"],)},
+            )
+        )
+    return found
 
 
 def _names(everything: list[Entity], english: list[Entity], encoder: Encoder) -> list[dict[str, Any]]:

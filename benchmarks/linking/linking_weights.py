@@ -23,9 +23,10 @@ from interlingua.pipelines import load_encoder
 from interlingua.pipelines.commands.command import table
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.graphs import read_graph_pair
-from interlingua.pipelines.link import read_countries
 from interlingua.pipelines.link.model import LinkModel, default_model, feature_rows
 from interlingua.pipelines.link.names import NameTable
+
+from .linking import read_countries
 
 _SIZES, _CITY_SIZES, _DRAWS, _ASKED = (50, 150, 500, 1500, 4000), (50, 100, 200, 300), 8, 25
 _LANGUAGES = "ar bn br cs de el et fa fi fr he hi hr hu it ja ka ko nl pl pt ru sk sr sr_Latn sv th tr uk ur zh"

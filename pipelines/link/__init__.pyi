@@ -1,11 +1,10 @@
 from .entities import Candidate, Entity, EntityIndex
-from .sources import read_countries, read_entity_table, read_wikidata
+from .sources import read_entity_table, read_wikidata
 
 __all__ = [
     "Candidate",
     "Entity",
     "EntityIndex",
-    "read_countries",
     "read_entity_table",
     "read_wikidata",
 ]

@@ -1,13 +1,11 @@
-"""Where entities come from: tables, dumps of Wikidata, lists of countries."""
+"""Where entities come from: tables, and dumps of Wikidata."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from interlingua.pipelines.texts.lines import PathLike, input_name, json_value, numbered_lines
+from interlingua.pipelines.texts.lines import PathLike, input_name, json_lines, numbered_lines
 from interlingua.pipelines.texts.tables import open_table
 
 from .entities import Entity
@@ -66,7 +64,7 @@ def read_wikidata(
 
     Parameters
     ----------
-    path : str or Path
+    path : str or path
         ``.json``, ``.json.gz`` or ``.json.bz2``: an array with an entity a line, as Wikidata has it, or such lines.
     languages : collection of str, optional
         Of labels, aliases and the description, of which the first counts; default: all, and English descriptions.
@@ -81,49 +79,16 @@ def read_wikidata(
         If a line is no JSON object; names it.
     """
     count = 0
-    for number, line in numbered_lines(path):
-        text = line.strip().rstrip(",")
-        if text in ("", "[", "]"):
-            continue
+    lines = ((number, line.strip().rstrip(",")) for number, line in numbered_lines(path))
+    for number, value in json_lines((each for each in lines if each[1] not in ("[", "]")), input_name(path)):
         if limit is not None and count >= limit:
             return
-        try:
-            value = json_value(text)
-        except ValueError as error:
-            raise ValueError(f"{input_name(path)}, line {number}: {error}") from error
         if not isinstance(value, dict) or "id" not in value:
             raise ValueError(f"{input_name(path)}, line {number}: expected an entity of Wikidata with an id")
         made = _from_wikidata(value, languages)
         if made is not None and (types is None or set(types) & set(made.types)):
             count += 1
             yield made
-
-
-def read_countries(path: str | Path, *, languages: Collection[str] | None = None) -> list[Entity]:
-    """Return the entities of a ``countries.json`` of mledoze/countries, ids by ISO 3166-1 alpha-3.
-
-    Parameters
-    ----------
-    path : str or Path
-    languages : collection of str, optional
-        ISO 639-3 codes; official names are aliases. Default: all.
-    """
-    found = []
-    for each in json.loads(Path(path).read_text(encoding="utf-8")):
-        spoken = {"eng": each["name"], **each["translations"]}
-        kept = {code: names for code, names in spoken.items() if languages is None or code in languages}
-        official = dict.fromkeys(names["official"] for names in kept.values())
-        found.append(
-            Entity(
-                each["cca3"],
-                {code: names["common"] for code, names in kept.items()},
-                tuple(official),
-                f"country in {each['subregion'] or each['region']}",
-                ("country",),
-                {"capital": tuple(each["capital"]), "region": (each["region"],)},
-            )
-        )
-    return found
 
 
 def _from_row(row: Mapping[str, str], separator: str) -> Entity:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import zlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from hashlib import blake2b
@@ -140,6 +140,23 @@ def json_value(line: str) -> Any:
     except (ValueError, RecursionError) as error:
         reason = "one array in the file is not read" if line.lstrip().startswith("[") else error
         raise ValueError(f"each line must be a JSON object ({reason}): {line[:80]!r}") from error
+
+
+def json_lines(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[int, Any]]:
+    """Yield the number and the JSON value of each line that is not blank.
+
+    Raises
+    ------
+    ValueError
+        If a line holds no JSON, naming it.
+    """
+    for number, line in lines:
+        if line.strip():
+            try:
+                value = json_value(line)
+            except ValueError as error:
+                raise ValueError(f"{name}, line {number}: {error}") from error
+            yield number, value
 
 
 class UniqueLines(Sequence[str]):

@@ -7,7 +7,7 @@ from typing import Any
 
 from interlingua.index.collection.metadata import check_json
 
-from .lines import PathLike, json_value
+from .lines import PathLike, json_lines
 from .tables import open_table
 
 #: The language of what has none, or too few passages for a mean of its own: BCP 47's "undetermined".
@@ -89,17 +89,8 @@ def read_passages(lines: Iterable[str], *, name: str, language: str | None = Non
     >>> read_passages(['{"text": "Hujambo", "language": "sw", "page": 3}'], name="greetings.jsonl")
     [Passage(id='1', text='Hujambo', language='sw', metadata={'page': 3})]
     """
-
-    def records() -> Iterator[tuple[int, str, Any]]:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                try:
-                    record = json_value(line)
-                except ValueError as error:
-                    raise ValueError(f"{name}, line {number}: {error}") from error
-                yield number, f"{name}, line {number}", record
-
-    return _collect(records(), language)
+    found = json_lines(enumerate(lines, start=1), name)
+    return _collect(((number, f"{name}, line {number}", record) for number, record in found), language)
 
 
 def read_passage_file(path: PathLike, *, language: str | None = None, with_ids: bool = False) -> list[Passage]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from interlingua.align.arrays import require
 
-from .lines import PathLike, input_name, json_value, numbered_lines, plain_name
+from .lines import PathLike, input_name, json_lines, numbered_lines, plain_name
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
 
@@ -113,7 +114,9 @@ def open_table(path: PathLike, *, quoted: bool = False, short: bool = False) -> 
         format = "jsonl" if first[1].lstrip().startswith("{") else "csv" if _separator(first[1]) != "\t" else "tsv"
     whole = itertools.chain([first], lines)
     if format == "jsonl":
-        return _json_lines(whole, name)
+        objects = _objects(whole, name)
+        head = next(objects)
+        return Table(name, format, tuple(head[1]), itertools.chain([head], objects))
     separator = "\t" if format == "tsv" else _separator(first[1])
     rows = _quoted(whole, separator, name) if quoted or format == "csv" else _plain(whole)
     columns = tuple(cell.strip() for cell in next(rows)[1])
@@ -218,22 +221,11 @@ def _check_names(columns: Sequence[str], where: str) -> None:
             raise ValueError(f"{where}: the columns {positions} are called {column!r}; give each its own name")
 
 
-def _json_lines(lines: Iterable[tuple[int, str]], name: str) -> Table:
-    def records() -> Iterator[tuple[int, dict[str, Any]]]:
-        for number, line in lines:
-            if not line.strip():
-                continue
-            try:
-                record = json_value(line)
-            except ValueError as error:
-                raise ValueError(f"{name}, line {number}: {error}") from error
-            if not isinstance(record, dict):
-                raise ValueError(f"{name}, line {number}: expected a JSON object, but is {line[:80]!r}")
-            yield number, record
-
-    rows = records()
-    first = next(rows)
-    return Table(name, "jsonl", tuple(first[1]), itertools.chain([first], rows))
+def _objects(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, record in json_lines(lines, name):
+        if not isinstance(record, dict):
+            raise ValueError(f"{name}, line {number}: expected a JSON object, but is {json.dumps(record)[:80]}")
+        yield number, record
 
 
 def _parquet(path: PathLike, name: str) -> Table:
