@@ -1,4 +1,5 @@
-from .auto import align, fit_dictionary, score_dictionary
+from .auto import align, fit_dictionary
+from .evaluation import score_dictionary
 from .joint import GeneralizedProcrustes
 from .methods.adversarial import Adversarial
 from .methods.contrastive import Contrastive

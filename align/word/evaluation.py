@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interlingua.align.arrays import as_matrix, namespace
+from interlingua.align.dictionary import SeedDictionary
 from interlingua.align.neighbors import Criterion, retrieve
+from interlingua.align.space import SharedSpace
+from interlingua.align.vocabulary import Embeddings
 
 
 def parallel_accuracy(
@@ -110,7 +113,7 @@ def lexicon_score(
         If `gold` is empty.
     """
     ranks = lexicon_ranks(source, target, gold, criterion=criterion, neighborhood=neighborhood)
-    return _score(ranks, len(gold) if n_asked is None else n_asked)
+    return ranks_score(ranks, len(gold) if n_asked is None else n_asked)
 
 
 def lexicon_ranks(
@@ -167,6 +170,48 @@ def gold_ranks(ids: NDArray[np.int64], gold: Mapping[int, NDArray[np.int64]]) ->
     """
     hits = np.stack([np.isin(row, right) for row, right in zip(ids, gold.values(), strict=True)])
     return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, 0).astype(np.int64)
+
+
+def gold_rows(pairs: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
+    """Return the right target rows of each source row, in the order of the pairs."""
+    grouped: dict[int, list[int]] = {}
+    for row, translation in pairs.tolist():
+        grouped.setdefault(row, []).append(translation)
+    return {row: np.array(translations, np.int64) for row, translations in grouped.items()}
+
+
+def reciprocal_ranks(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return 1 / rank of each word, 0 where there is none.
+
+    Examples
+    --------
+    >>> reciprocal_ranks(np.array([1, 4, 0])).tolist()
+    [1.0, 0.25, 0.0]
+    """
+    return np.where(ranks > 0, 1.0 / np.maximum(ranks, 1), 0.0)
+
+
+def score_dictionary(
+    space: SharedSpace,
+    source: Embeddings,
+    target: Embeddings,
+    test: SeedDictionary,
+    *,
+    criterion: Criterion = "csls",
+) -> LexiconScore:
+    """Score a space on a test dictionary; the languages are named by the embeddings' `space`.
+
+    Only source words with a vector and at least one gold translation with a vector are scored; `LexiconScore.coverage`
+    says how many that are.
+    """
+    pairs, coverage = test.index_pairs(source, target)
+    return lexicon_score(
+        space.transform(source.vectors, source.space or "source"),
+        space.transform(target.vectors, target.space or "target"),
+        gold_rows(pairs),
+        n_asked=coverage.n_sources,
+        criterion=criterion,
+    )
 
 
 @dataclass(frozen=True)
@@ -307,8 +352,8 @@ def ranks_report(
     for low, high in pairwise([*(edge for edge in edges if edge < size), size]):
         inside = ranks[(rows >= low) & (rows < high)]
         if inside.size:
-            bins.append(FrequencyBin(low + 1, high, _score(inside, inside.size), interval(inside)))
-    return LexiconReport(_score(ranks, ranks.size if n_asked is None else n_asked), interval(ranks), tuple(bins))
+            bins.append(FrequencyBin(low + 1, high, ranks_score(inside, inside.size), interval(inside)))
+    return LexiconReport(ranks_score(ranks, ranks.size if n_asked is None else n_asked), interval(ranks), tuple(bins))
 
 
 def bootstrap_interval(values: ArrayLike, *, level: float = 0.95, n_resamples: int = 2000, seed: int = 0) -> Interval:
@@ -356,13 +401,14 @@ def bootstrap_interval(values: ArrayLike, *, level: float = 0.95, n_resamples: i
     return Interval(float(low), float(high), level)
 
 
-def _score(ranks: NDArray[np.int64], n_asked: int) -> LexiconScore:
+def ranks_score(ranks: NDArray[np.int64], n_asked: int) -> LexiconScore:
+    """Return the shares and means of ranks as `lexicon_ranks` gives them."""
     found = ranks > 0
     return LexiconScore(
         precision_at_1=float((found & (ranks <= 1)).mean()),
         precision_at_5=float((found & (ranks <= 5)).mean()),
         precision_at_10=float((found & (ranks <= 10)).mean()),
-        mrr=float(np.where(found, 1.0 / np.maximum(ranks, 1), 0.0).mean()),
+        mrr=float(reciprocal_ranks(ranks).mean()),
         n_words=int(ranks.size),
         n_asked=n_asked,
     )

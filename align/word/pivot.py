@@ -5,7 +5,7 @@ From vocabularies of many languages and dictionaries with a pivot to one shared 
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,11 @@ from interlingua.align.vocabulary import Embeddings
 from interlingua.align.word.methods import WordAligner, settings_of, word_aligner
 from interlingua.align.word.methods.procrustes import check_pairs
 
-from .auto import Pairs, Trial, covered_pairs, data_hash, gold_rows, hold_out, recorded_parameters
-from .confidence import OnFailure, assess_space
-from .evaluation import lexicon_ranks
+from .auto import FEWEST_WORDS, MANY_PAIRS, Pairs, Trial, covered_pairs, hold_out_folds, judged
+from .confidence import OnFailure
+from .evaluation import gold_rows, lexicon_ranks
 from .joint import compose_pairs, joint_rotations, named_pairs, vocabularies
+from .refit import data_hash, with_provenance
 
 #: How much the copies of the pivot outweigh the composed pairs, which then decide only what the copies leave open.
 _COPIES_FIRST = 1e4
@@ -269,11 +270,6 @@ def _mean_cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float((np.sum(one * other, axis=1)[kept] / lengths[kept]).mean())
 
 
-_MANY_PAIRS = 300
-_FEWEST_WORDS = 100
-_FAILED = 0.05
-
-
 def align_many(
     vocabularies: Sequence[Embeddings],
     dictionaries: Mapping[str, SeedDictionary],
@@ -343,36 +339,37 @@ def align_many(
         hub = PivotHub(pivot=pivot, aligner=word_aligner(method, **parameters))
         return hub.fit({name: each.vectors for name, each in named.items()}, pairs).space_
 
-    parts = {name: hold_out(pairs, held_out, seed) for name, (pairs, _) in covered.items()}
-    scores: dict[str, float] = {}
-    if any(len(held) for held, _ in parts.values()):
-        trial = fit({name: kept for name, (_, kept) in parts.items()})
-        for name, (held, _) in parts.items():
-            if len(held):
-                of_one = _scored(trial, named[pivot], named[name], held).scores
-                scores |= {f"{pivot}-{name} {key}": value for key, value in of_one.items()}
+    parts = {name: hold_out_folds(pairs, held_out, seed, enough=1) for name, (pairs, _) in covered.items()}
+    tried: dict[str, dict[str, float]] = {}
+    if any(parts.values()):
+        trial = fit({name: folds[0][1] if folds else covered[name][0] for name, folds in parts.items()})
+        tried = {
+            name: _scored(trial, named[pivot], named[name], folds[0][0]).scores
+            for name, folds in parts.items()
+            if folds
+        }
+    scores = {f"{pivot}-{name} {key}": value for name, each in tried.items() for key, value in each.items()}
     fitted = fit({name: pairs for name, (pairs, _) in covered.items()})
     for name in others:
-        small = min(len(named[pivot]), len(named[name])) < _FEWEST_WORDS
-        if scores.get(f"{pivot}-{name} precision_at_1", 0.0) < _FAILED and not small:
-            confidence = assess_space(fitted, named[pivot], named[name], seeds=covered[name][0], seed=seed)
-            confidence.check(on_failure)
+        known = {"seeds": covered[name][0], "seed": seed}
+        confidence = judged(fitted, named[pivot], named[name], tried.get(name, {}), on_failure=on_failure, **known)
+        if confidence is not None:
             scores[f"{pivot}-{name} confidence"] = confidence.value
-    provenance = {
-        **fitted.provenance,
-        "dictionary_pairs": {name: coverage.n_pairs for name, (_, coverage) in covered.items()},
-        "vocabulary": {name: len(each) for name, each in named.items()},
-        **recorded_parameters(parameters),
-        "seed": seed,
-        "data_sha256": {name: data_hash(named[pivot], named[name], dictionaries[name]) for name in others},
-    }
-    return replace(fitted, scores=scores, provenance=provenance)
+    return with_provenance(
+        fitted,
+        vocabularies,
+        parameters,
+        scores=scores,
+        seed=seed,
+        dictionary_pairs={name: coverage.n_pairs for name, (_, coverage) in covered.items()},
+        data_sha256={name: data_hash(named[pivot], named[name], dictionaries[name]) for name in others},
+    )
 
 
 def _chosen(fewest_words: int, fewest_pairs: int) -> str:
-    if fewest_words < _FEWEST_WORDS:
+    if fewest_words < FEWEST_WORDS:
         return "procrustes"
-    return "multi-step" if fewest_pairs >= _MANY_PAIRS else "self-learning"
+    return "multi-step" if fewest_pairs >= MANY_PAIRS else "self-learning"
 
 
 def _scored(space: SharedSpace, pivot: Embeddings, other: Embeddings, held: Pairs) -> Trial:

@@ -31,9 +31,9 @@ import numpy as np
 from interlingua.align import AlignmentWarning, Embeddings, SeedDictionary, SharedSpace, lexicon_report
 from interlingua.align.neighbors import Criterion
 from interlingua.align.word import align, fit_dictionary
-from interlingua.align.word.auto import Seeds, covered_pairs, gold_rows
+from interlingua.align.word.auto import Seeds, covered_pairs
 from interlingua.align.word.confidence import THRESHOLD
-from interlingua.align.word.evaluation import gold_ranks, ranks_report
+from interlingua.align.word.evaluation import gold_ranks, gold_rows, ranks_report
 from interlingua.align.word.methods import is_available
 from interlingua.align.word.reranking.ranking import CandidateRanking, Reranker
 from interlingua.benchmarks.harness.datasets import read_lexicon, read_vectors

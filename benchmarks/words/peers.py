@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 
 from interlingua.align import Embeddings, Normalization, SeedDictionary, SharedSpace, lexicon_score
 from interlingua.align.arrays import unit_rows
-from interlingua.align.word.auto import gold_rows
 from interlingua.align.word.confidence import THRESHOLD
+from interlingua.align.word.evaluation import gold_rows
 from interlingua.benchmarks.harness.datasets import read_lexicon, read_vectors
 from interlingua.benchmarks.harness.measure import run_benchmark
 from interlingua.benchmarks.harness.processes import run_measured

@@ -42,7 +42,7 @@ from interlingua.align import Embeddings, SeedDictionary, SharedSpace, lexicon_r
 from interlingua.align.arrays import require
 from interlingua.align.space import Normalization, SpaceMap
 from interlingua.align.word import align, fit_dictionary
-from interlingua.align.word.auto import gold_rows
+from interlingua.align.word.evaluation import gold_rows
 from interlingua.benchmarks.harness.datasets import (
     SIB_CODES,
     data_folder,

@@ -36,7 +36,8 @@ def add_evaluate_command(commands: "Subcommands[ArgumentParser]") -> None:
 
 
 def _evaluate(options: Namespace, output: Output) -> None:
-    from interlingua.align.word.auto import covered_pairs, gold_rows
+    from interlingua.align.word.auto import covered_pairs
+    from interlingua.align.word.evaluation import gold_rows
 
     files = [named_file(argument, named=True) for argument in options.vectors]
     if files[0][0] == files[1][0]:

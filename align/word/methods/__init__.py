@@ -85,10 +85,8 @@ def word_aligner(method: str, **parameters: Any) -> WordAligner:
     >>> type(word_aligner("procrustes")).__name__
     'Procrustes'
     """
-    if method not in _table() or not _table()[method].needs_pairs:
-        known = sorted(name for name, each in _table().items() if each.needs_pairs)
-        raise ValueError(f"unknown method {method!r}; choose one of: {', '.join(known)}")
-    aligner: WordAligner = _table()[method](**parameters)
+    table = {name: each for name, each in _table().items() if each.needs_pairs}
+    aligner: WordAligner = _known(method, table)(**parameters)
     return aligner
 
 
@@ -100,10 +98,16 @@ def settings_of(method: str) -> frozenset[str]:
     >>> sorted(settings_of("procrustes"))
     ['normalize']
     """
-    return frozenset(each.name for each in fields(_table()[method]))
+    return frozenset(each.name for each in fields(_known(method, _table())))
 
 
 def is_available(method: str) -> bool:
     """Tell whether what a method needs beyond the base dependencies is installed."""
-    library = _table()[method].library
+    library = _known(method, _table()).library
     return library is None or importlib.util.find_spec(library) is not None
+
+
+def _known(method: str, table: Mapping[str, type[Any]]) -> type[Any]:
+    if method not in table:
+        raise ValueError(f"unknown method {method!r}; choose one of: {', '.join(sorted(table))}")
+    return table[method]

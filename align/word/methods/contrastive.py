@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from interlingua.align.arrays import require, to_numpy, unit_rows
 from interlingua.align.space import SharedSpace, SpaceMap
-from interlingua.align.word.evaluation import lexicon_ranks
+from interlingua.align.word.evaluation import lexicon_ranks, reciprocal_ranks
 
 from . import WordMethod
 from .multi_step import MultiStep, check_weights, rare_words
@@ -370,7 +370,7 @@ class _Tuning:
                 for rows, matrix in zip((self.vectors[0][background], self.vectors[1]), self.maps, strict=True)
             )
         ranks = lexicon_ranks(x, y, {query: held[query_of == query, 1] for query in range(words.size)})
-        return np.where(ranks > 0, 1.0 / np.maximum(ranks, 1), 0.0)
+        return reciprocal_ranks(ranks)
 
     def space_maps(self) -> dict[str, SpaceMap]:
         """Return the maps as they are now."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, namespace, to_numpy, unit_rows
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
-from interlingua.align.word.evaluation import lexicon_ranks
+from interlingua.align.word.evaluation import lexicon_ranks, reciprocal_ranks
 
 from . import WordMethod
 from .procrustes import check_fit
@@ -384,7 +384,7 @@ class _Validation:
         for steps, queries, gold in self.folds:
             first, second, _ = steps.maps(shrinkage)
             ranks = lexicon_ranks(unit_rows(queries @ first), unit_rows(self.candidates @ second), gold)
-            parts.append(np.where(ranks > 0, 1.0 / np.maximum(ranks, 1), 0.0))
+            parts.append(reciprocal_ranks(ranks))
         return np.concatenate(parts)
 
 

@@ -19,8 +19,9 @@ from interlingua.align.neighbors import Neighbors
 from interlingua.align.space import SharedSpace, SpaceError
 from interlingua.align.tensors import TensorFormat
 from interlingua.align.vocabulary import Embeddings
-from interlingua.align.word.auto import aligner_of, gold_rows
+from interlingua.align.word.evaluation import gold_rows
 from interlingua.align.word.methods.procrustes import check_pairs
+from interlingua.align.word.refit import aligner_of
 
 from .candidates import SPELLING_FEATURES, VECTOR_FEATURES, MappedVocabularies, spelling_features, vector_features
 from .spelling import EndingPairs, SpellingModel
@@ -324,7 +325,7 @@ class Reranker:
         Whether spelling and endings count. Without them the ranking knows vectors and frequencies alone.
     aligner : aligner, optional
         Fitted without each fold, on copies; by default that which the space was learned by (see `aligner_of` in
-        `interlingua.align.word.auto`): few pairs mean self-learning once more for each fold. Where pairs took no
+        `interlingua.align.word.refit`): few pairs mean self-learning once more for each fold. Where pairs took no
         part, the space itself serves all folds.
     n_folds : int
         Parts of the source words.

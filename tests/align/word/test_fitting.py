@@ -5,7 +5,9 @@ import pytest
 
 from interlingua.align import Embeddings, SeedDictionary
 from interlingua.align.word import Procrustes, fit_dictionary, score_dictionary
-from interlingua.align.word.auto import Trial, data_hash, gold_rows, hold_out, hold_out_folds, try_folds, try_method
+from interlingua.align.word.auto import Trial, hold_out_folds, try_folds
+from interlingua.align.word.evaluation import gold_rows
+from interlingua.align.word.refit import data_hash
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +25,13 @@ def test_half_of_what_is_held_out_are_the_rarest_words_with_all_their_pairs():
     rng = np.random.default_rng(1)
     words = np.repeat(rng.permutation(500), 2)  # two translations each, not in the order of frequency
     pairs = np.stack([words, rng.permutation(1000)], axis=1)
-    held, kept = hold_out(pairs, 0.2, seed=3)
+    ((held, kept),) = hold_out_folds(pairs, 0.2, seed=3, enough=1)
     assert not set(held[:, 0]) & set(kept[:, 0])
     assert len(held) == 200
     assert set(range(450, 500)) <= set(held[:, 0].tolist())
     assert (np.unique(held[:, 0]) < 450).sum() == 50
     assert sorted(map(tuple, np.concatenate([held, kept]).tolist())) == sorted(map(tuple, pairs.tolist()))
-    assert not np.array_equal(held, hold_out(pairs, 0.2, seed=4)[0])
+    assert not np.array_equal(held, hold_out_folds(pairs, 0.2, seed=4, enough=1)[0][0])
 
 
 def test_folds_hold_out_no_word_twice_and_stop_at_enough_words():
@@ -51,22 +53,21 @@ def test_a_trial_on_folds_joins_the_ranks_of_each(spaces):
     english, french, _ = spaces
     rows = np.stack([np.arange(300)] * 2, axis=1)
     folds = ((rows[:50], rows[50:]), (rows[50:80], np.concatenate([rows[:50], rows[80:]])))
-    single = [try_method("procrustes", english, french, train, test).ranks for test, train in folds]
+    single = [try_folds("procrustes", english, french, (fold,)).ranks for fold in folds]
     np.testing.assert_array_equal(try_folds("procrustes", english, french, folds).ranks, np.concatenate(single))
 
 
 def test_nothing_is_held_out_where_it_would_say_nothing():
     pairs = np.stack([np.arange(199)] * 2, axis=1)
-    held, kept = hold_out(pairs, 0.0975, seed=0)  # 19 words
-    assert (len(held), len(kept)) == (0, 199)
+    assert hold_out_folds(pairs, 0.0975, seed=0, enough=1) == ()  # 19 words
     with pytest.raises(ValueError, match=r"must lie in \[0, 1\), but is 1.5"):
-        hold_out(pairs, 1.5, seed=0)
+        hold_out_folds(pairs, 1.5, seed=0)
 
 
 def test_a_trial_is_a_fit_on_the_kept_pairs_scored_on_the_others(spaces):
     english, french, _ = spaces
     rows = np.stack([np.arange(300)] * 2, axis=1)
-    trial = try_method("procrustes", english, french, rows[50:], rows[:50])
+    trial = try_folds("procrustes", english, french, ((rows[:50], rows[50:]),))
     by_hand = Procrustes().fit(english.vectors, french.vectors, rows[50:], names=("en", "fr")).space_
     expected = score_dictionary(by_hand, english, french, SeedDictionary(tuple((f"e{i}", f"f{i}") for i in range(50))))
     assert 0.3 < expected.precision_at_1 < 1

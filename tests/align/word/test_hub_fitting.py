@@ -49,5 +49,8 @@ def test_a_language_with_a_wrong_dictionary_is_refused(three):
 def test_names_and_dictionaries_must_fit_together(three):
     with pytest.raises(ValueError, match="every other language a dictionary"):
         align_many(list(three.values()), {"fr": dictionary("en", "fr")}, pivot="en")
+    both = {"fr": dictionary("en", "fr"), "ru": dictionary("en", "ru")}
+    with pytest.raises(ValueError, match="unknown method 'magic'; choose one of:"):
+        align_many(list(three.values()), both, pivot="en", method="magic")
     with pytest.raises(ValueError, match="each language needs its own name"):
         align_many([three["en"], three["en"]], {}, pivot="en")

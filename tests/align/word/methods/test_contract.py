@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from interlingua.align import Embeddings, SeedDictionary, SpaceError
-from interlingua.align.word import SelfLearning, align
-from interlingua.align.word.auto import aligner_of, fit_dictionary
+from interlingua.align.word import SelfLearning, align, fit_dictionary
 from interlingua.align.word.methods import UNSUPERVISED_METHODS, WORD_METHODS, is_available
+from interlingua.align.word.refit import aligner_of
 from interlingua.align.word.restarts import STARTS
 
 N, D_SOURCE, D_TARGET = 160, 7, 5
