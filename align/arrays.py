@@ -97,6 +97,11 @@ def unit_rows(matrix: Any) -> Any:
     return matrix / xp.where(lengths > 0, lengths, xp.ones_like(lengths))
 
 
+def unit_matrix(array: Any, name: str) -> NDArray[np.float32]:
+    """Return checked rows (see `as_matrix`) at unit length, as a NumPy array of float32."""
+    return np.asarray(unit_rows(to_numpy(as_matrix(array, name))), np.float32)
+
+
 def row_blocks(matrix: Any, size: int) -> Iterator[tuple[int, Any]]:
     """Yield (first row, block of at most `size` rows) over the whole matrix.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, to_numpy, unit_rows
+from interlingua.align.arrays import unit_matrix
 from interlingua.align.neighbors import top_k
 
 from .probe import LanguageProbe, language_probe
@@ -332,8 +332,8 @@ def language_bias(
     >>> report.same_language_share > report.fair_share, report.translations.single
     (True, 1.0)
     """
-    matrix = _unit(vectors, "vectors")
-    asked = matrix if queries is None else _unit(queries, "queries")
+    matrix = unit_matrix(vectors, "vectors")
+    asked = matrix if queries is None else unit_matrix(queries, "queries")
     asked_in = languages if queries is None else query_languages
     asked_ids = ids if queries is None else query_ids
     if asked_in is None or (ids is None) != (asked_ids is None):
@@ -429,10 +429,6 @@ def _translations(
         rank_correlation=mean_rank_correlation(queries, rows, query_groups, matrix, groups, rng),
         n_queries=int(found.sum()),
     )
-
-
-def _unit(vectors: Any, name: str) -> NDArray[np.float32]:
-    return np.asarray(to_numpy(unit_rows(as_matrix(vectors, name))), np.float32)
 
 
 def _codes(languages: Sequence[str], n: int, what: str) -> tuple[list[str], NDArray[np.int64]]:

@@ -15,11 +15,9 @@ from .methods.head import (
     CollapseSigns,
     CollapseWarning,
     ContrastiveHead,
-    HardNegatives,
     collapse_signs,
-    mine_hard_negatives,
 )
-from .mining import MinedPairs, decoy_confidence, mine_pairs, pair_margins
+from .mining import HardNegatives, MinedPairs, decoy_confidence, mine_hard_negatives, mine_pairs, pair_margins
 from .parallel import ParallelVectors, TranslationQuality, language_means, translation_quality
 
 __all__ = [

@@ -127,9 +127,7 @@ def align_sentences(
     parallel = ParallelVectors.of(parallel)
     parallel.check_pivot(pivot)
     train, held = parallel.split(held_out, seed)
-    if validation is not None:
-        extra = ParallelVectors.of(validation)
-        held = ParallelVectors({**held.domains, **{f"validation: {name}": each for name, each in extra}})
+    held = held.with_validation(validation)
     if not held:
         raise ValueError(
             f"there is nothing to compare on: {held_out:.0%} of {parallel.sizes} sentences are fewer than 20 in each "

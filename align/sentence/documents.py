@@ -1,8 +1,6 @@
-"""Align the sentences of two texts in order, spans with spans; in linear memory where the texts are long.
+"""Align the sentences of two texts: in order, spans with spans, in linear memory; or one to one, in whatever order.
 
-Which documents of two collections translate each other, and how sure the beads of an alignment are.
-
-Align the sentences of two texts one to one, in whatever order they come.
+And which documents of two collections translate each other, and how sure the beads of an alignment are.
 """
 
 from collections.abc import Sequence
@@ -13,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from interlingua.align.arrays import as_matrix, check_same_dimension, to_numpy, unit_rows
+from interlingua.align.arrays import as_matrix, check_same_dimension, to_numpy, unit_matrix, unit_rows
 from interlingua.align.matching.pairs import Matching, match
 from interlingua.align.matching.scores import margin_scores
 from interlingua.align.neighbors import top_k
 
-from .mining import decoy_confidence, mine_pairs
+from .mining import decoy_confidence, decoy_ratio, mine_pairs, shifted_margins
 
 Floats = NDArray[np.floating[Any]]
 _LEAST = 1e-6
@@ -180,7 +178,11 @@ def align_in_order(
     check_same_dimension(x[0], y[0], ("source", "target"))
     if not len(x[0]) or not len(y[0]):
         return _beads([(_SKIP_SOURCE, 1, 0)] * len(x[0]) + [(_SKIP_TARGET, 0, 1)] * len(y[0]), np.zeros(0), 1.0)
-    others = (x[0], y[0]) if background is None else (_unit(background[0], "source"), _unit(background[1], "target"))
+    others = (
+        (x[0], y[0])
+        if background is None
+        else (unit_matrix(background[0], "source"), unit_matrix(background[1], "target"))
+    )
     prices = _Prices(x, y, others, skip, np.random.default_rng(seed))
     if lengths is not None:
         prices.add_lengths(_log_lengths(lengths[0], x), _log_lengths(lengths[1], y), length_weight)
@@ -321,14 +323,10 @@ def _beads(path: list[tuple[int, int, int]], costs: NDArray[np.float64], skip: f
     return Beads(spans, np.asarray(costs if len(costs) else np.full(len(path), skip), np.float32), skip)
 
 
-def _unit(vectors: Any, name: str) -> NDArray[np.float32]:
-    return np.asarray(unit_rows(to_numpy(as_matrix(vectors, name))), np.float32)
-
-
 def _spans(vectors: Any, name: str, largest: int) -> list[NDArray[np.float32]]:
     if not isinstance(vectors, list | tuple) or (len(vectors) and np.ndim(vectors[0]) < 2):
         return span_means(vectors, largest)
-    made = [_unit(each, f"{name}, spans of {size}") for size, each in enumerate(vectors, 1)]
+    made = [unit_matrix(each, f"{name}, spans of {size}") for size, each in enumerate(vectors, 1)]
     if not made:
         raise ValueError(f"{name} has no vectors; the first array holds those of the sentences")
     n = len(made[0])
@@ -425,34 +423,16 @@ def bead_confidences(
     margins, confidences : (p,) arrays of float32
         Confidences of p beads are at most 1 - 1 / (p + 1): few beads can show little.
     """
-    x, y = (
-        np.asarray(unit_rows(to_numpy(as_matrix(each, name))), np.float32)
-        for each, name in ((source, "source"), (target, "target"))
-    )
+    x, y = unit_matrix(source, "source"), unit_matrix(target, "target")
     check_same_dimension(x, y, ("source", "target"))
     if x.shape != y.shape:
         raise ValueError(f"the sides of beads correspond, but there are {len(x)} and {len(y)}")
     if not len(x):
         return np.zeros(0, np.float32), np.zeros(0, np.float32)
-    pools = [x, y]
-    if background is not None:
-        pools = [np.concatenate([own, to_numpy(as_matrix(more, "background"))]) for own, more in zip(pools, background)]
-    own = top_k(x, pools[1], min(k, len(pools[1]))).scores.mean(axis=1, dtype=np.float64)
-    others = top_k(y, pools[0], min(k, len(pools[0]))).scores.mean(axis=1, dtype=np.float64)
-
-    def margins(shift: int) -> NDArray[np.float32]:
-        cosines = np.einsum("ij,ij->i", x, np.roll(y, -shift, axis=0), dtype=np.float64)
-        base = (own + np.roll(others, -shift)) / 2
-        return np.where(base > _LEAST, cosines / np.maximum(base, _LEAST), 0.0).astype(np.float32)
-
-    scores = margins(0)
-    decoys = np.concatenate(
-        [np.zeros(0, np.float32)] + [margins(each) for each in range(1, min(_SHIFTS, len(x) - 1) + 1)]
-    )
-    if not len(decoys):
-        return scores, decoy_confidence(scores, decoys)
-    below = float((scores <= np.median(decoys)).sum())
-    return scores, decoy_confidence(scores, decoys, ratio=2 * below / len(decoys))
+    shifts = range(min(_SHIFTS, len(x) - 1) + 1)
+    scores, *shifted = shifted_margins(x, y, shifts, k=k, background=background)
+    decoys = np.concatenate([np.zeros(0, np.float32), *shifted])
+    return scores, decoy_confidence(scores, decoys, ratio=decoy_ratio(scores, decoys) if len(decoys) else 1.0)
 
 
 _DENSE = 4_000_000  # pairs of sentences whose scores are held at once
@@ -485,10 +465,7 @@ def align_in_any_order(source: Any, target: Any, *, k: int = 4, threshold: float
     >>> align_in_any_order(x, x[[2, 0, 1, 3, 5]], k=2).spans[:, ::2].tolist()
     [[0, 1], [1, 2], [2, 0], [3, 3], [4, 5], [5, 4]]
     """
-    x, y = (
-        np.asarray(unit_rows(to_numpy(as_matrix(each, name))), np.float32)
-        for each, name in ((source, "source"), (target, "target"))
-    )
+    x, y = unit_matrix(source, "source"), unit_matrix(target, "target")
     check_same_dimension(x, y, ("source", "target"))
     least = 1.0 if threshold is None else threshold
     n, m = len(x), len(y)

@@ -1,21 +1,25 @@
-"""Mine translations from two sets of sentence vectors: margins both ways, and how many of the pairs are wrong."""
+"""Mine translations from two sets of sentence vectors: margins both ways, and how many of the pairs are wrong.
 
-from collections.abc import Callable
+And mine what is near and no translation: sentences of another meaning, from which a head learns most.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, check_same_dimension, to_numpy
+from interlingua.align.arrays import as_matrix, check_same_dimension, to_numpy, unit_rows
 from interlingua.align.matching.confidence import count_for_precision, isotonic
 from interlingua.align.matching.scores import Margin, check_margin, over_neighborhood
-from interlingua.align.neighbors import Neighbors, top_k
+from interlingua.align.neighbors import Neighbors, retrieve, top_k
 
 #: Which of the proposals of both sides are taken.
 Retrieval = Literal["max", "intersection", "forward", "backward"]
 _LEAST = 1e-6
 _FITS = 2  # more rounds take doubtful pairs for right ones
+_SAMPLE, _DEVIATIONS, _HIGHEST_FLOOR = 500, 3, 0.9  # of the limit from which on two sentences mean the same
 _LEAST_WRONG = 20.0  # fewer wrong pairs do not tell where their bulk lies
 
 
@@ -161,7 +165,7 @@ def mine_pairs(
         kept = allowed(rows, "pairs")
         rows, scores = rows[kept], scores[kept]
     return MinedPairs(
-        rows, scores, _fitted_confidence(scores, np.concatenate(decoys), 1.0 if margin == "ratio" else 0.0)
+        rows, scores, fitted_confidence(scores, np.concatenate(decoys), 1.0 if margin == "ratio" else 0.0)
     )
 
 
@@ -193,17 +197,34 @@ def pair_margins(
     source, target = (to_numpy(as_matrix(each, name)) for each, name in ((source, "source"), (target, "target")))
     if source.shape != target.shape:
         raise ValueError(f"pairs correspond row by row, but the sides have shapes {source.shape} and {target.shape}")
+    margins, decoys = shifted_margins(source, target, (0, 1), k=k, margin=margin, background=background)
+    return margins, decoys
+
+
+def shifted_margins(
+    source: NDArray[np.float32],
+    target: NDArray[np.float32],
+    shifts: Iterable[int],
+    *,
+    k: int,
+    margin: Margin = "ratio",
+    background: tuple[Any, Any] | None = None,
+) -> list[NDArray[np.float32]]:
+    """Return for each shift the margins of source i with target i + shift, the last with the first ones.
+
+    Parameters are those of `pair_margins`.
+    """
     pools = [source, target]
     if background is not None:
         pools = [np.concatenate([own, to_numpy(as_matrix(more, "background"))]) for own, more in zip(pools, background)]
     own = top_k(source, pools[1], k).scores.mean(axis=1, dtype=np.float64)
     others = top_k(target, pools[0], k).scores.mean(axis=1, dtype=np.float64)
     found = []
-    for shift in (0, 1):
+    for shift in shifts:
         cosines = np.einsum("ij,ij->i", source, np.roll(target, -shift, axis=0), dtype=np.float64)
         around = (own + np.roll(others, -shift)) / 2
         found.append(over_neighborhood(cosines, around, margin).astype(np.float32))
-    return found[0], found[1]
+    return found
 
 
 def decoy_confidence(scores: Any, decoys: Any, *, ratio: float = 1.0) -> NDArray[np.float32]:
@@ -236,6 +257,99 @@ def decoy_confidence(scores: Any, decoys: Any, *, ratio: float = 1.0) -> NDArray
     real = np.bincount(group[: len(given)], minlength=len(levels))
     share = isotonic(real / mass, mass)[group[: len(given)]]
     return np.asarray(np.clip(2 - 1 / np.maximum(share, _LEAST), 0, 1), np.float32)
+
+
+def decoy_ratio(scores: Any, decoys: Any) -> float:
+    """Return how many wrong pairs there are for each decoy, told by the half of them below the decoys' median [1]_.
+
+    References
+    ----------
+    .. [1] Storey (2002), "A direct approach to false discovery rates", Journal of the Royal Statistical Society B 64.
+       doi:10.1111/1467-9868.00346
+
+    Examples
+    --------
+    >>> decoy_ratio([5.0, 4.0, 0.5, 0.4, 0.3], [1.0, 2.0])
+    3.0
+    """
+    return 2 * float((np.asarray(scores) <= np.median(decoys)).sum()) / len(decoys)
+
+
+@dataclass(frozen=True)
+class HardNegatives:
+    """Neighbours of each sentence that are taken for another meaning.
+
+    Attributes
+    ----------
+    ids : (n, k) array of int64
+        The hardest first; -1 where there are fewer.
+    limit : float
+        From this cosine on two sentences are taken to mean the same.
+    """
+
+    ids: NDArray[np.int64]
+    limit: float
+
+
+def mine_hard_negatives(translations: NDArray[np.float32], k: int = 3, *, guard: float = 1.0) -> HardNegatives:
+    """Return for each sentence its k CSLS neighbours, without those that may be further right answers.
+
+    A sentence stands for the mean of its translations. Two sentences whose means are as near as translations of one
+    sentence are to each other, in the median, count as the same meaning: news repeat themselves, and a right answer
+    that is pushed away does more harm than a negative does good.
+
+    Parameters
+    ----------
+    translations : (languages, n, d) array
+        Unit rows in a common space; row i is the same sentence in all languages.
+    k : int
+        Negatives a sentence.
+    guard : float
+        The limit is this times the median cosine of a sentence's translations to each other, and at least three
+        standard deviations above the mean cosine of two sentences, or 0.9.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two languages or k is below 1.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, but is {k}")
+    n = translations.shape[1]
+    limit = same_meaning_limit(translations, guard=guard)
+    meanings = mean_rows(translations)
+    if n < 2:
+        return HardNegatives(np.full((n, k), -1), limit)
+    # the sentence itself and the few that mean the same are among the first and left out
+    found = retrieve(meanings, meanings, min(n, 4 * k + 1), criterion="csls").ids
+    cosines = np.einsum("nd,nkd->nk", meanings, meanings[found])
+    other = (found != np.arange(n)[:, None]) & (cosines < limit)
+    order = np.argsort(~other, axis=1, kind="stable")[:, :k]
+    ids = np.where(np.take_along_axis(other, order, axis=1), np.take_along_axis(found, order, axis=1), -1)
+    return HardNegatives(np.pad(ids, ((0, 0), (0, k - ids.shape[1])), constant_values=-1).astype(np.int64), limit)
+
+
+def same_meaning_limit(translations: NDArray[np.float32], *, guard: float = 1.0) -> float:
+    """Return the cosine of the means from which on two sentences are taken to mean the same.
+
+    Parameters are those of `mine_hard_negatives`.
+    """
+    if translations.ndim != 3 or len(translations) < 2:
+        raise ValueError(f"translations must have shape (languages, n, d), two or more, but {translations.shape}")
+    languages = len(translations)
+    total = translations.sum(axis=0, dtype=np.float64)
+    # the sum of all pairwise cosines of L unit rows is ||sum||² - L, over L (L - 1) ordered pairs
+    agreement = ((total**2).sum(axis=1) - languages) / (languages * (languages - 1))
+    sample = mean_rows(translations[:, :_SAMPLE])
+    cosines = sample @ sample.T
+    # where the space does not yet bring translations together, their cosine tells nothing: few sentences are alike
+    unusual = float(cosines.mean() + _DEVIATIONS * cosines.std())
+    return max(guard * float(np.median(agreement)), min(unusual, _HIGHEST_FLOOR))
+
+
+def mean_rows(translations: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the unit mean of each sentence's translations, shape (n, d)."""
+    return np.asarray(unit_rows(translations.sum(axis=0, dtype=np.float64)), np.float32)
 
 
 def _by_margin(neighbors: Neighbors, own: NDArray[Any], others: NDArray[Any], margin: Margin) -> Neighbors:
@@ -280,7 +394,7 @@ def _without_self(neighbors: Neighbors) -> Neighbors:
     return Neighbors(neighbors.ids[kept].reshape(n, k - 1), neighbors.scores[kept].reshape(n, k - 1))
 
 
-def _fitted_confidence(scores: NDArray[np.float32], decoys: NDArray[np.float32], base: float) -> NDArray[np.float32]:
+def fitted_confidence(scores: NDArray[np.float32], decoys: NDArray[np.float32], base: float) -> NDArray[np.float32]:
     """Return confidences by decoys whose scale and number are fitted to those scores that are probably wrong."""
     if not len(scores) or not len(decoys):
         return np.zeros(len(scores), np.float32)
@@ -289,8 +403,7 @@ def _fitted_confidence(scores: NDArray[np.float32], decoys: NDArray[np.float32],
     scale, confidences = 1.0, np.zeros(len(scores), np.float32)
     for _ in range(_FITS):
         scaled = base + scale * (decoys - base)
-        below = float((scores <= np.median(scaled)).sum())
-        confidences = decoy_confidence(scores, scaled, ratio=2 * below / len(decoys))
+        confidences = decoy_confidence(scores, scaled, ratio=decoy_ratio(scores, scaled))
         wrong = 1.0 - confidences.astype(np.float64)
         if wrong.sum() < _LEAST_WRONG or not (bulk @ bulk):
             break

@@ -119,6 +119,11 @@ class ParallelVectors:
             kept[domain] = {name: rows[~out] for name, rows in languages.items()}
         return ParallelVectors(kept), ParallelVectors(held)
 
+    def with_validation(self, validation: Any) -> "ParallelVectors":
+        """Return these translations and those of `validation`, if any, as domains named ``validation: ...``."""
+        extra = {} if validation is None else ParallelVectors.of(validation).domains
+        return ParallelVectors({**self.domains, **{f"validation: {name}": each for name, each in extra.items()}})
+
     def check_pivot(self, pivot: str) -> None:
         """Raise ValueError unless `pivot` is empty or one of the languages."""
         if pivot and pivot not in self.languages:

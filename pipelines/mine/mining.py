@@ -18,7 +18,14 @@ from interlingua.align import Neighbors, SharedSpace, top_k
 from interlingua.align.arrays import require
 from interlingua.align.files import replacing
 from interlingua.align.matching.scores import Margin
-from interlingua.align.sentence.mining import MinedPairs, Retrieval, decoy_confidence, mine_pairs, pair_margins
+from interlingua.align.sentence.mining import (
+    MinedPairs,
+    Retrieval,
+    decoy_confidence,
+    decoy_ratio,
+    mine_pairs,
+    pair_margins,
+)
 from interlingua.pipelines.texts.lines import UniqueLines, unique_texts
 from interlingua.pipelines.texts.pairs import Pair, clean, write_pairs
 
@@ -318,8 +325,7 @@ def filter_bitext(
     margins, decoys = pair_margins(
         vectors[0][:n], vectors[1][:n], k=k, margin=margin, background=(vectors[0][n:], vectors[1][n:])
     )
-    below = float((margins <= np.median(decoys)).sum())
-    sure = decoy_confidence(margins, decoys, ratio=min(2 * below / n, 1.0))
+    sure = decoy_confidence(margins, decoys, ratio=min(decoy_ratio(margins, decoys), 1.0))
     order = np.argsort(-margins, kind="stable")
     found = MinedPairs(np.stack([order, order], axis=1), margins[order], sure[order])
     differ = np.array([pairs[row].source != pairs[row].target for row in order.tolist()])

@@ -41,6 +41,14 @@ def test_iterative_reaches_unit_length_and_zero_mean_at_once():
     assert np.abs(x.mean(axis=0)).max() < 0.1 * np.abs(once.mean(axis=0)).max()
 
 
+def test_means_of_more_rows_than_a_block_do_not_drift():
+    # the first 65,536 rows are small, the others large and of opposite sign: float32 sums lose the small ones
+    small, large = np.float32(0.001), np.float32(10_000)
+    x = np.repeat(np.array([[small], [large], [-large]]), 65_536, axis=0)
+    mean = Normalization.fit(x, "centre").means[0, 0]
+    assert mean == pytest.approx(float(small) / 3, rel=1e-6)
+
+
 def test_inputs_are_not_modified():
     x = vectors()
     before = x.copy()

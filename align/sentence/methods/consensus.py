@@ -1,5 +1,6 @@
 """Closed-form maps from translations: towards what the languages of a sentence agree on, and away from the rest."""
 
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,6 +14,7 @@ Turn = Literal["none", "rotation", "ridge"]
 Matrix = NDArray[np.float64]
 
 
+@dataclass(kw_only=True, eq=False)
 class Consensus:
     """Map each language towards the mean of all translations, then shorten what translations disagree in.
 
@@ -61,10 +63,9 @@ class Consensus:
     True
     """
 
-    def __init__(self, *, turn: Turn = "ridge", penalty: float = 1.0, shrinkage: float | None = 0.7) -> None:
-        self.turn = turn
-        self.penalty = penalty
-        self.shrinkage = shrinkage
+    turn: Turn = "ridge"
+    penalty: float = 1.0
+    shrinkage: float | None = 0.7
 
     def fit(self, parallel: Any, *, encoder: str = "") -> "Consensus":
         """Learn the maps of all languages.

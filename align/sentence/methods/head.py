@@ -1,10 +1,6 @@
 """A projection head on a frozen encoder, learned by contrast: translations together, other sentences apart.
 
-The steps that train a projection head, in torch.
-
-Tell when training has made all sentences alike: the loss may still look well, retrieval is lost.
-
-Sentences that are near to another one and mean something else: what a head learns most from.
+And how to tell when training has made all sentences alike: the loss may still look well, retrieval is lost.
 """
 
 import copy
@@ -13,21 +9,18 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, require, to_numpy, unit_rows
-from interlingua.align.neighbors import retrieve
 from interlingua.align.sentence.losses import translation_ranking_loss
+from interlingua.align.sentence.mining import HardNegatives, mean_rows, mine_hard_negatives, same_meaning_limit
 from interlingua.align.sentence.parallel import ParallelVectors, translation_quality
 from interlingua.align.space import HiddenLayer, SharedSpace, SpaceMap
 
 from .consensus import Consensus
-
-if TYPE_CHECKING:
-    pass  # @@gone
 
 _HIGHEST_COSINE = 0.9
 _SMALLEST_SHARE_OF_RANK = 0.1
@@ -117,88 +110,6 @@ def collapse_signs(vectors: Any) -> CollapseSigns:
     spectrum = np.maximum(np.linalg.eigvalsh(rows.T @ rows if rows.shape[1] <= n else rows @ rows.T), 0)
     shares = spectrum[spectrum > 0] / spectrum.sum()
     return CollapseSigns(round(mean_cosine, 12), float(round(np.exp(-(shares * np.log(shares)).sum()), 9)))
-
-
-_SAMPLE = 500
-_DEVIATIONS = 3
-_HIGHEST_FLOOR = 0.9
-
-
-@dataclass(frozen=True)
-class HardNegatives:
-    """Neighbours of each sentence that are taken for another meaning.
-
-    Attributes
-    ----------
-    ids : (n, k) array of int64
-        The hardest first; -1 where there are fewer.
-    limit : float
-        From this cosine on two sentences are taken to mean the same.
-    """
-
-    ids: NDArray[np.int64]
-    limit: float
-
-
-def mine_hard_negatives(translations: NDArray[np.float32], k: int = 3, *, guard: float = 1.0) -> HardNegatives:
-    """Return for each sentence its k CSLS neighbours, without those that may be further right answers.
-
-    A sentence stands for the mean of its translations. Two sentences whose means are as near as translations of one
-    sentence are to each other, in the median, count as the same meaning: news repeat themselves, and a right answer
-    that is pushed away does more harm than a negative does good.
-
-    Parameters
-    ----------
-    translations : (languages, n, d) array
-        Unit rows in a common space; row i is the same sentence in all languages.
-    k : int
-        Negatives a sentence.
-    guard : float
-        The limit is this times the median cosine of a sentence's translations to each other, and at least three
-        standard deviations above the mean cosine of two sentences, or 0.9.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two languages or k is below 1.
-    """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, but is {k}")
-    n = translations.shape[1]
-    limit = same_meaning_limit(translations, guard=guard)
-    meanings = mean_rows(translations)
-    if n < 2:
-        return HardNegatives(np.full((n, k), -1), limit)
-    # the sentence itself and the few that mean the same are among the first and left out
-    found = retrieve(meanings, meanings, min(n, 4 * k + 1), criterion="csls").ids
-    cosines = np.einsum("nd,nkd->nk", meanings, meanings[found])
-    other = (found != np.arange(n)[:, None]) & (cosines < limit)
-    order = np.argsort(~other, axis=1, kind="stable")[:, :k]
-    ids = np.where(np.take_along_axis(other, order, axis=1), np.take_along_axis(found, order, axis=1), -1)
-    return HardNegatives(np.pad(ids, ((0, 0), (0, k - ids.shape[1])), constant_values=-1).astype(np.int64), limit)
-
-
-def same_meaning_limit(translations: NDArray[np.float32], *, guard: float = 1.0) -> float:
-    """Return the cosine of the means from which on two sentences are taken to mean the same.
-
-    Parameters are those of `mine_hard_negatives`.
-    """
-    if translations.ndim != 3 or len(translations) < 2:
-        raise ValueError(f"translations must have shape (languages, n, d), two or more, but {translations.shape}")
-    languages = len(translations)
-    total = translations.sum(axis=0, dtype=np.float64)
-    # the sum of all pairwise cosines of L unit rows is ||sum||² - L, over L (L - 1) ordered pairs
-    agreement = ((total**2).sum(axis=1) - languages) / (languages * (languages - 1))
-    sample = mean_rows(translations[:, :_SAMPLE])
-    cosines = sample @ sample.T
-    # where the space does not yet bring translations together, their cosine tells nothing: few sentences are alike
-    unusual = float(cosines.mean() + _DEVIATIONS * cosines.std())
-    return max(guard * float(np.median(agreement)), min(unusual, _HIGHEST_FLOOR))
-
-
-def mean_rows(translations: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the unit mean of each sentence's translations, shape (n, d)."""
-    return np.asarray(unit_rows(translations.sum(axis=0, dtype=np.float64)), np.float32)
 
 
 #: More languages than this say little more about which sentences mean the same.
@@ -377,6 +288,7 @@ HeadKind = Literal["linear", "low-rank", "mlp"]
 Callback = Callable[[Mapping[str, float]], None]
 
 
+@dataclass(kw_only=True, eq=False)
 class ContrastiveHead:
     """Learn a head on frozen sentence vectors from translations, by a symmetric softmax over the batch.
 
@@ -465,52 +377,27 @@ class ContrastiveHead:
     (('eng', 'fin'), 'contrastive head')
     """
 
-    def __init__(
-        self,
-        *,
-        kind: HeadKind = "linear",
-        per_language: bool = False,
-        rank: int = 64,
-        start: Any = None,
-        temperature: float = 0.05,
-        margin: float = 0.0,
-        penalty: float = 1e-3,
-        steps: int = 300,
-        batch_size: int = 512,
-        hard_negatives: int = 0,
-        same_language_negatives: bool = False,
-        learning_rate: float = 1e-3,
-        pivot: str = "",
-        held_out: float = 0.1,
-        check_every: int = 50,
-        patience: int = 3,
-        n_seeds: int = 1,
-        seed: int = 0,
-        on_collapse: Literal["raise", "warn"] = "raise",
-        device: str = "auto",
-        callback: Callback | None = None,
-    ) -> None:
-        self.kind = kind
-        self.per_language = per_language
-        self.rank = rank
-        self.start = start
-        self.temperature = temperature
-        self.margin = margin
-        self.penalty = penalty
-        self.steps = steps
-        self.batch_size = batch_size
-        self.hard_negatives = hard_negatives
-        self.same_language_negatives = same_language_negatives
-        self.learning_rate = learning_rate
-        self.pivot = pivot
-        self.held_out = held_out
-        self.check_every = check_every
-        self.patience = patience
-        self.n_seeds = n_seeds
-        self.seed = seed
-        self.on_collapse = on_collapse
-        self.device = device
-        self.callback = callback
+    kind: HeadKind = "linear"
+    per_language: bool = False
+    rank: int = 64
+    start: Any = None
+    temperature: float = 0.05
+    margin: float = 0.0
+    penalty: float = 1e-3
+    steps: int = 300
+    batch_size: int = 512
+    hard_negatives: int = 0
+    same_language_negatives: bool = False
+    learning_rate: float = 1e-3
+    pivot: str = ""
+    held_out: float = 0.1
+    check_every: int = 50
+    patience: int = 3
+    n_seeds: int = 1
+    seed: int = 0
+    on_collapse: Literal["raise", "warn"] = "raise"
+    device: str = "auto"
+    callback: Callback | None = None
 
     def fit(self, parallel: Any, *, validation: Any = None, encoder: str = "") -> "ContrastiveHead":
         """Learn the head.
@@ -539,9 +426,7 @@ class ContrastiveHead:
         parallel.check_pivot(self.pivot)
         train, held = parallel.split(self.held_out, self.seed)
         refits = bool(held)
-        if validation is not None:
-            extra = ParallelVectors.of(validation)
-            held = ParallelVectors({**held.domains, **{f"validation: {name}": each for name, each in extra}})
+        held = held.with_validation(validation)
         self.history_: tuple[dict[str, float], ...] = ()
         start = self._start(train)
         trials = []

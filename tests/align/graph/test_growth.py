@@ -88,6 +88,16 @@ def test_few_alike_names_are_enough_and_without_edges_nothing_grows():
     assert len(alone.pairs) == 15
 
 
+@pytest.mark.parametrize(("rivals", "kept"), [(4, 1), (6, 0)])
+def test_pairs_with_too_many_rivals_are_not_kept(rivals, kept):
+    """Of r x r names that are all alike, each pair has the probability w / (0.3 + (2 r - 1) w): 0.14 or 0.09."""
+    rows, columns = (each.ravel() for each in np.indices((rivals, rivals)))
+    found = grow_pairs(np.zeros((0, 3), int), 2 * R, alike(rows, columns), LEFT, RIGHT, n_entities=2 * N)
+    weight = np.expm1(4 * 0.9)
+    np.testing.assert_allclose(found.scored.scores, weight / (0.3 + (2 * rivals - 1) * weight), rtol=1e-5)
+    assert len(found.pairs) == kept  # of equal ones the first
+
+
 def test_wrong_pairs_to_begin_with_are_given_up():
     rows, columns = np.arange(30), np.arange(30)
     columns[:6] = columns[5::-1]  # the first six are exchanged

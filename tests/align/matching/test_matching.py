@@ -103,6 +103,16 @@ def test_sinkhorn_with_a_dustbin_is_plain_transport_of_the_larger_matrix():
         np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
+@pytest.mark.parametrize(("n", "m"), [(6, 9), (9, 6)])
+def test_sinkhorn_shares_the_rows_mass_out_among_the_columns(n, m):
+    """Row sums are 1 and column sums n / m: the same total, whichever side is larger."""
+    for form in (_scores(n, m), sparse.csr_array(_scores(n, m))):
+        found = sinkhorn_scores(form, temperature=0.2, iterations=500)
+        found = found if isinstance(found, np.ndarray) else _dense(found)
+        np.testing.assert_allclose(found.sum(axis=0), n / m, rtol=1e-5)
+        np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-4)
+
+
 def test_sinkhorn_survives_a_tiny_temperature_and_rows_without_candidates():
     table = sparse.coo_array(([1.0, -1.0, 0.5], ([0, 0, 2], [0, 1, 1])), shape=(3, 2))
     assert np.isfinite(sinkhorn_scores(table, temperature=1e-4, iterations=20).scores).all()

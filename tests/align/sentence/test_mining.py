@@ -5,6 +5,7 @@ import pytest
 
 from interlingua.align import top_k
 from interlingua.align.sentence import decoy_confidence, mine_pairs, pair_margins
+from interlingua.align.sentence.mining import decoy_ratio, fitted_confidence
 
 
 def unit(matrix):
@@ -100,6 +101,18 @@ def test_background_lowers_the_margin_of_a_pair_with_rivals():
 
 def test_confidence_counts_one_wrong_pair_more_than_was_seen():
     np.testing.assert_allclose(decoy_confidence(np.arange(10.0, 20.0), [1.0]), 0.9)
+
+
+@pytest.mark.parametrize(("wrong", "fitted"), [(8, False), (80, True)])
+def test_decoys_are_scaled_only_where_twenty_wrong_pairs_tell_how(wrong, fitted):
+    """The wrong pairs reach three times as far as the decoys, which shows in 80 of them, and in 8 is chance."""
+    rng = np.random.default_rng(0)
+    spread = np.linspace(-1, 1, wrong)
+    scores = np.sort(np.concatenate([1 + rng.normal(0.4, 0.05, 300), 1 + 0.45 * spread]))[::-1].astype(np.float32)
+    decoys = (1 + 0.15 * np.linspace(-1, 1, 300)).astype(np.float32)
+    plain = decoy_confidence(scores, decoys, ratio=decoy_ratio(scores, decoys))
+    assert (1 - plain.astype(float)).sum() < 20 or fitted
+    assert np.array_equal(fitted_confidence(scores, decoys, 1.0), plain) != fitted
 
 
 def test_confidence_rises_with_the_score():

@@ -17,9 +17,10 @@ class Numbered:
 
     dimension = 32
 
-    def __init__(self, identity="numbered", noise=0.2, fail_after=None):
+    def __init__(self, identity="numbered", noise=0.2, fail_after=None, offset=20):
         self.prompts = {"symmetric": ""}
         self.identity, self.noise, self.fail_after, self.seen = identity, noise, fail_after, 0
+        self.offset = offset
 
     def encode(self, texts, *, role="symmetric", progress=False):
         if self.fail_after is not None and self.seen >= self.fail_after:
@@ -31,7 +32,7 @@ class Numbered:
             own = int(hashlib.sha256(f"{self.identity} {text}".encode()).hexdigest()[:8], 16)
             meaning = np.random.default_rng(int(number)).normal(size=self.dimension)
             rows.append(meaning + self.noise * np.random.default_rng(own).normal(size=self.dimension))
-            rows[-1][0] += 20 if language == "de" else -20
+            rows[-1][0] += self.offset if language == "de" else -self.offset
         vectors = np.array(rows)
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
@@ -104,6 +105,21 @@ def test_several_encoders_err_less_than_one(texts):
     alone = mine_bitext(*texts, languages=("de", "en"), encoder=one, threshold=0.0)
     both = mine_bitext(*texts, languages=("de", "en"), encoder=[one, other], threshold=0.0)
     assert sum(right(both)) > sum(right(alone))
+
+
+def test_equal_texts_are_no_translations(texts):
+    german, english = texts
+    names = [f"xx {number} name" for number in range(1000, 1030)]  # left as they are in both languages
+    sides = ([*german, *names], [*english, *names])
+    found = mine_bitext(*sides, languages=("de", "en"), encoder=Numbered(offset=0), threshold=0.0)
+    assert sum(right(found)) >= 45
+    assert all(pair.source != pair.target for pair in found.pairs)
+    assert not {pair.source for pair in found.pairs} & set(names)
+    pairs = [Pair(f"de {number} Satz", f"en {number} line", "de", "en") for number in range(40)]
+    pairs += [Pair(name, name, "de", "en") for name in names]
+    kept = filter_bitext(pairs, encoder=Numbered(offset=0), threshold=0.0)
+    assert len(kept.pairs) == 40
+    assert kept.counts["pairs of unlike lengths or equal texts"] == 30
 
 
 def test_pairs_of_very_unlike_lengths_are_left_out(texts):
