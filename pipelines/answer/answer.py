@@ -5,6 +5,7 @@ How likely the best sentence answers a question, learned from questions with kno
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from interlingua.align.files import replacing_folder
 from interlingua.align.matching import count_for_precision
 from interlingua.pipelines.encoders.base import Encoder
-from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit
+from interlingua.pipelines.search.search import (
+    CrossLingualSearch,
+    SearchHit,
+    SearchParts,
+    read_search,
+    write_search,
+)
+from interlingua.pipelines.stored import OLDER_MARKERS, EncoderNote, Stored, encoder_of, is_older
 from interlingua.pipelines.texts.passages import Passage, check_passages, read_passages
 from interlingua.pipelines.texts.sentences import sentence_bounds
 
@@ -132,7 +139,7 @@ def _logistic(
 
 
 _FORMAT = 1
-_HEADER, _PASSAGES, _SENTENCES = "answers.json", "passages.jsonl", "sentences"
+_PASSAGES, _OLDER_SEARCH = "passages.jsonl", "sentences"
 _LIST = 40  # hits that are looked at for a question
 _BACKGROUND = slice(10, 20)  # those that stand for sentences near the question which do not answer it
 
@@ -373,18 +380,16 @@ class QuestionAnswerer:
         FileExistsError
             If something else lies there.
         """
-        header = {
+        about = {
             "format": _FORMAT,
             "calibration": self.calibration and self.calibration.to_json(),
             "reader": self.reader and self.reader.name,
         }
-        with replacing_folder(folder, marker=_HEADER, kind="folder of answers") as new:
-            self.search.save(new / _SENTENCES)
-            with (new / _PASSAGES).open("w", encoding="utf-8", newline="\n") as file:
-                for each in self.passages.values():
-                    row = {**each.metadata, "id": each.id, "text": each.text, "language": each.language}
-                    file.write(json.dumps(row) + "\n")
-            (new / _HEADER).write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
+        rows = [{**each.metadata, "id": each.id, "text": each.text, "language": each.language}
+                for each in self.passages.values()]  # fmt: skip
+        lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        encoder = EncoderNote.of(self.search.encoder, self.search.encoder_name)
+        write_search(folder, self.search.parts, encoder, "answers", about=about, files={_PASSAGES: lines})
 
     @classmethod
     def load(
@@ -399,24 +404,23 @@ class QuestionAnswerer:
         Raises
         ------
         ValueError
-            If the folder holds no answers, or those of another encoder.
+            If the folder holds no answers, damaged ones, or those of another encoder.
+        FileNotFoundError
+            If the folder, or the file of the encoder, is not there.
         """
-        place = Path(folder)
-        if not (place / _HEADER).is_file():
-            message = f"{place} holds no answers; `interlingua answer PASSAGES.jsonl -o FOLDER` writes them"
-            raise ValueError(message)
-        header = json.loads((place / _HEADER).read_text(encoding="utf-8"))
-        if header["format"] != _FORMAT:
-            message = f"{place} has format {header['format']}, this version reads {_FORMAT}; build it again"
-            raise ValueError(message)
-        with (place / _PASSAGES).open(encoding="utf-8") as file:
-            passages = read_passages(file, name=str(place / _PASSAGES))
-        kept = header["calibration"]
+        parts, held = _read_older(Path(folder)) if is_older(folder, "answers") else read_search(folder, "answers")
+        if held.about["format"] != _FORMAT:
+            raise ValueError(
+                f"{folder} has format {held.about['format']}, this version reads {_FORMAT}; build it again"
+            )
+        with io.TextIOWrapper(io.BytesIO(held.files[_PASSAGES]), encoding="utf-8") as lines:
+            passages = read_passages(lines, name=f"{_PASSAGES} in {folder}")
+        kept = held.about["calibration"]
         return cls(
-            CrossLingualSearch.load(place / _SENTENCES, encoder),
+            CrossLingualSearch.of_parts(parts, *encoder_of(folder, held.encoder, encoder)),
             passages,
             calibration=AnswerCalibration.from_json(kept) if kept else None,
-            reader=reader or header["reader"],
+            reader=reader or held.about["reader"],
         )
 
     def _search(
@@ -445,6 +449,13 @@ class QuestionAnswerer:
         span = self.reader.read(question, passage.text) if self.reader is not None and question else None
         start, end = hit.metadata["start"], hit.metadata["end"]
         return Answer(hit.text, passage, start, end, hit.language, probability, hit.score, hit.cosine, span, others)
+
+
+def _read_older(folder: Path) -> tuple[SearchParts, Stored]:
+    """Return what a folder in the layout from before manifests holds: a folder of a search, and two files."""
+    parts, held = read_search(folder / _OLDER_SEARCH)
+    about = json.loads((folder / OLDER_MARKERS["answers"]).read_text(encoding="utf-8"))
+    return parts, Stored(held.encoder, about, {_PASSAGES: (folder / _PASSAGES).read_bytes()})
 
 
 def _evidence(hits: Sequence[SearchHit]) -> NDArray[np.float64]:

@@ -12,12 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import REMOVAL_METHODS, SharedSpace
-from interlingua.align.files import replacing_folder
 from interlingua.pipelines.encoders.base import Encoder
-from interlingua.pipelines.encoders.load import load_encoder
+from interlingua.pipelines.encoders.load import lasting_name, load_encoder, name_of_identity
+from interlingua.pipelines.stored import (
+    OLDER_MARKERS,
+    EncoderNote,
+    Stored,
+    encoder_of,
+    is_older,
+    load_files,
+    save_files,
+)
 
 _FORMAT = 1
-_SPACE, _ARRAYS, _HEADER = "space.safetensors", "classifier.safetensors", "cross_lingual_classifier.json"
+_SPACE, _ARRAYS = "space.safetensors", "classifier.safetensors"
 _FEWEST = 10
 
 
@@ -54,10 +62,12 @@ class CrossLingualClassifier:
 
     Parameters
     ----------
-    encoder : str or Encoder, optional
+    encoder : str, Path or Encoder, optional
         As for `load_encoder`; by default the bundled one.
     languages : str
         What removes language: a name of `REMOVAL_METHODS`, or "none".
+    encoder_name : str, optional
+        What `load_encoder` takes to make the encoder again; by default as it was made.
     **options
         Passed on to `VectorClassifier`.
 
@@ -76,11 +86,18 @@ class CrossLingualClassifier:
         classifier.predict(["Timu ilishinda mechi jana."], language="sw")
     """
 
-    def __init__(self, encoder: str | Encoder | None = None, *, languages: str = "centring", **options: Any) -> None:
+    def __init__(
+        self,
+        encoder: str | Path | Encoder | None = None,
+        *,
+        languages: str = "centring",
+        encoder_name: str = "",
+        **options: Any,
+    ) -> None:
         if languages != "none" and languages not in REMOVAL_METHODS:
-            message = f"languages must be 'none' or one of {', '.join(REMOVAL_METHODS)}; got {languages!r}"
-            raise ValueError(message)
-        self.encoder = load_encoder(encoder) if encoder is None or isinstance(encoder, str) else encoder
+            raise ValueError(f"languages must be 'none' or one of {', '.join(REMOVAL_METHODS)}; got {languages!r}")
+        self.encoder = load_encoder(encoder) if encoder is None or isinstance(encoder, str | Path) else encoder
+        self.encoder_name = encoder_name or lasting_name(None, self.encoder)
         self.languages, self.options = languages, options
 
     def fit(
@@ -155,12 +172,11 @@ class CrossLingualClassifier:
         FileExistsError
             If something else than a classifier lies there.
         """
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         learned = self.classifier_
-        header = {
+        about = {
             "format": _FORMAT,
-            "encoder": self.encoder.identity,
             "languages": self.languages,
             "labels": list(self.labels),
             "options": self.options,
@@ -174,61 +190,55 @@ class CrossLingualClassifier:
             "vectors": learned.vectors_,
             "columns": learned.targets_.argmax(axis=1).astype(np.int64),
         }
-        with replacing_folder(folder, marker=_HEADER, kind="classifier") as new:
-            save_file({name: np.ascontiguousarray(each) for name, each in arrays.items()}, new / _ARRAYS)
-            if self.space_ is not None:
-                self.space_.save(new / _SPACE)
-            text = json.dumps(header, ensure_ascii=False, indent=1)
-            (new / _HEADER).write_text(text + "\n", encoding="utf-8")
+        files = {_ARRAYS: save({name: np.ascontiguousarray(each) for name, each in arrays.items()})}
+        if self.space_ is not None:
+            files[_SPACE] = self.space_.to_bytes()
+        encoder = EncoderNote.of(self.encoder, self.encoder_name)
+        save_files(folder, "classifier", encoder, about=about, files=files)
 
     @classmethod
-    def load(cls, folder: str | Path, *, encoder: str | Encoder | None = None) -> CrossLingualClassifier:
+    def load(cls, folder: str | Path, encoder: str | Path | Encoder | None = None) -> CrossLingualClassifier:
         """Return the classifier that `save` wrote.
 
         Parameters
         ----------
         folder : str or Path
-        encoder : str or Encoder, optional
-            The one that it was trained with; by default the bundled one.
+        encoder : str, Path or Encoder, optional
+            The one that it was trained with; by default that which the folder names.
 
         Raises
         ------
         ValueError
             If the folder holds no classifier, a damaged one, or one of another encoder.
+        FileNotFoundError
+            If the folder, or the file of the encoder, is not there.
         """
         from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+        from safetensors.numpy import load
 
         from .vectors import VectorClassifier
 
-        place = Path(folder)
-        if not (place / _HEADER).is_file():
-            message = f"{place} holds no classifier; `interlingua classify train` makes one"
-            raise ValueError(message)
-        header = json.loads((place / _HEADER).read_text(encoding="utf-8"))
-        if header["format"] != _FORMAT:
-            message = f"{place} has format {header['format']}, this version reads {_FORMAT}; train it again"
-            raise ValueError(message)
-        made = cls(encoder, languages=header["languages"], **header["options"])
-        if made.encoder.identity != header["encoder"]:
-            message = (
-                f"{place} was trained with {header['encoder']}, not with {made.encoder.identity}; name that encoder"
-            )
-            raise ValueError(message)
+        held = _read_older(Path(folder)) if is_older(folder, "classifier") else load_files(folder, "classifier")
+        about = held.about
+        if about["format"] != _FORMAT:
+            raise ValueError(f"{folder} has format {about['format']}, this version reads {_FORMAT}; train it again")
+        encoder, name = encoder_of(folder, held.encoder, encoder)
+        made = cls(encoder, languages=about["languages"], encoder_name=name, **about["options"])
         try:
-            arrays = load_file(place / _ARRAYS)
-        except (OSError, SafetensorError) as error:
-            message = f"{place / _ARRAYS} is missing or damaged ({error}); train the classifier again"
-            raise ValueError(message) from error
+            arrays = load(held.files[_ARRAYS])
+        except (KeyError, SafetensorError) as error:
+            place = Path(folder) / _ARRAYS
+            raise ValueError(f"{place} is missing or damaged ({error}); train the classifier again") from error
         learned = VectorClassifier(**made.options)
-        learned.classes_ = np.asarray(header["labels"], object)
+        learned.classes_ = np.asarray(about["labels"], object)
         learned.weights_, learned.biases_, learned.vectors_ = (arrays[n] for n in ("weights", "biases", "vectors"))
         learned.targets_ = np.eye(len(learned.classes_), dtype=np.float32)[arrays["columns"]]
-        learned.strength_, learned.temperature_ = header["strength"], header["temperature"]
-        learned.mix_ = (int(header["mix"][0]), float(header["mix"][1]), float(header["mix"][2]))
+        learned.strength_, learned.temperature_ = about["strength"], about["temperature"]
+        learned.mix_ = (int(about["mix"][0]), float(about["mix"][1]), float(about["mix"][2]))
         learned.n_features_in_ = learned.vectors_.shape[1]
         made.classifier_ = learned
-        made.space_ = SharedSpace.load(place / _SPACE) if (place / _SPACE).is_file() else None
+        space = held.files.get(_SPACE)
+        made.space_ = None if space is None else SharedSpace.from_bytes(space, name=f"{_SPACE} in {folder}")
         return made
 
     def _fit_space(
@@ -264,6 +274,14 @@ class CrossLingualClassifier:
                 raise ValueError(message)
             mapped[own == name] = self.space_.transform(vectors[own == name], name)
         return mapped
+
+
+def _read_older(folder: Path) -> Stored:
+    """Return what a folder in the layout from before manifests holds; it names no encoder and has no checksums."""
+    about = json.loads((folder / OLDER_MARKERS["classifier"]).read_text(encoding="utf-8"))
+    identity = about.pop("encoder")
+    files = {name: (folder / name).read_bytes() for name in (_ARRAYS, _SPACE) if (folder / name).is_file()}
+    return Stored(EncoderNote(identity, name_of_identity(identity)), about, files)
 
 
 def classification_report(

@@ -83,15 +83,13 @@ def _answerer(options: Namespace, output: Output) -> QuestionAnswerer:
     if not passages:
         raise UsageError(f"{input_name(options.passages)} holds no passages; expected a JSON object a line")
     with output.working("encoding"):
-        made = QuestionAnswerer.build(
+        return QuestionAnswerer.build(
             passages,
             load_encoder(options.encoder),
             split=not options.whole,
             reader=options.reader,
             seed=options.seed,
         )
-    made.search.encoder_name = options.encoder or ""
-    return made
 
 
 def _calibrate(answerer: QuestionAnswerer, path: str) -> None:

@@ -21,6 +21,7 @@ def add_change_commands(index: "Subcommands[ArgumentParser]") -> None:
 
 def _add(options: Namespace, output: Output) -> None:
     from interlingua.pipelines.search.search import CrossLingualSearch
+    from interlingua.pipelines.stored import changing
     from interlingua.pipelines.texts.passages import read_passages
 
     require_collection(options.collection)
@@ -34,13 +35,14 @@ def _add(options: Namespace, output: Output) -> None:
             f'{input_name(options.texts)}, text {unnamed}: texts that are added need an "id", or they would replace '
             "those of the same number"
         )
-    with output.working("loading"):
-        search = CrossLingualSearch.load(
-            options.collection, options.encoder, device=options.device, cache=not options.no_cache
-        )
-    before = len(search)
-    search.upsert(passages, progress=output.progress)
-    search.save(options.collection)
+    with changing(options.collection):
+        with output.working("loading"):
+            search = CrossLingualSearch.load(
+                options.collection, options.encoder, device=options.device, cache=not options.no_cache
+            )
+        before = len(search)
+        search.upsert(passages, progress=output.progress)
+        search.save(options.collection)
     added, languages = len(search) - before, search.languages
     counts = {"added": added, "replaced": len(passages) - added, "passages": len(search)}
     output.result(

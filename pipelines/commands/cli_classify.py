@@ -51,7 +51,7 @@ def add_classify_commands(commands: Subcommands[ArgumentParser]) -> None:
         choices=["centring", "mean-variance", "mean-covariance", "lir", "lsar", "leace", "none"],
         help="how languages are made alike; lsar, leace and none ask for no language later (default centring)",
     )
-    _add_common(train)
+    _add_common(train, "the bundled one")
     predict = add_command(verbs, "predict", _predict, "label texts")
     predict.add_argument("classifier", metavar="CLASSIFIER", help="a folder that `classify train` wrote")
     predict.add_argument("data", metavar="LANGUAGE=FILE", help="texts as a table, or one a line (.txt, or -)")
@@ -61,15 +61,15 @@ def add_classify_commands(commands: Subcommands[ArgumentParser]) -> None:
         metavar="FILE",
         help="TSV (white space in texts becomes blanks), or JSON lines (.jsonl); default: print",
     )
-    _add_common(predict)
+    _add_common(predict, "that of the classifier")
     evaluate = add_command(verbs, "evaluate", _evaluate, "compare with known labels, language by language")
     evaluate.add_argument("classifier", metavar="CLASSIFIER")
     evaluate.add_argument("data", nargs="+", metavar="LANGUAGE=FILE", help="texts with labels")
-    _add_common(evaluate)
+    _add_common(evaluate, "that of the classifier")
 
 
-def _add_common(parser: ArgumentParser) -> None:
-    parser.add_argument("--encoder", metavar="NAME", help="default: the bundled one")
+def _add_common(parser: ArgumentParser, encoder: str) -> None:
+    parser.add_argument("--encoder", metavar="NAME", help=f"default: {encoder}")
     parser.add_argument("--text-column", default="text", metavar="NAME", help="default: text")
     parser.add_argument("--label-column", default="category", metavar="NAME", help="default: category")
 

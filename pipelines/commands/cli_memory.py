@@ -69,9 +69,13 @@ def _build(options: Namespace, output: Output) -> None:
 
 
 def _add(options: Namespace, output: Output) -> None:
-    memory = _load(options, output)
-    new = memory.add(_read(options, output), progress=output.progress)
-    memory.save(options.memory)
+    from interlingua.pipelines.stored import changing
+
+    require_collection(options.memory)
+    with changing(options.memory):
+        memory = _load(options, output)
+        new = memory.add(_read(options, output), progress=output.progress)
+        memory.save(options.memory)
     _told(memory, options.memory, output, new)
 
 
@@ -139,8 +143,9 @@ def _load(options: Namespace, output: Output) -> Any:
 
     require_collection(options.memory)
     with output.working("loading"):
-        encoder = _encoder(options, output) if options.encoder else None
-        return TranslationMemory.load(options.memory, encoder, device=options.device, cache=not options.no_cache)
+        return TranslationMemory.load(
+            options.memory, options.encoder, device=options.device, cache=not options.no_cache
+        )
 
 
 def _told(memory: Any, folder: str, output: Output, new: int) -> None:

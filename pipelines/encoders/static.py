@@ -163,6 +163,7 @@ class StaticEncoder:
     """
 
     dtype = "float32"
+    loaded_as = ""  # the lasting name that `load_encoder` made it by
 
     def __init__(
         self,

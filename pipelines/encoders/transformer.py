@@ -195,6 +195,8 @@ class TransformerEncoder:
         If `batch_size` or `dtype` is none, or the device is not there.
     """
 
+    loaded_as = ""  # the lasting name that `load_encoder` made it by
+
     def __init__(
         self,
         name: str | Path,

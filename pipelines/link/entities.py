@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from interlingua.index import Collection, CollectionStore
 from interlingua.pipelines.encoders.base import check_texts
-from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder, load_named_again
+from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
+from interlingua.pipelines.stored import EncoderNote, encoder_of, load_collection, save_collection
 
 from .model import LinkModel, calibrated, default_model, feature_rows
 from .names import NameTable, centred, centred_by_script, folded_name
@@ -191,7 +192,6 @@ class EntityIndex:
         """
         given = list(entities)
         check_entities(given)
-        named = lasting_name(encoder_name, given=encoder is not None)
         encoder = load_encoder(encoder_name) if encoder is None else encoder
         rows = [row for each in given for row in name_rows(each)]
         texts = list(dict.fromkeys(text for text, _ in rows))
@@ -203,7 +203,8 @@ class EntityIndex:
             vectors[[places[text] for text, _ in rows]],
             [about for _, about in rows],
         )
-        index = cls(given, encoder, collection, model=default_model(), encoder_name=named)
+        name = lasting_name(encoder_name, encoder)
+        index = cls(given, encoder, collection, model=default_model(), encoder_name=name)
         if calibrate:
             index.model = calibrated(index.model, index.table)
         return index
@@ -378,49 +379,51 @@ class EntityIndex:
         self._refresh()
 
     def save(self, folder: str | Path) -> None:
-        """Write everything into a folder, whole or not at all; see `Collection.save`."""
-        self.collection.attributes = {
-            "pipeline": "entities",
-            "encoder": self.encoder.identity,
-            "encoder_name": self.encoder_name,
-            "threshold": self.threshold,
-            _MODEL: self.model.to_json(),
-        }
+        """Write everything into a folder, whole or not at all; see `interlingua.pipelines.stored`."""
         lines = [json.dumps(asdict(each), ensure_ascii=False) for each in self.entities]
-        self.collection.attachments = {_ENTITIES: "\n".join(lines).encode()}
-        self.collection.save(folder)
+        save_collection(
+            folder,
+            "entities",
+            self.collection,
+            EncoderNote.of(self.encoder, self.encoder_name),
+            about={"threshold": self.threshold, _MODEL: self.model.to_json()},
+            files={_ENTITIES: "\n".join(lines).encode()},
+        )
         self._folder = Path(folder)
 
     @classmethod
-    def load(cls, folder: str | Path, encoder: Encoder | None = None) -> EntityIndex:
-        """Read what `save` wrote, with what was accepted since.
+    def load(cls, folder: str | Path, encoder: Encoder | str | Path | None = None) -> EntityIndex:
+        """Read what `save` wrote, with what was accepted since; the encoder is by default that which the folder names.
 
         Raises
         ------
         ValueError
-            If the folder is no saved index of entities, or its vectors come from another encoder.
+            If the folder is no saved index of entities, is damaged, or its vectors come from another encoder.
         FileNotFoundError
-            If the folder is not there.
+            If the folder, or the file of the encoder, is not there.
         """
-        collection = Collection.load(folder)
-        about = collection.attributes
-        if about.get("pipeline") != "entities":
-            raise ValueError(f"{folder} is a collection, but not an index of entities")
-        encoder = load_named_again(about["encoder_name"], folder) if encoder is None else encoder
-        if encoder.identity != about["encoder"]:
-            raise ValueError(
-                f"the names in {folder} were encoded by {about['encoder']}, not by {encoder.identity}; name it"
-            )
-        lines = collection.attachments[_ENTITIES].decode().split("\n")
+        collection, held = load_collection(folder, "entities")
+        encoder, name = encoder_of(folder, held.encoder, encoder)
+        lines = held.files[_ENTITIES].decode().split("\n")
         return cls(
             [entity_from_json(json.loads(line)) for line in lines],
             encoder,
             collection,
-            model=LinkModel.from_json(about[_MODEL]),
-            encoder_name=about["encoder_name"],
-            threshold=about["threshold"],
+            model=LinkModel.from_json(held.about[_MODEL]),
+            encoder_name=name,
+            threshold=held.about["threshold"],
             folder=Path(folder),
         )
+
+    @classmethod
+    def read(cls, path: str | Path, encoder: Encoder | str | Path | None = None) -> EntityIndex:
+        """Return the index that a folder of `save` holds, or that of a table, see `from_table`.
+
+        The encoder is by default that of the folder, and the bundled one for a table.
+        """
+        if Path(path).is_dir():
+            return cls.load(path, encoder)
+        return cls.from_table(path, encoder=load_encoder(encoder) if isinstance(encoder, str | Path) else encoder)
 
     def _refresh(self) -> None:
         """Make the arrays of the collection's rows, and give entities the names that were accepted."""

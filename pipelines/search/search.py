@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from interlingua.align import ANY_LANGUAGE, SharedSpace, nearest_language
 from interlingua.index import Collection, array_to_bytes, bytes_to_array
 from interlingua.pipelines.encoders.base import Encoder, check_texts
-from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder, load_named_again
+from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
+from interlingua.pipelines.stored import EncoderNote, Kind, Stored, encoder_of, load_collection, save_collection
 from interlingua.pipelines.texts.passages import RESERVED, UNDETERMINED, Passage, check_passages
 
 from .languages import (
@@ -35,60 +36,75 @@ _SPACE, _QUESTION_SPACE = "passages.space", "questions.space"
 
 @dataclass(frozen=True)
 class SearchParts:
-    """What a search has beside its collection and its encoder; see `CrossLingualSearch`."""
+    """What a search has beside its encoder; see `CrossLingualSearch`."""
 
+    collection: Collection
     space: SharedSpace | None
     question_space: SharedSpace | None
     background: Mapping[str, NDArray[np.float32]]
     neighborhood: int
-    encoder_name: str
     means: Mapping[str, bytes] = field(default_factory=dict)
     """`CorrectedRows.attachments`."""
 
 
-def write_search(collection: Collection, parts: SearchParts, encoder: str, folder: str | Path) -> None:
-    """Write a search, whole or not at all; `encoder` is the identity of the encoder that made the vectors."""
-    collection.attributes = {
-        "pipeline": "search",
-        "encoder": encoder,
-        "encoder_name": parts.encoder_name,
-        "neighborhood": parts.neighborhood,
-        "background": list(parts.background),
-    }
-    collection.attachments = {
-        f"background-{number}.npy": array_to_bytes(each) for number, each in enumerate(parts.background.values())
-    }
-    collection.attachments |= parts.means
-    for name, space in ((_SPACE, parts.space), (_QUESTION_SPACE, parts.question_space)):
-        if space is not None:
-            collection.attachments[name] = space.to_bytes()
-    collection.save(folder)
+def write_search(
+    folder: str | Path,
+    parts: SearchParts,
+    encoder: EncoderNote,
+    kind: Kind = "search",
+    *,
+    about: Mapping[str, Any] | None = None,
+    files: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write a search, or what is built on one, whole or not at all.
+
+    Parameters
+    ----------
+    folder : str or Path
+    parts : SearchParts
+    encoder : EncoderNote
+        Of the encoder that made the vectors.
+    kind : str
+        Which pipeline writes it.
+    about, files : mapping, optional
+        What that pipeline adds.
+    """
+    spaces = {_SPACE: parts.space, _QUESTION_SPACE: parts.question_space}
+    save_collection(
+        folder,
+        kind,
+        parts.collection,
+        encoder,
+        about={"neighborhood": parts.neighborhood, "background": list(parts.background), **(about or {})},
+        files={
+            **{f"background-{n}.npy": array_to_bytes(each) for n, each in enumerate(parts.background.values())},
+            **parts.means,
+            **{name: space.to_bytes() for name, space in spaces.items() if space is not None},
+            **(files or {}),
+        },
+    )
 
 
-def read_search(folder: str | Path, *, mapped: bool = False) -> tuple[Collection, SearchParts, str]:
-    """Return what `write_search` wrote, and the identity of the encoder.
+def read_search(folder: str | Path, kind: Kind = "search", *, mapped: bool = False) -> tuple[SearchParts, Stored]:
+    """Return what `write_search` wrote, and all that lies beside the collection.
 
     Raises
     ------
     ValueError
-        If the folder is no saved search, or is damaged.
+        If the folder is of another kind, or is damaged.
     FileNotFoundError
         If it is not there.
     """
-    collection = Collection.load(folder, mapped=mapped)
-    about, attachments = collection.attributes, collection.attachments
-    if about.get("pipeline") != "search":
-        raise ValueError(f"{folder} is a collection, but not one that `interlingua index build` wrote")
+    collection, held = load_collection(folder, kind, mapped=mapped)
     space, question_space = (
-        SharedSpace.from_bytes(attachments[name], name=f"{name} in {folder}") if name in attachments else None
+        SharedSpace.from_bytes(held.files[name], name=f"{name} in {folder}") if name in held.files else None
         for name in (_SPACE, _QUESTION_SPACE)
     )
     background = {
-        language: np.asarray(bytes_to_array(attachments[f"background-{number}.npy"]), np.float32)
-        for number, language in enumerate(about["background"])
+        language: np.asarray(bytes_to_array(held.files[f"background-{number}.npy"]), np.float32)
+        for number, language in enumerate(held.about["background"])
     }
-    parts = SearchParts(space, question_space, background, about["neighborhood"], about["encoder_name"])
-    return collection, parts, about["encoder"]
+    return SearchParts(collection, space, question_space, background, held.about["neighborhood"]), held
 
 
 Ranking = Literal["csls", "cosine"]
@@ -181,7 +197,8 @@ class CrossLingualSearch:
         encoder : Encoder, optional
             By default `load_encoder(encoder_name)`, the bundled one.
         encoder_name : str or Path, optional
-            What `load_encoder` takes, kept so that `load` can make the encoder again; paths are made absolute.
+            What `load_encoder` takes, kept so that `load` can make the encoder again; paths are made absolute. Not
+            needed for an encoder of `load_encoder`, which knows it.
         space : SharedSpace, str or None
             A space learned before, which serves questions too; or None to leave vectors alone; or how to remove
             language by the passages themselves: "auto", "centring", "mean-variance", "mean-covariance", "lir", "lsar"
@@ -222,7 +239,6 @@ class CrossLingualSearch:
         if isinstance(space, str):
             check_method(space)
         check_passages(given)
-        name = lasting_name(encoder_name, given=encoder is not None)
         encoder = load_encoder(encoder_name) if encoder is None else encoder
         languages = [each.language for each in given]
         if isinstance(space, SharedSpace):
@@ -247,7 +263,7 @@ class CrossLingualSearch:
             Collection.create(vectors.shape[1] + folds(kind), metric="ip" if folds(kind) else "cosine", kind=kind),
             sample_languages(vectors, languages, neighborhood=neighborhood, seed=seed) if ranking == "csls" else {},
             neighborhood=neighborhood,
-            encoder_name=name,
+            encoder_name=lasting_name(encoder_name, encoder),
         )
         search._put(given, vectors)
         return search
@@ -372,10 +388,14 @@ class CrossLingualSearch:
         return nearest_language(self.space, raw, among=known) if known else [UNDETERMINED] * len(raw)
 
     def save(self, folder: str | Path) -> None:
-        """Write everything into a folder, whole or not at all; see `Collection.save`."""
-        named = self.neighborhood, self.encoder_name, self._rows.attachments()
-        parts = SearchParts(self.space, self.question_space, self.background, *named)
-        write_search(self.collection, parts, self.encoder.identity, folder)
+        """Write everything into a folder, whole or not at all; see `interlingua.pipelines.stored`."""
+        write_search(folder, self.parts, EncoderNote.of(self.encoder, self.encoder_name))
+
+    @property
+    def parts(self) -> SearchParts:
+        """What `write_search` writes."""
+        named = self.background, self.neighborhood, self._rows.attachments()
+        return SearchParts(self.collection, self.space, self.question_space, *named)
 
     @classmethod
     def load(
@@ -409,27 +429,17 @@ class CrossLingualSearch:
         FileNotFoundError
             If the folder, or the file of the encoder, is not there.
         """
-        collection, parts, identity = read_search(folder, mapped=mapped)
-        if encoder is None:
-            encoder = load_named_again(parts.encoder_name, folder, device=device, cache=cache)
-        elif isinstance(encoder, str | Path):
-            encoder = load_encoder(encoder, device=device, cache=cache)
-        if encoder.identity != identity:
-            raise ValueError(
-                f"{folder} holds vectors of {identity!r}, but the encoder is {encoder.identity!r}; "
-                "name the encoder that built it, or build the collection again"
-            )
-        loaded = cls(
-            encoder,
-            parts.space,
-            parts.question_space,
-            collection,
-            parts.background,
-            neighborhood=parts.neighborhood,
-            encoder_name=parts.encoder_name,
-        )
-        loaded._rows.restore_means((), loaded._hubness_again)
-        return loaded
+        parts, held = read_search(folder, mapped=mapped)
+        return cls.of_parts(parts, *encoder_of(folder, held.encoder, encoder, device=device, cache=cache))
+
+    @classmethod
+    def of_parts(cls, parts: SearchParts, encoder: Encoder, encoder_name: str) -> "CrossLingualSearch":
+        """Return the search of parts that `read_search` read."""
+        collection, space, question_space = parts.collection, parts.space, parts.question_space
+        named: dict[str, Any] = {"neighborhood": parts.neighborhood, "encoder_name": encoder_name}
+        made = cls(encoder, space, question_space, collection, parts.background, **named)
+        made._rows.restore_means((), made._hubness_again)
+        return made
 
     @cached_property
     def _typical_hubness(self) -> float:

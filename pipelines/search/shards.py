@@ -30,6 +30,7 @@ from interlingua.index.engines.flat import write_array
 from interlingua.index.folder import read_folder, refuse_foreign, write_folder
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
+from interlingua.pipelines.stored import EncoderNote
 
 from .languages import check_languages, check_method, map_by_language, remove_languages, shift_to_questions
 from .ranked import measure_hubness, sample_languages, typical_hubness
@@ -374,7 +375,7 @@ def build_index(
     name = identity = ""
     if not str(inputs[0]).endswith(".npy"):
         encoder = load_encoder(encoder_name, device=device, cache=cache)
-        name, identity = lasting_name(encoder_name, given=False), encoder.identity
+        name, identity = lasting_name(encoder_name, encoder), encoder.identity
         if isinstance(space, SharedSpace):
             space.check_encoder(identity)
     settings = Settings(
@@ -528,9 +529,10 @@ def _save(work: Work, collection: Collection, target: Path) -> None:
             each: np.load(files[f"background-{number}.npy"], allow_pickle=False)
             for number, each in enumerate(contents["background"])
         }
-        return SearchParts(spaces[0], spaces[1], background, settings.neighborhood, settings.encoder_name)
+        return SearchParts(collection, spaces[0], spaces[1], background, settings.neighborhood)
 
-    write_search(collection, read_folder(work.place("common"), parse), settings.encoder, target)
+    made = read_folder(work.place("common"), parse)
+    write_search(target, made, EncoderNote(settings.encoder, settings.encoder_name))
 
 
 def _contents(folder: Path) -> dict[str, Any]:

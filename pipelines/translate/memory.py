@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from interlingua.align import SharedSpace
 from interlingua.align.matching import ScoreCalibration
 from interlingua.pipelines.encoders.base import Encoder, Role
-from interlingua.pipelines.encoders.load import lasting_name, load_encoder, load_named_again
+from interlingua.pipelines.encoders.load import lasting_name, load_encoder
 from interlingua.pipelines.search.languages import LanguageMethod
-from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit, read_search
+from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit, read_search, write_search
+from interlingua.pipelines.stored import EncoderNote, encoder_of
 from interlingua.pipelines.texts.pairs import Pair
 from interlingua.pipelines.texts.passages import Passage
 
@@ -124,14 +125,10 @@ class TranslationMemory:
         """
         given = _passages(pairs)
         if not given:
-            message = "a memory needs at least one pair, but none was given"
-            raise ValueError(message)
-        name = lasting_name(encoder_name, given=encoder is not None)
+            raise ValueError("a memory needs at least one pair, but none was given")
         encoder = load_encoder(encoder_name) if encoder is None else encoder
-        search = CrossLingualSearch.build(
-            given, _Symmetric(encoder), encoder_name=name or None, space=space, kind=kind, seed=seed, progress=progress
-        )
-        return cls(search)
+        named: dict[str, Any] = {"encoder_name": lasting_name(encoder_name, encoder) or None, "progress": progress}
+        return cls(CrossLingualSearch.build(given, _Symmetric(encoder), space=space, kind=kind, seed=seed, **named))
 
     def __len__(self) -> int:
         return len(self._search) // 2
@@ -207,11 +204,18 @@ class TranslationMemory:
 
     def save(self, folder: str | Path) -> None:
         """Write everything into a folder, whole or not at all."""
-        self._search.save(folder)
+        search = self._search
+        identity = search.encoder.identity.removesuffix(_Symmetric.suffix)
+        write_search(folder, search.parts, EncoderNote(identity, search.encoder_name), "memory")
 
     @classmethod
     def load(
-        cls, folder: str | Path, encoder: Encoder | None = None, *, device: str = "auto", cache: bool = True
+        cls,
+        folder: str | Path,
+        encoder: Encoder | str | Path | None = None,
+        *,
+        device: str = "auto",
+        cache: bool = True,
     ) -> TranslationMemory:
         """Read what `save` wrote; the encoder is by default that which the folder names.
 
@@ -222,29 +226,9 @@ class TranslationMemory:
         FileNotFoundError
             If the folder, or the file of the encoder, is not there.
         """
-        collection, parts, identity = read_search(folder)
-        if not identity.endswith(_Symmetric.suffix):
-            message = f"{folder} holds a search, but no translation memory; `interlingua memory build` writes one"
-            raise ValueError(message)
-        if encoder is None:
-            encoder = load_named_again(parts.encoder_name, folder, device=device, cache=cache)
-        wrapped = _Symmetric(encoder)
-        if wrapped.identity != identity:
-            message = (
-                f"{folder} holds vectors of {identity.removesuffix(_Symmetric.suffix)!r}, but the encoder is "
-                f"{encoder.identity!r}; give the encoder that built it, or build the memory again"
-            )
-            raise ValueError(message)
-        search = CrossLingualSearch(
-            wrapped,
-            parts.space,
-            parts.question_space,
-            collection,
-            parts.background,
-            neighborhood=parts.neighborhood,
-            encoder_name=parts.encoder_name,
-        )
-        return cls(search)
+        parts, held = read_search(folder, "memory")
+        encoder, name = encoder_of(folder, held.encoder, encoder, device=device, cache=cache)
+        return cls(CrossLingualSearch.of_parts(parts, _Symmetric(encoder), name))
 
     def _guess(self, texts: Sequence[str]) -> list[str]:
         return self._search.guess_languages(self._search.encoder.encode(list(texts)))

@@ -9,6 +9,7 @@ from interlingua.pipelines import Passage, QuestionAnswerer
 from interlingua.pipelines.answer.answer import AnswerCalibration
 from interlingua.pipelines.commands import main as cli
 from interlingua.pipelines.encoders import load as encoder_loading
+from interlingua.pipelines.stored import kind_of
 from interlingua.pipelines.texts.sentences import sentence_bounds
 
 TOPICS = ("sun", "moon", "star", "sea", "fish", "bird", "tree", "stone", "road", "king", "bread", "fire")
@@ -155,7 +156,7 @@ def test_the_command_answers_and_keeps_a_folder(tmp_path, fake_encoder, monkeypa
     (tmp_path / "q.tsv").write_text("\n".join(table) + "\n")
     calibrate = ["--calibrate", str(tmp_path / "q.tsv"), "-o", str(tmp_path / "kept")]
     assert cli.main([*command, *calibrate]) == 0
-    assert (tmp_path / "kept" / "answers.json").is_file()
+    assert kind_of(tmp_path / "kept") == "answers"
     assert cli.main(["answer", passages_file, "star.en", "--precision", "0.9", "--whole"]) == 2
     assert "--calibrate" in capsys.readouterr().err
     assert cli.main(command) == 2

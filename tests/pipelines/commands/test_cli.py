@@ -511,7 +511,7 @@ def test_a_folder_of_somebody_else_is_not_overwritten_and_a_collection_is_replac
 
 def test_search_refuses_a_wrong_encoder_and_a_missing_collection(cli, collection, word_files):
     wrong = cli("search", collection, "soleil", "--encoder", word_files.fr)
-    assert_error(wrong, "holds vectors of 'static-", "name the encoder that built it")
+    assert_error(wrong, f"holds vectors of '{word_files.en}', but the encoder is '{word_files.fr}'; name none")
     assert_error(cli("search", collection, "zzz"), "the question holds no known word: 'zzz'")
     Path(word_files.en).unlink()
     assert_error(cli("search", collection, "sun"), "which is not there now")
@@ -704,9 +704,9 @@ def test_main_returns_the_exit_code(capsys):
 
 @pytest.mark.parametrize("named", [False, True])
 def test_search_passes_the_encoder_options_on(cli, collection, word_files, monkeypatch, named):
+    from interlingua.pipelines import stored
     from interlingua.pipelines.encoders import load as encoder_names
     from interlingua.pipelines.encoders.load import load_encoder
-    from interlingua.pipelines.search import search
 
     asked = []
 
@@ -715,7 +715,7 @@ def test_search_passes_the_encoder_options_on(cli, collection, word_files, monke
         return load_encoder(name, **options)
 
     monkeypatch.setattr(encoder_names, "load_encoder", spy)
-    monkeypatch.setattr(search, "load_encoder", spy)
+    monkeypatch.setattr(stored, "load_encoder", spy)
     name = ("--encoder", word_files.en) if named else ()
     assert cli("search", collection, "sun", "--no-cache", "--device", "cpu", *name).code == 0
     assert asked == [{"device": "cpu", "cache": False}]

@@ -239,7 +239,7 @@ def test_a_collection_that_is_no_search_is_refused(tmp_path, fake_encoder):
     collection = Collection.create(2)
     collection.add(["a"], [[1.0, 0.0]])
     collection.save(tmp_path / "c")
-    with pytest.raises(ValueError, match="not one that `interlingua index build` wrote"):
+    with pytest.raises(ValueError, match="holds no search; `interlingua index build` writes a search"):
         CrossLingualSearch.load(tmp_path / "c", fake_encoder)
     with pytest.raises(FileNotFoundError, match="no folder"):
         CrossLingualSearch.load(tmp_path / "nowhere", fake_encoder)

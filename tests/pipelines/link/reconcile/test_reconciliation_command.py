@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from interlingua.pipelines.commands import cli_reconcile
 from interlingua.pipelines.commands import main as cli
+from interlingua.pipelines.link.entities import EntityIndex
 
 from .reconciliation_fixtures import SmallIndex
 
@@ -33,7 +33,7 @@ def test_options_reach_the_service(monkeypatch, capsys):
     from interlingua.pipelines.link.reconcile import server as reconciliation_server
 
     served = {}
-    monkeypatch.setattr(cli_reconcile, "_index", lambda path, encoder: SmallIndex())
+    monkeypatch.setattr(EntityIndex, "read", lambda path, encoder: SmallIndex())
     monkeypatch.setattr(
         reconciliation_server, "serve", lambda reconciler, **named: served.update(named, reconciler=reconciler)
     )
@@ -54,7 +54,7 @@ def test_wrong_options_are_refused(wrong, capsys):
 
 
 def test_a_taken_port_is_said_in_one_line(monkeypatch, capsys):
-    monkeypatch.setattr(cli_reconcile, "_index", lambda path, encoder: SmallIndex())
+    monkeypatch.setattr(EntityIndex, "read", lambda path, encoder: SmallIndex())
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
