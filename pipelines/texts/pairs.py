@@ -1,9 +1,6 @@
-"""Read and write sentence pairs, streamed: TSV, Moses, TMX and JSON lines, each with or without gzip.
+"""Read and write sentence pairs, streamed: TSV, Moses, TMX 1.1 to 1.4 and JSON lines, each with or without gzip."""
 
-The formats of sentence pairs: which file is which, and a reader for each.
-
-Read the units of TMX 1.1 to 1.4 translation memories, streamed, without entities or outside files.
-"""
+from __future__ import annotations
 
 import gzip
 import itertools
@@ -15,105 +12,12 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Any, Literal, cast
-from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr
+from typing import Any, Literal, cast
 
 from interlingua.align.files import replacing
 
-from .lines import json_value, numbered_lines, open_binary, plain_name
-
-_CHUNK = 1 << 16
-_BITEXT_TMX_CODES = frozenset({"bpt", "ept", "it", "ph", "ut"})  # hold mark-up of the original document, not text
-
-
-class TmxError(ValueError):
-    """A file is no well-formed TMX."""
-
-
-def read_units(file: IO[bytes]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the line and the texts by language of each unit, in the order of the file.
-
-    The first text of a language counts. The memory held does not grow with the file.
-
-    Raises
-    ------
-    TmxError
-        If the file is no well-formed XML, declares an entity, or is no TMX; with the line.
-    """
-    units = _Units()
-    while True:
-        chunk = file.read(_CHUNK)
-        units.feed(chunk)
-        yield from units.ready
-        units.ready.clear()
-        if not chunk:
-            return
-
-
-class _Units:
-    """Collects units from expat's events. expat fetches nothing by itself; a DOCTYPE that names a DTD is no harm."""
-
-    def __init__(self) -> None:
-        self.ready: list[tuple[int, dict[str, str]]] = []
-        self._parser = parser = expat.ParserCreate(namespace_separator=None)
-        parser.buffer_text = True
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._text
-        parser.EntityDeclHandler = self._entity
-        parser.SkippedEntityHandler = self._entity
-        self._root = ""
-        self._line = 0
-        self._sides: dict[str, str] | None = None
-        self._language = ""
-        self._segment: list[str] | None = None
-        self._depth_of_codes = 0
-
-    def feed(self, chunk: bytes) -> None:
-        try:
-            self._parser.Parse(chunk, not chunk)
-        except expat.ExpatError as error:
-            text = expat.errors.messages.get(error.code, str(error))
-            raise TmxError(f"line {error.lineno}: the file is no well-formed XML ({text})") from error
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if not self._root:
-            self._root = name
-            if name != "tmx":
-                raise TmxError(f"line {self._parser.CurrentLineNumber}: the root must be <tmx>, but is <{name}>")
-        elif name == "tu":
-            self._line = self._parser.CurrentLineNumber
-            self._sides = {}
-        elif name == "tuv":
-            self._language = attributes.get("xml:lang") or attributes.get("lang") or ""
-            if not self._language:
-                line = self._parser.CurrentLineNumber
-                raise TmxError(f"line {line}: each <tuv> needs the attribute xml:lang; add it")
-        elif name == "seg":
-            self._segment = []
-        elif name in _BITEXT_TMX_CODES:
-            self._depth_of_codes += 1
-
-    def _end(self, name: str) -> None:
-        if name == "seg" and self._segment is not None:
-            if self._sides is not None:
-                self._sides.setdefault(self._language, "".join(self._segment))
-            self._segment = None
-        elif name == "tu" and self._sides is not None:
-            self.ready.append((self._line, self._sides))
-            self._sides = None
-        elif name in _BITEXT_TMX_CODES:
-            self._depth_of_codes -= 1
-
-    def _text(self, text: str) -> None:
-        if self._segment is not None and not self._depth_of_codes:
-            self._segment.append(text)
-
-    def _entity(self, name: str, *_: object) -> None:
-        line = self._parser.CurrentLineNumber
-        raise TmxError(f"line {line}: the file uses the entity {name!r}, which is refused; write its text instead")
-
+from . import tmx
+from .lines import PathLike, json_value, numbered_lines, open_binary, plain_name
 
 Row = tuple[str, str, str, str]  # source, target, source language, target language
 
@@ -133,317 +37,11 @@ _ISO_639_1 = (
 _CODES = frozenset(_ISO_639_1.split())
 _SCRIPT_OR_REGION = re.compile("([-_]([A-Z][a-z]{3}|[A-Z]{2}|[0-9]{3})){0,2}")
 _NO_LANGUAGES = frozenset({"doc", "id", "ids", "key", "log", "txt", "url", "xml"})  # but written like a tag
+_N_NAMED = 20
 
 
 class BitextError(ValueError):
     """A file of sentence pairs is malformed or damaged."""
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Is told what a reader meets beside pairs.
-
-    Attributes
-    ----------
-    malformed : callable
-        Gets the line of a record that holds no pair, and what is wrong with it.
-    foreign : callable
-        Is called for each record of other languages than the wanted ones.
-    first_line : callable
-        Gets what a TSV file's first line was taken for.
-    """
-
-    malformed: Callable[[int, str], None]
-    foreign: Callable[[], None]
-    first_line: Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where pairs come from: one file, or Moses' two."""
-
-    paths: tuple[Path, ...]
-    format: str
-    languages: tuple[str, str] | None = None
-    header: bool | None = None
-
-    @property
-    def name(self) -> str:
-        """What to call it in errors."""
-        return " and ".join(map(str, self.paths))
-
-
-def find_source(
-    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    *,
-    format: str | None,
-    languages: tuple[str, str] | None,
-    header: bool | None,
-) -> Source:
-    """Tell what `read_pairs` is to read; its errors are documented there."""
-    if format is not None and format not in READERS:
-        raise ValueError(f"format must be one of {', '.join(READERS)}, got {format!r}")
-    if not isinstance(path, str | os.PathLike):
-        paths = tuple(Path(each) for each in path)
-        if len(paths) != 2 or format not in (None, "moses"):
-            raise ValueError(f"two files are read row by row (moses), got {len(paths)} file(s) and format {format!r}")
-        for each in paths:
-            _check_file(each)
-        return Source(paths, "moses", languages or _suffix_languages(paths))
-    one = Path(path)
-    if format == "moses" or (format is None and not one.exists()):
-        found = _moses_files(one, languages)
-        return Source(found, "moses", languages or _suffix_languages(found))
-    _check_file(one)
-    kind = format or _SUFFIXES.get(plain_name(one).suffix.lower())
-    if kind is None:
-        known = ", ".join(_SUFFIXES)
-        raise ValueError(f"the format of {one} cannot be told by its name ({known}); choose it with format=...")
-    return Source((one,), kind, languages, header)
-
-
-def clean(text: str) -> str:
-    """Make runs of blanks, tabs and line breaks one blank, and drop those around the text."""
-    return _BLANKS.sub(" ", text).strip(" ")
-
-
-def matches(wanted: str, tag: str) -> bool:
-    """Tell whether a language tag is the wanted language or a variant of it.
-
-    Examples
-    --------
-    >>> matches("en", "EN_gb"), matches("en-GB", "en"), matches("e", "en")
-    (True, False, False)
-    """
-    wanted, tag = wanted.lower().replace("_", "-"), tag.lower().replace("_", "-")
-    return tag == wanted or tag.startswith(wanted + "-")
-
-
-def _find_tag(wanted: str, tags: Sequence[str]) -> str | None:
-    """Return the tag of a language: itself if it is there, else the first variant of it."""
-    return wanted if wanted in tags else next((tag for tag in tags if matches(wanted, tag)), None)
-
-
-def _chosen(row: Row, wanted: tuple[str, str]) -> Row | None:
-    """Return a row that names its languages (or not: "") in the wanted direction; None if it is of others."""
-    left, right, *own = row
-    for texts, tags in (((left, right), own), ((right, left), own[::-1])):
-        if all(not tag or matches(name, tag) for name, tag in zip(wanted, tags, strict=True)):
-            return *texts, *wanted
-    return None
-
-
-def _read_tsv(source: Source, listener: Listener) -> Iterator[Row]:
-    lines = (line for _, line in numbered_lines(source.paths[0], error=BitextError))
-    first = next(lines, None)
-    if first is None:
-        return
-    columns: tuple[int | None, ...] | None = None
-    if source.header is not False:
-        columns = _header(first.split("\t"), source)
-    names = source.languages or _UNNAMED
-    if columns is not None and source.languages is None:
-        cells = [cell.strip() for cell in first.split("\t")]
-        pair = (cells[cast(int, columns[0])], cells[cast(int, columns[1])])
-        names = _UNNAMED if (pair[0].lower(), pair[1].lower()) in _GENERIC else pair
-    _say_first_line(first, columns, source, listener)
-    start = 1 if columns is None else 2
-    width = 2 if columns is None else len(first.split("\t"))
-    left, right, *tags = columns or (0, 1, None, None)
-    for number, line in enumerate(lines if columns else itertools.chain([first], lines), start):
-        if not line.strip():
-            continue
-        cells = line.split("\t")
-        if len(cells) != width:
-            way_out = "" if columns else " (name the columns in a first line, such as en, fr, where there are more)"
-            listener.malformed(
-                number, f"expected {width} columns between tabs, found {len(cells)}{way_out}: {line[:80]!r}"
-            )
-            continue
-        own = [cells[column].strip() if column is not None else "" for column in tags]
-        texts = clean(cells[cast(int, left)]), clean(cells[cast(int, right)])
-        if source.languages is None:
-            yield *texts, own[0] or names[0], own[1] or names[1]
-        elif row := _chosen((*texts, own[0], own[1]), source.languages):
-            yield row
-        else:
-            listener.foreign()
-
-
-def _header(cells: Sequence[str], source: Source) -> tuple[int | None, ...] | None:
-    """Return the columns of source, target, source language and target language; None if this is no header."""
-    names = [cell.strip() for cell in cells]
-    lower = [name.lower() for name in names]
-    wanted: list[tuple[str, str]] = list(_GENERIC)
-    if source.languages is not None:
-        left, right = (_find_tag(one, names) for one in source.languages)
-        if left is not None and right is not None:
-            return names.index(left), names.index(right), None, None
-    elif len(names) == 2 and names[0] != names[1] and all(_is_code(name) for name in names):
-        return 0, 1, None, None
-    for left, right in wanted:
-        if left in lower and right in lower:
-            tags = (lower.index(name) if name in lower else None for name in (f"{left}_language", f"{right}_language"))
-            return lower.index(left), lower.index(right), *tags
-    tagged = [row for row, name in enumerate(names) if _TAG.fullmatch(name) and name not in _NO_LANGUAGES]
-    if source.header and source.languages is None and len(tagged) == 2:
-        return tagged[0], tagged[1], None, None
-    if source.header:
-        asked = f"the languages {source.languages}" if source.languages else "two languages, or source and target"
-        raise BitextError(f"{source.name}, line 1: the header must name {asked}, but is {names}")
-    return None
-
-
-def _is_code(name: str) -> bool:
-    return name[:2] in _CODES and _SCRIPT_OR_REGION.fullmatch(name[2:]) is not None
-
-
-def _say_first_line(first: str, columns: tuple[int | None, ...] | None, source: Source, listener: Listener) -> None:
-    names = [cell.strip() for cell in first.split("\t")]
-    if columns is not None:
-        listener.first_line(f"taken as the header: {', '.join(names)}")
-    elif source.header is None and len(names) == 2 and all(_TAG.fullmatch(name) for name in names):
-        listener.first_line(f"taken as a pair, not as a header: {', '.join(names)}")
-
-
-def _read_moses(source: Source, listener: Listener) -> Iterator[Row]:
-    del listener  # any line is a text
-    languages = source.languages or _UNNAMED
-    sides = (numbered_lines(path, error=BitextError) for path in source.paths)
-    for number, (left, right) in enumerate(itertools.zip_longest(*sides), 1):
-        if left is None or right is None:
-            short, long = source.paths if left is None else source.paths[::-1]
-            raise BitextError(
-                f"{short} ends after line {number - 1}, but {long} goes on: rows must correspond; get both files anew"
-            )
-        yield clean(left[1]), clean(right[1]), *languages
-
-
-def _read_tmx(source: Source, listener: Listener) -> Iterator[Row]:
-    languages = source.languages
-    path = source.paths[0]
-    try:
-        with open_binary(path, error=BitextError) as file:
-            for line, sides in read_units(file):
-                if languages is None:
-                    if len(sides) != 2:
-                        found = ", ".join(sides) or "none"
-                        listener.malformed(
-                            line, f"the unit has the languages {found}; choose two with languages=(..., ...)"
-                        )
-                        continue
-                    languages = cast("tuple[str, str]", tuple(sides))
-                chosen = [_find_tag(name, tuple(sides)) for name in languages]
-                if None in chosen:
-                    # a memory of many languages has units without one of the two
-                    if source.languages is None:
-                        found = ", ".join(sides) or "no language"
-                        listener.malformed(line, f"the unit has {found}, not {', '.join(languages)}")
-                    else:
-                        listener.foreign()
-                    continue
-                texts = (clean(sides[cast(str, tag)]) for tag in chosen)
-                yield *cast("tuple[str, str]", tuple(texts)), *languages
-    except TmxError as error:
-        raise BitextError(f"{path}, {error}") from error
-
-
-def _read_jsonl(source: Source, listener: Listener) -> Iterator[Row]:
-    for number, line in numbered_lines(source.paths[0], blank="skip", error=BitextError):
-        try:
-            record = json_value(line)
-        except ValueError as error:
-            listener.malformed(number, str(error))
-            continue
-        if isinstance(record, dict) and isinstance(record.get("translation"), dict):
-            record = record["translation"]
-        row = _record(record, source.languages) if isinstance(record, dict) else None
-        if row is None:
-            wanted = source.languages or "two languages, or source and target,"
-            listener.malformed(number, f"the object must hold {wanted} with texts: {line[:80]!r}")
-            continue
-        if source.languages is not None:
-            row = _chosen(row, source.languages)
-        if row is None:
-            listener.foreign()
-        else:
-            yield row
-
-
-def _record(record: Mapping[str, Any], languages: tuple[str, str] | None) -> Row | None:
-    """Return the texts and the languages of an object, "" where `languages` are wanted and it names none."""
-    if languages is not None:
-        keys = [_find_tag(name, tuple(record)) for name in languages]
-        if None not in keys:
-            return _texts(record, cast("list[str]", keys), languages)
-    for pair in _GENERIC:
-        if all(key in record for key in pair):
-            own = (record.get(f"{key}_language") for key in pair)
-            names = [tag.strip() if isinstance(tag, str) else "" for tag in own]
-            default = _UNNAMED if languages is None else ("", "")
-            return _texts(record, pair, (names[0] or default[0], names[1] or default[1]))
-    if languages is not None:
-        return None
-    tags = [key for key, value in record.items() if isinstance(value, str) and key not in _NO_LANGUAGES]
-    return _texts(record, tags, (tags[0], tags[1])) if len(tags) == 2 else None
-
-
-def _texts(record: Mapping[str, Any], keys: Sequence[str], languages: tuple[str, str]) -> Row | None:
-    texts = [record[key] for key in keys]
-    try:
-        for text in texts:
-            text.encode()  # JSON can escape half a surrogate pair, which is no text
-    except (AttributeError, UnicodeEncodeError):
-        return None
-    return clean(texts[0]), clean(texts[1]), *languages
-
-
-READERS: dict[str, Callable[[Source, Listener], Iterator[Row]]] = {
-    "tsv": _read_tsv,
-    "moses": _read_moses,
-    "tmx": _read_tmx,
-    "jsonl": _read_jsonl,
-}
-
-
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; name a file in it")
-    if not path.exists():
-        raise FileNotFoundError(f"no file of sentence pairs at {path}")
-
-
-def _moses_files(prefix: Path, languages: tuple[str, str] | None) -> tuple[Path, ...]:
-    """Return the two files ``PREFIX.LANGUAGE``, each maybe with .gz."""
-    if languages is not None:
-        tried = [[Path(f"{prefix}.{name}{gz}") for gz in ("", ".gz")] for name in languages]
-        found = [next((path for path in both if path.exists()), both[0]) for both in tried]
-        for path in found:
-            if not path.exists():
-                raise FileNotFoundError(f"no file of sentence pairs at {prefix}, nor Moses' file {path}")
-        return tuple(found)
-    siblings = sorted(prefix.parent.glob(f"{prefix.name}.*")) if prefix.parent.is_dir() else []
-    suffixes = {path: plain_name(path).name.removeprefix(f"{prefix.name}.") for path in siblings if path.is_file()}
-    named = [path for path, tag in suffixes.items() if _TAG.fullmatch(tag) and tag not in _NO_LANGUAGES]
-    if len(named) != 2:
-        held = ", ".join(path.name for path in named) or "none"
-        raise FileNotFoundError(
-            f"no file of sentence pairs at {prefix}, nor two of Moses' files {prefix}.LANGUAGE (found: {held}); "
-            "name both files, or the languages"
-        )
-    # subtle: OPUS names its files corpus.en-fr.en and corpus.en-fr.fr: that pair says which is the source
-    first = prefix.suffix.removeprefix(".").partition("-")[0]
-    return tuple(sorted(named, key=lambda path: plain_name(path).suffix != f".{first}"))
-
-
-def _suffix_languages(paths: Sequence[Path]) -> tuple[str, str]:
-    left, right = (plain_name(path).suffix.removeprefix(".") for path in paths)
-    return (left, right) if left != right and _TAG.fullmatch(left) and _TAG.fullmatch(right) else _UNNAMED
-
-
-_N_NAMED = 20
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,7 +62,7 @@ class Pair:
     target_language: str = "target"
 
     @property
-    def swapped(self) -> "Pair":
+    def swapped(self) -> Pair:
         """The same pair in the other direction."""
         return Pair(self.target, self.source, self.target_language, self.source_language)
 
@@ -533,7 +131,7 @@ class Pairs:
 
     def __init__(
         self,
-        source: Source,
+        source: _Source,
         *,
         keep: frozenset[str],
         on_malformed: Literal["raise", "skip"],
@@ -551,22 +149,7 @@ class Pairs:
             return
         seen: set[bytes] = set()
 
-        def malformed(line: int, what: str) -> None:
-            if self._on_malformed == "raise":
-                way_out = "mend it, or read with on_malformed='skip'"
-                raise BitextError(f"{self._source.name}, line {line}: {what}; {way_out}")
-            report.n_read += 1
-            report.malformed += 1
-            report.malformed_lines = [*report.malformed_lines, line][:_N_NAMED]
-
-        def foreign() -> None:
-            report.n_read += 1
-            report.foreign += 1
-
-        def first_line(text: str) -> None:
-            report.first_line = text
-
-        for row in READERS[self._source.format](self._source, Listener(malformed, foreign, first_line)):
+        for row in _READERS[self._source.format](_Pass(self._source, report, self._on_malformed)):
             report.n_read += 1
             pair = self._kept(row, seen, report)
             if pair is None:
@@ -672,7 +255,7 @@ def read_pairs(
         raise ValueError(f"limit must not be negative, got {limit}")
     if languages is not None and (len(languages) != 2 or languages[0] == languages[1]):
         raise ValueError(f"languages are two different names, got {languages!r}")
-    source = find_source(path, format=format, languages=languages, header=header)
+    source = _find_source(path, format=format, languages=languages, header=header)
     return Pairs(source, keep=kept, on_malformed=on_malformed, limit=limit)
 
 
@@ -723,6 +306,305 @@ def write_pairs(pairs: Iterable[Pair], path: PathLike, *, format: str | None = N
     return count
 
 
+def clean(text: str) -> str:
+    """Make runs of blanks, tabs and line breaks one blank, and drop those around the text."""
+    return _BLANKS.sub(" ", text).strip(" ")
+
+
+def matches(wanted: str, tag: str) -> bool:
+    """Tell whether a language tag is the wanted language or a variant of it.
+
+    Examples
+    --------
+    >>> matches("en", "EN_gb"), matches("en-GB", "en"), matches("e", "en")
+    (True, False, False)
+    """
+    wanted, tag = wanted.lower().replace("_", "-"), tag.lower().replace("_", "-")
+    return tag == wanted or tag.startswith(wanted + "-")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where pairs come from: one file, or Moses' two."""
+
+    paths: tuple[Path, ...]
+    format: str
+    languages: tuple[str, str] | None = None
+    header: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """What to call it in errors."""
+        return " and ".join(map(str, self.paths))
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One pass over a source, and what is met beside pairs."""
+
+    source: _Source
+    report: PairReport
+    on_malformed: Literal["raise", "skip"]
+
+    def malformed(self, line: int, what: str) -> None:
+        """Refuse, or count, a record that holds no pair."""
+        if self.on_malformed == "raise":
+            raise BitextError(f"{self.source.name}, line {line}: {what}; mend it, or read with on_malformed='skip'")
+        self.report.n_read += 1
+        self.report.malformed += 1
+        self.report.malformed_lines = [*self.report.malformed_lines, line][:_N_NAMED]
+
+    def foreign(self) -> None:
+        """Count a record of other languages than the wanted ones."""
+        self.report.n_read += 1
+        self.report.foreign += 1
+
+
+def _find_source(
+    path: PathLike | Sequence[PathLike],
+    *,
+    format: str | None,
+    languages: tuple[str, str] | None,
+    header: bool | None,
+) -> _Source:
+    """Tell what `read_pairs` is to read; its errors are documented there."""
+    if format is not None and format not in _READERS:
+        raise ValueError(f"format must be one of {', '.join(_READERS)}, got {format!r}")
+    if not isinstance(path, str | os.PathLike):
+        paths = tuple(Path(each) for each in path)
+        if len(paths) != 2 or format not in (None, "moses"):
+            raise ValueError(f"two files are read row by row (moses), got {len(paths)} file(s) and format {format!r}")
+        for each in paths:
+            _check_file(each)
+        return _Source(paths, "moses", languages or _suffix_languages(paths))
+    one = Path(path)
+    if format == "moses" or (format is None and not one.exists()):
+        found = _moses_files(one, languages)
+        return _Source(found, "moses", languages or _suffix_languages(found))
+    _check_file(one)
+    kind = format or _SUFFIXES.get(plain_name(one).suffix.lower())
+    if kind is None:
+        known = ", ".join(_SUFFIXES)
+        raise ValueError(f"the format of {one} cannot be told by its name ({known}); choose it with format=...")
+    return _Source((one,), kind, languages, header)
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file in it")
+    if not path.exists():
+        raise FileNotFoundError(f"no file of sentence pairs at {path}")
+
+
+def _moses_files(prefix: Path, languages: tuple[str, str] | None) -> tuple[Path, ...]:
+    """Return the two files ``PREFIX.LANGUAGE``, each maybe with .gz."""
+    if languages is not None:
+        tried = [[Path(f"{prefix}.{name}{gz}") for gz in ("", ".gz")] for name in languages]
+        found = [next((path for path in both if path.exists()), both[0]) for both in tried]
+        for path in found:
+            if not path.exists():
+                raise FileNotFoundError(f"no file of sentence pairs at {prefix}, nor Moses' file {path}")
+        return tuple(found)
+    siblings = sorted(prefix.parent.glob(f"{prefix.name}.*")) if prefix.parent.is_dir() else []
+    suffixes = {path: plain_name(path).name.removeprefix(f"{prefix.name}.") for path in siblings if path.is_file()}
+    named = [path for path, tag in suffixes.items() if _TAG.fullmatch(tag) and tag not in _NO_LANGUAGES]
+    if len(named) != 2:
+        held = ", ".join(path.name for path in named) or "none"
+        raise FileNotFoundError(
+            f"no file of sentence pairs at {prefix}, nor two of Moses' files {prefix}.LANGUAGE (found: {held}); "
+            "name both files, or the languages"
+        )
+    # subtle: OPUS names its files corpus.en-fr.en and corpus.en-fr.fr: that pair says which is the source
+    first = prefix.suffix.removeprefix(".").partition("-")[0]
+    return tuple(sorted(named, key=lambda path: plain_name(path).suffix != f".{first}"))
+
+
+def _suffix_languages(paths: Sequence[Path]) -> tuple[str, str]:
+    left, right = (plain_name(path).suffix.removeprefix(".") for path in paths)
+    return (left, right) if left != right and _TAG.fullmatch(left) and _TAG.fullmatch(right) else _UNNAMED
+
+
+def _find_tag(wanted: str, tags: Sequence[str]) -> str | None:
+    """Return the tag of a language: itself if it is there, else the first variant of it."""
+    return wanted if wanted in tags else next((tag for tag in tags if matches(wanted, tag)), None)
+
+
+def _chosen(row: Row, wanted: tuple[str, str]) -> Row | None:
+    """Return a row that names its languages (or not: "") in the wanted direction; None if it is of others."""
+    left, right, *own = row
+    for texts, tags in (((left, right), own), ((right, left), own[::-1])):
+        if all(not tag or matches(name, tag) for name, tag in zip(wanted, tags, strict=True)):
+            return *texts, *wanted
+    return None
+
+
+def _read_tsv(given: _Pass) -> Iterator[Row]:
+    source = given.source
+    lines = (line for _, line in numbered_lines(source.paths[0], error=BitextError))
+    first = next(lines, None)
+    if first is None:
+        return
+    columns: tuple[int | None, ...] | None = None
+    if source.header is not False:
+        columns = _header(first.split("\t"), source)
+    names = source.languages or _UNNAMED
+    if columns is not None and source.languages is None:
+        cells = [cell.strip() for cell in first.split("\t")]
+        pair = (cells[cast(int, columns[0])], cells[cast(int, columns[1])])
+        names = _UNNAMED if (pair[0].lower(), pair[1].lower()) in _GENERIC else pair
+    given.report.first_line = _first_line(first, columns, source)
+    start = 1 if columns is None else 2
+    width = 2 if columns is None else len(first.split("\t"))
+    left, right, *tags = columns or (0, 1, None, None)
+    for number, line in enumerate(lines if columns else itertools.chain([first], lines), start):
+        if not line.strip():
+            continue
+        cells = line.split("\t")
+        if len(cells) != width:
+            way_out = "" if columns else " (name the columns in a first line, such as en, fr, where there are more)"
+            given.malformed(
+                number, f"expected {width} columns between tabs, found {len(cells)}{way_out}: {line[:80]!r}"
+            )
+            continue
+        own = [cells[column].strip() if column is not None else "" for column in tags]
+        texts = clean(cells[cast(int, left)]), clean(cells[cast(int, right)])
+        if source.languages is None:
+            yield *texts, own[0] or names[0], own[1] or names[1]
+        elif row := _chosen((*texts, own[0], own[1]), source.languages):
+            yield row
+        else:
+            given.foreign()
+
+
+def _header(cells: Sequence[str], source: _Source) -> tuple[int | None, ...] | None:
+    """Return the columns of source, target, source language and target language; None if this is no header."""
+    names = [cell.strip() for cell in cells]
+    lower = [name.lower() for name in names]
+    wanted: list[tuple[str, str]] = list(_GENERIC)
+    if source.languages is not None:
+        left, right = (_find_tag(one, names) for one in source.languages)
+        if left is not None and right is not None:
+            return names.index(left), names.index(right), None, None
+    elif len(names) == 2 and names[0] != names[1] and all(_is_code(name) for name in names):
+        return 0, 1, None, None
+    for left, right in wanted:
+        if left in lower and right in lower:
+            tags = (lower.index(name) if name in lower else None for name in (f"{left}_language", f"{right}_language"))
+            return lower.index(left), lower.index(right), *tags
+    tagged = [row for row, name in enumerate(names) if _TAG.fullmatch(name) and name not in _NO_LANGUAGES]
+    if source.header and source.languages is None and len(tagged) == 2:
+        return tagged[0], tagged[1], None, None
+    if source.header:
+        asked = f"the languages {source.languages}" if source.languages else "two languages, or source and target"
+        raise BitextError(f"{source.name}, line 1: the header must name {asked}, but is {names}")
+    return None
+
+
+def _is_code(name: str) -> bool:
+    return name[:2] in _CODES and _SCRIPT_OR_REGION.fullmatch(name[2:]) is not None
+
+
+def _first_line(first: str, columns: tuple[int | None, ...] | None, source: _Source) -> str:
+    """Return what the first line was taken for, where it is or may be a header."""
+    names = [cell.strip() for cell in first.split("\t")]
+    if columns is not None:
+        return f"taken as the header: {', '.join(names)}"
+    doubtful = source.header is None and len(names) == 2 and all(_TAG.fullmatch(name) for name in names)
+    return f"taken as a pair, not as a header: {', '.join(names)}" if doubtful else ""
+
+
+def _read_moses(given: _Pass) -> Iterator[Row]:
+    source = given.source
+    languages = source.languages or _UNNAMED
+    sides = (numbered_lines(path, error=BitextError) for path in source.paths)
+    for number, (left, right) in enumerate(itertools.zip_longest(*sides), 1):
+        if left is None or right is None:
+            short, long = source.paths if left is None else source.paths[::-1]
+            raise BitextError(
+                f"{short} ends after line {number - 1}, but {long} goes on: rows must correspond; get both files anew"
+            )
+        yield clean(left[1]), clean(right[1]), *languages
+
+
+def _read_tmx(given: _Pass) -> Iterator[Row]:
+    source = given.source
+    languages, path = source.languages, source.paths[0]
+    with open_binary(path, error=BitextError) as file:
+        for line, sides in tmx.read_units(file, str(path), BitextError):
+            found = ", ".join(sides) or "none"
+            if languages is None:
+                if len(sides) != 2:
+                    given.malformed(line, f"the unit has the languages {found}; choose two with languages=(..., ...)")
+                    continue
+                languages = cast("tuple[str, str]", tuple(sides))
+            left, right = (_find_tag(name, tuple(sides)) for name in languages)
+            if left is not None and right is not None:
+                yield clean(sides[left]), clean(sides[right]), *languages
+            elif source.languages is None:
+                given.malformed(line, f"the unit has {found}, not {', '.join(languages)}")
+            else:
+                given.foreign()  # a memory of many languages has units without one of the two
+
+
+def _read_jsonl(given: _Pass) -> Iterator[Row]:
+    source = given.source
+    for number, line in numbered_lines(source.paths[0], blank="skip", error=BitextError):
+        try:
+            record = json_value(line)
+        except ValueError as error:
+            given.malformed(number, str(error))
+            continue
+        if isinstance(record, dict) and isinstance(record.get("translation"), dict):
+            record = record["translation"]
+        row = _record(record, source.languages) if isinstance(record, dict) else None
+        if row is None:
+            wanted = source.languages or "two languages, or source and target,"
+            given.malformed(number, f"the object must hold {wanted} with texts: {line[:80]!r}")
+            continue
+        if source.languages is not None:
+            row = _chosen(row, source.languages)
+        if row is None:
+            given.foreign()
+        else:
+            yield row
+
+
+def _record(record: Mapping[str, Any], languages: tuple[str, str] | None) -> Row | None:
+    """Return the texts and the languages of an object, "" where `languages` are wanted and it names none."""
+    if languages is not None:
+        keys = [_find_tag(name, tuple(record)) for name in languages]
+        if None not in keys:
+            return _texts(record, cast("list[str]", keys), languages)
+    for pair in _GENERIC:
+        if all(key in record for key in pair):
+            own = (record.get(f"{key}_language") for key in pair)
+            names = [tag.strip() if isinstance(tag, str) else "" for tag in own]
+            default = _UNNAMED if languages is None else ("", "")
+            return _texts(record, pair, (names[0] or default[0], names[1] or default[1]))
+    if languages is not None:
+        return None
+    tags = [key for key, value in record.items() if isinstance(value, str) and key not in _NO_LANGUAGES]
+    return _texts(record, tags, (tags[0], tags[1])) if len(tags) == 2 else None
+
+
+def _texts(record: Mapping[str, Any], keys: Sequence[str], languages: tuple[str, str]) -> Row | None:
+    texts = [record[key] for key in keys]
+    try:
+        for text in texts:
+            text.encode()  # JSON can escape half a surrogate pair, which is no text
+    except (AttributeError, UnicodeEncodeError):
+        return None
+    return clean(texts[0]), clean(texts[1]), *languages
+
+
+_READERS: dict[str, Callable[[_Pass], Iterator[Row]]] = {
+    "tsv": _read_tsv,
+    "moses": _read_moses,
+    "tmx": _read_tmx,
+    "jsonl": _read_jsonl,
+}
+
+
 def _tsv_line(pair: Pair) -> str:
     cells = (pair.source, pair.target, pair.source_language, pair.target_language)
     if any(mark in cell for cell in cells for mark in "\t\n\r"):
@@ -735,21 +617,11 @@ def _json_line(pair: Pair) -> str:
 
 
 def _tmx_unit(pair: Pair) -> str:
-    if not pair.source_language or not pair.target_language or pair.source_language == pair.target_language:
-        raise ValueError(f"the sides of a TMX unit need two different language names, got {pair!r}")
-    if any(_NOT_XML.search(str(text)) for text in asdict(pair).values()):
-        raise ValueError(f"XML 1.0 holds no control characters, got {pair!r}; remove them, or write .jsonl")
-    sides = ((pair.source_language, pair.source), (pair.target_language, pair.target))
-    units = (f"<tuv xml:lang={quoteattr(language)}><seg>{escape(text)}</seg></tuv>" for language, text in sides)
-    return f"<tu>{''.join(units)}</tu>\n"
+    return tmx.unit_of((pair.source_language, pair.source), (pair.target_language, pair.target))
 
 
-_TMX_HEAD = """<?xml version="1.0" encoding="UTF-8"?>
-<tmx version="1.4"><header creationtool="interlingua" creationtoolversion="1" datatype="plaintext" segtype="sentence"
- adminlang="en" srclang="*all*" o-tmf="none"/><body>
-"""
 _WRITERS = {
     "tsv": ("source\ttarget\tsource_language\ttarget_language\n", _tsv_line, ""),
     "jsonl": ("", _json_line, ""),
-    "tmx": (_TMX_HEAD, _tmx_unit, "</body></tmx>\n"),
+    "tmx": (tmx.HEAD, _tmx_unit, tmx.TAIL),
 }

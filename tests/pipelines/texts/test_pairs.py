@@ -306,3 +306,12 @@ def test_a_million_lines_are_not_held(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.2e6
+
+
+def test_an_endless_segment_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch):
+    from interlingua.pipelines.texts import tmx
+
+    path = write(tmp_path / "bomb.tmx.gz", TMX.replace("la mer", "x\n" * 300))
+    monkeypatch.setattr(tmx, "MOST_BYTES", 400)
+    with pytest.raises(BitextError, match=r"bomb\.tmx\.gz, line [0-9]+: a segment may have at most 400 characters"):
+        list(read_pairs(path))
