@@ -26,9 +26,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import Any, BinaryIO, TypeVar
 
 from interlingua.index.engines.base import FileWriter
@@ -213,13 +215,16 @@ class WriterLock:
     FileNotFoundError
         If there is no such folder.
     LockedError
-        If it is held already.
+        If it is held already, other than by a block of this thread, see `held`.
     """
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder} is no folder; make it with CollectionStore.create, or mend the path")
-        self._file: BinaryIO = (folder / _NAME).open("a+b")
+        self._folder = folder.resolve()
+        outer = _HELD.get().get(self._folder)
+        # subtle: a copy of a descriptor has its lock as well, which lasts until both are closed
+        self._file: BinaryIO = (folder / _NAME).open("a+b") if outer is None else outer._copy()
         for _ in range(_LOCKING_ATTEMPTS):  # a save looks for a moment whether there is a writer
             if _lock(self._file):
                 break
@@ -239,6 +244,67 @@ class WriterLock:
     def close(self) -> None:
         """Let others write."""
         self._file.close()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let this thread save into the folder inside the block, and lock it again."""
+        before = _HELD.set({**_HELD.get(), self._folder: self})
+        try:
+            yield
+        finally:
+            _HELD.reset(before)
+
+    def _copy(self) -> BinaryIO:
+        return os.fdopen(os.dup(self._file.fileno()), "a+b")
+
+
+# The folders that this thread may save into.
+_HELD: ContextVar[Mapping[Path, WriterLock]] = ContextVar("held", default=MappingProxyType({}))
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a saved folder inside the block, so that nobody saves between what is read there and what is saved.
+
+    This thread may save inside the block with `write_folder` and all that calls it (`Collection.save`, `save_index`),
+    open a `CollectionStore`, and enter such a block again. Everybody may read; others who write are refused.
+
+    Parameters
+    ----------
+    folder : Path
+        It must be there.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    LockedError
+        If another thread or process holds it; nobody is waited for.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from interlingua.index import Collection
+    >>> folder = Path(tempfile.mkdtemp()) / "words"
+    >>> Collection.create(2).save(folder)
+    >>> with locked(folder):
+    ...     collection = Collection.load(folder)
+    ...     collection.add(["hujambo"], [[1.0, 0.1]])
+    ...     collection.save(folder)
+    """
+    lock = WriterLock(folder)
+    try:
+        with folder_lock(folder):  # a save that began before waits for nobody: let it end
+            pass
+        with lock.held():
+            yield
+    finally:
+        lock.close()
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether this thread is in a block that holds the folder: it alone writes there."""
+    return folder.resolve() in _HELD.get()
 
 
 def refuse_locked(folder: Path) -> None:
@@ -297,9 +363,7 @@ _GENERATION_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.g\d+-[0-9a-f]{12}(\.
 _ATTEMPTS = 5
 
 
-def write_folder(
-    folder: Path, *, contents: Mapping[str, Any], files: Mapping[str, FileWriter | bytes], as_writer: bool = False
-) -> None:
+def write_folder(folder: Path, *, contents: Mapping[str, Any], files: Mapping[str, FileWriter | bytes]) -> None:
     """Save `files` and a description of them into `folder`, all or nothing.
 
     Needs disk space for the old and the new files together.
@@ -312,13 +376,11 @@ def write_folder(
         JSON-able fields for the manifest.
     files : mapping
         Logical name (letters, digits, dot, dash, underscore) -> bytes, or a function that writes a path.
-    as_writer : bool
-        The caller holds the folder's `WriterLock`.
 
     Raises
     ------
     LockedError
-        If another writer has the folder open.
+        If a writer has the folder open, other than a block of this thread (`locked`).
     FileExistsError
         If `folder` is a file, or holds something else than a saved folder.
     CorruptCollectionError
@@ -329,7 +391,7 @@ def write_folder(
     sync_folder(folder.parent)
     generation = f"g{os.getpid()}-{secrets.token_hex(6)}"
     with folder_lock(folder) as locked:
-        if not as_writer:
+        if not is_held(folder):
             refuse_locked(folder)
         before = _stored_names(folder)
         draft = folder / _stored_name(MANIFEST_NAME, generation)

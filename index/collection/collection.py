@@ -326,11 +326,7 @@ class Collection:
         ValueError, TypeError
             If attributes or attachments cannot be kept; nothing is written then.
         """
-        write_parts(Parts(self._index, self._table, self.attributes, self.attachments), Path(path), as_writer=False)
-
-    def save_as_writer(self, path: str | Path) -> None:
-        """Save as `save` does, for who holds the folder's `WriterLock`."""
-        write_parts(Parts(self._index, self._table, self.attributes, self.attachments), Path(path), as_writer=True)
+        write_parts(Parts(self._index, self._table, self.attributes, self.attachments), Path(path))
 
     @classmethod
     def load(

@@ -17,6 +17,7 @@ from interlingua.index.engines.choose import read_index, spec_from_json, spec_to
 from interlingua.index.folder import (
     MANIFEST_NAME,
     CorruptCollectionError,
+    is_held,
     manifest_digest,
     naming,
     read_folder,
@@ -95,7 +96,7 @@ class Parts:
     attachments: Mapping[str, bytes]
 
 
-def write_parts(parts: Parts, folder: Path, *, as_writer: bool) -> None:
+def write_parts(parts: Parts, folder: Path) -> None:
     """Write a collection into `folder`, whole or not at all; see `Collection.save`."""
     if not isinstance(parts.attributes, dict):
         raise TypeError(f"attributes must be a dictionary, not {type(parts.attributes).__name__}")
@@ -105,12 +106,12 @@ def write_parts(parts: Parts, folder: Path, *, as_writer: bool) -> None:
         **spec_to_json(parts.index.spec),
         "attributes": check_json(parts.attributes, "attributes"),
     }
-    if as_writer and (folder / MANIFEST_NAME).is_file():
+    if is_held(folder) and (folder / MANIFEST_NAME).is_file():
         contents[CONTINUES] = manifest_digest(folder)
     check_attachments(parts.attachments)
     files: dict[str, FileWriter | bytes] = {**parts.index.files(), **parts.table.files()}
     files |= {_ATTACHMENT + name: bytes(content) for name, content in parts.attachments.items()}
-    write_folder(folder, contents=contents, files=files, as_writer=as_writer)
+    write_folder(folder, contents=contents, files=files)
 
 
 def read_parts(folder: Path, threads: int | None, *, mapped: bool = False) -> Parts:

@@ -139,9 +139,10 @@ class CollectionStore:
     def checkpoint(self) -> None:
         """Save the whole collection and start an empty journal; a kill leaves the old state and its journal."""
         self._check_open()
-        if self.before_save is not None:
-            self.before_save(self.collection)
-        self.collection.save_as_writer(self.path)
+        with self._lock.held():
+            if self.before_save is not None:
+                self.before_save(self.collection)
+            self.collection.save(self.path)
         manifest = manifest_digest(self.path)
         fresh = Journal(self.path, manifest)
         self._journal.close()

@@ -1,5 +1,6 @@
 """What is on disk: whole or not at all, and refused by name when it is not what was saved."""
 
+import inspect
 import json
 import os
 import signal
@@ -10,8 +11,9 @@ import threading
 import numpy as np
 import pytest
 
-from interlingua.index import Collection, CorruptCollectionError, folder
+from interlingua.index import Collection, CollectionStore, CorruptCollectionError, LockedError, folder, verify
 from interlingua.index import folder as manifest
+from interlingua.index.folder import locked
 
 
 @pytest.fixture
@@ -328,3 +330,83 @@ def test_a_killed_save_leaves_the_old_or_the_new(tmp_path):
         current = loaded.attributes["version"]
         expected = np.random.default_rng(current).normal(size=(20000, 64)).astype(np.float32)[123]
         np.testing.assert_allclose(loaded.vectors(["123"])[0], expected / np.linalg.norm(expected), rtol=1e-5)
+
+
+def count_up(path, times):
+    while times:
+        try:
+            with locked(path):
+                collection = Collection.load(path)
+                collection.attributes["n"] += 1
+                collection.save(path)
+        except LockedError:
+            continue
+        times -= 1
+
+
+_ALSO_COUNTS = f"""
+import sys
+from interlingua.index import Collection, LockedError
+from interlingua.index.folder import locked
+{inspect.getsource(count_up)}
+print("ready", flush=True)
+count_up(__import__("pathlib").Path(sys.argv[1]), 12)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no advisory locks")
+def test_two_processes_that_hold_the_folder_from_load_to_save_lose_nothing(tmp_path):
+    collection = Collection.create(2)
+    collection.attributes = {"n": 0}
+    collection.save(tmp_path / "c")
+    command = [sys.executable, "-c", _ALSO_COUNTS, str(tmp_path / "c")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "ready\n"
+        count_up(tmp_path / "c", 12)
+    assert other.returncode == 0
+    assert Collection.load(tmp_path / "c").attributes == {"n": 24}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no advisory locks")
+def test_who_holds_a_folder_may_do_all_and_others_may_read(tmp_path):
+    path, seen = tmp_path / "c", []
+    Collection.create(2).save(path)
+
+    def note(collection):
+        with locked(path):
+            collection.attributes = {"noted": len(collection)}
+
+    def somebody_else():
+        seen.append(len(Collection.load(path)))
+        for write in (lambda: Collection.create(2).save(path), lambda: CollectionStore(path), locked(path).__enter__):
+            with pytest.raises(LockedError, match="open for writing elsewhere"):
+                write()
+            seen.append("refused")
+
+    with locked(path):
+        with CollectionStore(path) as store:  # a store within the block
+            store.before_save = note
+            store.add(["a"], [[1.0, 2.0]])
+            store.checkpoint()
+        with locked(path):  # a block within the block
+            Collection.load(path).save(path)
+        other = threading.Thread(target=somebody_else)
+        other.start()
+        other.join()
+    assert seen == [1, "refused", "refused", "refused"]
+    assert Collection.load(path).attributes == {"noted": 1}
+    with CollectionStore(path) as store:  # a block within a store's own save
+        store.before_save = note
+        store.checkpoint()
+    CollectionStore(path).close()
+    with pytest.raises(FileNotFoundError, match="is no folder"), locked(tmp_path / "nothing"):
+        pass
+
+
+def test_a_save_of_who_holds_the_folder_settles_the_journal(tmp_path):
+    with CollectionStore.create(tmp_path / "c", Collection.create(2)) as store:
+        store.add(["a"], [[1.0, 2.0]])
+    with locked(tmp_path / "c"):
+        Collection.load(tmp_path / "c").save(tmp_path / "c")
+    assert verify(tmp_path / "c").problems == ()
+    assert Collection.load(tmp_path / "c").ids == ("a",)

@@ -78,6 +78,24 @@ def test_a_long_journal_is_saved_by_itself(tmp_path):
     assert len(Collection.load(tmp_path / "s")) == 40
 
 
+@pytest.mark.parametrize("checkpoint_bytes", [1, 4000])
+def test_a_store_saves_once_its_journal_has_outgrown_what_is_saved(tmp_path, checkpoint_bytes):
+    folder, saves = tmp_path / "s", []
+    with CollectionStore.create(folder, Collection.create(2), checkpoint_bytes=checkpoint_bytes) as store:
+        empty = the_journal(folder).stat().st_size
+        store.add(*rows(100))
+        record = the_journal(folder).stat().st_size - empty  # all are of this length
+        for number in range(101, 200):
+            journal = the_journal(folder)
+            saved = sum(path.stat().st_size for path in folder.iterdir() if path != journal)
+            outgrown = journal.stat().st_size + record > max(saved, checkpoint_bytes)
+            store.add(*rows(number))
+            assert (the_journal(folder) != journal) == outgrown
+            saves += [number] if outgrown else []
+    assert len(saves) > 2
+    assert min(np.diff(saves)) > 1
+
+
 @pytest.mark.parametrize("lost", [1, 20, 60])
 def test_a_record_cut_short_was_never_promised(folder, lost):
     whole = the_journal(folder).read_bytes()
@@ -255,7 +273,8 @@ def test_one_string_is_one_id_and_a_generator_is_read_once(folder):
 
 def test_a_save_by_someone_else_stops_the_store(folder):
     with CollectionStore(folder) as store:
-        store.collection.save_as_writer(folder)
+        with store._lock.held():  # as where the system has no locks
+            store.collection.save(folder)
         with pytest.raises(LockedError, match="saved by someone else meanwhile"):
             store.add(*rows(9))
 

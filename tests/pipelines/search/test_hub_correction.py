@@ -251,7 +251,7 @@ def test_a_refresh_that_cannot_be_saved_changes_nothing(tmp_path, monkeypatch):
     made.save(tmp_path / "kept")
     with HubCorrectedCollection.open(tmp_path / "kept") as writer:
         before = writer.means(IDS)
-        monkeypatch.setattr(Collection, "save_as_writer", lambda self, path: (_ for _ in ()).throw(OSError("full")))
+        monkeypatch.setattr(Collection, "save", lambda self, path: (_ for _ in ()).throw(OSError("full")))
         with pytest.raises(OSError, match="full"):
             writer.update_sources(QUERIES)
         monkeypatch.undo()
