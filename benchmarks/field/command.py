@@ -2,84 +2,122 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from interlingua.pipelines.commands.command import Output, Subcommands, UsageError, add_command, count, table
+from cyclopts import Parameter
+
+from interlingua.pipelines.commands.arguments import UsageError
+from interlingua.pipelines.commands.command import Commas, EncoderName, OutputFolder, SpaceFile, command, options_of
+from interlingua.pipelines.commands.output import Output, table
 
 if TYPE_CHECKING:
     from .evaluation import Evaluation
 
-BENCHMARKS = ("xtreme", "xglue", "tatoeba", "xquad-r", "sib200")
 
-
-def add_bench_command(commands: Subcommands[ArgumentParser]) -> None:
-    """Add `bench`."""
-    bench = add_command(
-        commands, "bench", _bench, "measure an encoder on XTREME, XGLUE, Tatoeba, XQuAD-R or SIB-200, beside floors"
+@command(
+    predicting=options_of(
+        "interlingua.benchmarks.field.runner:predict", only=("model", "steps"), group="XTREME and XGLUE"
     )
-    bench.add_argument("benchmark", choices=BENCHMARKS)
-    bench.add_argument("--data", required=True, metavar="DIR", help="the data in the official layout")
-    bench.add_argument("--encoder", metavar="NAME", help="default: the bundled one")
-    bench.add_argument("--space", metavar="SPACE", help="map sentence vectors into this shared space")
-    bench.add_argument("--languages", metavar="LANGUAGES", help="only these, such as de,fr")
-    field = bench.add_argument_group("XTREME and XGLUE")
-    field.add_argument("--tasks", metavar="TASKS", help="only these, such as xnli,tatoeba; default: all")
-    field.add_argument("--labels", metavar="DIR", help="gold labels; by default none for XTREME, the data for XGLUE")
-    field.add_argument(
-        "--model", metavar="NAME", help="of transformers: a reader for QA, an encoder-decoder for QG, NTG"
-    )
-    field.add_argument(
-        "--fine-tune", action="store_true",
-        help="let the encoder itself learn on English: classification, pairs, WPR and tags (else it stays frozen)",
-    )  # fmt: skip
-    field.add_argument(
-        "--steps", type=count, default=1000, metavar="N", help="that QG, NTG and --fine-tune train (default 1000)"
-    )
-    field.add_argument("--score-only", action="store_true", help="score the predictions that are there")
-    field.add_argument("-o", "--output", default="predictions", metavar="DIR", help="default: predictions")
+)
+def bench(
+    console: Output,
+    predicting: dict[str, Any],
+    benchmark: Literal["xtreme", "xglue", "tatoeba", "xquad-r", "sib200"],
+    *,
+    data: Annotated[str, Parameter(metavar="DIR")],
+    encoder: EncoderName = None,
+    space: SpaceFile = None,
+    languages: Commas = None,
+    tasks: Annotated[Commas, Parameter(group="XTREME and XGLUE")] = None,
+    labels: Annotated[str | None, Parameter(metavar="DIR", group="XTREME and XGLUE")] = None,
+    fine_tune: Annotated[bool, Parameter(group="XTREME and XGLUE")] = False,
+    score_only: Annotated[bool, Parameter(group="XTREME and XGLUE")] = False,
+    output: Annotated[OutputFolder, Parameter(group="XTREME and XGLUE")] = "predictions",
+) -> None:
+    """Measure an encoder on XTREME, XGLUE, Tatoeba, XQuAD-R or SIB-200, beside floors.
 
+    Parameters
+    ----------
+    benchmark : {"xtreme", "xglue", "tatoeba", "xquad-r", "sib200"}
+        What is measured.
+    data : str
+        The data in the official layout.
+    encoder : str
+        A model; by default the bundled one.
+    space : str, optional
+        Map sentence vectors into this shared space.
+    languages : str, optional
+        Only these, such as de,fr.
+    tasks : str, optional
+        Only these, such as xnli,tatoeba; by default all.
+    labels : str, optional
+        Gold labels; by default none for XTREME, the data for XGLUE.
+    fine_tune : bool
+        Let the encoder itself learn on English: classification, pairs, WPR and tags (else it stays frozen).
+    score_only : bool
+        Score the predictions that are there.
+    output : str
+        Gets the predictions.
 
-def _bench(options: Namespace, output: Output) -> None:
-    languages = options.languages.split(",") if options.languages else None
-    if options.benchmark not in ("xtreme", "xglue"):
-        _folder(options, output, languages or [])
+    Examples
+    --------
+    ::
+
+        interlingua bench xtreme --data DIR --labels LABELS
+    """
+    if benchmark not in ("xtreme", "xglue"):
+        _folder(benchmark, data, *_loaded(encoder, space), console, languages or [])
         return
+    from .runner import MODULES
+
+    module = MODULES[benchmark]
+    labels = labels or (data if benchmark == "xglue" else None)
+    if score_only and labels is None:
+        raise UsageError("scoring needs gold labels, but none were given; add --labels DIR")
+    names = tasks or list(module.TASKS)
+    if unknown := [each for each in names if each not in module.TASKS]:
+        raise UsageError(f"{unknown[0]!r} is no task of {benchmark}; its tasks are {', '.join(module.TASKS)}")
+    if not tasks:
+        names = _possible(names, module, predicting["model"], languages, console)
+    if fine_tune and space:
+        raise UsageError("--space maps frozen vectors, and --fine-tune moves them; leave one of the two out")
+    if not score_only:
+        _predict(benchmark, names, data, output, *_loaded(encoder, space), console, languages, fine_tune, predicting)
+    if labels is None:
+        console.result({"output": output, "tasks": names}, lambda: [])
+        return
+    found = module.evaluate(output, labels, names, languages)
+    value = {"scores": found.scores, "floors": found.floors, "tasks": found.tasks, "averages": found.averages}
+    console.result(value, lambda: _shown(found))
+
+
+add_bench_command = bench  # what an installation of before names as its entry point
+
+
+def _predict(
+    benchmark: str,
+    tasks: Sequence[str],
+    data: str,
+    output: str,
+    encoder: Any,
+    space: Any,
+    console: Output,
+    languages: Sequence[str] | None,
+    fine_tune: bool,
+    predicting: dict[str, Any],
+) -> None:
+    from interlingua.pipelines.train import FineTuning
+
     from .runner import FINE_TUNED, MODULES, predict
 
-    module = MODULES[options.benchmark]
-    labels = options.labels or (options.data if options.benchmark == "xglue" else None)
-    if options.score_only and labels is None:
-        raise UsageError("scoring needs gold labels, but none were given; add --labels DIR")
-    tasks = options.tasks.split(",") if options.tasks else list(module.TASKS)
-    if unknown := [each for each in tasks if each not in module.TASKS]:
-        raise UsageError(f"{unknown[0]!r} is no task of {options.benchmark}; its tasks are {', '.join(module.TASKS)}")
-    if not options.tasks:
-        tasks = _possible(tasks, module, options.model, languages, output)
-    if options.fine_tune and options.space:
-        raise UsageError("--space maps frozen vectors, and --fine-tune moves them; leave one of the two out")
-    if not options.score_only:
-        from interlingua.pipelines.train import FineTuning
-
-        encoder, space = _loaded(options)
-        for name in tasks:
-            with output.working(name):
-                files = predict(
-                    options.benchmark, name, options.data, options.output, encoder, languages,
-                    space=space, model=options.model, steps=options.steps,
-                    tuning=FineTuning(steps=options.steps) if options.fine_tune else None,
-                )  # fmt: skip
-            frozen = (
-                ", by the frozen encoder" if options.fine_tune and module.TASKS[name].kind not in FINE_TUNED else ""
-            )
-            output.note(f"{name}: {len(files)} files of predictions in {options.output}{frozen}")
-    if labels is None:
-        output.result({"output": options.output, "tasks": tasks}, lambda: [])
-        return
-    found = module.evaluate(options.output, labels, tasks, languages)
-    value = {"scores": found.scores, "floors": found.floors, "tasks": found.tasks, "averages": found.averages}
-    output.result(value, lambda: _shown(found))
+    tuning = FineTuning(steps=predicting["steps"]) if fine_tune else None
+    for name in tasks:
+        with console.working(name):
+            files = predict(benchmark, name, data, output, encoder, languages, space=space, tuning=tuning, **predicting)
+        frozen = fine_tune and MODULES[benchmark].TASKS[name].kind not in FINE_TUNED
+        by = ", by the frozen encoder" if frozen else ""
+        console.note(f"{name}: {len(files)} files of predictions in {output}{by}")
 
 
 def _possible(
@@ -98,14 +136,13 @@ def _possible(
     return kept
 
 
-def _folder(options: Namespace, output: Output, languages: Sequence[str]) -> None:
+def _folder(benchmark: str, data: str, encoder: Any, space: Any, console: Output, languages: Sequence[str]) -> None:
     from .folders import run_folder
 
-    encoder, space = _loaded(options)
-    with output.working(options.benchmark):
-        rows = run_folder(options.benchmark, options.data, encoder, space, languages)
+    with console.working(benchmark):
+        rows = run_folder(benchmark, data, encoder, space, languages)
     metrics = list(rows[0].scores)
-    output.result(
+    console.result(
         [vars(each) for each in rows],
         lambda: [
             table(
@@ -118,12 +155,12 @@ def _folder(options: Namespace, output: Output, languages: Sequence[str]) -> Non
     )
 
 
-def _loaded(options: Namespace) -> tuple[Any, Any]:
+def _loaded(encoder: str | None, space: str | None) -> tuple[Any, Any]:
     from interlingua.align import SharedSpace
     from interlingua.pipelines import load_encoder
 
-    encoder = load_encoder(options.encoder)
-    return encoder, SharedSpace.load(options.space, encoder=encoder.identity) if options.space else None
+    model = load_encoder(encoder)
+    return model, SharedSpace.load(space, encoder=model.identity) if space else None
 
 
 def _shown(found: Evaluation) -> list[Any]:

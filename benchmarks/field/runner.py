@@ -85,7 +85,7 @@ def predict(
     model : str, optional
         Of transformers: a reader for answers, an encoder-decoder for QG and NTG.
     steps : int
-        That the encoder-decoder is trained for; 0 takes it as it is.
+        That an encoder-decoder is trained for; 0 takes it as it is.
     tuning : FineTuning, optional
         How the encoder, a transformer, is fine-tuned; its own name of an encoder is not read. No more examples are
         drawn than its steps see.

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from interlingua.pipelines.commands.command import table
+from interlingua.pipelines.commands.output import table
 
 from .report import write_results
 

@@ -20,7 +20,7 @@ from rich.console import Console
 from interlingua.align.arrays import require
 from interlingua.benchmarks.harness.datasets import data_folder
 from interlingua.pipelines import load_encoder
-from interlingua.pipelines.commands.command import table
+from interlingua.pipelines.commands.output import table
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.graphs import read_graph_pair
 from interlingua.pipelines.link.model import LinkModel, default_model, feature_rows

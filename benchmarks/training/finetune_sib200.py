@@ -29,7 +29,7 @@ from interlingua.align.files import replacing
 from interlingua.align.language.probe import language_probe
 from interlingua.benchmarks.harness.datasets import data_folder, read_sib200
 from interlingua.benchmarks.harness.report import row, write_results
-from interlingua.pipelines.commands.command import table
+from interlingua.pipelines.commands.output import table
 from interlingua.pipelines.texts.labelled import Labelled, LabelledWords, read_conll
 from interlingua.pipelines.train.classifier import TextClassifier
 from interlingua.pipelines.train.settings import FineTuning

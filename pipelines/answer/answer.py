@@ -233,8 +233,9 @@ class QuestionAnswerer:
         encoder : Encoder, optional
             By default the bundled one.
         split : bool
-            False where each passage is an answer as it is, or a sentence; sentences need the extra `text`.
+            Split passages into sentences (extra `text`); else each passage is an answer as it is.
         reader : str, Path or SpanReader, optional
+            A question answering model of transformers, which finds the words of the answer.
         **options
             Of `CrossLingualSearch.build`.
 

@@ -10,8 +10,10 @@ from interlingua.align.word.methods import UNSUPERVISED_METHODS, WORD_METHODS
 from interlingua.align.word.reranking.ranking import CandidateRanking
 from interlingua.pipelines.translate.words import RANKING_SUFFIX
 
+from .arguments import UsageError, check_output_file, named_file
 from .cli_reading import add_reading_options, read_dictionary, read_words
-from .command import Output, Subcommands, UsageError, add_command, check_output_file, named_file, table
+from .legacy import Subcommands, add_command
+from .output import Output, table
 
 _HELD_OUT = ("precision_at_1", "precision_at_5", "mrr", "held_out_words")
 

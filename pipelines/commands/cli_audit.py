@@ -10,21 +10,13 @@ from typing import Any
 import numpy as np
 
 from interlingua.pipelines.audit.measure import Audit, AuditVectors, audit
+from interlingua.pipelines.texts.lines import open_lines
 from interlingua.pipelines.texts.vectors import VectorFile, read_vectors, require_one_origin
 
+from .arguments import UsageError, check_output_file, named_file, require_collection
 from .cli_sentences import add_encoder_options
-from .command import (
-    Output,
-    Subcommands,
-    UsageError,
-    add_command,
-    check_output_file,
-    count,
-    named_file,
-    open_lines,
-    require_collection,
-    table,
-)
+from .legacy import Subcommands, add_command, count
+from .output import Output, table
 
 _TEXTS = (".tsv", ".csv")
 

@@ -2,8 +2,12 @@
 
 from argparse import ArgumentParser, Namespace
 
+from interlingua.pipelines.texts.lines import input_name, open_lines
+
+from .arguments import UsageError, require_collection
 from .cli_sentences import add_encoder_options
-from .command import Output, Subcommands, UsageError, add_command, input_name, open_lines, require_collection, table
+from .legacy import Subcommands, add_command
+from .output import Output, table
 
 
 def add_change_commands(index: "Subcommands[ArgumentParser]") -> None:

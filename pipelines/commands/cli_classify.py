@@ -9,18 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interlingua.align.files import replacing
+from interlingua.pipelines.texts.lines import open_lines
 
-from .command import (
-    Output,
-    Subcommands,
-    UsageError,
-    add_command,
-    check_output_file,
-    check_output_folder,
-    named_file,
-    open_lines,
-    table,
-)
+from .arguments import UsageError, check_output_file, check_output_folder, named_file
+from .legacy import Subcommands, add_command
+from .output import Output, table
 
 if TYPE_CHECKING:
     from interlingua.pipelines.classify.texts import CrossLingualClassifier

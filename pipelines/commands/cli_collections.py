@@ -6,24 +6,15 @@ from collections.abc import Collection
 from pathlib import Path
 
 from interlingua.index.folder import refuse_foreign
+from interlingua.pipelines.texts.lines import input_name, open_lines
 
+from .arguments import UsageError, check_output_folder, require_collection
 from .cli_changes import add_change_commands
 from .cli_exchange import add_exchange_commands
 from .cli_scale import INDEX_KINDS, add_removal_options, add_scale_commands, removal_of
 from .cli_sentences import add_encoder_options
-from .command import (
-    Output,
-    Subcommands,
-    UsageError,
-    add_command,
-    check_output_folder,
-    count,
-    input_name,
-    open_lines,
-    require_collection,
-    shorten,
-    table,
-)
+from .legacy import Subcommands, add_command, count
+from .output import Output, shorten, table
 
 
 def add_collection_commands(commands: "Subcommands[ArgumentParser]") -> None:

@@ -10,8 +10,10 @@ from interlingua.align import LexiconReport, SharedSpace, lexicon_ranks
 from interlingua.align.neighbors import Hubness, hubness
 from interlingua.align.word.evaluation import gold_ranks, ranks_report
 
+from .arguments import UsageError, named_file, require_language
 from .cli_reading import add_reading_options, read_dictionary, read_ranking, read_words
-from .command import Output, Subcommands, UsageError, add_command, named_file, require_language, table
+from .legacy import Subcommands, add_command
+from .output import Output, table
 
 #: The rows of the vocabulary that hubness is counted over.
 _HUB_QUERIES = 10_000

@@ -4,15 +4,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from .command import (
-    Output,
-    Subcommands,
-    UsageError,
-    add_command,
-    check_output_file,
-    check_output_folder,
-    require_collection,
-)
+from .arguments import UsageError, check_output_file, check_output_folder, require_collection
+from .legacy import Subcommands, add_command
+from .output import Output
 
 
 def add_exchange_commands(index: "Subcommands[ArgumentParser]") -> None:

@@ -9,9 +9,11 @@ from interlingua.align.sentence import Capacity, ParallelVectors, align_sentence
 from interlingua.pipelines.encoders.base import Encoder, Role
 from interlingua.pipelines.texts.pairs import Pairs
 
+from .arguments import UsageError, check_output_file
 from .cli_sentences import add_encoder_options
 from .cli_train_options import add_pair_options, named_pairs, note_pairs, open_pairs
-from .command import Output, Subcommands, UsageError, add_command, check_output_file, count, table
+from .legacy import Subcommands, add_command, count
+from .output import Output, table
 
 
 def add_head_command(commands: "Subcommands[ArgumentParser]") -> None:

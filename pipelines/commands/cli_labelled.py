@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .command import UsageError, count, named_file, open_lines
+from interlingua.pipelines.texts.lines import open_lines
+
+from .arguments import UsageError, named_file
+from .legacy import count
 
 if TYPE_CHECKING:
     from interlingua.pipelines.texts.labelled import Labelled, LabelledWords

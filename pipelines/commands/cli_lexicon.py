@@ -5,8 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import Literal
 
+from .arguments import UsageError, check_output_file, named_file
 from .cli_reading import add_reading_options, read_dictionary, read_words
-from .command import Output, Subcommands, UsageError, add_command, check_output_file, count, named_file, table
+from .legacy import Subcommands, add_command, count
+from .output import Output, table
 
 _SHOWN = 10
 

@@ -7,7 +7,9 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .command import Output, Subcommands, UsageError, add_command, check_output_file, check_output_folder, count, table
+from .arguments import UsageError, check_output_file, check_output_folder
+from .legacy import Subcommands, add_command, count
+from .output import Output, table
 
 if TYPE_CHECKING:
     from interlingua.pipelines.link.entities import Candidate

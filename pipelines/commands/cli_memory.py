@@ -8,19 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from interlingua.pipelines.texts.lines import open_lines
+
+from .arguments import UsageError, check_output_folder, require_collection
 from .cli_sentences import add_encoder_options
-from .command import (
-    Output,
-    Subcommands,
-    UsageError,
-    add_command,
-    check_output_folder,
-    count,
-    open_lines,
-    require_collection,
-    shorten,
-    table,
-)
+from .legacy import Subcommands, add_command, count
+from .output import Output, shorten, table
 
 
 def add_memory_commands(commands: Subcommands[ArgumentParser]) -> None:

@@ -9,10 +9,13 @@ from typing import Literal
 
 from interlingua.align import Embeddings, SeedDictionary
 from interlingua.align.word.reranking.ranking import CandidateRanking
+from interlingua.pipelines.texts.lines import input_name
 from interlingua.pipelines.texts.vectors import read_vectors
 from interlingua.pipelines.translate.words import RANKING_SUFFIX
 
-from .command import Output, UsageError, count, input_name
+from .arguments import UsageError
+from .legacy import count
+from .output import Output
 
 
 def add_reading_options(parser: ArgumentParser) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from .command import Output, Subcommands, add_command, count
+from .legacy import Subcommands, add_command, count
+from .output import Output
 
 _API_VERSIONS = ("0.2", "1.0-draft")
 

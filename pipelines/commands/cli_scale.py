@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, get_args
 
 from interlingua.pipelines.search.languages import LanguageMethod
 
+from .arguments import check_output_folder
 from .cli_sentences import add_encoder_options
-from .command import Output, Subcommands, add_command, check_output_folder, count, table
+from .legacy import Subcommands, add_command, count
+from .output import Output, table
 
 if TYPE_CHECKING:
     from interlingua.align import SharedSpace

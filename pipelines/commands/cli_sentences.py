@@ -5,20 +5,12 @@ from dataclasses import replace
 
 from interlingua.align import REMOVAL_METHODS, SharedSpace
 from interlingua.pipelines.encoders.load import encode_named
+from interlingua.pipelines.texts.lines import input_name, open_lines
 from interlingua.pipelines.texts.vectors import Origin, VectorFile, read_vectors, require_one_origin, write_vectors
 
-from .command import (
-    Output,
-    Subcommands,
-    UsageError,
-    add_command,
-    check_output_file,
-    input_name,
-    named_file,
-    open_lines,
-    require_language,
-    table,
-)
+from .arguments import UsageError, check_output_file, named_file, require_language
+from .legacy import Subcommands, add_command
+from .output import Output, table
 
 
 def add_sentence_commands(commands: "Subcommands[ArgumentParser]") -> None:

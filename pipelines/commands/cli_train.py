@@ -6,7 +6,7 @@ from .cli_head import add_head_command
 from .cli_train_contrastive import add_contrastive_command, add_distill_command
 from .cli_train_finetune import add_finetune_command
 from .cli_train_pretrain import add_pretrain_command
-from .command import Subcommands
+from .legacy import Subcommands
 
 
 def add_train_commands(commands: "Subcommands[ArgumentParser]") -> None:

@@ -6,8 +6,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from .arguments import UsageError
 from .cli_train_options import add_pair_options, add_run_options, duration, note_pairs, open_pairs
-from .command import Output, Subcommands, UsageError, add_command, count, table
+from .legacy import Subcommands, add_command, count
+from .output import Output, table
 
 
 def add_contrastive_command(commands: "Subcommands[ArgumentParser]") -> None:

@@ -6,9 +6,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .arguments import UsageError
 from .cli_labelled import add_labelled_options, add_tuned_options, fine_tuning, read_labelled_file, read_others
 from .cli_train_options import duration
-from .command import Output, Subcommands, UsageError, add_command, count, table
+from .legacy import Subcommands, add_command, count
+from .output import Output, table
 
 if TYPE_CHECKING:
     from interlingua.pipelines.train.transfer import TransferTable

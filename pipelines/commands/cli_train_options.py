@@ -6,7 +6,9 @@ from typing import Literal
 
 from interlingua.pipelines.texts.pairs import Pairs, read_pairs
 
-from .command import Output, UsageError, count
+from .arguments import UsageError
+from .legacy import count
+from .output import Output
 
 
 def add_pair_options(parser: ArgumentParser, *, required: bool) -> None:

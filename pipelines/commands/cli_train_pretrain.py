@@ -4,8 +4,10 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
+from .arguments import UsageError, named_file
 from .cli_train_options import add_pair_options, add_run_options, duration, note_pairs, open_pairs
-from .command import Output, Subcommands, UsageError, add_command, count, named_file, table
+from .legacy import Subcommands, add_command, count
+from .output import Output, table
 
 _HELD_OUT = "held_out "
 

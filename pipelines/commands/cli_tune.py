@@ -3,8 +3,10 @@
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import asdict, replace
 
+from .arguments import UsageError, check_output_file
 from .cli_labelled import add_labelled_options, command_line, fine_tuning, read_labelled_file, read_others
-from .command import Output, Subcommands, UsageError, add_command, check_output_file, count, table
+from .legacy import Subcommands, add_command, count
+from .output import Output, table
 
 _WEIGHTS = (0.01, 1.0)
 

@@ -6,25 +6,16 @@ from pathlib import Path
 
 from interlingua.align import SharedSpace
 from interlingua.pipelines.encoders.base import Encoder
+from interlingua.pipelines.texts.lines import input_name, open_lines
 from interlingua.pipelines.texts.vectors import check_output_name, read_vectors, write_vectors
 from interlingua.pipelines.translate.words import Translator, translate_words
 
+from .arguments import UsageError, check_output_file, named_file, require_language
 from .cli_align import add_align_command
 from .cli_evaluate import add_evaluate_command
 from .cli_reading import add_reading_options, read_ranking, read_words
-from .command import (
-    Output,
-    Subcommands,
-    UsageError,
-    add_command,
-    check_output_file,
-    count,
-    input_name,
-    named_file,
-    open_lines,
-    require_language,
-    table,
-)
+from .legacy import Subcommands, add_command, count
+from .output import Output, table
 
 
 def add_word_commands(commands: "Subcommands[ArgumentParser]") -> None:

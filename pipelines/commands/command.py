@@ -1,193 +1,412 @@
-"""What all commands share: output, named files, input lines, threads."""
+"""What all commands share: how one is made, output, named files, input lines, threads.
 
-import json
+A command is a function in the module of its family, named in the table `COMMANDS` of app.py, which is imported when
+the command runs. The function holds what only the command knows: its positionals, where results go, what is shown. Its
+options, their defaults, choices, types and descriptions come from the functions of the library that it calls::
+
+    @command(mining=options_of("interlingua.pipelines.mine.mining:mine_bitext", omit=("retrieval", "approximate")))
+    def mine(
+        console: Output,
+        mining: dict[str, Any],
+        *texts: Annotated[str, Parameter("LANGUAGE=FILE")],
+        output: OutputFile,
+        encoder: Commas = Annotated[
+    list[str] | None, Parameter(converter=_split, n_tokens=1, consume_multiple=False, metavar="NAME,...")
+]
+EncoderName = None,
+    ) -> None:
+        '''Find the translations between two texts.
+
+Parameters
+----------
+        texts : str
+            Two files, a sentence a line.
+        output : str
+            A file in .tsv, .tmx or .jsonl.
+
+Examples
+--------
+        ::
+
+            interlingua mine de=DE.txt en=EN.txt -o OUT.tmx
+        '''
+        found = mine_bitext(left, right, languages=names, encoder=load_encoder(encoder), **mining)
+
+- Parameters before ``*`` or ``*name`` are positionals, those behind it are options: ``length_ratio`` is
+  ``--length-ratio``, ``k`` is ``-k``, ``filter_`` is ``--filter``; another name is said by ``Parameter("--from")``.
+- Each argument of `command` names a parameter that gets a dictionary, the options that `options_of` takes from a
+  function (``module:function``), method (``module:Class.method``) or dataclass of settings (``module:Class``), with
+  values for all of them. What the command itself declares is left out. ``seed`` and ``progress`` are filled from what
+  every command takes, unless ``only`` leaves them out. Two dictionaries may share an option, if its default is the
+  same in both.
+- ``console``, ``seed`` and ``given`` (the names of what was given, not left to its default) are passed to a function
+  that declares them.
+- What an option says in `--help` is its entry in the docstring, of the command or of the library: one entry a
+  parameter. Whole numbers are at least 1, unless the type in the docstring says "int, at least 0".
+- ``exclusive=[("precision", "threshold")]``: at most one of these may be given.
+- A flag that is on by default is switched off by ``--no-...``.
+- The summary is the first line of the command's docstring; the example is what stands under "Examples".
+
+The library's modules are imported in the function's body: `--help` reads their source and loads none, see declared.py.
+Errors of usage are `UsageError`; `guarded` says what becomes of errors.
+"""
+
+import inspect
 import os
 import sys
-import tempfile
-import warnings
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TextIO
+import traceback
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from inspect import Parameter as Variable
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin
 
-from rich.console import Console
-from rich.table import Table
+from cyclopts import Group, Parameter
 
-from interlingua.align import SharedSpace, SpaceError
-from interlingua.pipelines.texts.lines import input_name as input_name
-from interlingua.pipelines.texts.lines import open_lines as open_lines
-
-Subcommands = _SubParsersAction  # argparse has no public name for what add_subparsers returns
-
-_UNBOUNDED = 100_000
+from .arguments import UsageError
+from .declared import Declaration, Declared, described
+from .output import Output
 
 
-class UsageError(ValueError):
-    """The arguments do not fit together."""
+def _split(_: Any, tokens: Sequence[Any]) -> list[str]:
+    """Return what stands between commas."""
+    return [name.strip() for name in tokens[0].value.split(",") if name.strip()]
 
 
-class Output:
-    """Results to standard output, as JSON or as a table; everything else to standard error.
+def _joined(names: Iterable[str]) -> str:
+    return ",".join(names)
+
+
+#: The option that names the file, or the folder, of the results.
+OutputFile = Annotated[str, Parameter(("--output", "-o"), metavar="FILE")]
+OutputFolder = Annotated[str, Parameter(("--output", "-o"), metavar="FOLDER")]
+#: Several names between commas, and options that choose an encoder and a saved space.
+Commas = Annotated[
+    list[str] | None, Parameter(converter=_split, n_tokens=1, consume_multiple=False, metavar="NAME,...")
+]
+EncoderName = Annotated[str | None, Parameter(metavar="NAME")]
+SpaceFile = Annotated[str | None, Parameter(metavar="SPACE")]
+
+_EXPECTED = (ValueError, OSError, ImportError, LookupError, TypeError)
+# The library's errors name its own arguments; here the way out is an option.
+_IN_OPTIONS = {
+    "read with on_malformed='skip'": "use --skip-malformed",
+    ", or choose unknown='zero'": "",
+    "<stream>": "standard input",
+}
+_INJECTED = ("console", "seed", "given")
+_MOST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options that a command takes from a function or class of the library; made by `options_of`."""
+
+    target: str
+    only: tuple[str, ...] | None
+    omit: tuple[str, ...]
+    commas: tuple[str, ...]
+    group: str | None
+    flags: Mapping[str, str | tuple[str, ...]]
+
+    def select(self, own: Iterable[str]) -> tuple[Declaration, list[str]]:
+        """Return the declaration, and which of its parameters become options beside the command's own."""
+        declaration = Declaration(self.target)
+        for name in (*(self.only or ()), *self.omit, *self.commas, *self.flags):
+            declaration.require(name)
+        left_out = {*own, *self.omit, "seed", "progress"}
+        return declaration, [each for each in self.only or declaration.names if each not in left_out]
+
+
+def options_of(
+    target: str,
+    *,
+    only: Sequence[str] | None = None,
+    omit: Sequence[str] = (),
+    commas: Sequence[str] = (),
+    group: str | None = None,
+    **flags: str | tuple[str, ...],
+) -> Options:
+    """Say which options a command takes from the library.
 
     Parameters
     ----------
-    as_json : bool
-        Results as one JSON value.
-    quiet : bool
-        No notes and no progress; results and errors only.
-    """
-
-    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
-        self.as_json = as_json
-        self.quiet = quiet
-        self._console = _console(sys.stdout)
-        self._notes = _console(sys.stderr, quiet=quiet)
-
-    @property
-    def progress(self) -> bool:
-        """Whether to show progress bars."""
-        return not self.quiet and sys.stderr.isatty()
-
-    def result(self, value: Any, show: Callable[[], Iterable[Any]]) -> None:
-        """Print `value` as JSON, or what `show` gives, each through rich."""
-        if self.as_json:
-            unicode = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
-            sys.stdout.write(json.dumps(value, ensure_ascii=not unicode, indent=1) + "\n")
-            return
-        for each in show():
-            self._console.print(each)
-
-    def note(self, text: str) -> None:
-        """Say something on standard error, unless quiet."""
-        self._notes.print(text)
-
-    @contextmanager
-    def warnings_as_notes(self) -> Iterator[None]:
-        """Say warnings in one line each, without the place in the code that they come from."""
-
-        def show(message: Warning | str, *_: Any, **__: Any) -> None:
-            self.note(f"warning: {' '.join(str(message).split())}")
-
-        with warnings.catch_warnings():
-            warnings.showwarning = show
-            yield
-
-    @contextmanager
-    def working(self, text: str) -> Iterator[None]:
-        """Show that something goes on, where there is a terminal to see it."""
-        if self.progress:
-            with self._notes.status(text):
-                yield
-        else:
-            yield
-
-
-def add_command(
-    commands: "Subcommands[ArgumentParser]", name: str, run: Callable[[Namespace, Output], None], summary: str
-) -> ArgumentParser:
-    """Add a command with the options that every command takes."""
-    parser = commands.add_parser(name, help=summary, description=summary)
-    common = parser.add_argument_group("common options")
-    common.add_argument("--json", action="store_true", help="print the result as JSON")
-    common.add_argument("--quiet", action="store_true", help="no notes and no progress")
-    common.add_argument("--seed", type=_seed, default=0, metavar="N", help="for what is drawn at random (default 0)")
-    common.add_argument("--threads", type=count, metavar="N", help="use at most this many threads")
-    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    parser.set_defaults(run=run)
-    return parser
-
-
-def table(*columns: str, rows: Iterable[Iterable[object]] = (), title: str | None = None) -> Table:
-    """Return a rich table of strings; columns whose name ends in ``>`` are set to the right; no names, no header."""
-    named = any(column.rstrip(">") for column in columns)
-    made = Table(title=title, title_justify="left", header_style="bold", show_header=named, box=None, pad_edge=False)
-    for column in columns:
-        made.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold")
-    for row in rows:
-        made.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
-    return made
-
-
-def shorten(text: str, width: int) -> str:
-    r"""Return one line of at most `width` characters, the last an ellipsis where the text was cut.
-
-    Examples
-    --------
-    >>> shorten("everyone\nhas the right", 12)
-    'everyone ha…'
-    """
-    text = " ".join(text.split())
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def named_file(argument: str, *, named: bool = False) -> tuple[str, str]:
-    """Split ``NAME=FILE``; a bare file is named by its stem up to the first dot, in lower case.
+    target : str
+        Function, method or dataclass: "interlingua.pipelines.mine.mining:mine_bitext".
+    only : sequence of str, optional
+        These parameters; by default all that the command does not declare itself.
+    omit : sequence of str
+        All but these.
+    commas : sequence of str
+        These take several values between commas: ``--languages sw,zh``.
+    group : str, optional
+        Heading in `--help`.
+    **flags : str or tuple of str
+        Names of options that are called otherwise than their parameter; of a flag that is on by default, the name of
+        what switches it off.
 
     Raises
     ------
-    UsageError
-        If `named` and there is no name.
-
-    Examples
-    --------
-    >>> named_file("fr=vectors/cc.fr.300.vec"), named_file("data/EN.vec"), named_file("en.glove.txt.gz")
-    (('fr', 'vectors/cc.fr.300.vec'), ('en', 'data/EN.vec'), ('en', 'en.glove.txt.gz'))
+    LookupError
+        When the command is made, if the target has no parameter of a name.
     """
-    name, equals, path = argument.partition("=")
-    # subtle: a folder may be called run=3, and a language holds no slash
-    if equals and name and path and "/" not in name and not Path(argument).exists():
-        return name, path
-    if named or argument == "-":
-        raise UsageError(f"expected LANGUAGE=FILE, such as en=vectors.npy, but got {argument!r}")
-    return Path(argument).name.split(".")[0].lower() or argument, argument
+    return Options(
+        target=target,
+        only=None if only is None else tuple(only),
+        omit=tuple(omit),
+        commas=tuple(commas),
+        group=group,
+        flags=flags,
+    )
 
 
-def check_output_file(path: str) -> None:
-    """Refuse a place where no file can be written, before the work that leads up to it.
+def command(
+    *, exclusive: Sequence[tuple[str, ...]] = (), **taken: Options
+) -> Callable[[Callable[..., None]], Callable[..., int]]:
+    """Make a command of a function; see the head of this module.
 
-    Raises
-    ------
-    OSError
-        If it is a folder, or its folder is not there or cannot be written.
+    Parameters
+    ----------
+    exclusive : sequence of tuples of str
+        Parameters of which at most one may be given.
+    **taken : Options
+        Parameters of the function that get a dictionary of options of the library.
     """
-    if Path(path).is_dir():
-        raise IsADirectoryError(f"{path} is a folder; name a file in it")
-    if Path(path).exists() and not Path(path).is_file():
-        return  # a pipe or a device, such as /dev/stdout, is written to directly
-    if not Path(path).parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: the folder {Path(path).parent} does not exist; create it first")
-    _check_writable(Path(os.path.realpath(path)).parent, path)
+
+    def make(function: Callable[..., None]) -> Callable[..., int]:
+        composed = _Composed(function, taken)
+
+        def run(*positional: Any, **named: Any) -> int:
+            common = {name: named.pop(name, each.default) for name, each in _COMMON.items()}
+            console = Output(as_json=common["json"], quiet=common["quiet"])
+
+            def work() -> None:
+                for names in exclusive:
+                    if len(both := [composed.flags[each] for each in names if each in named]) > 1:
+                        raise UsageError(f"{both[1]} and {both[0]} exclude each other; leave one of them out")
+                composed.call(positional, named, console, common["seed"])
+
+            return guarded(work, console, threads=common["threads"], debug=common["debug"])
+
+        run.__name__, run.__module__, run.__doc__ = function.__name__, function.__module__, composed.help
+        run.__signature__ = composed.signature  # type: ignore[attr-defined]
+        run.__annotations__ = {}
+        return run
+
+    return make
 
 
-def check_output_folder(path: str) -> None:
-    """Refuse a place where no folder can be made or written, before the work that leads up to it.
+class _Composed:
+    """The signature of a command: its own parameters, those taken from the library, those that every command takes."""
 
-    Raises
-    ------
-    OSError
-        If it is a file, lies in one, or cannot be written.
-    """
-    for place in (Path(path), *Path(path).absolute().parents):
-        if place.is_dir():
-            _check_writable(place, path)
-            return
-        if place.exists():
-            raise NotADirectoryError(f"cannot write the folder {path}: {place} is a file; name another folder")
+    def __init__(self, function: Callable[..., None], taken: Mapping[str, Options]) -> None:
+        self._function, self._taken = function, taken
+        self._own = dict(inspect.signature(function, eval_str=True).parameters)
+        self._injected = [name for name in _INJECTED if name in self._own]
+        text = inspect.getdoc(function) or ""
+        self.help = _help(text)
+        self.flags: dict[str, str] = {}
+        about = described(text)
+        made = [
+            self._made(each, *about.get(name, ("", "")))
+            for name, each in self._own.items()
+            if name not in self._injected and name not in taken
+        ]
+        self._sets: dict[str, dict[str, Any]] = {}  # for each dictionary, its options and their defaults
+        self._filled: dict[str, list[str]] = {}
+        borrowed: dict[str, Variable] = {}
+        for key, options in taken.items():
+            declaration, names = options.select([each.name for each in made])
+            declared = {name: declaration[name] for name in names}
+            self._sets[key] = {name: each.default for name, each in declared.items()}
+            self._filled[key] = [name for name in ("seed", "progress") if name in (options.only or declaration.names)]
+            for name, each in declared.items():
+                if name in borrowed and borrowed[name].default != each.default:
+                    raise TypeError(f"{name!r} has another default in {options.target}")
+                borrowed.setdefault(name, self._borrowed(each, options))
+        every = [*made, *borrowed.values(), *_COMMON.values()]
+        self.signature = inspect.Signature(sorted(every, key=lambda each: each.kind))
+
+    def call(self, positional: Sequence[Any], named: Mapping[str, Any], console: Output, seed: int) -> None:
+        """Run the function with what was given, and with the library's defaults for what was not."""
+        own = {name: value for name, value in named.items() if name in self._own}
+        common = {"seed": seed, "progress": console.progress}
+        for key, defaults in self._sets.items():
+            own[key] = {name: named.get(name, default) for name, default in defaults.items()}
+            own[key] |= {name: common[name] for name in self._filled[key]}
+        injected = {"console": console, "seed": seed, "given": frozenset(named)}
+        own |= {name: injected[name] for name in self._injected}
+        before = [
+            name
+            for name, each in self._own.items()
+            if each.kind in (Variable.POSITIONAL_OR_KEYWORD, Variable.POSITIONAL_ONLY)
+        ]
+        values = iter(positional)
+        given = []
+        for name in before:
+            if name in own:
+                given.append(own.pop(name))
+            else:
+                given.append(next(values, self._own[name].default))
+        self._function(*given, *values, **own)
+
+    def _made(self, each: Variable, said: str, text: str) -> Variable:
+        """Return a parameter of the command's own as cyclopts takes it."""
+        kind, *settings = get_args(each.annotation) if get_origin(each.annotation) is Annotated else (each.annotation,)
+        positional = each.kind is not Variable.KEYWORD_ONLY
+        name = each.name.rstrip("_")
+        flag = name.upper() if positional else _flag(name)
+        made = _parameter(_without_none(kind), flag, text, said, each.default, positional=positional)
+        made = Parameter.combine(made, *settings)
+        self.flags[each.name] = typing.cast(tuple[str, ...], made.name)[0]
+        kind_of = Variable.POSITIONAL_ONLY if each.kind is Variable.POSITIONAL_OR_KEYWORD else each.kind
+        return each.replace(annotation=Annotated[kind, made], kind=kind_of)
+
+    def _borrowed(self, each: Declared, options: Options) -> Variable:
+        """Return a parameter of the library as an option."""
+        if not each.help:
+            raise TypeError(f"the docstring of {options.target} does not describe {each.name!r}")
+        flag = options.flags.get(each.name, _flag(each.name))
+        made = _parameter(each.type, flag, each.help, each.said, each.default, group=options.group)
+        if each.type is bool and each.default is True and each.name in options.flags:
+            made = Parameter.combine(made, Parameter(name=_flag(each.name), negative=flag))
+        if each.name in options.commas:
+            made = Parameter.combine(
+                made, *get_args(Commas)[1:], Parameter(show_default=_joined if each.default else False)
+            )
+        self.flags[each.name] = typing.cast(tuple[str, ...], made.name)[0]
+        default = Variable.empty if each.default is Declared.REQUIRED else each.default
+        kind = each.type | None if default is None else each.type
+        return Variable(each.name, Variable.KEYWORD_ONLY, default=default, annotation=Annotated[kind, made])
 
 
-def require_collection(path: str) -> None:
-    """Raise FileNotFoundError, with the command that makes one, where no collection was saved."""
-    from interlingua.index.folder import MANIFEST_NAME
-
-    if not (Path(path) / MANIFEST_NAME).is_file():
-        raise FileNotFoundError(f"no collection at {path}; `interlingua index build` makes one")
+def _flag(name: str) -> str:
+    return f"-{name}" if len(name) == 1 else "--" + name.replace("_", "-")
 
 
-def require_language(space: SharedSpace, language: str, path: str) -> None:
-    """Raise SpaceError, with the languages that there are, if a space of that file lacks a language."""
-    if not space.covers(language):
-        raise SpaceError(f"{path} has no language {language!r}; it has: {', '.join(space.languages)}")
+def _parameter(
+    kind: Any,
+    flag: str | tuple[str, ...],
+    text: str,
+    said: str,
+    default: Any,
+    *,
+    positional: bool = False,
+    group: str | None = None,
+) -> Parameter:
+    """Return what cyclopts must know of a parameter."""
+    names = (flag,) if isinstance(flag, str) else flag
+    several = get_origin(kind) is list
+    settings: dict[str, Any] = {"name": names, "help": text or None, "negative": ()}
+    if kind is bool and default is not False:
+        settings["negative"] = "--no-" + names[0].removeprefix("--")
+    if kind is int or kind == list[int]:
+        least = int(said.partition("at least ")[2].split()[0].rstrip(",;")) if "at least " in said else 1
+        settings |= {"converter": _whole(least), "n_tokens": -1 if several else 1}
+    if several:
+        settings["consume_multiple"] = (1, None)
+    if not positional or default is None or default is Variable.empty:
+        settings["show_default"] = default not in (None, False, "", Variable.empty, Declared.REQUIRED)
+    if group is not None:
+        settings["group"] = group
+    return Parameter(**settings)
+
+
+def _whole(least: int, most: float = float("inf")) -> Callable[[Any, Sequence[Any]], Any]:
+    """Return a converter that takes whole numbers of at least, and at most, this."""
+    bounds = f"of at least {least}" if most == float("inf") else f"from {least} to {most}"
+
+    def convert(kind: Any, tokens: Sequence[Any]) -> Any:
+        numbers = []
+        for each in tokens:
+            digits = each.value.removeprefix("-") if least < 0 else each.value
+            if not digits.isascii() or not digits.isdigit() or not least <= int(each.value) <= most:
+                raise ValueError(f"expected a whole number {bounds}, but got {each.value!r}")
+            numbers.append(int(each.value))
+        return numbers if get_origin(kind) is list else numbers[0]
+
+    return convert
+
+
+def _without_none(kind: Any) -> Any:
+    """Return a type without None: what is not given is None, and nobody writes it."""
+    kinds = [each for each in get_args(kind) if each is not NoneType]
+    return typing.Union[tuple(kinds)] if NoneType in get_args(kind) else kind  # noqa: UP007 - of a variable number
+
+
+def _help(docstring: str) -> str:
+    """Return summary, description and example of a docstring, as `--help` shows them."""
+    told, *_ = docstring.partition("\nParameters\n---")[0].partition("\nExamples\n---")
+    _, _, example = docstring.partition("\nExamples\n--------\n")
+    lines = [line.strip() for line in example.partition("\n\n\n")[0].splitlines()]
+    shown = "\n".join(f"    {line}" for line in lines if line.startswith("interlingua "))
+    return told.strip() + (f"\n\nFor example:\n\n{shown}" if shown else "")
+
+
+_COMMON_GROUP = Group("Common options", sort_key=9)
+
+
+def _common(name: str, kind: Any, default: Any, text: str, **settings: Any) -> Variable:
+    about = Parameter(f"--{name}", help=text, negative=(), group=_COMMON_GROUP, **settings)
+    return Variable(name, Variable.KEYWORD_ONLY, default=default, annotation=Annotated[kind, about])
+
+
+#: What every command takes.
+_COMMON = {
+    each.name: each
+    for each in (
+        _common("json", bool, False, "Print the result as JSON.", show_default=False),
+        _common("quiet", bool, False, "No notes and no progress.", show_default=False),
+        _common("seed", int, 0, "For what is drawn at random.", converter=_whole(0, _MOST_SEED)),
+        _common("threads", int | None, None, "Use at most this many threads.", converter=_whole(1)),
+        _common("debug", bool, False, "Show the traceback of an error.", show_default=False),
+    )
+}
+
+
+def guarded(work: Callable[[], None], console: Output, *, threads: int | None, debug: bool) -> int:
+    """Do the work and return the exit code; what goes wrong is said in one line."""
+    try:
+        with console.warnings_as_notes():
+            limit_threads(threads)
+            work()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return fail("interrupted", 130)
+    except BrokenPipeError:
+        # the reader has gone (`| head`): say nothing, and keep Python from saying it at exit
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        expected = isinstance(error, _EXPECTED)
+        text = one_line(error) if expected else f"{type(error).__name__}: {one_line(error)}"
+        for said, meant in _IN_OPTIONS.items():
+            text = text.replace(said, meant)
+        hint = "" if debug or expected else " (--debug shows where)"
+        return fail(text + hint, 2 if isinstance(error, UsageError) else 1)
+    return 0
+
+
+def one_line(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    if isinstance(error, KeyError) and error.args:
+        text = str(error.args[0])  # str(KeyError) would add quotes
+    elif isinstance(error, OSError) and error.strerror and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    else:
+        text = str(error) or type(error).__name__
+    return " ".join(text.split())
+
+
+def fail(text: str, code: int) -> int:
+    """Say an error and return the exit code."""
+    sys.stderr.write(f"interlingua: error: {text}\n")
+    return code
 
 
 def limit_threads(threads: int | None) -> None:
@@ -201,42 +420,3 @@ def limit_threads(threads: int | None) -> None:
     threadpool_limits(threads)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
-
-
-def _check_writable(folder: Path, path: str) -> None:
-    try:
-        # subtle: permissions do not tell of a read-only disk, nor of what the owner of the machine may do
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise PermissionError(
-            f"cannot write {path}: {folder} cannot be written ({reason}); name another place"
-        ) from error
-
-
-def count(text: str) -> int:
-    """Return the whole number in an argument, at least 1."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ArgumentTypeError(f"expected a whole number of at least 1, but got {text!r}")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
-        raise ArgumentTypeError(f"expected a whole number from 0 to {2**32 - 1}, but got {text!r}")
-    return int(text)
-
-
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError  # rich would exit with 1; `main` knows better
-
-
-def _console(file: TextIO, *, quiet: bool = False) -> Console:
-    """Return a console that prints texts as they are: no markup, no emoji codes, no highlighting."""
-    terminal = file.isatty()
-    # beyond a terminal there is no width to fit into: do not fold what another program reads
-    width = None if terminal else _UNBOUNDED
-    return _Console(
-        file=file, width=width, soft_wrap=not terminal, quiet=quiet, markup=False, emoji=False, highlight=False
-    )

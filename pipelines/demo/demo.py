@@ -5,8 +5,8 @@ The Universal Declaration of Human Rights in many languages: the text that the d
 
 import gzip
 import json
-from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import Centring, parallel_accuracy
-from interlingua.align.arrays import require
-from interlingua.pipelines.commands.command import Output, check_output_folder, shorten, table
+from interlingua.pipelines.encoders.base import Encoder
 
 
 @dataclass(frozen=True)
@@ -130,6 +129,29 @@ class RetrievalScores:
         return sorted(self.pairs.items(), key=lambda item: (item[1], item[0]))[:count]
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What the demo found, and where it is.
+
+    Attributes
+    ----------
+    questions : list of dict
+        Some questions with their hits.
+    accuracy : float
+        Share of all questions whose first hit in another language is the right article.
+    scores : dict of str to RetrievalScores
+        Retrieval of articles, by the way their vectors are compared.
+    picture, collection, space : Path
+    """
+
+    questions: list[dict[str, Any]]
+    accuracy: float
+    scores: dict[str, RetrievalScores]
+    picture: Path
+    collection: Path
+    space: Path
+
+
 def article_retrieval(vectors: dict[str, NDArray[np.float32]], *, criterion: Any) -> RetrievalScores:
     """Score retrieval of each article's translation, for every ordered pair of languages.
 
@@ -149,35 +171,45 @@ def article_retrieval(vectors: dict[str, NDArray[np.float32]], *, criterion: Any
     return RetrievalScores(float(np.mean(list(pairs.values()))), pairs)
 
 
-def run_demo(options: Namespace, output: Output) -> None:
-    """Encode the declaration, build the space and the collection, ask, score and draw."""
-    from interlingua.pipelines.encoders.load import load_encoder
+def run_demo(
+    folder: str | Path,
+    encoder: Encoder,
+    *,
+    encoder_name: str = "bundled",
+    seed: int = 0,
+    working: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+    progress: bool = False,
+) -> Findings:
+    """Encode the declaration, build the space and the collection, ask, score and draw.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Gets the collection, the space and the picture.
+    encoder : Encoder
+    encoder_name : str
+        What the collection calls it.
+    seed : int
+        Of what is drawn at random.
+    working : callable
+        Called with what goes on, gives a context that shows it.
+    progress : bool
+        Show a bar while texts are encoded.
+    """
     from interlingua.pipelines.search.search import CrossLingualSearch
     from interlingua.pipelines.texts.passages import Passage
 
     from .plot import draw_spaces
 
-    for library in ("matplotlib", "sklearn"):
-        require(library, extra="demo")  # before the work whose result they draw
-    check_output_folder(options.output)
     declaration = load_declaration()
-    scripts = {each.script for each in declaration.values()}
-    output.note(
-        f"The Universal Declaration of Human Rights, 30 articles in {len(declaration)} languages and "
-        f"{len(scripts)} scripts, encoded by a multilingual encoder; no pair of sentences is used."
-    )
-    with output.working("loading the encoder"):
-        encoder = load_encoder(options.encoder, device=options.device, cache=not options.no_cache)
     passages = [
         Passage(f"{code}-{number}", text, code, {"article": number})
         for code, each in declaration.items()
         for number, text in enumerate(each.articles, start=1)
     ]
-    folder = Path(options.output)
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    search = CrossLingualSearch.build(
-        passages, encoder, encoder_name=options.encoder or "bundled", seed=options.seed, progress=output.progress
-    )
+    search = CrossLingualSearch.build(passages, encoder, encoder_name=encoder_name, seed=seed, progress=progress)
     search.save(folder / "collection")
     answers = _ask(search, declaration)
     accuracy = question_accuracy(search, declaration)
@@ -190,20 +222,9 @@ def run_demo(options: Namespace, output: Output) -> None:
         "centred": article_retrieval(aligned, criterion="nn"),
         "centred + CSLS": article_retrieval(aligned, criterion="csls"),
     }
-    with output.working("drawing"):
-        picture = draw_spaces(raw, aligned, folder / "spaces.png", seed=options.seed)
-    result = {
-        "questions": answers,
-        "questions_top1": accuracy,
-        "retrieval": {
-            name: {"top1": score.mean, "worst": [[*pair, value] for pair, value in score.worst(5)]}
-            for name, score in scores.items()
-        },
-        "picture": str(picture),
-        "collection": str(folder / "collection"),
-        "space": str(folder / "declaration.space"),
-    }
-    output.result(result, lambda: _tables(result, scores, declaration))
+    with working("drawing"):
+        picture = draw_spaces(raw, aligned, folder / "spaces.png", seed=seed)
+    return Findings(answers, accuracy, scores, picture, folder / "collection", folder / "declaration.space")
 
 
 def _ask(search: Any, declaration: Mapping[str, Translation]) -> list[dict[str, Any]]:
@@ -244,46 +265,3 @@ def _by_language(
     vectors: NDArray[np.float32], declaration: Mapping[str, Translation]
 ) -> dict[str, NDArray[np.float32]]:
     return dict(zip(declaration, vectors.reshape(len(declaration), -1, vectors.shape[1]), strict=True))
-
-
-def _tables(
-    result: dict[str, Any], scores: Mapping[str, RetrievalScores], declaration: Mapping[str, Translation]
-) -> Iterator[Any]:
-    for answer in result["questions"]:
-        title = f"\n{declaration[answer['language']].name}: {answer['question']}  ({answer['english']})"
-        yield _hits_table(answer["hits"], title, declaration)
-        if "hits_in_swahili" in answer:
-            yield _hits_table(answer["hits_in_swahili"], "the same, asked of the Swahili text alone:", declaration)
-    pairs = len(next(iter(scores.values())).pairs)
-    rows = (
-        (
-            name,
-            f"{100 * score.mean:.1f}",
-            "  ".join(f"{source}-{target} {100 * value:.0f}" for (source, target), value in score.worst(5)),
-        )
-        for name, score in scores.items()
-    )
-    title = f"\nFinding an article's translation among 30, mean of {pairs} ordered pairs of languages, top-1 %"
-    yield table("", "mean>", "the five worst pairs", rows=rows, title=title)
-    count = len(load_questions())
-    yield (
-        f"\n{count} questions, each asked of all passages in the other languages at once: "
-        f"{100 * result['questions_top1']:.0f} % find the right article first."
-    )
-    yield f"Before and after, drawn: {result['picture']}"
-    yield f'Ask yourself: interlingua search {result["collection"]} "Can I leave my country?" --languages sw,zh'
-
-
-def _hits_table(hits: list[dict[str, Any]], title: str, declaration: Mapping[str, Translation]) -> Any:
-    rows = (
-        (
-            "✓" if hit["right"] else "",
-            hit["score"],
-            hit["cosine"],
-            declaration[hit["language"]].name,
-            hit["article"],
-            shorten(hit["text"], 80),
-        )
-        for hit in hits
-    )
-    return table("", "CSLS>", "cosine>", "found in", "article>", "text", rows=rows, title=title)

@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from interlingua.align import ANY_LANGUAGE, SharedSpace
-from interlingua.pipelines.commands.command import shorten
+from interlingua.pipelines.commands.output import shorten
 from interlingua.pipelines.encoders.transformer import TransformerEncoder
 
 _LONGEST = 400  # characters of a fact; the space itself holds all of it

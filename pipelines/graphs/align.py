@@ -213,10 +213,13 @@ def align_graphs(
 
     Parameters
     ----------
-    left, right : KnowledgeGraph
+    left : KnowledgeGraph
+    right : KnowledgeGraph
     seeds : (s, 2) array of integers, optional
         Known pairs, positions in left and right. They are not among the links found.
     features : sequence of {"names", "characters", "structure", "attributes"}
+        What is compared, of names, characters, structure and attributes.
+
         Names through a multilingual encoder, each graph centred; hashed groups of two and three characters of the
         names; and the graph itself, which spreads them. With characters but no names, pairs grow from the few whose
         names are alike, see `interlingua.align.graph.grow_pairs`. With names or characters, sure pairs teach how names
@@ -228,7 +231,7 @@ def align_graphs(
         Positions of the entities to link; by default all that are no seeds.
     k : int, optional
         The k best of each left entity, instead of a one-to-one alignment.
-    rounds : int
+    rounds : int, at least 0
         Of labels from sure pairs, see `interlingua.align.graph.align_entities`.
     seed : int
     progress : bool

@@ -220,8 +220,10 @@ def align_documents(
 
     Parameters
     ----------
-    source, target : path of a file with a sentence a line, or sequence of str
+    source : path of a file with a sentence a line, or sequence of str
         Blank lines are left out.
+    target : path of a file with a sentence a line, or sequence of str
+        As `source`.
     languages : (str, str)
         Their names.
     encoder : Encoder, optional
@@ -234,7 +236,7 @@ def align_documents(
     most : int
         Sentences of both sides of a bead together.
     skip : float
-        See `align_in_order`: larger keeps more pairs.
+        Larger keeps more pairs, see `align_in_order`.
     overlaps : {"encode", "mean"}
         Vectors of neighbouring sentences together: what the encoder makes of the joined text, which takes `most` - 1
         times as long, or their mean weighted by length.

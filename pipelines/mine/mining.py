@@ -201,8 +201,10 @@ def mine_bitext(
 
     Parameters
     ----------
-    source, target : path of a file with a sentence a line, or sequence of str
+    source : path of a file with a sentence a line, or sequence of str
         Files are mapped, not read into memory.
+    target : path of a file with a sentence a line, or sequence of str
+        As `source`.
     languages : (str, str)
         Their names.
     encoder : Encoder or sequence of Encoder, optional
@@ -213,7 +215,11 @@ def mine_bitext(
         Keep as many pairs as this mean confidence allows. By default down to the best estimated F1.
     threshold : float, optional
         Keep what scores this much instead.
-    k, margin, retrieval
+    k : int
+        Neighbours on either side that the margin compares with.
+    margin : {"ratio", "distance"}
+        Cosine over their mean, or less their mean; see `mine_pairs`.
+    retrieval : {"intersection", "max", "forward", "backward"}
         See `mine_pairs`.
     length_ratio : float
         A pair's length ratio in characters may differ from that of the texts' medians by this factor at most.

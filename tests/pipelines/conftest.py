@@ -112,10 +112,7 @@ def cli(capsys, monkeypatch):
             raw = stdin if isinstance(stdin, bytes) else stdin.encode()
             monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
         capsys.readouterr()
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as error:  # argparse
-            code = error.code
+        code = main([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
         result = json.loads(out) if "--json" in arguments and code == 0 else None
         return SimpleNamespace(code=code, out=out, err=err, result=result)

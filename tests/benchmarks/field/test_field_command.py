@@ -1,6 +1,5 @@
 """`interlingua bench`: the sets of a folder, and tasks of XTREME and XGLUE."""
 
-import argparse
 import itertools
 import json
 import zlib
@@ -11,11 +10,9 @@ import pytest
 
 from interlingua.align import Centring
 from interlingua.benchmarks.field import MissingDataError
-from interlingua.benchmarks.field.command import add_bench_command
 from interlingua.benchmarks.field.folders import run_folder
 from interlingua.benchmarks.field.frozen import FrozenVectors, name_in_space
 from interlingua.pipelines.commands import main as cli
-from interlingua.pipelines.commands.command import Output, UsageError
 from interlingua.pipelines.encoders import load as encoder_loading
 
 WORDS = ["sun", "moon", "tree", "river", "stone", "bird", "fish", "horse", "road", "house", "door", "night"]
@@ -38,10 +35,9 @@ def tatoeba(tmp_path):
 
 def bench(monkeypatch, *arguments):
     monkeypatch.setattr("interlingua.pipelines.load_encoder", lambda name: BagOfWords())
-    parser = argparse.ArgumentParser()
-    add_bench_command(parser.add_subparsers())
-    options = parser.parse_args(["bench", *map(str, arguments)])
-    options.run(options, Output(as_json=options.json, quiet=True))
+    entry = metadata.EntryPoint("bench", "interlingua.benchmarks.field.command:bench", "interlingua.commands")
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [entry])
+    return cli.main(["bench", *map(str, arguments), "--quiet"])
 
 
 def test_tatoeba_is_scored_both_ways_beside_chance(tatoeba, monkeypatch, capsys):
@@ -108,19 +104,21 @@ def test_a_task_is_predicted_and_scored(tmp_path, monkeypatch, capsys):
     assert "majority 0.5000" in capsys.readouterr().out
 
 
-def test_wrong_use_is_said(tmp_path, monkeypatch):
-    with pytest.raises(UsageError, match="'x' is no task of xtreme"):
-        bench(monkeypatch, "xtreme", "--data", tmp_path, "--tasks", "x")
-    with pytest.raises(UsageError, match="add --labels"):
-        bench(monkeypatch, "xtreme", "--data", tmp_path, "--score-only")
-    with pytest.raises(MissingDataError, match="xnli needs the file"):
-        bench(monkeypatch, "xtreme", "--data", tmp_path, "-o", tmp_path)
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("--tasks", "x"), 2, "'x' is no task of xtreme"),
+        (("--score-only",), 2, "add --labels"),
+        ((), 1, "xnli needs the file"),
+    ],
+)
+def test_wrong_use_is_said(tmp_path, monkeypatch, capsys, options, code, said):
+    assert bench(monkeypatch, "xtreme", "--data", tmp_path, "-o", tmp_path, *options) == code
+    assert said in capsys.readouterr().err
 
 
 def test_the_entry_point_adds_the_command(monkeypatch, tmp_path, capsys):
-    entry = metadata.EntryPoint(
-        "bench", "interlingua.benchmarks.field.command:add_bench_command", "interlingua.commands"
-    )
+    entry = metadata.EntryPoint("bench", "interlingua.benchmarks.field.command:bench", "interlingua.commands")
     monkeypatch.setattr(metadata, "entry_points", lambda group: [entry])
     monkeypatch.setattr(encoder_loading, "load_encoder", lambda name: BagOfWords())
     monkeypatch.setattr("interlingua.pipelines.load_encoder", lambda name: BagOfWords())

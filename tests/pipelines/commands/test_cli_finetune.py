@@ -9,7 +9,8 @@ pytest.importorskip("torch")
 pytest.importorskip("optuna")
 
 from interlingua.pipelines.commands.cli_labelled import command_line, fine_tuning, read_others
-from interlingua.pipelines.commands.main import build_parser, main
+from interlingua.pipelines.commands.legacy import build_parser
+from interlingua.pipelines.commands.main import main
 from interlingua.pipelines.train.settings import FineTuning
 
 

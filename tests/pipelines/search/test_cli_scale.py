@@ -1,5 +1,3 @@
-import pytest
-
 from interlingua.pipelines.commands.main import main
 
 
@@ -29,8 +27,7 @@ def test_an_unknown_format_is_said_in_one_line(tmp_path, capsys):
 
 
 def test_help_names_the_options(capsys):
-    with pytest.raises(SystemExit):
-        main(["index", "build-shards", "--help"])
+    assert main(["index", "build-shards", "--help"]) == 0
     out = capsys.readouterr().out
     assert "--ray [ADDRESS]" in out
     assert "--resume" in out

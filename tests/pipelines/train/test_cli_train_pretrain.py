@@ -5,8 +5,8 @@ import json
 import pytest
 
 from interlingua.pipelines import load_encoder
+from interlingua.pipelines.commands.arguments import UsageError
 from interlingua.pipelines.commands.cli_train_options import duration, named_pairs
-from interlingua.pipelines.commands.command import UsageError
 from interlingua.pipelines.commands.main import main
 
 pytest.importorskip("torch")

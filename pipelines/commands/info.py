@@ -1,26 +1,15 @@
-"""The command `info`: what a file or folder of ours holds, or which encoders there are."""
+"""The commands `info`, what a file or folder of ours holds or which encoders there are, and `export`."""
 
-from argparse import ArgumentParser, Namespace
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .command import Output, Subcommands, add_command, input_name, table
+from .arguments import check_output_folder, require_language
+from .command import EncoderName, OutputFolder, command, options_of
+from .output import Output, table
 
 _SAFETENSORS_SPACE = b'{"__metadata__":{"space":'
-
-
-def add_info_command(commands: "Subcommands[ArgumentParser]") -> None:
-    """Add `info`."""
-    info = add_command(commands, "info", _info, "say what a space, a collection or a file of vectors holds")
-    info.add_argument(
-        "path",
-        nargs="?",
-        metavar="PATH",
-        help="SPACE, COLLECTION, FILE.vec, FILE.npy, ...; - for standard input; default: the encoders of this machine",
-    )
-    info.add_argument("--skip-malformed", action="store_true", help="drop malformed lines instead of stopping")
 
 
 def describe(path: str | Path, *, skip_malformed: bool = False) -> dict[str, Any]:
@@ -122,6 +111,7 @@ def _describe_space(path: Path) -> dict[str, Any]:
 def _describe_vectors(path: str, *, skip_malformed: bool) -> dict[str, Any]:
     from dataclasses import asdict, replace
 
+    from interlingua.pipelines.texts.lines import input_name
     from interlingua.pipelines.texts.vectors import read_vectors
 
     read = read_vectors(path, skip_malformed=skip_malformed)
@@ -138,12 +128,76 @@ def _describe_vectors(path: str, *, skip_malformed: bool) -> dict[str, Any]:
     return about | {key: value for key, value in asdict(read.origin).items() if value}
 
 
-def _info(options: Namespace, output: Output) -> None:
-    if options.path is None:
-        about = describe_installation()
-    else:
-        about = describe(options.path, skip_malformed=options.skip_malformed)
-    output.result(about, lambda: [table("", "", rows=_rows(about))])
+@command()
+def info(
+    console: Output,
+    path: str | None = None,
+    *,
+    skip_malformed: bool = False,
+) -> None:
+    """Say what a space, a collection or a file of vectors holds.
+
+    Parameters
+    ----------
+    path : str, optional
+        SPACE, COLLECTION, FILE.vec, FILE.npy, ...; - for standard input; by default the encoders of this machine.
+    skip_malformed : bool
+        Drop malformed lines instead of stopping.
+
+    Examples
+    --------
+    ::
+
+        interlingua info en-fr.space
+    """
+    about = describe_installation() if path is None else describe(path, skip_malformed=skip_malformed)
+    console.result(about, lambda: [table("", "", rows=_rows(about))])
+
+
+@command(
+    exporting=options_of("interlingua.pipelines.export.model:to_sentence_transformers", only=("language", "license"))
+)
+def export(
+    console: Output,
+    exporting: dict[str, Any],
+    space: str,
+    *,
+    output: OutputFolder,
+    encoder: EncoderName = None,
+) -> None:
+    """Write encoder and space as one sentence-transformers model of built-in modules.
+
+    Parameters
+    ----------
+    space : str
+        A saved space.
+    output : str
+        A new or empty folder.
+    encoder : str
+        A sentence-transformers model; by default the bundled multilingual-e5-small.
+
+    Examples
+    --------
+    ::
+
+        interlingua export SPACE --encoder NAME -o MODEL
+    """
+    from interlingua.align import SharedSpace
+    from interlingua.pipelines.export.model import to_sentence_transformers
+
+    check_output_folder(output)
+    loaded = SharedSpace.load(space)
+    language = exporting["language"]
+    if language is not None:
+        require_language(loaded, language, space)
+    with console.working("writing the model"):
+        folder = to_sentence_transformers(loaded, output, encoder, **exporting)
+    languages = list(loaded.languages) if language is None else [language]
+    size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    result = {"output": str(folder), "languages": languages, "dimension": loaded.dimension, "bytes": size}
+    task = f', task="{languages[0]}"' if len(languages) > 1 else ""
+    call = f'SentenceTransformer("{folder}").encode(texts{task})'
+    console.result(result, lambda: [f"{folder}: {size / 1e6:.0f} MB, {', '.join(languages)}", f"use: {call}"])
 
 
 def _rows(about: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -9,18 +9,16 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from interlingua.pipelines.commands.command import (
-    Output,
+from interlingua.pipelines.commands.arguments import (
     UsageError,
     check_output_file,
     check_output_folder,
-    count,
-    limit_threads,
     named_file,
-    open_lines,
-    shorten,
-    table,
 )
+from interlingua.pipelines.commands.command import limit_threads
+from interlingua.pipelines.commands.legacy import count
+from interlingua.pipelines.commands.output import Output, shorten, table
+from interlingua.pipelines.texts.lines import open_lines
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,229 @@
+"""The table of commands, and the app made of it: a command's module is imported when it runs.
+
+Any option can also be set in the environment, as ``INTERLINGUA_MINE_LENGTH_RATIO=3``, or in ``interlingua.toml``, in
+the working folder, one above it or the user's folder of settings. The command line comes first, then the environment,
+then the file::
+
+    [common]             # of every command that has such an option
+    threads = 4
+
+    [mine]
+    length-ratio = 3.0
+
+    [index.build]
+    encoder = "my-model"
+"""
+
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from importlib import metadata
+from typing import Any
+
+from cyclopts import App, ArgumentCollection, CycloptsError, Group
+from cyclopts.config import Env, Toml
+from platformdirs import user_config_path
+
+from . import legacy
+from .command import fail, one_line
+from .declared import Declaration
+
+#: Commands by what people want to do: module and function in this folder.
+COMMANDS = {
+    "Search and ask": {
+        "demo": "demo:demo",
+        "encode": legacy.VERB,
+        "index build": legacy.VERB,
+        "index add": legacy.VERB,
+        "index remove": legacy.VERB,
+        "index build-shards": legacy.VERB,
+        "index plan": legacy.VERB,
+        "index recommend": legacy.VERB,
+        "index verify": legacy.VERB,
+        "index snapshot": legacy.VERB,
+        "index restore": legacy.VERB,
+        "index compact": legacy.VERB,
+        "index export": legacy.VERB,
+        "index import": legacy.VERB,
+        "search": legacy.VERB,
+        "answer": "answer:answer",
+        "chat": "answer:chat",
+    },
+    "Translate": {
+        "translate": legacy.VERB,
+        "lexicon": legacy.VERB,
+        "memory build": legacy.VERB,
+        "memory add": legacy.VERB,
+        "memory search": legacy.VERB,
+        "mine": "mine:mine",
+        "align-text": "mine:align_text",
+    },
+    "Link": {
+        "link": legacy.VERB,
+        "entities build": legacy.VERB,
+        "entities accept": legacy.VERB,
+        "reconcile serve": legacy.VERB,
+        "graph align": "graph:align",
+    },
+    "Align": {
+        "align": legacy.VERB,
+        "space fit": legacy.VERB,
+        "map": legacy.VERB,
+        "evaluate": legacy.VERB,
+    },
+    "Train": {
+        "train head": legacy.VERB,
+        "train contrastive": legacy.VERB,
+        "train distill": legacy.VERB,
+        "train pretrain": legacy.VERB,
+        "train finetune": legacy.VERB,
+        "tune": legacy.VERB,
+        "classify train": legacy.VERB,
+        "classify predict": legacy.VERB,
+        "classify evaluate": legacy.VERB,
+    },
+    "Look after": {
+        "info": "info:info",
+        "export": "info:export",
+        "audit": legacy.VERB,
+        "completion": "completion:completion",
+    },
+}
+#: What the commands of several words are about.
+FAMILIES = {
+    "index": "Build collections that can be searched, and look after them",
+    "memory": "Keep translations, and find them from any language",
+    "entities": "Index entities",
+    "reconcile": "Match the cells of a table with entities, from OpenRefine and other clients",
+    "graph": "Align the entities of knowledge graphs",
+    "space": "Learn a shared space of sentence vectors",
+    "train": "Train an encoder, or a head on one",
+    "classify": "Train on texts of one language, classify texts of all",
+}
+_ADDED = "Added by other packages"
+_SETTINGS = "interlingua.toml"
+_PREFIX = "INTERLINGUA_"
+# Options that may be set for all commands at once, in the environment.
+_GENERAL = ("ENCODER", "JSON", "QUIET", "SEED", "THREADS", "DEBUG")
+_SHORT = "Options may also be set in interlingua.toml and in the environment; `interlingua --help` says how."
+_END = (
+    "Options may also be set in the environment (INTERLINGUA_MINE_LENGTH_RATIO=3, or INTERLINGUA_THREADS=4 for every "
+    "command) and in interlingua.toml ([mine] length-ratio = 3, or [common] threads = 4), here, in a folder above, or "
+    "in {folder}. The command line comes first, then the environment, then the file."
+)
+
+
+def run(tokens: list[str]) -> int:
+    """Run a command of these words and return the exit code."""
+    named = next((each for each in _own() if each[1].split() == tokens[: each[1].count(" ") + 1]), None)
+    if named is not None and named[2] == legacy.TARGET:
+        return legacy.run(tokens)
+    app = build_app(listing=named is None)
+    tokens = [_Dash(each) if each == "-" else each for each in tokens]
+    chain: tuple[str, ...] = ()
+    try:
+        chain, apps, rest = app.parse_commands(tokens)
+        if apps[-1].default_command is None:
+            raise CycloptsError(msg=_unknown(rest[0], apps[-1]) if rest else "A command is missing.")
+        code: int | None = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        path = " ".join(("interlingua", *(each for each in chain if not each.startswith("-"))))
+        said = one_line(error)
+        stop = "" if said.endswith((".", "?", "!", "...")) else "."
+        return fail(f"{said}{stop} See `{path} --help`.", 2)
+    except Exception as error:  # of a module that cannot be imported
+        return fail(f"{type(error).__name__}: {one_line(error)}", 1)
+    return code or 0
+
+
+class _Dash(str):
+    """A lone ``-``, standard input or nothing: a value, which cyclopts would take for an option."""
+
+    __slots__ = ()
+
+    def startswith(self, *_: Any) -> bool:
+        return False
+
+
+def _unknown(word: str, app: App) -> str:
+    """Say that a word is no command; cyclopts would import all commands to say so."""
+    if word.startswith("-"):
+        return f"Unknown option {word}; options stand behind the command."
+    names = [name for name in app if not name.startswith("-")]
+    near = get_close_matches(word, names, 1)
+    return f"Unknown command {word!r}" + (f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(names)}.")
+
+
+def build_app(*, listing: bool = True) -> App:
+    """Return the app of all commands; for a `listing` with what each is about, which is read from its source."""
+    app = App(
+        name="interlingua",
+        help="One space for many languages: align, index and search embeddings.",
+        version=lambda: f"interlingua {metadata.version('interlingua')}",
+        group_commands=Group("Help", sort_key=99),
+        group_parameters=Group("Options", sort_key=1),
+        help_format="plaintext",
+        help_epilogue=_END.format(folder=user_config_path("interlingua")),
+        config=_sources(),
+    )
+    groups = {title: Group(title, sort_key=at) for at, title in enumerate((*COMMANDS, _ADDED))}
+    families: dict[str, App] = {}
+    for at, (title, name, target) in enumerate((*_own(), *(_added() if listing else ()))):
+        family, _, verb = name.rpartition(" ")
+        if family and family not in families:
+            families[family] = App(
+                name=family, help=FAMILIES[family], group=groups[title], group_commands=Group("Commands"), sort_key=at
+            )
+            app.command(families[family])
+        about = None
+        if listing:
+            about = legacy.SUMMARIES[name] if target == legacy.TARGET else _about(target)
+        if family:
+            families[family].command(target, name=verb, help=about, sort_key=at, help_epilogue=_SHORT)
+        else:
+            app.command(target, name=verb, help=about, sort_key=at, help_epilogue=_SHORT, group=groups[title])
+    return app
+
+
+def _own() -> Iterator[tuple[str, str, str]]:
+    """Yield heading, name and target of each command."""
+    for title, commands in COMMANDS.items():
+        for name, target in commands.items():
+            yield title, name, f"{__package__}.{target}"
+
+
+def _added() -> Iterator[tuple[str, str, str]]:
+    """Yield the commands that a room above, or another package, adds: its entry point is "module:function"."""
+    for entry in sorted(metadata.entry_points(group="interlingua.commands"), key=lambda each: each.name):
+        yield _ADDED, entry.name, entry.value
+
+
+def _about(target: str) -> str:
+    try:
+        return Declaration(target).summary
+    except (LookupError, ImportError, SyntaxError) as error:  # of another package; ours are tested
+        return f"cannot be read: {one_line(error)}"
+
+
+def _sources() -> list[Callable[..., Any]]:
+    """Return where options are looked for behind the command line, first come first."""
+    files = [Toml(_SETTINGS, search_parents=True), Toml(user_config_path("interlingua") / _SETTINGS)]
+    common = [
+        Toml(
+            each.path,
+            search_parents=each.search_parents,
+            root_keys=("common",),
+            use_commands_as_keys=False,
+            allow_unknown=True,
+        )
+        for each in files
+    ]
+    both = [source for pair in zip(files, common, strict=True) for source in pair]
+    return [Env(_PREFIX, show=False), _general, *both]
+
+
+def _general(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Take what the environment says for every command."""
+    # subtle: not of every option, since INTERLINGUA_DATA and INTERLINGUA_CACHE mean something else
+    some = arguments.copy()
+    some[:] = [each for each in arguments if each.name.lstrip("-").upper() in _GENERAL]
+    Env(_PREFIX, command=False, show=False)(app, commands, some)

@@ -1,0 +1,95 @@
+"""What a command is given: named files, places for results, collections, languages."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from interlingua.align import SharedSpace
+
+
+class UsageError(ValueError):
+    """The arguments do not fit together."""
+
+
+def named_file(argument: str, *, named: bool = False) -> tuple[str, str]:
+    """Split ``NAME=FILE``; a bare file is named by its stem up to the first dot, in lower case.
+
+    Raises
+    ------
+    UsageError
+        If `named` and there is no name.
+
+    Examples
+    --------
+    >>> named_file("fr=vectors/cc.fr.300.vec"), named_file("data/EN.vec"), named_file("en.glove.txt.gz")
+    (('fr', 'vectors/cc.fr.300.vec'), ('en', 'data/EN.vec'), ('en', 'en.glove.txt.gz'))
+    """
+    name, equals, path = argument.partition("=")
+    # subtle: a folder may be called run=3, and a language holds no slash
+    if equals and name and path and "/" not in name and not Path(argument).exists():
+        return name, path
+    if named or argument == "-":
+        raise UsageError(f"expected LANGUAGE=FILE, such as en=vectors.npy, but got {argument!r}")
+    return Path(argument).name.split(".")[0].lower() or argument, argument
+
+
+def check_output_file(path: str) -> None:
+    """Refuse a place where no file can be written, before the work that leads up to it.
+
+    Raises
+    ------
+    OSError
+        If it is a folder, or its folder is not there or cannot be written.
+    """
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file in it")
+    if Path(path).exists() and not Path(path).is_file():
+        return  # a pipe or a device, such as /dev/stdout, is written to directly
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: the folder {Path(path).parent} does not exist; create it first")
+    _check_writable(Path(os.path.realpath(path)).parent, path)
+
+
+def check_output_folder(path: str) -> None:
+    """Refuse a place where no folder can be made or written, before the work that leads up to it.
+
+    Raises
+    ------
+    OSError
+        If it is a file, lies in one, or cannot be written.
+    """
+    for place in (Path(path), *Path(path).absolute().parents):
+        if place.is_dir():
+            _check_writable(place, path)
+            return
+        if place.exists():
+            raise NotADirectoryError(f"cannot write the folder {path}: {place} is a file; name another folder")
+
+
+def require_collection(path: str) -> None:
+    """Raise FileNotFoundError, with the command that makes one, where no collection was saved."""
+    from interlingua.index.folder import MANIFEST_NAME
+
+    if not (Path(path) / MANIFEST_NAME).is_file():
+        raise FileNotFoundError(f"no collection at {path}; `interlingua index build` makes one")
+
+
+def require_language(space: "SharedSpace", language: str, path: str) -> None:
+    """Raise SpaceError, with the languages that there are, if a space of that file lacks a language."""
+    if not space.covers(language):
+        from interlingua.align import SpaceError
+
+        raise SpaceError(f"{path} has no language {language!r}; it has: {', '.join(space.languages)}")
+
+
+def _check_writable(folder: Path, path: str) -> None:
+    try:
+        # subtle: permissions do not tell of a read-only disk, nor of what the owner of the machine may do
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PermissionError(
+            f"cannot write {path}: {folder} cannot be written ({reason}); name another place"
+        ) from error

@@ -1,0 +1,133 @@
+"""A bridge to the commands whose families still parse their arguments with argparse, in cli_*.py."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
+from collections.abc import Callable
+from typing import NoReturn
+
+from .arguments import UsageError
+from .command import fail, guarded
+from .output import Output
+
+Subcommands = _SubParsersAction  # argparse has no public name for what add_subparsers returns
+
+VERB = "legacy:forward"
+TARGET = f"{__package__}.{VERB}"
+SUMMARIES = {
+    "space fit": "Learn a shared space from the vectors of each language",
+    "index build": "Encode, align and index texts",
+    "index add": "Encode more texts into a collection; those with known ids are replaced",
+    "index remove": "Take rows out of a collection; on the disk when it returns",
+    "index verify": "Check every file of a collection, and name what is damaged",
+    "index snapshot": "Copy a collection as it is now, its journal included",
+    "index compact": "Save a collection anew: no journal, no removed vectors",
+    "index recommend": "Say which kind of index suits, why, and what memory it takes",
+    "index export": "Write a collection into a Parquet file, for other programs as well",
+    "index import": "Make a collection of a Parquet file: id, vector, other columns",
+    "index restore": "Write what a snapshot holds to a new place, once it is verified",
+    "index build-shards": "Encode, align and index many files, shard by shard; on Ray with --ray",
+    "index plan": "Say what so many vectors need: memory, disk, hours, and which engine",
+    "classify train": "Learn labels from texts, and where other languages lie",
+    "classify predict": "Label texts",
+    "classify evaluate": "Compare with known labels, language by language",
+    "memory build": "Make a translation memory of sentence pairs",
+    "memory add": "Add sentence pairs to a memory; those that it has are passed over",
+    "memory search": "Find stored translations of sentences in any language",
+    "entities build": "Index the entities of a table or of a Wikidata dump by their names",
+    "entities accept": "Make a mention one of the names of an entity",
+    "reconcile serve": "Serve a table of entities by the Reconciliation API",
+    "train head": "Learn a shared space from sentence pairs; the encoder stays as it is",
+    "train contrastive": "Fine-tune an encoder on sentence pairs",
+    "train distill": "Teach an encoder to give another one's vectors, in all languages",
+    "train pretrain": "Pre-train an encoder to guess masked words",
+    "train finetune": "Train a classifier in one language and test it in others",
+    "encode": "Turn texts, one a line, into vectors",
+    "align": "Learn a shared space of two or more languages",
+    "map": "Map vectors of a language into a saved space",
+    "translate": "Translate words through a saved space",
+    "evaluate": "Score a saved space on a test dictionary",
+    "search": "Search a collection with questions of any language",
+    "lexicon": "Count word translations in sentence pairs, for `align`",
+    "link": "Link mentions in any language to the entities of an index",
+    "tune": "Search settings of `train finetune` with a small study",
+    "audit": "Measure how strongly language decides what an index finds",
+}
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command that is not converted yet."""
+    try:
+        options = build_parser().parse_args(arguments)
+    except UsageError as error:
+        return fail(str(error), 2)
+    except SystemExit:  # after --help
+        return 0
+    console = Output(as_json=options.json, quiet=options.quiet)
+    return guarded(lambda: options.run(options, console), console, threads=options.threads, debug=options.debug)
+
+
+def forward(*tokens: str) -> int:
+    """Stand for a command that `run` runs."""
+    raise NotImplementedError(tokens)
+
+
+class _Parser(ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}. See `{self.prog} --help`.")
+
+
+def build_parser() -> ArgumentParser:
+    """Return the parser of the commands that are not converted yet."""
+    from .cli_audit import add_audit_command
+    from .cli_classify import add_classify_commands
+    from .cli_collections import add_collection_commands
+    from .cli_lexicon import add_lexicon_command
+    from .cli_link import add_link_commands
+    from .cli_memory import add_memory_commands
+    from .cli_reconcile import add_reconcile_commands
+    from .cli_sentences import add_sentence_commands
+    from .cli_train import add_train_commands
+    from .cli_tune import add_tune_commands
+    from .cli_words import add_word_commands
+
+    parser: ArgumentParser = _Parser(prog="interlingua")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add_sentence_commands(commands)
+    add_word_commands(commands)
+    add_collection_commands(commands)
+    add_classify_commands(commands)
+    add_lexicon_command(commands)
+    add_memory_commands(commands)
+    add_link_commands(commands)
+    add_reconcile_commands(commands)
+    add_train_commands(commands)
+    add_tune_commands(commands)
+    add_audit_command(commands)
+    return parser
+
+
+def add_command(
+    commands: "Subcommands[ArgumentParser]", name: str, run: Callable[[Namespace, Output], None], summary: str
+) -> ArgumentParser:
+    """Add a command with the options that every command takes."""
+    parser = commands.add_parser(name, help=summary, description=summary)
+    common = parser.add_argument_group("common options")
+    common.add_argument("--json", action="store_true", help="print the result as JSON")
+    common.add_argument("--quiet", action="store_true", help="no notes and no progress")
+    common.add_argument("--seed", type=_seed, default=0, metavar="N", help="for what is drawn at random (default 0)")
+    common.add_argument("--threads", type=count, metavar="N", help="use at most this many threads")
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def count(text: str) -> int:
+    """Return the whole number in an argument, at least 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ArgumentTypeError(f"expected a whole number of at least 1, but got {text!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
+        raise ArgumentTypeError(f"expected a whole number from 0 to {2**32 - 1}, but got {text!r}")
+    return int(text)
