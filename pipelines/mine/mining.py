@@ -5,7 +5,7 @@ Vectors of many texts: encoded shard by shard into a mapped file that an interru
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -26,8 +26,8 @@ from interlingua.align.sentence.mining import (
     mine_pairs,
     pair_margins,
 )
-from interlingua.pipelines.texts.lines import UniqueLines, unique_texts
-from interlingua.pipelines.texts.pairs import Pair, clean, write_pairs
+from interlingua.pipelines.texts.lines import UniqueLines, take, unique_texts
+from interlingua.pipelines.texts.pairs import Pair, tidy_pairs, write_pairs
 
 if TYPE_CHECKING:
     from interlingua.pipelines.encoders.base import Encoder
@@ -49,11 +49,11 @@ def encode_resumable(
         If the file is of other texts or of another encoder.
     """
     if path is None:
-        return encoder.encode(list(texts), progress=progress)
+        return encoder.encode(list(texts[:]), progress=progress)
     data, state = Path(f"{path}.npy"), Path(f"{path}.json")
     digest = blake2b(digest_size=16)
-    for text in texts:
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
+    for shard in _shards(texts):
+        digest.update("".join(f"{text}\n" for text in shard).encode("utf-8", "surrogatepass"))
     told = {"encoder": encoder.identity, "texts": digest.hexdigest(), "n": len(texts)}
     done = 0
     if state.exists():
@@ -65,12 +65,12 @@ def encode_resumable(
         data.parent.mkdir(parents=True, exist_ok=True)
         np.lib.format.open_memmap(data, mode="w+", dtype=np.float32, shape=(len(texts), encoder.dimension)).flush()
     vectors: Any = np.lib.format.open_memmap(data, mode="r+")
-    for start in range(done, len(texts), _SHARD):
-        shard = list(texts[start : start + _SHARD])
-        vectors[start : start + len(shard)] = encoder.encode(shard, progress=progress)
+    for shard in _shards(texts, done):
+        vectors[done : done + len(shard)] = encoder.encode(shard, progress=progress)
         vectors.flush()
+        done += len(shard)
         with replacing(state, "w") as file:
-            json.dump({**told, "done": start + len(shard)}, file)
+            json.dump({**told, "done": done}, file)
     mapped: NDArray[np.float32] = np.load(data, mmap_mode="r")
     return mapped
 
@@ -148,32 +148,8 @@ class MinedBitext:
         format : {"tsv", "tmx", "jsonl", "moses"}, optional
             By default what the name says. TSV has the columns source, target, their languages, score and confidence.
         """
-        name = Path(path).name.lower()
-        if format == "moses":
-            self._write_moses(path)
-        elif format == "tsv" or (format is None and name.endswith((".tsv", ".txt"))):
-            with replacing(path, "w") as file:
-                file.write("source\ttarget\tsource_language\ttarget_language\tscore\tconfidence\n")
-                for pair, score, sure in zip(self.pairs, self.scores, self.confidences):
-                    texts = (clean(text) for text in (pair.source, pair.target))
-                    names = (pair.source_language, pair.target_language)
-                    file.write("\t".join((*texts, *names, f"{score:.4f}", f"{sure:.4f}")) + "\n")
-        else:
-            write_pairs(self.pairs, path, format=format)
-
-    def _write_moses(self, path: str | os.PathLike[str]) -> None:
-        if not self.pairs:
-            raise ValueError("there is no pair to write, so Moses' files would have no names; write .tsv")
-        names = self.pairs[0].source_language, self.pairs[0].target_language
-        with (
-            replacing(f"{path}.{names[0]}", "w") as left,
-            replacing(f"{path}.{names[1]}", "w") as right,
-            replacing(f"{path}.scores", "w") as scores,
-        ):
-            for pair, score, sure in zip(self.pairs, self.scores, self.confidences):
-                left.write(clean(pair.source) + "\n")
-                right.write(clean(pair.target) + "\n")
-                scores.write(f"{score:.4f}\t{sure:.4f}\n")
+        measures = {"score": self.scores, "confidence": self.confidences}
+        write_pairs(tidy_pairs(self.pairs), path, format=format, measures=measures)
 
 
 def mine_bitext(
@@ -265,11 +241,10 @@ def mine_bitext(
         search=_search_approximately if approximate else top_k,
         allowed=_length_check(sides[0][0], sides[1][0], length_ratio),
     )
-    differ = [sides[0][0][x] != sides[1][0][y] for x, y in found.rows.tolist()]
-    found = found.keep(np.array(differ, bool))
+    found = found.keep(np.array([left != right for left, right in _texts_of(found, sides)], bool))
     counts["proposed pairs"] = len(found)
     found = _cut(found, precision, threshold)
-    pairs = tuple(Pair(sides[0][0][x], sides[1][0][y], *languages) for x, y in found.rows.tolist())
+    pairs = tuple(Pair(left, right, *languages) for left, right in _texts_of(found, sides))
     lines = np.stack([sides[side][1][found.rows[:, side]] for side in (0, 1)], axis=1)
     return MinedBitext(pairs, found.scores, found.confidences, lines, counts)
 
@@ -385,6 +360,15 @@ def _vectors(
     return together
 
 
+def _shards(texts: Sequence[str], start: int = 0) -> Iterator[list[str]]:
+    for first in range(start, len(texts), _SHARD):
+        yield list(texts[first : first + _SHARD])
+
+
+def _texts_of(found: MinedPairs, sides: Sequence[tuple[Sequence[str], Any]]) -> Iterable[tuple[str, str]]:
+    return zip(*(take(texts, found.rows[:, side].tolist()) for side, (texts, _) in enumerate(sides)), strict=True)
+
+
 def _cut(found: MinedPairs, precision: float | None, threshold: float | None) -> MinedPairs:
     if threshold is not None:
         return found.keep(found.scores >= threshold)
@@ -431,7 +415,8 @@ def _length_check(
     source: Sequence[str], target: Sequence[str], length_ratio: float
 ) -> Callable[[NDArray[np.int64], str], NDArray[np.bool_]]:
     lengths = {
-        side: np.log([max(len(text), 1) for text in texts]) for side, texts in (("source", source), ("target", target))
+        side: np.log([max(len(text), 1) for shard in _shards(texts) for text in shard])
+        for side, texts in (("source", source), ("target", target))
     }
     usual = float(np.median(lengths["source"]) - np.median(lengths["target"]))
 

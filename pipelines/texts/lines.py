@@ -245,6 +245,11 @@ def unique_texts(texts: Sequence[str]) -> tuple[list[str], list[int]]:
     return list(first), list(first.values())
 
 
+def take(texts: Sequence[str], rows: Iterable[int]) -> list[str]:
+    """Return the texts at some rows."""
+    return [texts[row] for row in rows]
+
+
 def _buffered(file: IO[bytes]) -> "io.BufferedReader[Any]":
     return file if isinstance(file, io.BufferedReader) else io.BufferedReader(io.BytesIO(file.read()))
 

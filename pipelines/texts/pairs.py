@@ -259,7 +259,13 @@ def read_pairs(
     return Pairs(source, keep=kept, on_malformed=on_malformed, limit=limit)
 
 
-def write_pairs(pairs: Iterable[Pair], path: PathLike, *, format: str | None = None) -> int:
+def write_pairs(
+    pairs: Iterable[Pair],
+    path: PathLike,
+    *,
+    format: str | None = None,
+    measures: Mapping[str, Iterable[float]] | None = None,
+) -> int:
     """Write pairs so that `read_pairs` gives them back, whole or not at all; return how many.
 
     Parameters
@@ -267,43 +273,52 @@ def write_pairs(pairs: Iterable[Pair], path: PathLike, *, format: str | None = N
     pairs : iterable of Pair
         Drawn one by one.
     path : str or path
-        Compressed if it ends in .gz.
-    format : {"tsv", "jsonl", "tmx"}, optional
-        By default what the name says. TSV and JSON lines name the languages of each pair; a TMX file is of one language
-        pair.
+        Compressed if it ends in .gz. For ``moses`` the prefix of two files, ``PATH.de`` and ``PATH.en``.
+    format : {"tsv", "jsonl", "tmx", "moses"}, optional
+        By default what the name says. TSV and JSON lines name the languages of each pair; files of TMX and Moses are
+        of one language pair.
+    measures : mapping of str to iterable of float, optional
+        What is known of the pairs, by its name: further columns of TSV, or Moses' third file ``PATH.scores``. Other
+        formats have no place for it.
 
     Raises
     ------
     ValueError
         If the format cannot be told; a text or language holds a tab or line break in TSV, or a character in TMX that
-        XML cannot hold; or the pairs of TMX are of several language pairs, of one language, or of none.
+        XML cannot hold; or the pairs of TMX or Moses are of several language pairs, of one language, or of none.
     """
     name = Path(path).name.lower().removesuffix(".gz")
     chosen = format or next(
         (kind for kind in ("tsv", "jsonl", "tmx") if name.endswith(f".{kind}")), "tsv" if name.endswith(".txt") else ""
     )
+    rows = (
+        zip(*([f"{value:.4f}" for value in each] for each in measures.values())) if measures else itertools.repeat(())
+    )
+    if chosen == "moses":
+        return _write_moses(pairs, path, rows if measures else None)
     if chosen not in _WRITERS:
-        raise ValueError(f"pairs are written as {', '.join(_WRITERS)}, got {chosen or name!r}; choose with format=...")
+        known = ", ".join((*_WRITERS, "moses"))
+        raise ValueError(f"pairs are written as {known}, got {chosen or name!r}; choose with format=...")
     head, line, tail = _WRITERS[chosen]
+    if chosen == "tsv" and measures:
+        head = head.rstrip("\n") + "".join(f"\t{each}" for each in measures) + "\n"
     count = 0
-    languages: tuple[str, str] | None = None
     with replacing(path) as file:
         zipped = str(path).lower().endswith(".gz")
         # without a name and a time in it, equal pairs make equal files
         with gzip.GzipFile("", "wb", fileobj=file, mtime=0) if zipped else nullcontext(file) as out:
             out.write(head.encode())
-            for pair in pairs:
-                own = (pair.source_language, pair.target_language)
-                languages = languages or own
-                if chosen == "tmx" and own != languages:
-                    raise ValueError(
-                        f"a TMX file is of one language pair, in one direction; got {'-'.join(languages)} and "
-                        f"{'-'.join(own)}; write a file for each, or .jsonl"
-                    )
-                out.write(line(pair).encode())
+            for pair, row in zip(_of_one_pair(pairs, "TMX") if chosen == "tmx" else pairs, rows, strict=bool(measures)):
+                out.write(line(pair, row).encode())
                 count += 1
             out.write(tail.encode())
     return count
+
+
+def tidy_pairs(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """Yield the pairs with cleaned texts, as reading gives them, so that each format can hold them."""
+    for each in pairs:
+        yield Pair(clean(each.source), clean(each.target), each.source_language, each.target_language)
 
 
 def clean(text: str) -> str:
@@ -605,18 +620,54 @@ _READERS: dict[str, Callable[[_Pass], Iterator[Row]]] = {
 }
 
 
-def _tsv_line(pair: Pair) -> str:
-    cells = (pair.source, pair.target, pair.source_language, pair.target_language)
+def _write_moses(pairs: Iterable[Pair], path: PathLike, measures: Iterable[tuple[str, ...]] | None) -> int:
+    given = iter(_of_one_pair(pairs, "Moses'"))
+    first = next(given, None)
+    if first is None:
+        raise ValueError("there is no pair to write, so Moses' files would have no names; write .tsv")
+    count = 0
+    with (
+        replacing(f"{path}.{first.source_language}", "w") as left,
+        replacing(f"{path}.{first.target_language}", "w") as right,
+        replacing(f"{path}.scores", "w") if measures is not None else nullcontext() as scores,
+    ):
+        for pair, row in zip(itertools.chain([first], given), itertools.repeat(()) if measures is None else measures):
+            if any(mark in text for text in (pair.source, pair.target) for mark in "\n\r"):
+                raise ValueError(f"a line of Moses' files holds no line break, got {pair!r}; write .jsonl instead")
+            left.write(pair.source + "\n")
+            right.write(pair.target + "\n")
+            if scores is not None:
+                scores.write("\t".join(row) + "\n")
+            count += 1
+    return count
+
+
+def _of_one_pair(pairs: Iterable[Pair], kind: str) -> Iterator[Pair]:
+    """Yield the pairs as long as they are of one language pair, in one direction."""
+    languages: tuple[str, str] | None = None
+    for pair in pairs:
+        own = (pair.source_language, pair.target_language)
+        languages = languages or own
+        if own != languages:
+            raise ValueError(
+                f"{kind} files are of one language pair, in one direction; got {'-'.join(languages)} and "
+                f"{'-'.join(own)}; write a file for each, or .jsonl"
+            )
+        yield pair
+
+
+def _tsv_line(pair: Pair, measures: Sequence[str]) -> str:
+    cells = (pair.source, pair.target, pair.source_language, pair.target_language, *measures)
     if any(mark in cell for cell in cells for mark in "\t\n\r"):
         raise ValueError(f"a TSV cell holds no tab and no line break, got {pair!r}; write .jsonl instead")
     return "\t".join(cells) + "\n"
 
 
-def _json_line(pair: Pair) -> str:
+def _json_line(pair: Pair, _: Sequence[str]) -> str:
     return json.dumps(asdict(pair), ensure_ascii=False) + "\n"
 
 
-def _tmx_unit(pair: Pair) -> str:
+def _tmx_unit(pair: Pair, _: Sequence[str]) -> str:
     return tmx.unit_of((pair.source_language, pair.source), (pair.target_language, pair.target))
 
 

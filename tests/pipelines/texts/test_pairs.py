@@ -315,3 +315,20 @@ def test_an_endless_segment_is_refused_before_it_fills_the_memory(tmp_path, monk
     monkeypatch.setattr(tmx, "MOST_BYTES", 400)
     with pytest.raises(BitextError, match=r"bomb\.tmx\.gz, line [0-9]+: a segment may have at most 400 characters"):
         list(read_pairs(path))
+
+
+def test_measures_stand_beside_the_pairs(tmp_path):
+    measures = {"score": [0.5, 1 / 3], "confidence": [1, 0]}
+    assert write_pairs([SUN, SEA], tmp_path / "a.tsv", measures=measures) == 2
+    lines = (tmp_path / "a.tsv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "source\ttarget\tsource_language\ttarget_language\tscore\tconfidence"
+    assert [line.split("\t")[4:] for line in lines[1:]] == [["0.5000", "1.0000"], ["0.3333", "0.0000"]]
+    assert list(read_pairs(tmp_path / "a.tsv")) == [SUN, SEA]
+    assert write_pairs([SUN, SEA], tmp_path / "b", format="moses", measures=measures) == 2
+    assert list(read_pairs(tmp_path / "b", languages=("en", "fr"))) == [SUN, SEA]
+    assert (tmp_path / "b.scores").read_text() == "0.5000\t1.0000\n0.3333\t0.0000\n"
+    with pytest.raises(ValueError, match="of one language pair"):
+        write_pairs([SUN, SEA.swapped], tmp_path / "c", format="moses")
+    with pytest.raises(ValueError, match="no pair to write"):
+        write_pairs([], tmp_path / "c", format="moses")
+    assert not list(tmp_path.glob("c*"))
