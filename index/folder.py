@@ -197,7 +197,7 @@ def _library_version() -> str:
 
 
 _NAME = "writer.lock"
-_LOCKING_ATTEMPTS, _PAUSE = 5, 0.01  # seconds
+_GLANCE, _PAUSE = 0.05, 0.01  # seconds: a save looks for a moment whether there is a writer
 
 
 class LockedError(RuntimeError):
@@ -218,20 +218,19 @@ class WriterLock:
         If it is held already, other than by a block of this thread, see `held`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, patience: float = 0.0) -> None:
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder} is no folder; make it with CollectionStore.create, or mend the path")
         self._folder = folder.resolve()
         outer = _HELD.get().get(self._folder)
         # subtle: a copy of a descriptor has its lock as well, which lasts until both are closed
         self._file: BinaryIO = (folder / _NAME).open("a+b") if outer is None else outer._copy()
-        for _ in range(_LOCKING_ATTEMPTS):  # a save looks for a moment whether there is a writer
-            if _lock(self._file):
-                break
+        end = time.monotonic() + max(patience, _GLANCE)
+        while not _lock(self._file):
+            if time.monotonic() > end:
+                self._file.close()
+                raise LockedError(_text(folder))
             time.sleep(_PAUSE)
-        else:
-            self._file.close()
-            raise LockedError(_text(folder))
         self._file.truncate(0)
         self._file.write(f"{os.getpid()}\n".encode())
         self._file.flush()
@@ -263,7 +262,7 @@ _HELD: ContextVar[Mapping[Path, WriterLock]] = ContextVar("held", default=Mappin
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
     """Hold a saved folder inside the block, so that nobody saves between what is read there and what is saved.
 
     This thread may save inside the block with `write_folder` and all that calls it (`Collection.save`, `save_index`),
@@ -273,13 +272,15 @@ def locked(folder: Path) -> Iterator[None]:
     ----------
     folder : Path
         It must be there.
+    patience : float
+        Seconds to wait for another writer.
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
     LockedError
-        If another thread or process holds it; nobody is waited for.
+        If another thread or process holds it for longer.
 
     Examples
     --------
@@ -292,7 +293,7 @@ def locked(folder: Path) -> Iterator[None]:
     ...     collection.add(["hujambo"], [[1.0, 0.1]])
     ...     collection.save(folder)
     """
-    lock = WriterLock(folder)
+    lock = WriterLock(folder, patience=patience)
     try:
         with folder_lock(folder):  # a save that began before waits for nobody: let it end
             pass

@@ -11,13 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from threading import get_ident
-from time import monotonic, sleep
 from typing import Any, Literal, get_args
 
 from interlingua.align.files import replacing_folder
 from interlingua.index import Collection
-from interlingua.index.folder import MANIFEST_NAME, LockedError, WriterLock, read_folder, read_manifest, write_folder
+from interlingua.index.folder import MANIFEST_NAME, locked, read_folder, read_manifest, write_folder
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder, load_named_again, name_of_identity
 
@@ -35,7 +33,7 @@ _NOUNS: Mapping[str, tuple[str, str]] = {  # what it is, and the command that wr
 OLDER_MARKERS: Mapping[str, str] = {"answers": "answers.json", "classifier": "cross_lingual_classifier.json"}
 _OLDER_MEMORY = " (both sides alike)"  # a memory was a search whose encoder's identity ended so
 _OWN = ("pipeline", "encoder", "encoder_name")
-_PATIENCE, _PAUSE = 30.0, 0.05  # seconds: how long to wait for another writer, and how often to look
+_PATIENCE = 30.0  # seconds: how long to wait for another writer
 
 
 @dataclass(frozen=True)
@@ -101,8 +99,7 @@ def save_collection(
     collection.attributes = {"pipeline": kind, "encoder": encoder.identity, "encoder_name": encoder.name, **about}
     collection.attachments = dict(files)
     with _place(Path(folder), kind) as place:
-        save = collection.save_as_writer if _is_held(place) else collection.save
-        save(place)
+        collection.save(place)
 
 
 def load_collection(folder: str | Path, kind: Kind, *, mapped: bool = False) -> tuple[Collection, Stored]:
@@ -126,7 +123,7 @@ def save_files(
     """Write settings and files without a collection, whole or not at all; errors as `save_collection`."""
     settings = {"encoder": encoder.identity, "encoder_name": encoder.name, **about}
     with _place(Path(folder), kind) as place:
-        write_folder(place, contents={"type": kind, "settings": settings}, files=files, as_writer=_is_held(place))
+        write_folder(place, contents={"type": kind, "settings": settings}, files=files)
 
 
 def load_files(folder: str | Path, kind: Kind) -> Stored:
@@ -230,9 +227,6 @@ def encoder_of(
     )
 
 
-_held: dict[tuple[Path, int], WriterLock] = {}
-
-
 @contextmanager
 def changing(folder: str | Path, *, patience: float = _PATIENCE) -> Iterator[None]:
     """Hold a folder from load to save, so that no other writer's change in between is lost.
@@ -252,25 +246,8 @@ def changing(folder: str | Path, *, patience: float = _PATIENCE) -> Iterator[Non
     LockedError
         If another writer holds it for longer.
     """
-    place, until = Path(folder).resolve(), monotonic() + patience
-    while True:
-        try:
-            lock = WriterLock(place)
-            break
-        except LockedError:
-            if monotonic() >= until:
-                raise
-            sleep(_PAUSE)
-    _held[place, get_ident()] = lock
-    try:
+    with locked(Path(folder), patience=patience):
         yield
-    finally:
-        del _held[place, get_ident()]
-        lock.close()
-
-
-def _is_held(folder: Path) -> bool:
-    return (folder.resolve(), get_ident()) in _held
 
 
 def _place(folder: Path, kind: Kind) -> AbstractContextManager[Path]:

@@ -333,20 +333,16 @@ def test_a_killed_save_leaves_the_old_or_the_new(tmp_path):
 
 
 def count_up(path, times):
-    while times:
-        try:
-            with locked(path):
-                collection = Collection.load(path)
-                collection.attributes["n"] += 1
-                collection.save(path)
-        except LockedError:
-            continue
-        times -= 1
+    for _ in range(times):
+        with locked(path, patience=60):
+            collection = Collection.load(path)
+            collection.attributes["n"] += 1
+            collection.save(path)
 
 
 _ALSO_COUNTS = f"""
 import sys
-from interlingua.index import Collection, LockedError
+from interlingua.index import Collection
 from interlingua.index.folder import locked
 {inspect.getsource(count_up)}
 print("ready", flush=True)
