@@ -379,7 +379,7 @@ class SelfLearning(WordMethod):
         if self.refiner is not None:
             return self.refiner
         # few pairs estimate a covariance badly: the fewer, the nearer to the identity
-        shrinkage = min(0.9, 0.2 * max(1.0, 4000 / n_pairs))
+        shrinkage = min(0.9, 0.2 * max(1.0, 4000 / max(1, n_pairs)))  # of given pairs alone there may be none
         return MultiStep(reweight_source=1.0, reweight_target=1.0, dewhiten=False, shrinkage=shrinkage)
 
     def _check_parameters(self) -> None:

@@ -54,6 +54,16 @@ def test_many_pairs_compare_methods_on_held_out_pairs_and_report_all(quick):
     assert right(space, english, french) > 0.95
 
 
+@pytest.mark.parametrize(("n_words", "translations", "many"), [(300, 1, True), (299, 1, False), (150, 2, False)])
+def test_pairs_are_many_from_300_source_words_on(monkeypatch, n_words, translations, many):
+    monkeypatch.setattr(auto, "_COMPARED", ("procrustes", "self-learning"))
+    english, french, _ = made(n=400)
+    pairs = tuple((f"e{i}", f"f{i + more}") for i in range(n_words) for more in range(translations))
+    arguments = {"search_iterations": 2, "search_vocabulary": 200, "on_failure": "ignore"}
+    candidates = align(english, french, SeedDictionary(pairs), **arguments).provenance["candidates"]
+    assert ("procrustes" in {each["method"] for each in candidates}) is many
+
+
 def test_the_choice_sees_no_more_than_the_pairs_given(quick, monkeypatch):
     english, french, dictionary = made()
     seen = []

@@ -163,3 +163,10 @@ def test_two_languages_need_two_names():
     source, target = planted(n=50)
     with pytest.raises(ValueError, match="both are called 'en'"):
         SelfLearning().fit(source, target, diagonal(5), names=("en", "en"))
+
+
+def test_where_every_word_has_a_given_pair_there_is_nothing_more_to_find():
+    source, target = planted(n=200)
+    fitted = SelfLearning(search_vocabulary=100).fit(source, target, np.stack([np.arange(200)] * 2, axis=1))
+    assert len(fitted.dictionary_.pairs) == 0
+    np.testing.assert_array_equal(fitted.pairs_, np.stack([np.arange(200)] * 2, axis=1))
