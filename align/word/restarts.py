@@ -1,15 +1,12 @@
-"""Several unsupervised starts raced against each other; the best is chosen without a pair.
+"""Self-learning run again and again until two independent runs find the same, with pairs or without.
 
-Self-learning from few pairs, restarted until two independent runs find the same.
-
-Where restarted self-learning stands: the runs done and the state of the present one.
-
-Independent runs of self-learning: how well they agree, and which of them to believe.
+A race goes through starts with each seed, restarts through seeds and sizes of the search: both make runs, compare them,
+believe one and grow it to the full vocabulary.
 """
 
 import importlib.util
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -121,12 +118,31 @@ def believed_first(runs: Sequence[Run], by: Literal["criterion", "mutual_rate"])
     return tuple(sorted(runs, key=lambda run: (run.agreement >= floor, getattr(run, by)), reverse=True))
 
 
-def space_of(
-    run: Run, learner: SelfLearning, source: Any, target: Any, seeds: NDArray[np.int64], names: tuple[str, str]
-) -> SharedSpace:
-    """Return the space that a run's pairs give."""
-    own = replace(learner, seed=run.seed, callback=None)
-    return own.fit(source, target, seeds, names=names, state=run.state(seeds, grown=True)).space_
+def until_two_agree(coming: Iterator[Callable[[], Run]], enough: float, done: tuple[Run, ...] = ()) -> tuple[Run, ...]:
+    """Make the coming runs until the last one agrees so well with an earlier one; return all."""
+    while not done or best_agreement(done[-1], done) < enough:
+        make = next(coming, None)
+        if make is None:
+            break
+        done = (*done, make())
+    return done
+
+
+def confirming_spaces(
+    runs: Sequence[Run],
+    learner: SelfLearning,
+    source: Any,
+    target: Any,
+    names: tuple[str, str],
+    seeds: NDArray[np.int64] | None = None,
+) -> tuple[SharedSpace, ...]:
+    """Return the space of the run that agrees best with the first one; its pairs are its seeds, if none are given."""
+    other = nearest(runs[0], runs)
+    if other is None:
+        return ()
+    given = other.pairs if seeds is None else seeds
+    own = replace(learner, seed=other.seed, callback=None)
+    return (own.fit(source, target, given, names=names, state=other.state(given, grown=True)).space_,)
 
 
 #: From normalised rows of both sides, most frequent first, to a guess: (p, 2) pairs of int, most of which may be
@@ -236,10 +252,29 @@ class Race(WordMethod):
         starts = _default_starts() if self.starts is None else self.starts
         if not starts or not self.seeds:
             raise ValueError(f"a race needs starts and seeds, but has {len(starts)} and {len(self.seeds)}")
-        learner = self.learner or SelfLearning()
+        learner = replace(self.learner or SelfLearning(), trust_pairs=False)
+        small = replace(learner, vocabulary=min(self.vocabulary, learner.vocabulary))
+        runs = until_two_agree(self._coming(starts, small, source, target), self.enough_agreement)
+        self.runs_ = believed_first(runs, "criterion")
+        self.others_ = confirming_spaces(self.runs_, small, source, target, names)
+        winner = self.runs_[0]
+        self.agreement_ = winner.agreement
+        self.learner_ = replace(learner, seed=winner.seed, search_iterations=0)
+        fitted = self.learner_.fit(source, target, winner.pairs, names=names).space_
+        scores = {
+            "criterion": winner.criterion,
+            "mutual_rate": self.learner_.dictionary_.mutual_rate,
+            "agreement": winner.agreement,
+        }
+        notes = {"start": winner.start, "seed": winner.seed, "runs": len(runs)}
+        self.space_ = replace(fitted, scores=scores, provenance={**fitted.provenance, **notes})
+        return self
+
+    def _coming(
+        self, starts: Mapping[str, Start], learner: SelfLearning, source: Any, target: Any
+    ) -> Iterator[Callable[[], Run]]:
+        """Yield the runs from each start with each seed; guesses are made when it is their turn, equal ones once."""
         x, y = (Normalization.fit(each, learner.normalize).transform(each) for each in (source, target))
-        limit = min(self.vocabulary, learner.vocabulary)
-        runs: list[Run] = []
         guesses: dict[str, NDArray[Any] | None] = {}
         for seed, name in itertools.product(self.seeds, starts):
             if name not in guesses:
@@ -252,28 +287,8 @@ class Race(WordMethod):
                 continue
             pairs = guess if np.issubdtype(guess.dtype, np.integer) else draw_pairs(guess, rng=seed)
             # subtle: a guess is never "enough pairs", however many: it has to be searched from
-            own = replace(learner, trust_pairs=False, seed=seed, vocabulary=limit, enough_pairs=len(pairs) + 1)
-            runs.append(run_on(own, source, target, pairs, start=name))
-            if best_agreement(runs[-1], runs) >= self.enough_agreement:
-                break
-        self.runs_ = believed_first(runs, "criterion")
-        winner = self.runs_[0]
-        self.agreement_ = winner.agreement
-        other = nearest(winner, self.runs_)
-        small = replace(learner, trust_pairs=False, vocabulary=limit)
-        self.others_: tuple[SharedSpace, ...] = ()
-        if other is not None:
-            self.others_ = (space_of(other, small, source, target, other.pairs, names),)
-        self.learner_ = replace(learner, trust_pairs=False, seed=winner.seed, search_iterations=0)
-        fitted = self.learner_.fit(source, target, winner.pairs, names=names).space_
-        scores = {
-            "criterion": winner.criterion,
-            "mutual_rate": self.learner_.dictionary_.mutual_rate,
-            "agreement": winner.agreement,
-        }
-        provenance = {**fitted.provenance, "start": winner.start, "seed": winner.seed, "runs": len(runs)}
-        self.space_ = SharedSpace(fitted.maps, fitted.method, fitted.encoder, scores, provenance)
-        return self
+            own = replace(learner, seed=seed, enough_pairs=len(pairs) + 1)
+            yield partial(run_on, own, source, target, pairs, start=name)
 
 
 def _default_starts() -> dict[str, Start]:
@@ -421,54 +436,51 @@ class Restarts:
             )
         source, target, seeds = check_fit(source, target, pairs, names)
         learner = self.learner or SelfLearning()
+        small = replace(learner, vocabulary=min(self.vocabulary, learner.vocabulary))
         self.state_ = RestartsState(seeds) if state is None else state
         self.state_.check(seeds)
         few = min(self.few_pairs, learner.enough_pairs) if learner.trust_pairs else learner.enough_pairs
         searching = learner.search_iterations > 0 and len(np.unique(seeds, axis=0)) < few
-        while searching and not self._is_enough(self.state_.runs):
-            self._run(learner, source, target)
-        self.runs_ = believed_first(self.state_.runs, "mutual_rate") if self.state_.runs else ()
-        current, own = self.state_.current, {}
+        coming = self._coming(small, source, target) if searching else iter(())
+        runs = until_two_agree(coming, self.enough_agreement, self.state_.runs)
+        self.runs_ = believed_first(runs, "mutual_rate") if runs else ()
+        self.others_ = confirming_spaces(self.runs_, small, source, target, names, seeds) if runs else ()
         scores: dict[str, float] = {}
-        self.others_: tuple[SharedSpace, ...] = ()
-        if self.runs_:
+        current = self.state_.current
+        if runs:
             believed = self.runs_[0]
-            limit = min(self.vocabulary, learner.vocabulary)
-            own = {"seed": believed.seed, "search_vocabulary": limit}
-            current = current or believed.state(seeds, grown=False)
-            other = nearest(believed, self.runs_)
-            if other is not None:
+            if self.others_:
                 scores["agreement"] = believed.agreement
-                small = replace(learner, vocabulary=limit)
-                self.others_ = (space_of(other, small, source, target, seeds, names),)
-        self.learner_ = self._told(learner, len(self.runs_), **own)
+            learner = replace(learner, seed=believed.seed, search_vocabulary=small.vocabulary)
+            current = current or believed.state(seeds, grown=False)
+        self.learner_ = self._watched(learner, len(runs))
         fitted = self.learner_.fit(source, target, seeds, names=names, state=current).space_
         scores["mutual_rate"] = self.learner_.history_[-1]["mutual_rate"]
-        provenance = {**fitted.provenance, "restarts": len(self.runs_)}
-        self.space_ = SharedSpace(fitted.maps, fitted.method, fitted.encoder, scores, provenance)
+        self.space_ = replace(fitted, scores=scores, provenance={**fitted.provenance, "restarts": len(runs)})
         return self
 
-    def _is_enough(self, runs: Sequence[Run]) -> bool:
-        return len(runs) >= self.restarts or any(best_agreement(run, runs) >= self.enough_agreement for run in runs)
+    def _coming(self, learner: SelfLearning, source: Any, target: Any) -> Iterator[Callable[[], Run]]:
+        """Yield the runs still to do, the first from where the state stands."""
 
-    def _run(self, learner: SelfLearning, source: Any, target: Any) -> None:
-        """Make the next run, from where the state stands."""
-        done, state = self.state_.runs, self.state_.current
-        limit = min(self.vocabulary, learner.vocabulary)
-        size = max(1, round(learner.search_vocabulary * self.factors[len(done) % len(self.factors)]))
-        parameters = {"seed": learner.seed + len(done), "vocabulary": limit, "search_vocabulary": min(size, limit)}
-        own = self._told(learner, len(done), **parameters)
-        run = run_on(own, source, target, self.state_.seeds, start="pairs", state=state)
-        self.state_ = RestartsState(self.state_.seeds, (*done, run))
+        def make(own: SelfLearning, number: int) -> Run:
+            watched, state = self._watched(own, number), self.state_
+            run = run_on(watched, source, target, state.seeds, start="pairs", state=state.current)
+            self.state_ = RestartsState(state.seeds, (*state.runs, run))
+            return run
 
-    def _told(self, learner: SelfLearning, run: int, **parameters: Any) -> SelfLearning:
-        """Return a changed copy whose rounds move this state on; the callback is told the run too."""
-        tell: Callable[[Mapping[str, float]], None] | None = learner.callback
+        for number in range(len(self.state_.runs), self.restarts):
+            size = max(1, round(learner.search_vocabulary * self.factors[number % len(self.factors)]))
+            own = replace(learner, seed=learner.seed + number, search_vocabulary=min(size, learner.vocabulary))
+            yield partial(make, own, number)
+
+    def _watched(self, learner: SelfLearning, run: int) -> SelfLearning:
+        """Return a copy whose rounds move this state on; the callback is told the run too."""
+        tell = learner.callback
 
         def keep(event: Mapping[str, float]) -> None:
             self.state_ = RestartsState(self.state_.seeds, self.state_.runs, own.state_)
             if tell is not None:
                 tell({**event, "run": run})
 
-        own = replace(learner, callback=keep, **parameters)
+        own = replace(learner, callback=keep)
         return own
