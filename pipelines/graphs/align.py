@@ -253,39 +253,31 @@ def align_graphs(
     if unknown or not features:
         raise ValueError(f"features are of {', '.join(FEATURES)}, at least one; got {', '.join(features) or 'none'}")
     known = np.zeros((0, 2), np.int64) if seeds is None else np.asarray(seeds, np.int64).reshape(-1, 2)
-    shift = np.array([0, len(left)])
     sides = [
         np.setdiff1d(np.arange(len(graph)), known[:, side]) if candidates is None else np.asarray(candidates[side])
         for side, graph in enumerate((left, right))
     ]
-    relations = len(left.relations) + len(right.relations)
     values = shared_values(left, right) if "attributes" in features else None
-    n_values = 0 if values is None else values.pairs.size
     structured = "structure" in features or values is not None
     # without an encoder few names are alike, and hops would spread noise: pairs grow from the few instead
     grown = structured and "characters" in features and "names" not in features
     named = None if grown else name_features(left, right, features, encoder, progress=progress)
     similar = None
     if grown:
-        parts = [
+        own, other = (
             [graph.names[place] for place in side.tolist()] for graph, side in zip((left, right), sides, strict=True)
-        ]
-        similar = similar_names(parts[0], parts[1])
+        )
+        similar = similar_names(own, other)
+    spellings = None if named is None and similar is None else name_spellings(left, right)
     triples = np.zeros((0, 3), np.int64)
     if "structure" in features:
         moved = right.triples + np.array([len(left), len(left.relations), len(left)])
         triples = np.concatenate([left.triples, moved])
-    spellings = None if named is None and similar is None else name_spellings(left, right)
-    equal = known + shift
+    relations, equal, n_values = len(left.relations) + len(right.relations), known + np.array([0, len(left)]), 0
     if values is not None:
+        n_values, relations = values.pairs.size, relations + values.n_attributes
         triples, equal = np.concatenate([triples, values.triples]), np.concatenate([equal, values.pairs])
-        relations += values.n_attributes
-        if named is not None:
-            named = np.pad(named, ((0, n_values), (0, 0)))
-        if spellings is not None:
-            ends = np.pad(spellings.indptr, (0, n_values), mode="edge")
-            shape = (spellings.shape[0] + n_values, spellings.shape[1])
-            spellings = sparse.csr_array((spellings.data, spellings.indices, ends), shape=shape)
+        named, spellings = _with_empty_rows(named, spellings, n_values)
     found = align_entities(
         triples,
         relations,
@@ -312,6 +304,19 @@ def align_graphs(
         for at in chosen.tolist()
     )
     return GraphAlignment(links, found.history)
+
+
+def _with_empty_rows(
+    named: NDArray[np.float32] | None, spellings: sparse.csr_array | None, n: int
+) -> tuple[NDArray[np.float32] | None, sparse.csr_array | None]:
+    """Return features of names with rows of zeros behind them, for nodes that have no names."""
+    if named is not None:
+        named = np.pad(named, ((0, n), (0, 0)))
+    if spellings is not None:
+        ends = np.pad(spellings.indptr, (0, n), mode="edge")
+        shape = (spellings.shape[0] + n, spellings.shape[1])
+        spellings = sparse.csr_array((spellings.data, spellings.indices, ends), shape=shape)
+    return named, spellings
 
 
 def _best(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:

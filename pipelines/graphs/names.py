@@ -6,13 +6,13 @@ Names that are alike letter by letter.
 import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from interlingua.align.matching import Candidates
+from interlingua.pipelines.texts.characters import count_groups, group_hash, groups, rarity, weighted
 
 from .graph import KnowledgeGraph
 
@@ -75,29 +75,18 @@ def name_spellings(left: KnowledgeGraph, right: KnowledgeGraph) -> sparse.csr_ar
     sides = []
     for graph in (left, right):
         counts = _hashed(graph.names, (1, 2, 3))
-        names_with = np.bincount(counts.indices, minlength=_HASHED)
-        counts.data *= (np.log((1 + len(graph.names)) / (1 + names_with)) + 1)[counts.indices].astype(np.float32)
-        lengths = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).ravel())
-        counts.data /= np.repeat(np.maximum(lengths, 1e-12), np.diff(counts.indptr)).astype(np.float32)
-        sides.append(counts)
+        sides.append(weighted(counts, rarity(counts)))
     return sparse.csr_array(sparse.vstack(sides, format="csr"))
 
 
 def _hashed(names: Sequence[str], sizes: Sequence[int]) -> sparse.csr_array:
     """Return signed counts of the names' groups of characters, by hash, rows of unit length."""
-    rows, columns, signs = [], [], []
-    for row, name in enumerate(names):
-        text = f" {unicodedata.normalize('NFKC', name).casefold()} "
-        for size in sizes:
-            for start in range(len(text) - size + 1):
-                code = crc32(text[start : start + size].encode("utf-8", "surrogatepass"))
-                rows.append(row)
-                columns.append(code % _HASHED)
-                signs.append(1.0 if code & 0x80000000 else -1.0)
-    counts = sparse.csr_array((np.array(signs, np.float32), (rows, columns)), shape=(len(names), _HASHED))
-    lengths = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).ravel())
-    counts.data /= np.repeat(np.maximum(lengths, 1e-12), np.diff(counts.indptr)).astype(np.float32)
-    return counts
+    rows = (map(group_hash, groups(_padded(name), sizes)) for name in names)
+    return weighted(count_groups(rows, _HASHED, signed=True))
+
+
+def _padded(name: str) -> str:
+    return f" {unicodedata.normalize('NFKC', name).casefold()} "
 
 
 _SIZES = (2, 3)
@@ -140,21 +129,13 @@ def similar_names(left: Sequence[str], right: Sequence[str], *, k: int = 20, lea
 
 def _weighed(left: Sequence[str], right: Sequence[str]) -> tuple[sparse.csr_array, sparse.csr_array]:
     vocabulary: dict[str, int] = {}
-    rows, columns = [], []
-    for row, name in enumerate((*left, *right)):
-        text = f" {unicodedata.normalize('NFKC', name).casefold()} "
-        for size in _SIZES:
-            for start in range(len(text) - size + 1):
-                rows.append(row)
-                columns.append(vocabulary.setdefault(text[start : start + size], len(vocabulary)))
-    n = len(left) + len(right)
-    counts = sparse.csr_array((np.ones(len(rows), np.float32), (rows, columns)), shape=(n, max(len(vocabulary), 1)))
-    counts.sum_duplicates()
-    names_with = np.bincount(counts.indices, minlength=counts.shape[1])
-    counts.data *= (np.log((1 + n) / (1 + names_with)) + 1)[counts.indices].astype(np.float32)
-    lengths = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).ravel())
-    counts.data /= np.repeat(np.maximum(lengths, 1e-12), np.diff(counts.indptr)).astype(np.float32)
-    return counts[: len(left)], counts[len(left) :]
+    rows = [
+        [vocabulary.setdefault(group, len(vocabulary)) for group in groups(_padded(name), _SIZES)]
+        for name in (*left, *right)
+    ]
+    counts = count_groups(rows, max(len(vocabulary), 1))
+    both = weighted(counts, rarity(counts))
+    return both[: len(left)], both[len(left) :]
 
 
 def _best(

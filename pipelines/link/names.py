@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from zlib import crc32
 
 import numpy as np
 from anyascii import anyascii
 from numpy.typing import NDArray
 from scipy import sparse
+
+from interlingua.pipelines.texts.characters import count_groups, group_hash, groups, rarity, weighted
 
 _HASHED = 1 << 18
 _SIZES = (2, 3)
@@ -97,34 +98,23 @@ class SpellingIndex:
 
     def __init__(self, names: Sequence[str]) -> None:
         counts = _grams(names)
-        with_gram = np.bincount(counts.indices, minlength=_HASHED)
-        self._weights = (np.log((1 + len(names)) / (1 + with_gram)) + 1).astype(np.float32)
-        self._names = self._weighted(counts).T.tocsr()
+        self._weights = rarity(counts)
+        self._names = weighted(counts, self._weights).T.tocsr()
 
     def scores(self, mentions: Sequence[str]) -> NDArray[np.float32]:
         """Return cosines from 0 to 1 of mentions and names, (m, n)."""
-        found: NDArray[np.float32] = (self._weighted(_grams(mentions)) @ self._names).toarray()
+        found: NDArray[np.float32] = (weighted(_grams(mentions), self._weights) @ self._names).toarray()
         return found
-
-    def _weighted(self, counts: sparse.csr_array) -> sparse.csr_array:
-        counts = counts.copy()
-        counts.data *= self._weights[counts.indices]
-        lengths = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).ravel())
-        counts.data /= np.repeat(np.maximum(lengths, 1e-12), np.diff(counts.indptr)).astype(np.float32)
-        return counts
 
 
 def _grams(names: Sequence[str]) -> sparse.csr_array:
-    rows, columns = [], []
-    for row, name in enumerate(names):
-        for word in romanized(name).split():
-            for text in (f" {word} ", f"~{_skeleton(word)} "):
-                for size in _SIZES:
-                    for start in range(max(1, len(text) - size + 1)):
-                        rows.append(row)
-                        columns.append(crc32(text[start : start + size].encode("utf-8", "surrogatepass")) % _HASHED)
-    ones = np.ones(len(rows), np.float32)
-    return sparse.csr_array((ones, (rows, columns)), shape=(len(names), _HASHED))
+    return count_groups(map(_gram_numbers, names), _HASHED)
+
+
+def _gram_numbers(name: str) -> Iterator[int]:
+    for word in romanized(name).split():
+        for text in (f" {word} ", f"~{_skeleton(word)} "):
+            yield from map(group_hash, groups(text, _SIZES))
 
 
 def _skeleton(word: str) -> str:
