@@ -1,6 +1,8 @@
-"""Write a folder whole or not at all, and read it with every checksum verified.
+"""A folder on disk: written whole or not at all, read with every checksum verified, and held by one writer at a time.
 
-A save writes its files under fresh names beside those of the last one, puts them on disk (fsync), and only then
+``manifest.json`` is the commit point of a save: whatever it lists, with size and checksum, is the folder's content, and
+whatever it does not list is not. It carries a checksum of itself and must be, byte for byte, what this module writes. A
+save writes its files under fresh names beside those of the last one, puts them on disk (fsync), and only then
 replaces ``manifest.json`` in one step (a rename). A process killed at any moment leaves the folder as it was before
 or as it is after. Files that no manifest lists are leftovers of killed saves; the next save removes them.
 
@@ -9,12 +11,7 @@ second waits for the first (an advisory lock on the folder, which the system dro
 manifest wins: what the first one saved is then replaced as a whole, not merged. Where the file system has no locks,
 and on Windows, leftovers are kept, since they may belong to a save that is under way.
 
-The manifest of a saved folder: what belongs to it, with size and checksum of every file.
-
-``manifest.json`` is the commit point of a save: whatever it lists is the folder's content, whatever it does not list
-is not. It carries a checksum of itself and must be, byte for byte, what this module writes.
-
-One writer a folder: a lock that the system drops with the process.
+A writer that stays (`locked`, or a `CollectionStore`) holds a lock of its own, which the system drops with the process.
 """
 
 import hashlib
@@ -33,15 +30,23 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any, BinaryIO, TypeVar
 
-from interlingua.index.engines.base import FileWriter
-
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
+
+FileWriter = Callable[[Path], None]
+"""Writes one file at the path it is given."""
 
 _FORMAT = "interlingua-folder"
 _WAY_OUT = "restore the folder from a copy, or build it again"
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_GENERATION_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.g\d+-[0-9a-f]{12}(\.[A-Za-z0-9]+)?")
+_OWN_FIELDS = frozenset({"format", "format_version", "library_version"})
 _BLOCK = 1 << 20
+_READ_ATTEMPTS = 5
+_LOCK_NAME = "writer.lock"
+_GLANCE, _LOCK_PAUSE = 0.05, 0.01  # seconds: a save looks for a moment whether there is a writer
+
+T = TypeVar("T")
 
 
 class CorruptCollectionError(ValueError):
@@ -73,7 +78,7 @@ class Manifest:
             **{key: value for key, value in self.contents.items() if key != "files"},
             "files": {name: asdict(entry) for name, entry in self.files.items()},
         }
-        return _dump({**fields, "sha256": _digest(fields)})
+        return _json_bytes({**fields, "sha256": _fields_digest(fields)})
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -107,7 +112,7 @@ def read_manifest(folder: Path) -> Manifest:
             f"it was written by interlingua {fields.get('library_version')!r}: load it with that, or build it again"
         )
     checksum = fields.pop("sha256", None)
-    if checksum != _digest(fields) or raw != _dump({**fields, "sha256": checksum}):
+    if checksum != _fields_digest(fields) or raw != _json_bytes({**fields, "sha256": checksum}):
         raise CorruptCollectionError(f"{path} was altered after it was saved; {_WAY_OUT}")
     with naming(path):
         files = {name: _parse_entry(name, entry) for name, entry in fields.pop("files").items()}
@@ -166,9 +171,6 @@ def naming(path: Path) -> Iterator[None]:
         raise CorruptCollectionError(f"{path} cannot be used: {reason}; {_WAY_OUT}") from error
 
 
-_OWN_FIELDS = frozenset({"format", "format_version", "library_version"})
-
-
 def _parse_entry(name: str, entry: Any) -> FileEntry:
     parsed = FileEntry(**entry)
     if not isinstance(parsed.size, int) or not isinstance(parsed.sha256, str):
@@ -178,13 +180,13 @@ def _parse_entry(name: str, entry: Any) -> FileEntry:
     return parsed
 
 
-def _dump(fields: Mapping[str, Any]) -> bytes:
+def _json_bytes(fields: Mapping[str, Any]) -> bytes:
     return (json.dumps(fields, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
 
-def _digest(fields: Mapping[str, Any]) -> str:
+def _fields_digest(fields: Mapping[str, Any]) -> str:
     try:
-        return hashlib.sha256(_dump(fields)).hexdigest()
+        return hashlib.sha256(_json_bytes(fields)).hexdigest()
     except ValueError:  # NaN, or a lone surrogate: nothing that was ever written
         return ""
 
@@ -194,10 +196,6 @@ def _library_version() -> str:
         return version("interlingua")
     except PackageNotFoundError:
         return "unknown"
-
-
-_NAME = "writer.lock"
-_GLANCE, _PAUSE = 0.05, 0.01  # seconds: a save looks for a moment whether there is a writer
 
 
 class LockedError(RuntimeError):
@@ -224,13 +222,13 @@ class WriterLock:
         self._folder = folder.resolve()
         outer = _HELD.get().get(self._folder)
         # subtle: a copy of a descriptor has its lock as well, which lasts until both are closed
-        self._file: BinaryIO = (folder / _NAME).open("a+b") if outer is None else outer._copy()
+        self._file: BinaryIO = (folder / _LOCK_NAME).open("a+b") if outer is None else outer._copy()
         end = time.monotonic() + max(patience, _GLANCE)
         while not _lock(self._file):
             if time.monotonic() > end:
                 self._file.close()
-                raise LockedError(_text(folder))
-            time.sleep(_PAUSE)
+                raise LockedError(_held_elsewhere(folder))
+            time.sleep(_LOCK_PAUSE)
         self._file.truncate(0)
         self._file.write(f"{os.getpid()}\n".encode())
         self._file.flush()
@@ -313,11 +311,11 @@ def refuse_locked(folder: Path) -> None:
 
     Called while the folder's lock of saves is held: a writer that comes later waits for that.
     """
-    path = folder / _NAME
+    path = folder / _LOCK_NAME
     if path.is_file():
         with path.open("rb") as file:
             if not _lock(file):
-                raise LockedError(_text(folder))
+                raise LockedError(_held_elsewhere(folder))
 
 
 @contextmanager
@@ -354,14 +352,8 @@ def _lock(file: BinaryIO) -> bool:
     return True
 
 
-def _text(folder: Path) -> str:
+def _held_elsewhere(folder: Path) -> str:
     return f"{folder} is open for writing elsewhere; close that writer (Collection.load reads meanwhile)"
-
-
-T = TypeVar("T")
-
-_GENERATION_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.g\d+-[0-9a-f]{12}(\.[A-Za-z0-9]+)?")
-_ATTEMPTS = 5
 
 
 def write_folder(folder: Path, *, contents: Mapping[str, Any], files: Mapping[str, FileWriter | bytes]) -> None:
@@ -433,12 +425,12 @@ def read_folder(folder: Path, parse: Callable[[dict[str, Any], dict[str, Path]],
     CorruptCollectionError
         If a file is missing, altered or foreign; the text names it.
     """
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(_READ_ATTEMPTS):
         manifest = read_manifest(folder)
         try:
             return parse(manifest.contents, verify_files(folder, manifest))
         except (CorruptCollectionError, OSError):
-            if attempt == _ATTEMPTS - 1 or read_manifest(folder) == manifest:
+            if attempt == _READ_ATTEMPTS - 1 or read_manifest(folder) == manifest:
                 raise
     raise CorruptCollectionError(f"{folder} is saved faster than it can be read; try again")  # pragma: no cover
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.index.engines.base import FileWriter, shorten
+from interlingua.index.engines.base import shorten
 from interlingua.index.engines.flat import write_array
+from interlingua.index.folder import FileWriter
 
 _DEEPEST = 32
 _LONGEST_INT = 1024  # bits; Python itself refuses to print integers of some 14 000
@@ -247,10 +248,6 @@ class _Column:
         self.codes = codes
         self.values: list[Any] = [] if values is None else values
         self.code_of = {_key(value): code for code, value in enumerate(self.values)}
-
-    def value(self, code: int) -> Any:
-        value = self.values[code]
-        return deepcopy(value) if isinstance(value, list | dict) else value
 
     def append(self, rows: Sequence[dict[str, Any]], name: str) -> None:
         codes = np.full(len(rows), _ABSENT, dtype=np.int32)

@@ -1,7 +1,4 @@
-"""The files of a saved collection: what is written, and how it is read.
-
-Extra files of the user's own in a saved collection.
-"""
+"""The files of a saved collection, those of the user's own included: what is written, and how it is read."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -12,11 +9,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.index.engines.base import FileWriter, VectorIndex
+from interlingua.index.engines.base import VectorIndex
 from interlingua.index.engines.choose import read_index, spec_from_json, spec_to_json
 from interlingua.index.folder import (
     MANIFEST_NAME,
     CorruptCollectionError,
+    FileWriter,
     is_held,
     manifest_digest,
     naming,

@@ -1,7 +1,4 @@
-"""A collection in a folder, open for writing: every change is on disk before the call returns.
-
-A saved collection that is kept in step with its writer.
-"""
+"""A saved collection that lives: one writer, whose changes are on disk when its calls return, and readers."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence

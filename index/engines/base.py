@@ -1,22 +1,17 @@
-"""The contract that every vector index keeps.
+"""The contract that every vector index keeps: metric, results, operations, and the checks of what comes in.
 
-How two vectors are compared.
-
-What a search returns: arrays of ids and scores, or string ids with metadata.
-
-Checks at the border: vectors, ids and k are looked at once, before anything is touched.
-
-Which id stands at which position of an index.
+Vectors, ids and k are looked at once, at the border, before anything is touched.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from interlingua.index.folder import FileWriter
 
 
 class Metric(StrEnum):
@@ -200,10 +195,6 @@ class CollectionResult:
         return (self[query] for query in range(len(self)))
 
 
-FileWriter = Callable[[Path], None]
-"""Writes one file at the path it is given."""
-
-
 class UnsupportedOperation(RuntimeError):
     """An index cannot do what was asked; the text says what can be done instead."""
 
@@ -260,6 +251,24 @@ class VectorIndex(Protocol):
 
         The files hold no checksums; `save_index` and `Collection.save` add them.
         """
+
+
+class Described:
+    """The length of the vectors that something holds, and how it compares them: checked once, and fixed."""
+
+    def __init__(self, dimension: int, metric: Metric | str) -> None:
+        self._dimension = check_dimension(dimension)
+        self._metric = Metric.parse(metric)
+
+    @property
+    def dimension(self) -> int:
+        """Length d of each vector."""
+        return self._dimension
+
+    @property
+    def metric(self) -> Metric:
+        """How vectors are compared."""
+        return self._metric
 
 
 def refuse_mapped(mapped: bool) -> None:

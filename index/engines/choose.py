@@ -1,9 +1,4 @@
-"""Make an index by name, and keep one in a folder.
-
-Choose a kind of index from how much there is to hold and how much memory holds it.
-
-Find the smallest search effort that reaches a wanted recall.
-"""
+"""Which index: make one by name, keep it in a folder, recommend a kind, and tune its search effort."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,13 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from interlingua.index.folder import CorruptCollectionError, naming, read_folder, write_folder
+from interlingua.index.folder import MANIFEST_NAME, CorruptCollectionError, naming, read_folder, write_folder
 from interlingua.index.milvus.client import MilvusConfig
 from interlingua.index.milvus.engine import MilvusIndex
 
 from .base import IndexSpec, Metric, UnsupportedOperation, VectorIndex, check_dimension, check_k, check_vectors
-from .config import CONFIGS, FaissConfig, FaissFlatConfig, HNSWConfig, IVFConfig, IVFPQConfig, IVFRaBitQConfig
-from .faiss import FaissIndex, graph_effort, probes, stored_dimension
+from .config import (
+    CONFIGS,
+    FaissConfig,
+    FaissFlatConfig,
+    HNSWConfig,
+    IVFConfig,
+    IVFPQConfig,
+    IVFRaBitQConfig,
+    graph_effort,
+    probes,
+)
+from .faiss import FaissIndex, stored_dimension
 from .flat import FlatIndex
 
 INDEX_KINDS = ("flat", *CONFIGS, "milvus")
@@ -92,7 +97,7 @@ def load_index(path: str | Path, *, threads: int | None = None, mapped: bool = F
     """
 
     def parse(contents: dict[str, Any], files: dict[str, Path]) -> VectorIndex:
-        with naming(Path(path) / "manifest.json"):
+        with naming(Path(path) / MANIFEST_NAME):
             if contents["type"] != "index":
                 raise ValueError(f"it describes a {contents['type']!r}, not an index; use Collection.load")
             spec, count = spec_from_json(contents)
@@ -270,8 +275,7 @@ def index_bytes(config: FaissConfig, n: int, dimension: int) -> int:
         each += 8
         shared = 4 * dimension * (config.n_lists or 4 * sqrt(n))
         if isinstance(config, IVFPQConfig):
-            sub_vectors = config.code_size or max(m for m in range(1, max(dimension // 2, 1) + 1) if dimension % m == 0)
-            each += sub_vectors / 2 + numbers[config.refine]
+            each += config.sub_vectors(dimension) / 2 + numbers[config.refine]
             shared += 4 * 16 * dimension
         elif isinstance(config, IVFRaBitQConfig):
             each += dimension / 8 + 8 + numbers[config.refine]

@@ -1,16 +1,51 @@
-"""How FAISS is to build and search an index: one frozen configuration a kind."""
+"""How FAISS builds and searches an index: one frozen configuration a kind, and what is taken where it does not say."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from math import cbrt, ceil, sqrt
 from typing import Any, ClassVar
 
-_STORAGE = ("float32", "float16", "sq8")
-_REFINE = ("float32", "float16", "sq8")
-_DEVICES = ("auto", "cpu", "cuda")
 _OF_THE_MACHINE = ("threads", "device")
+_NUMBERS = ("float32", "float16", "sq8")
+_CHOICES = {"storage": _NUMBERS, "refine": _NUMBERS, "device": ("auto", "cpu", "cuda")}
+_SHARES = ("rebuild_share", "exact_share")
+_FACTORS = ("refine_factor",)
 
 
 @dataclass(frozen=True)
-class FaissFlatConfig:
+class _Config:
+    """Checks every field by its name; where None is the default it may be given too."""
+
+    kind: ClassVar[str]
+    shape: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is None and each.default is None:
+                continue
+            if rule := _broken_rule(each.name, value):
+                raise ValueError(f"{each.name} must {rule}{', or None' * (each.default is None)}, but is {value!r}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings that belong to the index and not to the machine."""
+        return {name: value for name, value in asdict(self).items() if name not in _OF_THE_MACHINE}
+
+
+def _broken_rule(name: str, value: Any) -> str:
+    """Return what a value should be and is not, or nothing."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name in _CHOICES:
+        return "" if value in _CHOICES[name] else f"be one of {', '.join(map(repr, _CHOICES[name]))}"
+    if name in _SHARES:
+        return "" if number and 0 <= value <= 1 else "lie between 0 and 1"
+    if name in _FACTORS:
+        return "" if number and 1 <= value < float("inf") else "be a number of at least 1"
+    least = 2 if name == "M" else 1
+    return "" if number and isinstance(value, int) and value >= least else f"be an integer of at least {least}"
+
+
+@dataclass(frozen=True)
+class FaissFlatConfig(_Config):
     """Exact search by FAISS.
 
     Attributes
@@ -23,21 +58,12 @@ class FaissFlatConfig:
     """
 
     kind: ClassVar[str] = "faiss-flat"
-    shape: ClassVar[tuple[str, ...]] = ()
     threads: int | None = None
     device: str = "auto"
 
-    def __post_init__(self) -> None:
-        _check_threads(self.threads)
-        _check_choice("device", self.device, _DEVICES)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the settings that belong to the index and not to the machine."""
-        return {}
-
 
 @dataclass(frozen=True)
-class HNSWConfig:
+class HNSWConfig(_Config):
     """Approximate search over a graph of near neighbours (hierarchical navigable small world).
 
     Attributes
@@ -83,20 +109,9 @@ class HNSWConfig:
     exact_share: float | None = None
     threads: int | None = None
 
-    def __post_init__(self) -> None:
-        _check_threads(self.threads)
-        _check_counts(self, M=2, ef_construction=1, train_size=1)
-        _check_effort(self, "ef_search")
-        _check_shares(self, "rebuild_share", "exact_share")
-        _check_choice("storage", self.storage, _STORAGE)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the settings that belong to the index and not to the machine."""
-        return {name: value for name, value in asdict(self).items() if name not in _OF_THE_MACHINE}
-
 
 @dataclass(frozen=True)
-class IVFConfig:
+class IVFConfig(_Config):
     """Search only the lists near the query: k-means cells of the space (inverted file), each vector kept whole.
 
     Until `train_size` vectors are there, search is exact; then the cells are learned from them, once. Vectors added
@@ -135,22 +150,12 @@ class IVFConfig:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        _check_threads(self.threads)
-        _check_choice("device", self.device, _DEVICES)
-        _check_counts(self, train_size=1)
-        _check_effort(self, "nprobe")
-        if self.n_lists is not None:
-            _check_counts(self, n_lists=1)
-            if self.n_lists > self.train_size:
-                raise ValueError(
-                    f"{self.n_lists} cells cannot be learned from {self.train_size} vectors; "
-                    f"give train_size of {39 * self.n_lists} or more"
-                )
-        _check_shares(self, "rebuild_share", "exact_share")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the settings that belong to the index and not to the machine."""
-        return {name: value for name, value in asdict(self).items() if name not in _OF_THE_MACHINE}
+        super().__post_init__()
+        if self.n_lists is not None and self.n_lists > self.train_size:
+            raise ValueError(
+                f"{self.n_lists} cells cannot be learned from {self.train_size} vectors; "
+                f"give train_size of {39 * self.n_lists} or more"
+            )
 
 
 @dataclass(frozen=True)
@@ -159,13 +164,6 @@ class _RefinedConfig(IVFConfig):
 
     refine: str = "sq8"
     refine_factor: float | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_choice("refine", self.refine, _REFINE)
-        factor = 1 if self.refine_factor is None else self.refine_factor
-        if isinstance(factor, bool) or not isinstance(factor, int | float) or not 1 <= factor < float("inf"):
-            raise ValueError(f"refine_factor must be a number of at least 1, or None, but is {factor!r}")
 
 
 @dataclass(frozen=True)
@@ -192,10 +190,9 @@ class IVFPQConfig(_RefinedConfig):
     shape: ClassVar[tuple[str, ...]] = ("n_lists", "train_size", "code_size", "refine")
     code_size: int | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.code_size is not None:
-            _check_counts(self, code_size=1)
+    def sub_vectors(self, dimension: int) -> int:
+        """Return `code_size`, or the number that None takes."""
+        return self.code_size or max(m for m in range(1, max(dimension // 2, 1) + 1) if dimension % m == 0)
 
 
 @dataclass(frozen=True)
@@ -218,33 +215,75 @@ CONFIGS: dict[str, type[FaissConfig]] = {
 }
 """The configuration of each kind of FAISS index."""
 
-
-def _check_threads(threads: int | None) -> None:
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise ValueError(f"threads must be an integer of at least 1, or None, but is {threads!r}")
-
-
-def _check_counts(config: FaissConfig, **least: int) -> None:
-    for name, lowest in least.items():
-        value = getattr(config, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-            raise ValueError(f"{name} must be an integer of at least {lowest}, but is {value!r}")
+_LEAST_EFFORT, _LEAST_PROBES = 128, 16
+_GRAPH_COST = 3.0  # see exact_share in HNSWConfig
+_CODE_COST = 2.5  # see exact_share in IVFConfig
 
 
-def _check_effort(config: FaissConfig, name: str) -> None:
-    if getattr(config, name) is not None:
-        _check_counts(config, **{name: 1})
+def graph_effort(n: int, k: int = 10) -> int:
+    """Return ``ef_search`` for k results of a graph of n vectors: 0.6 sqrt(n), at least 128, more beyond 10 results.
+
+    Examples
+    --------
+    >>> [graph_effort(n) for n in (10_000, 200_000, 1_000_000)]
+    [128, 269, 600]
+    >>> graph_effort(10_000, k=80)
+    256
+    """
+    return ceil(max(_LEAST_EFFORT, 0.6 * sqrt(n)) * _growth(k))
 
 
-def _check_shares(config: FaissConfig, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if name == "exact_share" and value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise ValueError(f"{name} must lie between 0 and 1, but is {value!r}")
+def probes(n_lists: int, k: int = 10) -> int:
+    """Return ``nprobe`` for k results of so many lists: 3 sqrt(n_lists), at least 16, more beyond 10 results.
+
+    Examples
+    --------
+    >>> [probes(n_lists) for n_lists in (8, 400, 4000)]
+    [8, 60, 190]
+    """
+    return min(n_lists, ceil(max(_LEAST_PROBES, 3 * sqrt(n_lists)) * _growth(k)))
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, but is {value!r}")
+def refine_factor(n: int, k: int) -> float:
+    """Return how many candidates a result the codes yield to be put in order, among n vectors, for k results.
+
+    Examples
+    --------
+    >>> [refine_factor(n, 10) for n in (10_000, 200_000, 1_000_000)]
+    [8.0, 22.4, 50.0]
+    """
+    return max(8.0, ceil(sqrt(n) / 2) / max(k, 10))
+
+
+def widened(effort: int, config: Any, k: int, widening: float) -> int:
+    """Return the effort that a filter needs which leaves one of `widening` vectors.
+
+    What may not be returned is still walked through. An effort that was set is multiplied by w = `widening`; one that
+    was chosen by size has room to spare: in lists it takes sqrt(w), in a graph w up to two and sqrt(2 w) beyond, but
+    enough to meet 4 k vectors that pass.
+
+    Examples
+    --------
+    >>> widened(100, HNSWConfig(ef_search=100), 10, 8.0), widened(100, HNSWConfig(), 10, 8.0)
+    (800, 400)
+    """
+    graph = isinstance(config, HNSWConfig)
+    if (config.ef_search if graph else config.nprobe) is not None or widening == 1:
+        return ceil(effort * widening)
+    return ceil(max(effort * min(widening, sqrt(2 * widening)), 4 * k * widening) if graph else effort * sqrt(widening))
+
+
+def scan_limit(config: Any, n: int, n_lists: int) -> float:
+    """Return of how many allowed vectors a scan is cheaper than an approximate search of all n."""
+    if config.exact_share is not None:
+        return float(config.exact_share * n)
+    if isinstance(config, HNSWConfig):
+        if config.ef_search is not None:
+            return _GRAPH_COST * sqrt(config.ef_search * n)
+        return float((_GRAPH_COST**2 * graph_effort(n) * sqrt(n)) ** (2 / 3))
+    read = min(config.nprobe or probes(n_lists), n_lists) * n / n_lists + n_lists
+    return float(read if config.kind == "ivf-flat" or config.nprobe is None else _CODE_COST * read)
+
+
+def _growth(k: int) -> float:
+    return cbrt(max(k / 10, 1))  # the 100th neighbour is harder to find than the tenth, though not ten times

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from interlingua.index.folder import FileWriter
+
 from .base import (
-    FileWriter,
+    Described,
     IdTable,
     IndexSpec,
     Metric,
     SearchResult,
-    check_dimension,
     check_k,
     check_vectors,
     refuse_mapped,
@@ -23,7 +24,7 @@ _QUERY_BLOCK = 256
 _VECTOR_BLOCK = 4096
 
 
-class FlatIndex:
+class FlatIndex(Described):
     """Exact search over all vectors, with scores computed in float64 and ties in the order of adding.
 
     Search costs O(n q d) for q queries over n vectors and holds blocks of 256 queries x 4096 vectors besides the
@@ -51,8 +52,7 @@ class FlatIndex:
     kind = "flat"
 
     def __init__(self, dimension: int, metric: Metric | str = Metric.COSINE) -> None:
-        self._dimension = check_dimension(dimension)
-        self._metric = Metric.parse(metric)
+        super().__init__(dimension, metric)
         self._table = IdTable()
         self._buffer = np.empty((0, self._dimension), dtype=np.float32)  # its first len(self) rows count
         self._mapped = False
@@ -61,16 +61,6 @@ class FlatIndex:
     def spec(self) -> IndexSpec:
         """Kind, dimension and metric."""
         return IndexSpec(self.kind, self._dimension, self._metric)
-
-    @property
-    def dimension(self) -> int:
-        """Length d of each vector."""
-        return self._dimension
-
-    @property
-    def metric(self) -> Metric:
-        """How vectors are compared."""
-        return self._metric
 
     def __len__(self) -> int:
         return len(self._table.ids)

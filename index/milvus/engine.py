@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interlingua.index.engines.base import (
-    FileWriter,
     IndexSpec,
     Metric,
     SearchResult,
@@ -20,6 +19,7 @@ from interlingua.index.engines.base import (
     check_vectors,
     shorten,
 )
+from interlingua.index.folder import FileWriter
 
 from .client import (
     MOST_RESULTS,

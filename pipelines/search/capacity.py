@@ -5,8 +5,7 @@ from math import ceil, log2
 
 from interlingua.index import HNSWConfig, recommend
 from interlingua.index.engines.choose import index_bytes
-from interlingua.index.engines.config import FaissFlatConfig
-from interlingua.index.engines.faiss import graph_effort, probes
+from interlingua.index.engines.config import FaissFlatConfig, graph_effort, probes
 
 
 @dataclass(frozen=True)

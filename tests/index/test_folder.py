@@ -110,7 +110,7 @@ def test_files_that_changed_places_are_refused(saved):
 def sign(fields):
     """Return a manifest with a right checksum of wrong fields, as a hostile or broken writer could make it."""
     fields.pop("sha256", None)
-    return manifest._dump({**fields, "sha256": manifest._digest(fields)})
+    return manifest._json_bytes({**fields, "sha256": manifest._fields_digest(fields)})
 
 
 @pytest.mark.parametrize(
