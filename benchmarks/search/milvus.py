@@ -28,7 +28,7 @@ from interlingua.benchmarks.harness.measure import run_benchmark, watch
 from interlingua.benchmarks.harness.report import row
 from interlingua.index import Collection, create_index
 from interlingua.index.exchange import Batch
-from interlingua.index.milvus.client import MilvusError
+from interlingua.index.milvus.client import MilvusError, connect
 from interlingua.index.milvus.collection import MilvusCollection
 
 from .milvus_server import MilvusServer
@@ -154,7 +154,7 @@ def _in_the_log(uri: str, vectors: NDArray[np.float32], queries: NDArray[np.floa
     config = {"uri": uri, "collection": "log", "index_type": "HNSW", "build": BUILD, "search": {"ef": 64}}
     collection = MilvusCollection(config, DIMENSION)
     collection.load_batches(_batches(vectors))
-    client, name = collection._client, config["collection"]
+    client, name = connect(collection.config), config["collection"]
     field = f"vector_{collection.metric}"
 
     def median(asked: NDArray[np.float32]) -> float:

@@ -1,23 +1,20 @@
-"""The connection to Milvus: an own file, a server or a cluster, told apart by the address alone.
-
-What is said to Milvus about rows, and what it answers.
-
-What Milvus Lite needs and a server does not: to be told when to put fresh rows away.
-"""
+"""A collection of Milvus and what is asked of it; a file, a server or a cluster, told apart by the address alone."""
 
 import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .filters import literal
-from .rows import decode_row
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.index.engines.base import Metric
 
 MOST_RESULTS = 16_384  # Milvus' own limit for k and for what one query returns
 TOKEN_VARIABLE = "MILVUS_TOKEN"  # noqa: S105 - the name of the variable, not a token
@@ -36,6 +33,7 @@ _TRANSIENT_WORDS = re.compile(
 _LOCAL_CHANNEL = {"grpc.keepalive_time_ms": 600_000, "grpc.keepalive_permit_without_calls": 0}
 _BATCH_BYTES = 16 << 20  # gRPC refuses messages above 64 MB
 _BATCH_ROWS = 5000
+_MOST_FRESH = 1000
 
 
 class MilvusError(RuntimeError):
@@ -146,25 +144,20 @@ def connect(config: MilvusConfig) -> Any:
     if config.local:
         options["grpc_options"] = _LOCAL_CHANNEL
     # subtle: pymilvus keeps one connection for an address, and does not try again itself where that has been closed
-    return _until_answered(config, lambda _: pymilvus.MilvusClient(config.uri, timeout=config.timeout, **options))
+    return until_answered(config, lambda _: pymilvus.MilvusClient(config.uri, timeout=config.timeout, **options))
 
 
-def ask(config: MilvusConfig, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """Return what `call` of a pymilvus client returns; try again, ever slower, while the server is away.
+def until_answered(config: MilvusConfig, attempt: Callable[[float], Any]) -> Any:
+    """Return what `attempt` returns, given the seconds that are left; try again, ever slower, while the server is away.
 
-    Only for calls that may be made twice, as an answer may be lost after the work is done: reads, deletes, upserts by
-    id, flushing, dropping.
+    Only for what may be done twice, as an answer may be lost after the work is done: reads, deletes, upserts by id,
+    flushing, dropping.
 
     Raises
     ------
     MilvusError
         If the request is refused, or `config.timeout` seconds are over.
     """
-    return _until_answered(config, lambda left: call(*arguments, timeout=left, **named))
-
-
-def _until_answered(config: MilvusConfig, attempt: Callable[[float], Any]) -> Any:
-    """Return what `attempt` returns, which is given the seconds that are left."""
     end, pause = time.monotonic() + config.timeout, 0.05
     while True:
         left = max(end - time.monotonic(), 0.5)
@@ -178,23 +171,6 @@ def _until_answered(config: MilvusConfig, attempt: Callable[[float], Any]) -> An
         pause = min(2 * pause, _LONGEST_WAIT)
 
 
-def settle_deletes(config: MilvusConfig, client: Any) -> None:
-    """Wait until the deletes of this process are seen by its reads.
-
-    Older servers (2.3.5) answer a delete with the timestamp 0, and pymilvus then forgets what a Session read has to
-    see. One Strong read brings the node that answers up to now.
-    """
-    if config.consistency == "Session" and not config.local:
-        ask(
-            config,
-            client.query,
-            config.collection,
-            filter="",
-            output_fields=["count(*)"],
-            consistency_level="Strong",
-        )
-
-
 @contextmanager
 def speaking(config: MilvusConfig) -> Iterator[None]:
     """Turn pymilvus' errors into a `MilvusError` that names address and collection."""
@@ -205,36 +181,28 @@ def speaking(config: MilvusConfig) -> Iterator[None]:
     except (exceptions.MilvusException, grpc.RpcError) as error:
         # subtle: pymilvus says "server unavailable" whatever the reason; gRPC's own error is its cause
         reason = next((each for each in (error, error.__cause__) if isinstance(each, grpc.RpcError)), None)
-        raise _told(config, error, reason) from error
+        raise _error_of(config, error, reason) from error
 
 
-def _told(config: MilvusConfig, error: Any, reason: Any) -> MilvusError:
+def _error_of(config: MilvusConfig, error: Any, reason: Any) -> MilvusError:
     parts = [str(getattr(error, "message", "") or error)] if error is not reason else []
     if reason is not None:
         parts.append(str(reason.details() if hasattr(reason, "details") else reason))
-    said = " ".join(": ".join(parts).split())
-    said = said if len(said) <= _LONGEST_TEXT else f"{said[:200]} ... {said[200 - _LONGEST_TEXT :]}"
+    text = " ".join(": ".join(parts).split())
+    text = text if len(text) <= _LONGEST_TEXT else f"{text[:200]} ... {text[200 - _LONGEST_TEXT :]}"
     transient, hint = False, ""
     if reason is not None and hasattr(reason, "code") and reason.code().name in _NOT_ALLOWED:
         held = "holds another one" if os.environ.get(TOKEN_VARIABLE) else "is not set"
         hint = f"; Milvus asks for a token that may do this, and the environment variable {TOKEN_VARIABLE} {held}"
-    elif "handshake failed" in said.lower():
+    elif "handshake failed" in text.lower():
         hint = "; give the server's certificate as server_pem_path, and https:// only to a server that speaks TLS"
-    elif _TRANSIENT_WORDS.search(said) or getattr(error, "code", None) == _RATE_LIMIT:
+    elif _TRANSIENT_WORDS.search(text) or getattr(error, "code", None) == _RATE_LIMIT:
         transient, hint = True, "; if it is restarting, try again when it is up"
-        if "Socket closed" in said and not config.uri.startswith("https"):
+        if "Socket closed" in text and not config.uri.startswith("https"):
             hint += "; if it speaks TLS, write https://"
     return MilvusError(
-        f"Milvus at {config.uri} did not do what was asked of {config.collection!r}: {said}{hint}", transient=transient
+        f"Milvus at {config.uri} did not do what was asked of {config.collection!r}: {text}{hint}", transient=transient
     )
-
-
-def search_parameters(config: MilvusConfig, k: int) -> dict[str, Any]:
-    """Return the search parameters of `config`, with an ``ef`` that k results allow."""
-    parameters = dict(config.search or {})
-    if "ef" in parameters:
-        parameters["ef"] = max(parameters["ef"], k)
-    return {"params": parameters}
 
 
 def message_slices(count: int, row_bytes: int) -> Iterator[slice]:
@@ -244,54 +212,129 @@ def message_slices(count: int, row_bytes: int) -> Iterator[slice]:
         yield slice(start, min(start + size, count))
 
 
-def metadata_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metadata of a row that Milvus has answered."""
-    return decode_row(row["fields"], row["rest"])
+def vector_field(metric: Metric) -> str:
+    """Return the name of the field that holds vectors; the metric is in it, as Milvus Lite keeps no description."""
+    return f"vector_{metric}"
 
 
-def among(ids: Sequence[str]) -> str:
-    """Return the condition that a row has one of these ids."""
-    return f"id in [{', '.join(map(literal, ids))}]"
-
-
-def id_bytes(ids: Sequence[str]) -> int:
-    """Return the bytes that one of these ids takes at most."""
-    return 16 + 4 * max(map(len, ids), default=0)
-
-
-def json_bytes(messages: list[dict[str, Any]]) -> int:
-    """Return the length of the longest JSON, about."""
-    return max((len(repr(each["fields"])) + len(repr(each["rest"])) for each in messages), default=0)
-
-
-_MOST_FRESH = 1000
-
-
-class FreshRows:
-    """Counts the rows that Milvus Lite has only in its log, and has them put away before they slow a search down.
-
-    Milvus Lite 3.2 turns each such row into Python numbers in every search: 36 microseconds for 384 dimensions, 0.7 s
-    for 20 000 rows. Put away ("flushed"), they are a segment with an index of its own, and cost 0.4 microseconds. It
-    does so itself at 128 MB only.
+class RemoteCollection:
+    """A collection at Milvus, made where it is not there; what is asked of it is asked until it is answered.
 
     Parameters
     ----------
     config : MilvusConfig
+    create : callable
+        Called with this where the collection is not there; it calls `make`.
+
+    Attributes
+    ----------
+    config : MilvusConfig
     client : pymilvus.MilvusClient
-    found : bool
-        Whether the collection was there before, with a log of unknown length.
+    fields : dict
+        Each field's name with its parameters, such as ``dim``.
     """
 
-    def __init__(self, config: MilvusConfig, client: Any, *, found: bool) -> None:
-        self._config, self._client = config, client
-        self._rows = _MOST_FRESH + 1 if found else 0
+    def __init__(self, config: MilvusConfig, create: Callable[["RemoteCollection"], None]) -> None:
+        self.config = config
+        self.client = connect(config)
+        found = self.ask(self.client.has_collection)
+        if not found:
+            create(self)
+        described = self.ask(self.client.describe_collection)
+        self.fields: dict[str, Any] = {field["name"]: field.get("params") or {} for field in described["fields"]}
+        self._fresh = 0 if not found else _MOST_FRESH + 1  # rows that Milvus Lite has in its log only, or may have
 
-    def add(self, rows: int) -> None:
-        """Count rows that were written."""
-        self._rows += rows
+    def __str__(self) -> str:
+        return f"{self.config.collection!r} at {self.config.uri}"
 
-    def put_away(self) -> None:
-        """Flush if there are many; call it before a search."""
-        if self._config.local and self._rows > _MOST_FRESH:
-            ask(self._config, self._client.flush, self._config.collection)
-            self._rows = 0
+    def ask(self, call: Callable[..., Any], **named: Any) -> Any:
+        """Return what `call` of the client says of the collection; see `until_answered`."""
+        return until_answered(
+            self.config, lambda left: call(collection_name=self.config.collection, timeout=left, **named)
+        )
+
+    def make(self, schema: Any, metric: Metric) -> None:
+        """Make the collection, empty, its vectors indexed as the configuration says, and ready to be searched."""
+        build: dict[str, Any] = dict(self.config.build or {})
+        index = self.client.prepare_index_params()
+        index.add_index(
+            vector_field(metric),
+            index_name=vector_field(metric),
+            index_type=self.config.index_type,
+            metric_type="L2" if metric is Metric.L2 else "IP",
+            # subtle: pymilvus sends what is in params one by one; Lite reads them under "params" only
+            params={"params": build} if self.config.local else build,
+        )
+
+        def create(**named: Any) -> None:
+            # subtle: Milvus Lite refuses to make anew what an attempt has made whose answer was lost
+            if not self.client.has_collection(**named):
+                self.client.create_collection(schema=schema, consistency_level="Strong", **named)
+            if not self.client.list_indexes(**named):
+                # there is no row to be indexed yet, and pymilvus would sleep for half a second before it asks
+                self.client.create_index(index_params=index, sync=False, **named)
+            self.client.load_collection(**named)
+
+        self.ask(create)
+
+    def query(self, condition: str, fields: list[str], **named: Any) -> Any:
+        """Return these fields of the rows that meet a condition, as this process has left them."""
+        level = self.config.own_writes
+        return self.ask(self.client.query, filter=condition, output_fields=fields, consistency_level=level, **named)
+
+    def count(self, condition: str = "") -> int:
+        """Return how many rows meet a condition."""
+        return int(self.query(condition, ["count(*)"])[0]["count(*)"])
+
+    def upsert(self, rows: list[dict[str, Any]]) -> None:
+        """Put in rows, as many as one message takes."""
+        self.ask(self.client.upsert, data=rows)
+        self._fresh += len(rows)
+
+    def settle_deletes(self) -> None:
+        """Wait until the deletes of this process are seen by its reads.
+
+        Older servers (2.3.5) answer a delete with the timestamp 0, and pymilvus then forgets what a Session read has to
+        see. One Strong read brings the node that answers up to now.
+        """
+        if self.config.consistency == "Session" and not self.config.local:
+            self.ask(self.client.query, filter="", output_fields=["count(*)"], consistency_level="Strong")
+
+    def search(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        metric: Metric,
+        *,
+        condition: str = "",
+        fields: Sequence[str] = (),
+        hit_bytes: int = 0,
+    ) -> Iterator[tuple[list[Any], NDArray[np.float32]]]:
+        """Yield the hits of each query (n, d), at most k among the rows that meet a condition, and their scores."""
+        self._put_away()
+        parameters = dict(self.config.search or {})
+        if "ef" in parameters:
+            parameters["ef"] = max(parameters["ef"], k)  # what k results allow
+        sign = -1 if metric is Metric.L2 else 1
+        for part in message_slices(len(queries), max(4 * queries.shape[1], hit_bytes * k)):
+            for hits in self.ask(
+                self.client.search,
+                data=list(queries[part]),
+                limit=k,
+                output_fields=list(fields),
+                filter=condition,
+                search_params={"params": parameters},
+                consistency_level=self.config.consistency,
+            ):
+                yield list(hits), sign * np.array([hit["distance"] for hit in hits], dtype=np.float32)
+
+    def _put_away(self) -> None:
+        """Have Milvus Lite put away the rows that it has only in its log, before they slow a search down.
+
+        Milvus Lite 3.2 turns each such row into Python numbers in every search: 36 microseconds for 384 dimensions,
+        0.7 s for 20 000 rows. Put away ("flushed"), they are a segment with an index of its own, and cost 0.4
+        microseconds. It does so itself at 128 MB only.
+        """
+        if self.config.local and self._fresh > _MOST_FRESH:
+            self.ask(self.client.flush)
+            self._fresh = 0

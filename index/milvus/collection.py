@@ -1,23 +1,21 @@
-"""A collection that is kept by Milvus: string ids, metadata and vectors, in a file, on a server or on a cluster.
-
-Load many rows into Milvus: batch by batch, at Milvus' own speed, and from where an earlier run was stopped.
-"""
+"""A collection that is kept by Milvus: string ids, metadata and vectors, in a file, on a server or on a cluster."""
 
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from interlingua.index.collection.filters import Filter, Where, as_filter, merge_languages
+from interlingua.index.collection.filters import Where, as_filter, merge_languages
 from interlingua.index.collection.metadata import MetadataTable, check_json
 from interlingua.index.collection.parts import check_attachments
 from interlingua.index.engines.base import (
     CollectionResult,
+    Described,
     Metric,
     check_dimension,
     check_k,
@@ -28,34 +26,19 @@ from interlingua.index.engines.base import (
 from interlingua.index.exchange import Batch
 from interlingua.index.folder import MANIFEST_NAME, naming, read_folder, replacing_file, write_folder
 
-from .client import (
-    MOST_RESULTS,
-    FreshRows,
-    MilvusConfig,
-    MilvusError,
-    among,
-    ask,
-    connect,
-    id_bytes,
-    json_bytes,
-    message_slices,
-    metadata_of,
-    search_parameters,
-    settle_deletes,
-)
-from .filters import EVERY_ROW, NO_ROW, compile_filter, field_names
-from .rows import decode_row, encode_name, encode_row, partition_code
-from .schema import create_rows, read_schema
-
-if TYPE_CHECKING:
-    pass  # @@gone
+from .client import MOST_RESULTS, MilvusConfig, MilvusError, RemoteCollection, message_slices, vector_field
+from .filters import EVERY_ROW, NO_ROW, among, compile_filter, field_names
+from .rows import create_rows, decode_row, encode_name, encode_row, metadata_of, partition_code, read_schema
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0  # seconds
+_ATTACHMENT = "attachment-"
+_READ_ROWS, _READ_BYTES = 4096, 16 << 20
+_LONGEST_ID = 65_535  # bytes
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What `load_batches` has done.
+    """What `MilvusCollection.load_batches` has done.
 
     Attributes
     ----------
@@ -73,90 +56,7 @@ class Loaded:
     retries: int
 
 
-def load_batches(
-    collection: "MilvusCollection",
-    batches: Iterable[Batch],
-    *,
-    resume: str | Path | None = None,
-    patience: float = 600.0,
-    progress: Callable[[int], None] | None = None,
-) -> Loaded:
-    """Upsert batch after batch into a collection.
-
-    The next batch is read when Milvus has acknowledged the one before, so that no more than one is in memory and a
-    slow server slows the reading down. Where Milvus is away or asks to go slower, the batch is sent again after a
-    pause that doubles from 0.1 s to 30 s. Rows are upserted by id: a batch that is sent twice is there once.
-
-    Parameters
-    ----------
-    collection : MilvusCollection
-    batches : iterable of Batch
-        The same ones in the same order in every run that resumes another.
-    resume : str or Path, optional
-        A file that notes how many batches were acknowledged. If it is there, as many are passed over.
-    patience : float
-        Seconds for which one batch is tried.
-    progress : callable, optional
-        Called with the rows acknowledged so far.
-
-    Raises
-    ------
-    MilvusError
-        If Milvus refuses a batch, or `patience` is over; what was acknowledged stays, and is noted in `resume`.
-    ValueError
-        If `resume` notes the progress of another collection, or is no such file.
-    """
-    note = None if resume is None else Path(resume)
-    target = {"uri": collection.config.uri, "collection": collection.config.collection}
-    done = _read(note, target)
-    rows = sent = retries = 0
-    for number, batch in enumerate(batches):
-        if number < done:
-            continue
-        retries += _send(collection, batch, patience)
-        rows, sent = rows + len(batch), sent + 1
-        if note is not None:
-            with replacing_file(note) as file:
-                file.write_text(json.dumps({**target, "batches": number + 1}) + "\n", encoding="utf-8")
-        if progress is not None:
-            progress(rows)
-    return Loaded(rows, sent, done, retries)
-
-
-def _send(collection: "MilvusCollection", batch: Batch, patience: float) -> int:
-    """Upsert one batch and return how many attempts failed before."""
-    end, pause, failed = time.monotonic() + patience, _FIRST_PAUSE, 0
-    while True:
-        try:
-            collection.upsert(batch.ids, batch.vectors, batch.metadata)
-        except MilvusError as error:
-            if not error.transient or time.monotonic() + pause > end:
-                raise
-        else:
-            return failed
-        time.sleep(pause)
-        pause, failed = min(2 * pause, _LONGEST_PAUSE), failed + 1
-
-
-def _read(note: Path | None, target: dict[str, Any]) -> int:
-    if note is None or not note.exists():
-        return 0
-    try:
-        noted = json.loads(note.read_text(encoding="utf-8"))
-        done = noted.pop("batches")
-    except (ValueError, KeyError, AttributeError, TypeError):
-        raise ValueError(f"{note} does not note the progress of a load; choose another file") from None
-    if noted != target:
-        raise ValueError(f"{note} notes the progress of {noted}, not of {target}; choose another file or remove it")
-    return int(done)
-
-
-_ATTACHMENT = "attachment-"
-_READ_ROWS, _READ_BYTES = 4096, 16 << 20
-_LONGEST_ID = 65_535  # bytes
-
-
-class MilvusCollection:
+class MilvusCollection(Described):
     """A `Collection` whose rows are with Milvus: the same calls, the same filters, the same scores.
 
     Milvus keeps the rows durable and, on a cluster, spread; here is no copy of them. What differs from `Collection`:
@@ -202,36 +102,26 @@ class MilvusCollection:
         partition: str | None = "language",
     ) -> None:
         self.config = config if isinstance(config, MilvusConfig) else MilvusConfig(**config)
-        self._client = connect(self.config)
-        if not (found := ask(self.config, self._client.has_collection, self.config.collection)):
+
+        def create(remote: RemoteCollection) -> None:
             if dimension is None:
-                raise ValueError(f"there is no {self.config.collection!r} at {self.config.uri}; give a dimension")
+                raise ValueError(f"there is no {remote}; give a dimension")
             wanted = Metric.parse(Metric.COSINE if metric is None else metric)
-            create_rows(self._client, self.config, check_dimension(dimension), wanted, partition)
-        described = ask(self.config, self._client.describe_collection, self.config.collection)
-        schema = read_schema(described, self.config)
-        self._dimension, self._metric, self._partition = schema.dimension, schema.metric, schema.partition
+            create_rows(remote, check_dimension(dimension), wanted, partition)
+
+        self._remote = RemoteCollection(self.config, create)
+        schema = read_schema(self._remote)
+        super().__init__(schema.dimension, schema.metric)
+        self._partition, self._vector = schema.partition, vector_field(schema.metric)
         if dimension not in (None, self._dimension) or (metric is not None and Metric.parse(metric) != self._metric):
             raise ValueError(
-                f"{self.config.collection!r} at {self.config.uri} has dimension {self._dimension} and metric "
-                f"{str(self._metric)!r}, not {dimension} and {metric and str(metric)!r}; choose another name"
+                f"{self._remote} has dimension {self._dimension} and metric {str(self._metric)!r}, not {dimension} and "
+                f"{metric and str(metric)!r}; choose another name"
             )
-        self._vector = f"vector_{self._metric}"
-        self._fresh = FreshRows(self.config, self._client, found=found)
         self._known: set[str] = set()
         self._last = 0
         self.attributes: dict[str, Any] = {}
         self.attachments: dict[str, bytes] = {}
-
-    @property
-    def dimension(self) -> int:
-        """Length of each vector."""
-        return self._dimension
-
-    @property
-    def metric(self) -> Metric:
-        """How vectors are compared."""
-        return self._metric
 
     @property
     def partition(self) -> str | None:
@@ -258,7 +148,7 @@ class MilvusCollection:
         }
 
     def __len__(self) -> int:
-        return self._count("")
+        return self._remote.count()
 
     def __contains__(self, id: object) -> bool:
         return isinstance(id, str) and bool(self._held([id]))
@@ -298,9 +188,9 @@ class MilvusCollection:
         """Remove rows by id; `KeyError` if one is not in the collection, and then nothing is removed."""
         wanted = list(dict.fromkeys([ids] if isinstance(ids, str) else ids))
         self._refuse_missing(wanted, self._held(wanted))
-        for part in message_slices(len(wanted), id_bytes(wanted)):
-            self._ask(self._client.delete, filter=among(wanted[part]))
-        settle_deletes(self.config, self._client)
+        for part in message_slices(len(wanted), _id_bytes(wanted)):
+            self._remote.ask(self._remote.client.delete, filter=among(wanted[part]))
+        self._remote.settle_deletes()
 
     def get(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """Return each row's metadata; `KeyError` if an id is not in the collection."""
@@ -322,8 +212,7 @@ class MilvusCollection:
         """Return the k best rows for each query (n, d); arguments and errors are those of `Collection.search`."""
         checked = check_vectors(queries, self._dimension, self._metric, name="queries")
         width = check_k(k)
-        condition = as_filter(merge_languages(where, languages))
-        expression = "" if condition is None else self._expression(condition)
+        expression = self._expression(merge_languages(where, languages))
         if width > MOST_RESULTS:
             width = min(width, max(len(self), 1))
             if width > MOST_RESULTS:
@@ -331,29 +220,19 @@ class MilvusCollection:
         ids: list[tuple[str, ...]] = []
         metadata: list[tuple[dict[str, Any], ...]] = []
         scores = np.full((len(checked), width), -np.inf, dtype=np.float32)
-        sign = -1 if self._metric is Metric.L2 else 1
-        self._fresh.put_away()
-        for part in message_slices(len(checked), max(4 * self._dimension, 512 * width)):
-            found = self._ask(
-                self._client.search,
-                data=list(checked[part]),
-                limit=width,
-                output_fields=["id", "fields", "rest"],
-                filter=expression,
-                search_params=search_parameters(self.config, width),
-                consistency_level=self.config.consistency,
-            )
-            for row, hits in enumerate(found, start=part.start):
-                entities = [hit["entity"] for hit in hits]
-                scores[row, : len(hits)] = [sign * hit["distance"] for hit in hits]
-                ids.append(tuple(entity["id"] for entity in entities))
-                metadata.append(tuple(map(metadata_of, entities)))
+        found = self._remote.search(
+            checked, width, self._metric, condition=expression, fields=("id", "fields", "rest"), hit_bytes=512
+        )
+        for row, (hits, values) in enumerate(found):
+            entities = [hit["entity"] for hit in hits]
+            scores[row, : len(hits)] = values
+            ids.append(tuple(entity["id"] for entity in entities))
+            metadata.append(tuple(map(metadata_of, entities)))
         return CollectionResult(tuple(ids), scores, tuple(metadata), self._metric)
 
     def count(self, where: Where | None = None) -> int:
         """Return how many rows pass a filter."""
-        condition = as_filter(where)
-        return self._count("" if condition is None else self._expression(condition))
+        return self._remote.count(self._expression(where))
 
     def batches(self, size: int = 1024, *, where: Where | None = None) -> Iterator[Batch]:
         """Yield ids, vectors and metadata of the rows that pass `where`, at most `size` at a time, in order of adding.
@@ -361,9 +240,7 @@ class MilvusCollection:
         A row that is upserted meanwhile may come twice, and none is left out.
         """
         size = min(check_k(size), max(1, _READ_BYTES // (8 * self._dimension + 2000)))
-        condition = as_filter(where)
-        expression = "" if condition is None else self._expression(condition)
-        for rows in self._pages(size, ["fields", "rest", self._vector], expression):
+        for rows in self._pages(size, ["fields", "rest", self._vector], self._expression(where)):
             vectors = np.array([row[self._vector] for row in rows], dtype=np.float32)
             yield Batch(tuple(row["id"] for row in rows), vectors, [metadata_of(row) for row in rows])
 
@@ -374,23 +251,60 @@ class MilvusCollection:
         resume: str | Path | None = None,
         patience: float = 600.0,
         progress: Callable[[int], None] | None = None,
-    ) -> "Loaded":
-        """Upsert batch after batch, at the speed that Milvus allows; see `interlingua.index.milvus.collection`."""
-        return load_batches(self, batches, resume=resume, patience=patience, progress=progress)
+    ) -> Loaded:
+        """Upsert batch after batch, at the speed that Milvus allows, and from where an earlier run was stopped.
+
+        The next batch is read when Milvus has acknowledged the one before, so that no more than one is in memory and a
+        slow server slows the reading down. Where Milvus is away or asks to go slower, the batch is sent again after a
+        pause that doubles from 0.1 s to 30 s. Rows are upserted by id: a batch that is sent twice is there once.
+
+        Parameters
+        ----------
+        batches : iterable of Batch
+            The same ones in the same order in every run that resumes another.
+        resume : str or Path, optional
+            A file that notes how many batches were acknowledged. If it is there, as many are passed over.
+        patience : float
+            Seconds for which one batch is tried.
+        progress : callable, optional
+            Called with the rows acknowledged so far.
+
+        Raises
+        ------
+        MilvusError
+            If Milvus refuses a batch, or `patience` is over; what was acknowledged stays, and is noted in `resume`.
+        ValueError
+            If `resume` notes the progress of another collection, or is no such file.
+        """
+        note = None if resume is None else Path(resume)
+        target = {"uri": self.config.uri, "collection": self.config.collection}
+        done = _batches_noted(note, target)
+        rows = sent = retries = 0
+        for number, batch in enumerate(batches):
+            if number < done:
+                continue
+            retries += self._send(batch, patience)
+            rows, sent = rows + len(batch), sent + 1
+            if note is not None:
+                with replacing_file(note) as file:
+                    file.write_text(json.dumps({**target, "batches": number + 1}) + "\n", encoding="utf-8")
+            if progress is not None:
+                progress(rows)
+        return Loaded(rows, sent, done, retries)
 
     def flush(self, *, wait: float = 600.0) -> None:
         """Have Milvus close what is being filled and index it; return when that is done or `wait` seconds are over."""
-        self._ask(self._client.flush)
+        self._remote.ask(self._remote.client.flush)
         end = time.monotonic() + wait
         while not self.config.local and time.monotonic() < end:
-            state = self._ask(self._client.describe_index, index_name=self._vector)
+            state = self._remote.ask(self._remote.client.describe_index, index_name=self._vector)
             if not state.get("pending_index_rows") and state.get("state", "Finished") == "Finished":
                 return
             time.sleep(0.2)
 
     def drop(self) -> None:
         """Delete the collection and all of its rows from Milvus."""
-        self._ask(self._client.drop_collection)
+        self._remote.ask(self._remote.client.drop_collection)
 
     def save(self, path: str | Path) -> None:
         """Write where the rows are, and attributes and attachments, into the folder `path`; the rows stay there."""
@@ -432,10 +346,9 @@ class MilvusCollection:
         checked = check_rows(names, vectors, self._dimension, self._metric)
         self._last = max(time.time_ns(), self._last + 1)
         messages = [self._message(id, row, vector) for id, row, vector in zip(names, rows, checked)]
-        for part in message_slices(len(names), 8 * self._dimension + id_bytes(names) + json_bytes(messages)):
+        for part in message_slices(len(names), 8 * self._dimension + _id_bytes(names) + _json_bytes(messages)):
             try:
-                self._ask(self._client.upsert, data=messages[part])
-                self._fresh.add(part.stop - part.start)
+                self._remote.upsert(messages[part])
             except MilvusError as error:
                 raise MilvusError(
                     f"{error} ({part.start} of {len(names)} rows are in; upsert all of them again to complete it)",
@@ -450,12 +363,30 @@ class MilvusCollection:
             message[f"key_{self._partition}"] = partition_code(row, self._partition)
         return message
 
-    def _expression(self, condition: Filter) -> str:
+    def _send(self, batch: Batch, patience: float) -> int:
+        """Upsert one batch and return how many attempts failed before."""
+        end, pause, failed = time.monotonic() + patience, _FIRST_PAUSE, 0
+        while True:
+            try:
+                self.upsert(batch.ids, batch.vectors, batch.metadata)
+            except MilvusError as error:
+                if not error.transient or time.monotonic() + pause > end:
+                    raise
+            else:
+                return failed
+            time.sleep(pause)
+            pause, failed = min(2 * pause, _LONGEST_PAUSE), failed + 1
+
+    def _expression(self, where: Where | None) -> str:
+        """Return a filter as Milvus' expression, empty for none, after a look whether its fields are there."""
+        condition = as_filter(where)
+        if condition is None:
+            return ""
         for name in sorted(field_names(condition) - self._known):
             path = f'exists fields["{encode_name(name)}"]'
-            if self._query(path, ["id"], limit=1):
+            if self._remote.query(path, ["id"], limit=1):
                 self._known.add(name)
-            elif some := self._query(EVERY_ROW, ["fields"], limit=100):
+            elif some := self._remote.query(EVERY_ROW, ["fields"], limit=100):
                 seen = sorted(
                     {name for row in some for name in decode_row(row["fields"], dict.fromkeys(row["fields"]))}
                 )
@@ -468,15 +399,15 @@ class MilvusCollection:
     def _rows(self, ids: Sequence[str], fields: list[str], row_bytes: int) -> Iterator[Mapping[str, Any]]:
         wanted = [ids] if isinstance(ids, str) else list(ids)
         found: dict[str, Mapping[str, Any]] = {}
-        for part in message_slices(len(wanted), row_bytes + id_bytes(wanted)):
-            found |= {row["id"]: row for row in self._query(among(wanted[part]), ["id", *fields])}
+        for part in message_slices(len(wanted), row_bytes + _id_bytes(wanted)):
+            found |= {row["id"]: row for row in self._remote.query(among(wanted[part]), ["id", *fields])}
         self._refuse_missing(wanted, set(found))
         return (found[id] for id in wanted)
 
     def _held(self, ids: list[str]) -> set[str]:
         found: set[str] = set()
-        for part in message_slices(len(ids), id_bytes(ids)):
-            found |= {row["id"] for row in self._query(among(ids[part]), ["id"])}
+        for part in message_slices(len(ids), _id_bytes(ids)):
+            found |= {row["id"] for row in self._remote.query(among(ids[part]), ["id"])}
         return found
 
     @staticmethod
@@ -490,24 +421,32 @@ class MilvusCollection:
         while open_spans:
             start, stop = open_spans.pop()
             within = f"added >= {start} and added < {stop}" + (expression and f" and ({expression})")
-            count = self._count(within)
+            count = self._remote.count(within)
             if count > size and stop - start > 1:
                 middle = (start + stop) // 2
                 open_spans += [(middle, stop), (start, middle)]
             elif count:
-                yield sorted(self._query(within, ["id", "added", *fields]), key=lambda row: int(row["added"]))
+                yield sorted(self._remote.query(within, ["id", "added", *fields]), key=lambda row: int(row["added"]))
 
-    def _count(self, expression: str) -> int:
-        return int(self._query(expression, ["count(*)"])[0]["count(*)"])
 
-    def _query(self, expression: str, fields: list[str], **named: Any) -> Any:
-        return self._ask(
-            self._client.query,
-            filter=expression,
-            output_fields=fields,
-            consistency_level=self.config.own_writes,
-            **named,
-        )
+def _batches_noted(note: Path | None, target: dict[str, Any]) -> int:
+    if note is None or not note.exists():
+        return 0
+    try:
+        noted = json.loads(note.read_text(encoding="utf-8"))
+        done = noted.pop("batches")
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise ValueError(f"{note} does not note the progress of a load; choose another file") from None
+    if noted != target:
+        raise ValueError(f"{note} notes the progress of {noted}, not of {target}; choose another file or remove it")
+    return int(done)
 
-    def _ask(self, call: Any, **named: Any) -> Any:
-        return ask(self.config, call, collection_name=self.config.collection, **named)
+
+def _id_bytes(ids: Sequence[str]) -> int:
+    """Return the bytes that one of these ids takes at most."""
+    return 16 + 4 * max(map(len, ids), default=0)
+
+
+def _json_bytes(messages: list[dict[str, Any]]) -> int:
+    """Return the length of the longest JSON, about."""
+    return max((len(repr(each["fields"])) + len(repr(each["rest"])) for each in messages), default=0)

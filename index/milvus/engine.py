@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interlingua.index.engines.base import (
+    Described,
     IndexSpec,
     Metric,
     SearchResult,
-    check_dimension,
     check_ids,
     check_k,
     check_rows,
@@ -21,21 +22,10 @@ from interlingua.index.engines.base import (
 )
 from interlingua.index.folder import FileWriter
 
-from .client import (
-    MOST_RESULTS,
-    FreshRows,
-    MilvusConfig,
-    MilvusError,
-    ask,
-    connect,
-    message_slices,
-    search_parameters,
-    settle_deletes,
-)
-from .schema import create_indexed
+from .client import MOST_RESULTS, MilvusConfig, MilvusError, RemoteCollection, message_slices, vector_field
 
 
-class MilvusIndex:
+class MilvusIndex(Described):
     """Vectors in a collection of Milvus, made at first use and found again by its name.
 
     `cosine` is kept as unit vectors under inner product, so that scores are those of the other indexes. What is saved
@@ -58,35 +48,22 @@ class MilvusIndex:
     """
 
     def __init__(self, dimension: int, metric: Metric | str, config: MilvusConfig) -> None:
-        self._dimension = check_dimension(dimension)
-        self._metric = Metric.parse(metric)
-        self._config = config
-        self._field = f"vector_{self._metric}"
-        self._client = connect(config)
-        found_there = ask(config, self._client.has_collection, config.collection)
-        if not found_there:
-            _create(self._client, config, self._dimension, self._metric)
-        found = ask(config, self._client.describe_collection, config.collection)
-        self._check_schema(found)
-        self._fresh = FreshRows(config, self._client, found=found_there)
+        super().__init__(dimension, metric)
+        self._field = vector_field(self._metric)
+        self._remote = RemoteCollection(config, self._create)
+        if int(self._remote.fields.get(self._field, {}).get("dim", 0)) != self._dimension:
+            raise ValueError(
+                f"{self._remote} has the fields {self._remote.fields}, not vectors of dimension {self._dimension} "
+                f"under {str(self._metric)!r}; choose another name"
+            )
 
     @property
     def spec(self) -> IndexSpec:
         """Kind, dimension, metric and configuration."""
-        return IndexSpec("milvus", self._dimension, self._metric, self._config.to_json())
-
-    @property
-    def dimension(self) -> int:
-        """Length d of each vector."""
-        return self._dimension
-
-    @property
-    def metric(self) -> Metric:
-        """How vectors are compared."""
-        return self._metric
+        return IndexSpec("milvus", self._dimension, self._metric, self._remote.config.to_json())
 
     def __len__(self) -> int:
-        return int(self._query("", ["count(*)"])[0]["count(*)"])
+        return self._remote.count()
 
     def add(self, ids: ArrayLike, vectors: ArrayLike) -> None:
         """Add vectors (n, d) under new ids (n,); if a message fails, those before it are taken out again."""
@@ -99,8 +76,7 @@ class MilvusIndex:
             for part in message_slices(len(new_ids), 4 * self._dimension + 8):
                 rows = [{"id": id, self._field: vector} for id, vector in zip(new_ids[part].tolist(), checked[part])]
                 # subtle: an insert whose answer is lost would be doubled by the next attempt, an upsert is not
-                ask(self._config, self._client.upsert, self._config.collection, rows)
-                self._fresh.add(len(rows))
+                self._remote.upsert(rows)
         except MilvusError:
             self._delete(new_ids)
             raise
@@ -128,23 +104,10 @@ class MilvusIndex:
         scores = np.full((len(checked), k), -np.inf, dtype=np.float32)
         if condition == "id in []":
             return SearchResult(ids, scores, self._metric)
-        self._fresh.put_away()
-        for part in message_slices(len(checked), 4 * self._dimension):
-            found = ask(
-                self._config,
-                self._client.search,
-                self._config.collection,
-                data=list(checked[part]),
-                limit=width,
-                output_fields=[],
-                filter=condition,
-                search_params=search_parameters(self._config, width),
-                consistency_level=self._config.consistency,
-            )
-            for row, hits in enumerate(found, start=part.start):
-                values = np.array([hit["distance"] for hit in hits], dtype=np.float32)
-                ids[row, : len(hits)] = [hit["id"] for hit in hits]
-                scores[row, : len(hits)] = -values if self._metric is Metric.L2 else values
+        found = self._remote.search(checked, width, self._metric, condition=condition)
+        for row, (hits, values) in enumerate(found):
+            ids[row, : len(hits)] = [hit["id"] for hit in hits]
+            scores[row, : len(hits)] = values
         return SearchResult(ids, scores, self._metric)
 
     def reconstruct(self, ids: ArrayLike) -> NDArray[np.float32]:
@@ -152,7 +115,7 @@ class MilvusIndex:
         wanted = check_ids(ids, unique=False)
         held: dict[int, Any] = {}
         for part in message_slices(len(wanted), 4 * self._dimension):
-            for row in self._query(f"id in {wanted[part].tolist()}", ["id", self._field]):
+            for row in self._remote.query(f"id in {wanted[part].tolist()}", ["id", self._field]):
                 held[row["id"]] = row[self._field]
         if missing := [id for id in wanted.tolist() if id not in held]:
             raise KeyError(f"ids are not in the index: {shorten(missing)}")
@@ -163,47 +126,24 @@ class MilvusIndex:
         """Return the writer of ``milvus.json``, which says where the vectors are."""
 
         def write(path: Path) -> None:
-            path.write_text(json.dumps(self._config.to_json(), indent=1) + "\n", encoding="utf-8")
+            path.write_text(json.dumps(self._remote.config.to_json(), indent=1) + "\n", encoding="utf-8")
 
         return {"milvus.json": write}
 
     def _held(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         found: list[int] = []
         for part in message_slices(len(ids), 8):
-            found += [row["id"] for row in self._query(f"id in {ids[part].tolist()}", ["id"])]
+            found += [row["id"] for row in self._remote.query(f"id in {ids[part].tolist()}", ["id"])]
         return np.isin(ids, found)
-
-    def _query(self, condition: str, fields: list[str]) -> Any:
-        return ask(
-            self._config,
-            self._client.query,
-            self._config.collection,
-            filter=condition,
-            output_fields=fields,
-            consistency_level=self._config.own_writes,
-        )
 
     def _delete(self, ids: NDArray[np.int64]) -> None:
         for part in message_slices(len(ids), 8):
-            ask(self._config, self._client.delete, self._config.collection, ids=ids[part].tolist())
-        settle_deletes(self._config, self._client)
+            self._remote.ask(self._remote.client.delete, ids=ids[part].tolist())
+        self._remote.settle_deletes()
 
-    def _check_schema(self, found: Mapping[str, Any]) -> None:
-        fields = {field["name"]: field.get("params", {}) for field in found["fields"]}
-        dimension = int(fields.get(self._field, {}).get("dim", 0))
-        if dimension != self._dimension:
-            raise ValueError(
-                f"{self._config.collection!r} at {self._config.uri} has the fields {fields}, not vectors of dimension "
-                f"{self._dimension} under {str(self._metric)!r}; choose another name"
-            )
-
-
-def _create(client: Any, config: MilvusConfig, dimension: int, metric: Metric) -> None:
-    from importlib import import_module
-
-    types = import_module("pymilvus").DataType
-    schema = client.create_schema(auto_id=False)
-    schema.add_field("id", types.INT64, is_primary=True)
-    # subtle: the metric is kept in the field's name, as Milvus Lite keeps no description
-    schema.add_field(f"vector_{metric}", types.FLOAT_VECTOR, dim=dimension)
-    create_indexed(client, config, schema, metric)
+    def _create(self, remote: RemoteCollection) -> None:
+        types = import_module("pymilvus").DataType
+        schema = remote.client.create_schema(auto_id=False)
+        schema.add_field("id", types.INT64, is_primary=True)
+        schema.add_field(self._field, types.FLOAT_VECTOR, dim=self._dimension)
+        remote.make(schema, self._metric)

@@ -7,6 +7,7 @@ itself which rows do not meet it, namely those without the field, those below, t
 
 import math
 import sys
+from collections.abc import Sequence
 
 from interlingua.index.collection.filters import And, Filter, In, Not, Or, Range
 
@@ -54,6 +55,11 @@ def field_names(condition: Filter) -> set[str]:
 def literal(text: str) -> str:
     """Return a text as Milvus' expressions write it; control characters stay as they are, which all versions take."""
     return f'"{text.translate(_ESCAPES)}"'
+
+
+def among(ids: Sequence[str]) -> str:
+    """Return the condition that a row has one of these ids."""
+    return f"id in [{', '.join(map(literal, ids))}]"
 
 
 def _compile(condition: Filter, partition: str | None, wanted: bool) -> str:

@@ -1,4 +1,14 @@
-"""How a row's metadata is kept in Milvus, so that one filter expression means the same on every version of it.
+"""How rows are kept in Milvus, so that one filter expression means the same on every version of it.
+
+========================  =====================  ===============================================================
+field                     type                   holds
+========================  =====================  ===============================================================
+``id``                    VARCHAR, primary key   the row's id
+``key_COLUMN``            VARCHAR, partition     the value of the metadata column COLUMN, see `partition_code`
+``added``                 INT64                  rising with the time of adding
+``fields``, ``rest``      JSON                   the metadata, see `encode_row`
+``vector_METRIC``         FLOAT_VECTOR           the vector; the metric is in the name, as Lite keeps no description
+========================  =====================  ===============================================================
 
 A scalar goes into the JSON field ``fields``: a text as ``"s..."``, True and False as ``"b1"`` and ``"b0"``, None as
 ``"n"``, a number as it is. So every value is a text or a number, each kind of value is told from the others, and texts
@@ -6,9 +16,16 @@ keep their order. A list or dictionary goes into the JSON field ``rest``, and ``
 percent-encoded, as the expressions of some versions know no other letters than ASCII's.
 """
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 from urllib.parse import quote, unquote
+
+from interlingua.index.engines.base import Metric
+
+from .client import RemoteCollection, until_answered, vector_field
 
 LARGEST_WHOLE = 2**53  # beyond it, an integer and the float beside it are one number in JSON
 _LONGEST_KEY = 1000  # bytes
@@ -86,3 +103,69 @@ def partition_code(row: Mapping[str, Any], column: str) -> str:
     if len(text.encode()) > _LONGEST_KEY:
         raise ValueError(f"{column!r} divides the rows and must be at most 1000 bytes long, not {value[:20]!r}...")
     return text
+
+
+def metadata_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata of a row that Milvus has answered."""
+    return decode_row(row["fields"], row["rest"])
+
+
+@dataclass(frozen=True)
+class RowSchema:
+    """What a collection's fields say."""
+
+    dimension: int
+    metric: Metric
+    partition: str | None
+
+
+def create_rows(remote: RemoteCollection, dimension: int, metric: Metric, partition: str | None) -> None:
+    """Make the collection, empty, indexed and ready to be searched."""
+    if partition is not None and not (isinstance(partition, str) and f"key_{partition}".isidentifier()):
+        raise ValueError(f"the partition column must be named by letters, digits and underscores, not {partition!r}")
+    if partition is not None and not partition.isascii():
+        raise ValueError(f"the partition column must be named in ASCII, not {partition!r}; Milvus knows no others")
+    types = import_module("pymilvus").DataType
+    schema = remote.client.create_schema(auto_id=False)
+    schema.add_field("id", types.VARCHAR, max_length=65_535, is_primary=True)
+    if partition is not None:
+        schema.add_field(f"key_{partition}", types.VARCHAR, max_length=1024, is_partition_key=_divides(remote))
+    schema.add_field("added", types.INT64)
+    schema.add_field("fields", types.JSON)
+    schema.add_field("rest", types.JSON)
+    schema.add_field(vector_field(metric), types.FLOAT_VECTOR, dim=dimension)
+    remote.make(schema, metric)
+
+
+def _divides(remote: RemoteCollection) -> bool:
+    """Return whether rows are divided by a partition key: by servers since 2.4.
+
+    Those before put an upserted row where its id belongs, and a filter on the partition key does not find it there
+    (measured on 2.3.5; milvus-io/milvus#30772). Milvus Lite 3.2 divides the rows and then reads all parts in each
+    search, which takes twice as long as if they were one.
+    """
+    if remote.config.local:
+        return False
+    version = until_answered(remote.config, lambda left: remote.client.get_server_version(timeout=left))
+    found = re.match(r"v?(\d+)\.(\d+)", str(version))
+    return found is None or (int(found[1]), int(found[2])) >= (2, 4)
+
+
+def read_schema(remote: RemoteCollection) -> RowSchema:
+    """Return what the fields of a collection say.
+
+    Raises
+    ------
+    ValueError
+        If it is not one that `create_rows` made.
+    """
+    fields = remote.fields
+    vectors = [name for name in fields if name.startswith("vector_")]
+    if len(vectors) != 1 or not {"id", "added", "fields", "rest"} <= set(fields):
+        raise ValueError(
+            f"{remote} has the fields {', '.join(fields)}, which are not those of a MilvusCollection; "
+            "choose another name"
+        )
+    keys = [name.removeprefix("key_") for name in fields if name.startswith("key_")]
+    metric = Metric.parse(vectors[0].removeprefix("vector_"))
+    return RowSchema(int(fields[vectors[0]]["dim"]), metric, keys[0] if keys else None)

@@ -125,7 +125,7 @@ def test_mistakes_are_told(milvus):
     with pytest.raises(ValueError, match="give a dimension"):
         MilvusCollection({**milvus, "collection": "not_there"})
     with pytest.raises(MilvusError, match="did not do what was asked"):
-        kept._query("nonsense ==", ["id"])
+        kept._remote.query("nonsense ==", ["id"])
 
 
 def test_a_collection_is_found_by_its_name_or_by_what_was_saved(milvus, tmp_path, monkeypatch):

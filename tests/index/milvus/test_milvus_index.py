@@ -70,7 +70,7 @@ def test_the_engines_own_index_finds_most(milvus_file, index_type):
     recall = np.mean([np.isin(a, b).mean() for a, b in zip(found, truth, strict=True)])
     assert recall > 0.99 if index_type == "HNSW" else recall == 1  # all lists are searched
     for name, value in build.items():  # an engine that took its own defaults would not say these
-        said = index._client.describe_index(index._config.collection, "vector_cosine")
+        said = index._remote.client.describe_index(index._remote.config.collection, "vector_cosine")
         assert f"{name}" in str(said)
         assert str(value) in str(said)
 
@@ -79,14 +79,14 @@ def test_the_engines_own_index_finds_most(milvus_file, index_type):
 def test_a_failing_message_leaves_nothing_behind(milvus_file, monkeypatch):
     index = create_index("milvus", 2, "ip", fresh(milvus_file))
     exceptions = pytest.importorskip("pymilvus.exceptions")
-    upsert, calls = index._client.upsert, count()
+    upsert, calls = index._remote.client.upsert, count()
 
     def fail_second(*arguments, **named):
         if next(calls) >= 1:
             raise exceptions.MilvusException(message="a field too long")
         return upsert(*arguments, **named)
 
-    monkeypatch.setattr(index._client, "upsert", fail_second)
+    monkeypatch.setattr(index._remote.client, "upsert", fail_second)
     with pytest.raises(MilvusError, match="a field too long"):
         index.add(np.arange(6000), np.ones((6000, 2)))
     assert len(index) == 0
@@ -118,12 +118,16 @@ def test_an_address_where_nothing_answers_is_named():
 def test_many_fresh_rows_are_put_away_before_a_search(milvus_file, monkeypatch):
     config, flushed = fresh(milvus_file), []
     index = create_index("milvus", 2, "ip", config)
-    flush = index._client.flush
-    monkeypatch.setattr(index._client, "flush", lambda *names, **named: flushed.append(names) or flush(*names, **named))
+    flush = index._remote.client.flush
+    monkeypatch.setattr(
+        index._remote.client,
+        "flush",
+        lambda collection_name, **named: flushed.append(collection_name) or flush(collection_name, **named),
+    )
     index.add(np.arange(10), np.ones((10, 2)))
     index.search(np.ones((1, 2)), 1)
     assert not flushed
     index.add(np.arange(10, 2000), np.ones((1990, 2)))
     assert index.search(np.ones((3, 2)), 2000).ids.min() >= 0
     index.search(np.ones((1, 2)), 1)
-    assert flushed == [(config["collection"],)]
+    assert flushed == [config["collection"]]
