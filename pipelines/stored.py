@@ -140,15 +140,18 @@ def load_files(folder: str | Path, kind: Kind) -> Stored:
 def check_kind(folder: str | Path, kind: Kind) -> None:
     """Raise ValueError unless a folder is of a kind, and FileNotFoundError if there is none."""
     wanted, command = _NOUNS[kind]
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"{folder} is no folder; `interlingua {command}` writes one, or mend the path")
     found = kind_of(folder)
     if found != kind:
+        pronoun = "them" if kind == "answers" else "one"
         missing = f"no {wanted.removeprefix('a ').removeprefix('an ')}"
         held = f"{_NOUNS[found][0]}, but {missing}" if found else missing
-        raise ValueError(f"{folder} holds {held}; `interlingua {command}` writes {wanted}")
+        raise ValueError(f"{folder} holds {held}; `interlingua {command}` writes {pronoun}")
 
 
 def kind_of(folder: str | Path) -> Kind | None:
-    """Return what a folder holds, or None where no pipeline wrote it; FileNotFoundError if it is not there.
+    """Return what a folder holds, or None where no pipeline wrote it, or no folder is there.
 
     Raises
     ------
@@ -156,8 +159,6 @@ def kind_of(folder: str | Path) -> Kind | None:
         If its manifest is damaged.
     """
     place = Path(folder)
-    if not place.is_dir():
-        raise FileNotFoundError(f"{place} is no folder; mend the path")
     if not (place / MANIFEST_NAME).is_file():
         return next(
             (kind for kind in get_args(Kind) if (place / OLDER_MARKERS.get(kind, MANIFEST_NAME)).is_file()), None
@@ -168,6 +169,16 @@ def kind_of(folder: str | Path) -> Kind | None:
     if found == "search" and str(about.get("encoder")).endswith(_OLDER_MEMORY):
         return "memory"
     return found if found in get_args(Kind) else None
+
+
+def describe(folder: str | Path) -> dict[str, Any] | None:
+    """Return what a folder without a collection holds, as JSON can hold it, or None for any other."""
+    if kind_of(folder) != "classifier" or is_older(folder, "classifier"):
+        return None
+    held = load_files(folder, "classifier")
+    sizes = {name: len(content) for name, content in held.files.items()}
+    encoder = {"encoder": held.encoder.identity, "encoder_name": held.encoder.name}
+    return {"kind": "classifier", "path": str(folder), **encoder, **held.about, "files": sizes}
 
 
 def is_older(folder: str | Path, kind: Kind) -> bool:

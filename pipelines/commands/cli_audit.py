@@ -176,15 +176,14 @@ def _known(files: Sequence[VectorFile]) -> tuple[str, bool | None]:
 
 def _read_collection(folder: str, id_field: str | None) -> AuditVectors:
     from interlingua.index import Collection
+    from interlingua.pipelines.search.ranked import own_vectors
 
     require_collection(folder)
     collection = Collection.load(folder)
     rows = collection.get(collection.ids)
     if any("language" not in row for row in rows):
         raise ValueError(f"{folder} holds vectors without a language; give them as files, one a language")
-    vectors, encoder = collection.vectors(collection.ids), str(collection.attributes.get("encoder", ""))
-    if collection.attributes.get("pipeline") == "search":
-        vectors = np.ascontiguousarray(vectors[:, :-1])  # the last column is what CSLS takes away
+    vectors, encoder = own_vectors(collection), str(collection.attributes.get("encoder", ""))
     if id_field is None:
         return AuditVectors(vectors, tuple(str(row["language"]) for row in rows), encoder=encoder)
     if any(id_field not in row for row in rows):

@@ -32,9 +32,7 @@ def add_scale_commands(inner: "Subcommands[ArgumentParser]") -> None:
     build.add_argument("--cpus", type=float, default=1.0, metavar="N", help="that Ray reserves for a task (default 1)")
     build.add_argument("--language", metavar="NAME", help="the language of records that name none")
     add_removal_options(build, "how to remove language, learned from a sample of the texts (default auto)")
-    build.add_argument(
-        "--ranking", choices=["csls", "cosine"], help="default: csls, but cosine for inverted lists (ivf-...)"
-    )
+    build.add_argument("--ranking", default="csls", choices=["csls", "cosine"], help="default: csls")
     build.add_argument(
         "--kind",
         default="flat",

@@ -32,7 +32,7 @@ def describe(path: str | Path, *, skip_malformed: bool = False) -> dict[str, Any
     if str(path) != "-":
         path = Path(path)
         if path.is_dir():
-            return _describe_collection(path)
+            return _describe_folder(path)
         with path.open("rb") as file:
             start = file.read(64)
         if _SAFETENSORS_SPACE in start:
@@ -64,6 +64,12 @@ def describe_installation() -> dict[str, Any]:
 
 def _installed(module: str) -> bool:
     return not module or find_spec(module) is not None
+
+
+def _describe_folder(path: Path) -> dict[str, Any]:
+    from interlingua.pipelines.stored import describe
+
+    return describe(path) or _describe_collection(path)
 
 
 def _describe_collection(path: Path) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Rows of a collection that are ranked by 2 x·y - r(y), where each target y brings its own r.
 
+How that lies in an index is known here alone: who wants the vectors of such a collection asks `own_vectors`, who makes
+one `ranked_collection` and `laid_out`.
+
 A collection that ranks by CSLS: the criterion is `align`'s, the store `index`'s, and this keeps the two in step.
 
 How near passages are to everything in their language: what CSLS takes from their score.
@@ -28,13 +31,50 @@ _CANDIDATES = 100  # by cosine, in inverted lists
 _OVERSAMPLING, _FEWEST = 8, 80  # by the folded score, in graphs
 
 
+_RANKED = ("search", "memory", "answers")  # pipelines whose collections are ranked
+
+
 def folds(kind: str) -> bool:
     """Return whether an index of this kind can hold the correction in its vectors; inverted lists cannot."""
     return not kind.startswith("ivf")
 
 
+def ranked_spec(kind: str, dimension: int) -> tuple[int, Metric]:
+    """Return columns and metric of an index that ranks rows of `dimension` numbers; see `CorrectedRows`."""
+    return (dimension + 1, Metric.IP) if folds(kind) else (dimension, Metric.COSINE)
+
+
+def ranked_collection(kind: str, dimension: int, config: Any = None) -> Collection:
+    """Return an empty collection for `CorrectedRows`; `kind` and `config` as `create_index`."""
+    return Collection.create(*ranked_spec(kind, dimension), kind, config)
+
+
+def laid_out(rows: NDArray[np.float32], means: NDArray[np.float32], *, folded: bool) -> NDArray[np.float32]:
+    """Return unit rows (n, d) with their r (n,) as an index holds them that has r in its vectors, or not."""
+    return np.asarray(fold_csls(rows, means) if folded else rows, np.float32)
+
+
+def own_vectors(collection: Collection, ids: Sequence[str] | None = None) -> NDArray[np.float32]:
+    """Return the vectors (n, d) of rows, by default of all, without what ranks them by CSLS.
+
+    Those of a collection that is not ranked are returned as they are kept.
+
+    Raises
+    ------
+    KeyError
+        If an id is not in the collection.
+    """
+    wanted = collection.ids if ids is None else ids
+    about = collection.attributes
+    if about.get("pipeline") in _RANKED or _ATTRIBUTE in about:
+        return CorrectedRows(collection).vectors(wanted)
+    return collection.vectors(wanted)
+
+
 class CorrectedRows:
     """What ranks the rows of a collection by 2 x·y - r(y), and keeps each r beside its row.
+
+    `ranked_collection` makes the collection:
 
     - Exact indexes and graphs (metric ``ip``, d + 1 columns) hold the folded vector [2 y, -r], and one inner-product
       search answers. r is the last number of the vector. Graphs find less in folded vectors than in others, so 8 k
@@ -87,7 +127,7 @@ class CorrectedRows:
             self._mean_of.update(zip(names, means.tolist()))
         try:
             put = target.upsert if replace else target.add
-            put(ids, fold_csls(rows, means) if self.folds else rows, metadata)
+            put(ids, laid_out(rows, means, folded=self.folds), metadata)
         except BaseException:
             for name in names:
                 self._mean_of.pop(name, None)
@@ -143,6 +183,11 @@ class CorrectedRows:
             return {}
         means = self.means(self.collection.ids)
         return {_MEANS: array_to_bytes(means), _NUMBERS: array_to_bytes(self.collection.numbers)}
+
+    def take_means(self, means: NDArray[np.float32]) -> None:
+        """Take the r (n,) of all rows, in the order of the collection's ids, of rows that were put in without."""
+        if not self._whole:
+            self._mean_of = dict(zip(self.collection.ids, means.tolist(), strict=True))
 
     def restore_means(
         self, changes: Iterable[Change], measure: Callable[[NDArray[np.float32], Sequence[str]], NDArray[np.float32]]
@@ -255,6 +300,7 @@ class HubCorrectedCollection:
             raise ValueError(f"neighborhood must be an integer of at least 1, but is {neighborhood!r}")
         if not 0 <= max_staleness <= 1:
             raise ValueError(f"max_staleness must lie between 0 and 1, but is {max_staleness!r}")
+        collection.attributes.setdefault(_ATTRIBUTE, {})  # what `own_vectors` goes by
         self._rows = CorrectedRows(collection)
         self.sources = _unit(sources, "sources")
         if self.sources.shape[1] != self.dimension:
@@ -278,8 +324,7 @@ class HubCorrectedCollection:
     ) -> "HubCorrectedCollection":
         """Return an empty collection for targets of the sources' dimension; `kind` and `config` as `create_index`."""
         rows = _unit(sources, "sources")
-        folded = folds(kind)
-        collection = Collection.create(rows.shape[1] + folded, Metric.IP if folded else Metric.COSINE, kind, config)
+        collection = ranked_collection(kind, rows.shape[1], config)
         return cls(collection, rows, neighborhood=neighborhood, max_staleness=max_staleness)
 
     @property
@@ -592,6 +637,31 @@ def measure_hubness(
         # subtle: a row that is in the background finds itself first
         itself = found[:, 0] > _SAME
         hubness[rows] = np.where(itself, found[:, 1:].mean(axis=1), found[:, :neighborhood].mean(axis=1))
+    return hubness
+
+
+def hubness_of(
+    vectors: NDArray[np.float32],
+    languages: Sequence[str],
+    background: Mapping[str, NDArray[np.float32]],
+    neighborhood: int,
+    typical: Callable[[], float],
+) -> NDArray[np.float32]:
+    """Return the r (n,) of rows: their hubness, what is `typical` for a language without background, or 0 without any.
+
+    Parameters
+    ----------
+    vectors, languages, background, neighborhood
+        As in `measure_hubness`; without any background the ranking is by cosine.
+    typical : callable
+        Gives `typical_hubness`; called only where it is needed.
+    """
+    if not background:
+        return np.zeros(len(vectors), np.float32)
+    hubness = measure_hubness(vectors, languages, background, neighborhood)
+    unknown = np.isnan(hubness)
+    if unknown.any():
+        hubness[unknown] = typical()
     return hubness
 
 

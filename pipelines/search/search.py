@@ -29,7 +29,7 @@ from .languages import (
     remove_languages,
     shift_to_questions,
 )
-from .ranked import CorrectedRows, folds, measure_hubness, sample_languages, typical_hubness
+from .ranked import CorrectedRows, hubness_of, ranked_collection, sample_languages, typical_hubness
 
 _SPACE, _QUESTION_SPACE = "passages.space", "questions.space"
 
@@ -169,6 +169,7 @@ class CrossLingualSearch:
         self.encoder = encoder
         self.space = space
         self.question_space = question_space
+        collection.attributes.setdefault("pipeline", "search")  # what `own_vectors` goes by
         self._rows = CorrectedRows(collection)
         self.background = dict(background)
         self.neighborhood = neighborhood
@@ -260,7 +261,7 @@ class CrossLingualSearch:
             encoder,
             space,
             question_space,
-            Collection.create(vectors.shape[1] + folds(kind), metric="ip" if folds(kind) else "cosine", kind=kind),
+            ranked_collection(kind, vectors.shape[1]),
             sample_languages(vectors, languages, neighborhood=neighborhood, seed=seed) if ranking == "csls" else {},
             neighborhood=neighborhood,
             encoder_name=lasting_name(encoder_name, encoder),
@@ -285,6 +286,10 @@ class CrossLingualSearch:
 
     def __len__(self) -> int:
         return len(self.collection)
+
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Return the mapped vectors of passages, (n, d), of unit length; `KeyError` if an id is unknown."""
+        return self._rows.vectors(ids)
 
     def upsert(self, passages: Iterable[Passage], *, progress: bool = False) -> None:
         """Add passages, each in place of the one with the same id if there is one.
@@ -454,11 +459,7 @@ class CrossLingualSearch:
         return self._hubness(vectors, [row["language"] for row in self.collection.get(ids)])
 
     def _hubness(self, vectors: NDArray[np.float32], languages: Sequence[str]) -> NDArray[np.float32]:
-        hubness = np.zeros(len(vectors), np.float32)
-        if self.background:
-            hubness = measure_hubness(vectors, languages, self.background, self.neighborhood)
-            hubness[np.isnan(hubness)] = self._typical_hubness if np.isnan(hubness).any() else 0.0
-        return hubness
+        return hubness_of(vectors, languages, self.background, self.neighborhood, lambda: self._typical_hubness)
 
 
 def _hit(id: str, metadata: dict[str, Any], score: float, cosine: float) -> SearchHit:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import SharedSpace, fold_csls
+from interlingua.align import SharedSpace
 from interlingua.align.files import replacing
 from interlingua.index import Collection, FaissIndex, Metric, VectorIndex, array_to_bytes, create_index
 from interlingua.index.collection.metadata import MetadataTable
@@ -33,12 +33,13 @@ from interlingua.pipelines.encoders.load import encode_named, lasting_name, load
 from interlingua.pipelines.stored import EncoderNote
 
 from .languages import check_languages, check_method, map_by_language, remove_languages, shift_to_questions
-from .ranked import measure_hubness, sample_languages, typical_hubness
+from .ranked import CorrectedRows, folds, hubness_of, laid_out, ranked_spec, sample_languages, typical_hubness
 from .runners import LocalRunner, Runner
 from .search import SearchParts, write_search
 from .shard_sources import Shard, cut_shards, read_passages_of, read_vectors_of
 
 _BATCH = 4096
+_LAYOUT = 2  # of a shard's output: since 2, what ranks a row lies beside it too
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,15 @@ class Work:
     device: str = "auto"
     cache: bool = False
 
+    @property
+    def metric(self) -> Metric:
+        """Of the index."""
+        return Metric.COSINE if self.settings.vectors_only else ranked_spec(self.settings.kind, 1)[1]
+
+    def columns(self, dimension: int) -> int:
+        """Return how many numbers the index holds of a vector of `dimension`."""
+        return dimension if self.settings.vectors_only else ranked_spec(self.settings.kind, dimension)[0]
+
     def place(self, stage: str, shard: int | None = None) -> Path:
         """Return the folder of a stage, or of a shard in it."""
         base = Path(self.folder) / stage
@@ -104,6 +114,7 @@ class Work:
             "encoder": self.settings.encoder,
             "space": self.settings.space,
             "settings": sha256(json.dumps(asdict(self.settings), sort_keys=True).encode()).hexdigest(),
+            "layout": _LAYOUT,
         }
 
 
@@ -137,40 +148,46 @@ def fill_shard(work: Work, number: int) -> None:
     rows = read_rows(work, number)
     vectors = np.load(_files(work.place("encoded", number))["vectors.npy"], mmap_mode="r", allow_pickle=False)
     languages = [row.get("language", "") for _, row in rows]
-    parts = (
-        folded(work, np.array(vectors[start : start + _BATCH]), languages[start : start + _BATCH])
-        for start in range(0, len(vectors), _BATCH)
-    )
-    if settings.kind not in ("ivf-flat", "ivf-pq", "ivf-rabitq"):
-        made = [*parts]
-        _write(work, "filled", number, {"vectors.npy": lambda path: write_array(np.concatenate(made), path)})
-        return
-    faiss = load_faiss()
-    index = faiss.read_index(str(_files(work.place("common"))["quantiser.faiss"]))
-    for part in parts:
-        index.add(part)
-    _write(work, "filled", number, {"part.faiss": lambda path: faiss.write_index(index, str(path))})
+    made, means = [np.empty((0, work.columns(vectors.shape[1])), np.float32)], [np.empty(0, np.float32)]
+    index = None
+    if not folds(settings.kind):
+        faiss = load_faiss()
+        index = faiss.read_index(str(_files(work.place("common"))["quantiser.faiss"]))
+    for start in range(0, len(vectors), _BATCH):
+        some = slice(start, start + _BATCH)
+        part, own = ranked(work, np.array(vectors[some]), languages[some])
+        means.append(own)
+        if index is None:
+            made.append(part)
+        else:
+            index.add(part)
+    files: dict[str, Any] = {"means.npy": lambda path: write_array(np.concatenate(means), path)}
+    if index is None:
+        files["vectors.npy"] = lambda path: write_array(np.concatenate(made), path)
+    else:
+        files["part.faiss"] = lambda path: faiss.write_index(index, str(path))
+    _write(work, "filled", number, files)
 
 
-def folded(work: Work, raw: NDArray[np.float32], languages: list[str]) -> NDArray[np.float32]:
-    """Return vectors as the index holds them: mapped, and folded for CSLS; those of ``.npy`` files as they are."""
+def ranked(
+    work: Work, raw: NDArray[np.float32], languages: list[str]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mapped vectors as the index holds them, and the r (n,) of each; those of ``.npy`` files as they are."""
     if work.settings.vectors_only:
-        return raw
-    space, background, typical = _common(str(work.place("common")), _digest_of(work), work.settings.neighborhood)
+        return raw, np.zeros(len(raw), np.float32)
+    kind, neighborhood = work.settings.kind, work.settings.neighborhood
+    space, background, typical = _common(str(work.place("common")), _digest_of(work), neighborhood)
     vectors = map_by_language(space, raw, languages)
-    hubness = np.zeros(len(vectors), np.float32)
-    if background:
-        hubness = measure_hubness(vectors, languages, background, work.settings.neighborhood)
-        hubness[np.isnan(hubness)] = typical
-    result: NDArray[np.float32] = fold_csls(vectors, hubness)
-    return result
+    means = hubness_of(vectors, languages, background, neighborhood, lambda: typical)
+    return check_vectors(
+        laid_out(vectors, means, folded=folds(kind)), work.columns(vectors.shape[1]), work.metric
+    ), means
 
 
 def train_quantiser(work: Work, sample: NDArray[np.float32], config: dict[str, Any]) -> bytes:
     """Return an empty FAISS index of inverted lists that has learned its cells from the sample (n, d)."""
     faiss = load_faiss()
-    metric = Metric.COSINE if work.settings.vectors_only else Metric.IP
-    index = build_trained(CONFIGS[work.settings.kind](**config), sample.shape[1], metric, sample)
+    index = build_trained(CONFIGS[work.settings.kind](**config), sample.shape[1], work.metric, sample)
     # subtle: FAISS merges no lists that also know where each vector lies; the merged index gets that at the end
     lists = faiss.extract_index_ivf(index)
     lists.set_direct_map_type(faiss.DirectMap.NoMap)
@@ -227,9 +244,8 @@ def merge_shards(work: Work, config: dict[str, Any] | None, dimension: int) -> V
     graphs cannot be merged. Needs the memory of the index, and of one shard.
     """
     settings = work.settings
-    metric = Metric.COSINE if settings.vectors_only else Metric.IP
-    if not settings.kind.startswith("ivf"):
-        index = create_index(settings.kind, dimension, metric, config)
+    if folds(settings.kind):
+        index = create_index(settings.kind, dimension, work.metric, config)
         total = 0
         for number in range(len(work.shards)):
             vectors = np.load(_files(work.place("filled", number))["vectors.npy"], mmap_mode="r", allow_pickle=False)
@@ -239,7 +255,7 @@ def merge_shards(work: Work, config: dict[str, Any] | None, dimension: int) -> V
         return index
     folder = work.place("merged")
     n_vectors = _write_merged(work, folder)
-    spec = IndexSpec(settings.kind, dimension, metric, config or {})
+    spec = IndexSpec(settings.kind, dimension, work.metric, config or {})
     read: VectorIndex = FaissIndex.read(_files(folder), spec, CONFIGS[settings.kind](**(config or {})))
     if len(read) != n_vectors:
         raise ValueError(f"the merged index holds {len(read)} vectors instead of {n_vectors}; build it again")
@@ -299,7 +315,7 @@ def build_index(
     encoder_name: str | Path | None = None,
     space: SharedSpace | str | None = "auto",
     language: str | None = None,
-    ranking: str | None = None,
+    ranking: str = "csls",
     kind: str = "flat",
     config: Mapping[str, Any] | None = None,
     neighborhood: int = 10,
@@ -333,8 +349,8 @@ def build_index(
         As in `CrossLingualSearch.build`.
     language : str, optional
         Of texts that name none, or of all vectors.
-    ranking : {"csls", "cosine"}, optional
-        By default "csls", but "cosine" for inverted lists, whose cells folding spoils.
+    ranking : {"csls", "cosine"}
+        As in `CrossLingualSearch.build`.
     kind : str
         Of the index; not "milvus".
     config : mapping, optional
@@ -363,10 +379,8 @@ def build_index(
     refuse_foreign(target)
     if kind not in INDEX_KINDS or kind == "milvus":
         raise ValueError(f"a build over shards makes {', '.join(INDEX_KINDS[:-1])}, but the kind is {kind!r}")
-    lists = kind.startswith("ivf")
-    ranking = ranking or ("cosine" if lists else "csls")
-    if ranking not in ("csls", "cosine") or (lists and ranking == "csls"):
-        raise ValueError(f"ranking must be csls or, for inverted lists, cosine; but is {ranking!r} for {kind}")
+    if ranking not in ("csls", "cosine"):
+        raise ValueError(f"ranking must be csls or cosine, but is {ranking!r}")
     if neighborhood < 1 or sample_size < 1:
         raise ValueError(f"neighborhood ({neighborhood}) and sample_size ({sample_size}) must be at least 1")
     if isinstance(space, str):
@@ -457,7 +471,7 @@ def _prepare(work: Work, space: SharedSpace | str | None) -> tuple[dict[str, Any
     if not total:
         raise ValueError("the input holds no text; give one record a line")
     config = _configured(settings, total)
-    size = max(settings.sample_size, config["train_size"] if config and settings.kind.startswith("ivf") else 0)
+    size = max(settings.sample_size, config["train_size"] if config and not folds(settings.kind) else 0)
     rng = np.random.default_rng(settings.seed)
     chosen = np.arange(total) if total <= size else np.sort(rng.choice(total, size, replace=False, shuffle=False))
     raw, spoken = _rows_at(work, sizes, chosen), [languages[row] for row in chosen.tolist()]
@@ -484,9 +498,9 @@ def _prepare(work: Work, space: SharedSpace | str | None) -> tuple[dict[str, Any
         return kept["config"], kept["dimension"], total
     contents: dict[str, Any] = {"type": "shared", "recipe": recipe, "background": list(background), "config": config}
     write_folder(place, contents={**contents, "dimension": 0, "recipe": {}}, files=files)
-    n_taught = len(raw) if settings.kind.startswith("ivf") else 1
-    taught = folded(work, raw[:n_taught], spoken[:n_taught])
-    if settings.kind.startswith("ivf") and config:
+    n_taught = len(raw) if not folds(settings.kind) else 1
+    taught, _ = ranked(work, raw[:n_taught], spoken[:n_taught])
+    if not folds(settings.kind) and config:
         step = rng.permutation(len(taught))[: config["train_size"]]
         files["quantiser.faiss"] = train_quantiser(work, taught[np.sort(step)], config)
     write_folder(place, contents={**contents, "dimension": int(taught.shape[1])}, files=files)
@@ -495,7 +509,7 @@ def _prepare(work: Work, space: SharedSpace | str | None) -> tuple[dict[str, Any
 
 def _configured(settings: Settings, total: int) -> dict[str, Any] | None:
     given: dict[str, Any] = json.loads(settings.config) if settings.config else {}
-    if not settings.kind.startswith("ivf"):
+    if folds(settings.kind):
         return given or None
     cells = given.get("n_lists") or max(1, min(round(4 * sqrt(total)), 262_144, total // 39))
     usual = {"n_lists": cells, "nprobe": max(1, cells // 32), "train_size": min(total, 50 * cells)}
@@ -529,8 +543,11 @@ def _save(work: Work, collection: Collection, target: Path) -> None:
             each: np.load(files[f"background-{number}.npy"], allow_pickle=False)
             for number, each in enumerate(contents["background"])
         }
-        return SearchParts(collection, spaces[0], spaces[1], background, settings.neighborhood)
+        return SearchParts(collection, spaces[0], spaces[1], background, settings.neighborhood, rows.attachments())
 
+    rows = CorrectedRows(collection)
+    shards = [_files(work.place("filled", number))["means.npy"] for number in range(len(work.shards))]
+    rows.take_means(np.concatenate([np.load(each, allow_pickle=False) for each in shards]))
     made = read_folder(work.place("common"), parse)
     write_search(target, made, EncoderNote(settings.encoder, settings.encoder_name))
 

@@ -265,7 +265,7 @@ class TranslationMemory:
             return None, None
         chosen = np.random.default_rng(0).permutation(len(units))[:_SAMPLE]
         names = [units[number] for number in np.sort(chosen).tolist()]
-        left, right = (self._vectors([f"{name}.{side}" for name in names]) for side in _SIDES)
+        left, right = (self._search.vectors([f"{name}.{side}" for name in names]) for side in _SIDES)
         texts = [
             np.unique([_key(row["text"]) for row in self._search.collection.get([f"{n}.{s}" for n in names])],
                       return_inverse=True)[1]
@@ -281,10 +281,6 @@ class TranslationMemory:
             kept = near[:, -1] > -1
             found.append(ScoreCalibration.fit(planted[kept], decoys[kept]) if kept.sum() >= _FEWEST else None)
         return found[0], found[1]
-
-    def _vectors(self, names: Sequence[str]) -> NDArray[np.float32]:
-        """Return the mapped vectors, which are folded as [2 x, -r] in the collection."""
-        return np.asarray(self._search.collection.vectors(names)[:, :-1] / 2, np.float32)
 
 
 @dataclass(frozen=True)

@@ -121,9 +121,9 @@ def test_texts_are_encoded(cli, fake_encoder, tmp_path, monkeypatch):
     assert "LANGUAGE=FILE.npy" in done.result["advice"]
 
 
-@pytest.mark.parametrize("ranking", ["csls", "cosine"])
-def test_a_collection_is_audited(cli, passages, fake_encoder, tmp_path, ranking):
-    raw = CrossLingualSearch.build(passages, fake_encoder, space=None, ranking=ranking)
+@pytest.mark.parametrize(("ranking", "kind"), [("csls", "flat"), ("cosine", "flat"), ("csls", "ivf-flat")])
+def test_a_collection_is_audited(cli, passages, fake_encoder, tmp_path, ranking, kind):
+    raw = CrossLingualSearch.build(passages, fake_encoder, space=None, ranking=ranking, kind=kind)
     raw.save(tmp_path / "raw")
     found = cli("audit", tmp_path / "raw", "--id-field", "topic", "--json", "--quiet").result
     vectors = fake_encoder.encode([each.text for each in passages], role="passage")

@@ -3,9 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from interlingua.index import Collection, create_index, recall_at_k
+from interlingua.index import Collection, bytes_to_array, create_index, recall_at_k
 from interlingua.pipelines import CrossLingualSearch, load_encoder
 from interlingua.pipelines.search import LocalRunner, build_index
+from interlingua.pipelines.search.ranked import own_vectors
 
 QUESTIONS = ["w3en w4en w5en", "w7sw w8sw", "w10zh w11zh w12zh"]
 
@@ -40,6 +41,29 @@ def test_a_build_over_shards_is_that_of_one_search(corpus, tmp_path, kind):
     np.testing.assert_allclose(made.collection.vectors(ids), whole.collection.vectors(ids), atol=1e-6)
     assert answers(made) == answers(whole)
     assert not (tmp_path / "c.parts").exists()
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf-flat"])
+@pytest.mark.parametrize("ranking", ["csls", "cosine"])
+def test_vectors_lie_in_an_index_over_shards_as_in_that_of_one_search(corpus, tmp_path, kind, ranking):
+    config = {"storage": "sq8"} if kind == "hnsw" else None
+    build_index(
+        corpus.files, tmp_path / "c", encoder_name=corpus.encoder, kind=kind, config=config, ranking=ranking, shards=4
+    )
+    made = CrossLingualSearch.load(tmp_path / "c")
+    whole = CrossLingualSearch.build(corpus.passages, encoder_name=corpus.encoder, kind=kind, ranking=ranking)
+    assert (made.collection.dimension, made.collection.metric) == (whole.collection.dimension, whole.collection.metric)
+    exact = kind != "hnsw"
+    np.testing.assert_allclose(
+        own_vectors(made.collection), own_vectors(whole.collection), atol=1e-6 if exact else 0.03
+    )
+    wanted = set() if kind == "flat" else {"hub-means.npy", "hub-rows.npy"}
+    assert wanted <= set(made.collection.attachments)
+    if kind == "ivf-flat":
+        means = [bytes_to_array(each.parts.means["hub-means.npy"]) for each in (made, whole)]
+        np.testing.assert_allclose(means[0], means[1], atol=1e-6)
+    if kind == "flat":
+        assert answers(made) == answers(whole)
 
 
 @pytest.mark.parametrize("kind", ["ivf-flat", "ivf-pq", "ivf-rabitq"])
@@ -149,7 +173,7 @@ def test_an_id_in_two_shards_is_refused(corpus, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "ivf-pq", "ranking": "csls"}, "for inverted lists, cosine"),
+        ({"kind": "ivf-pq", "ranking": "dot"}, "ranking must be csls or cosine"),
         ({"kind": "milvus"}, "the kind is 'milvus'"),
         ({"shards": 0}, "shards must be at least 1"),
         ({"space": "no such"}, "languages are removed by"),

@@ -3,7 +3,7 @@ import pytest
 
 from interlingua.align import mean_neighbor_similarity, retrieve
 from interlingua.index import Collection, CollectionStore, FaissIndex, LockedError, UnsupportedOperation, recall_at_k
-from interlingua.pipelines.search.ranked import HubCorrectedCollection
+from interlingua.pipelines.search.ranked import HubCorrectedCollection, own_vectors
 
 LISTS = {"threads": 1, "n_lists": 20, "nprobe": 8, "train_size": 2000}
 GRAPH = {"threads": 1, "M": 16, "ef_construction": 80, "ef_search": 100, "train_size": 1000}
@@ -163,6 +163,19 @@ def test_what_cannot_be_is_refused_and_changes_nothing(call, message):
     with pytest.raises(ValueError, match=message):
         call(made)
     assert len(made) == 9
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf-flat"])
+def test_own_vectors_are_those_that_were_added(kind, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 4))
+    made = HubCorrectedCollection.create(rng.normal(size=(20, 4)), kind=kind)
+    made.add([str(number) for number in range(60)], rows)
+    made.save(tmp_path / "c")
+    for collection in (made.collection, Collection.load(tmp_path / "c")):
+        np.testing.assert_allclose(
+            own_vectors(collection), rows / np.linalg.norm(rows, axis=1, keepdims=True), atol=1e-6
+        )
 
 
 def test_a_plain_collection_is_refused(tmp_path):

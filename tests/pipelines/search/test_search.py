@@ -5,7 +5,8 @@ from interlingua.align import Centring, Embeddings, Normalization, SharedSpace, 
 from interlingua.index import Collection
 from interlingua.pipelines import CrossLingualSearch, Passage
 from interlingua.pipelines.encoders.static import StaticEncoder
-from interlingua.pipelines.search.languages import everyday_questions
+from interlingua.pipelines.search.languages import everyday_questions, map_by_language
+from interlingua.pipelines.search.ranked import own_vectors
 
 QUESTIONS = ["fish.zh", "king.en bread.en", "snow.sw"]
 
@@ -239,7 +240,7 @@ def test_a_collection_that_is_no_search_is_refused(tmp_path, fake_encoder):
     collection = Collection.create(2)
     collection.add(["a"], [[1.0, 0.0]])
     collection.save(tmp_path / "c")
-    with pytest.raises(ValueError, match="holds no search; `interlingua index build` writes a search"):
+    with pytest.raises(ValueError, match="holds no search; `interlingua index build` writes one"):
         CrossLingualSearch.load(tmp_path / "c", fake_encoder)
     with pytest.raises(FileNotFoundError, match="no folder"):
         CrossLingualSearch.load(tmp_path / "nowhere", fake_encoder)
@@ -414,3 +415,19 @@ def test_inverted_lists_rank_as_exact_search_does(passages, fake_encoder, rankin
                 assert [hit.id for hit in found] == [hit.id for hit in truth]
                 np.testing.assert_allclose([hit.score for hit in found], [hit.score for hit in truth], atol=2e-6)
     assert [len(hits) for hits in loaded.search(QUESTIONS, 100)] == [44] * 3
+
+
+@pytest.mark.parametrize("kind", ["flat", "faiss-flat", "hnsw", "ivf-flat"])
+@pytest.mark.parametrize("ranking", ["csls", "cosine"])
+def test_own_vectors_are_those_that_were_mapped_whatever_ranks_them(passages, fake_encoder, kind, ranking, tmp_path):
+    search = CrossLingualSearch.build(passages, fake_encoder, ranking=ranking, kind=kind)
+    raw = fake_encoder.encode([each.text for each in passages], role="passage")
+    mapped = map_by_language(search.space, raw, [each.language for each in passages])
+    search.save(tmp_path / "c")
+    loaded = Collection.load(tmp_path / "c")
+    ids = [each.id for each in passages]
+    for found in (own_vectors(search.collection, ids), own_vectors(loaded, ids), search.vectors(ids)):
+        np.testing.assert_allclose(found, mapped, atol=1e-6)
+    plain = Collection.create(2, "ip")
+    plain.add(["a"], [[3.0, 4.0]])
+    assert own_vectors(plain).tolist() == [[3.0, 4.0]]

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from interlingua.align.matching import ScoreCalibration
 from interlingua.pipelines import CrossLingualSearch
 from interlingua.pipelines.texts.pairs import Pair
 from interlingua.pipelines.translate.memory import TranslationMemory
@@ -71,6 +72,44 @@ def test_what_was_saved_is_found_again_and_grows(memory, pairs, fake_encoder, ot
     assert len(TranslationMemory.load(tmp_path / "m", fake_encoder)) == len(pairs) + 1
     with pytest.raises(ValueError, match="but the encoder is 'fake-2'"):
         TranslationMemory.load(tmp_path / "m", other_fake_encoder)
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf-flat"])
+def test_a_memory_of_any_kind_of_index_answers_as_an_exact_one_and_when_it_was_saved(
+    memory, pairs, fake_encoder, kind, tmp_path
+):
+    made = TranslationMemory.build(pairs, fake_encoder, kind=kind)
+    made.save(tmp_path / "m")
+    asked = [said("moon", "de"), said("wolf", "fr")]
+    for each in (made, TranslationMemory.load(tmp_path / "m", fake_encoder)):
+        for found, truth in zip(each.search(asked, 3), memory.search(asked, 3), strict=True):
+            assert [hit.pair for hit in found] == [hit.pair for hit in truth]
+            for name in ("confidence", "score", "cosine"):
+                values = [[getattr(hit, name) for hit in hits] for hits in (found, truth)]
+                np.testing.assert_allclose(*values, atol=1e-5)
+
+
+def test_confidence_compares_a_match_with_the_ten_next_nearest_pairs(memory, pairs, fake_encoder):
+    """By definition, with all vectors at hand: how likely the ratio of its cosine and their mean is that of a pair."""
+    n, texts = len(pairs), {"source": [each.source for each in pairs], "target": [each.target for each in pairs]}
+    mapped = {}
+    for side, said_so in texts.items():
+        raw = fake_encoder.encode(said_so).astype(np.float64)
+        rows = raw - raw.mean(axis=0)
+        mapped[side] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    # a French sentence and the English ones: planted pairs are the memory's own, decoys the nearest of the others
+    ratios = {"planted": [], "decoy": []}
+    for row in range(n):
+        others = np.sort(np.delete(mapped["target"] @ mapped["source"][row], row))[::-1]
+        ratios["planted"].append(mapped["source"][row] @ mapped["target"][row] / max(others[:10].mean(), 0.05))
+        ratios["decoy"].append(others[0] / max(others[1:11].mean(), 0.05))
+    calibration = ScoreCalibration.fit(np.array(ratios["planted"]), np.array(ratios["decoy"]))
+    (found,) = memory.search(["fish.en and.en fish3.en"], n, language="en", to="en")  # finds French sentences
+    assert len(found) == n
+    for each in found[:3]:
+        nearest = [other.cosine for other in found if other.pair != each.pair][:10]
+        wanted = calibration.probability([each.cosine / max(np.mean(nearest), 0.05)])[0]
+        assert each.confidence == pytest.approx(wanted, abs=1e-4)
 
 
 def test_another_search_is_no_memory(passages, fake_encoder, tmp_path):
