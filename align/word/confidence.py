@@ -296,15 +296,17 @@ def _structure(source: Matrix, target: Matrix, pairs: Rows, rng: np.random.Gener
 
 def _hub_skew(source: Matrix, target: Matrix) -> float:
     counts = np.bincount(top_k(source, target, 10).ids.ravel(), minlength=len(target)).astype(np.float64)
-    spread = counts.std()
-    return float(np.mean(((counts - counts.mean()) / spread) ** 3)) if spread > 0 else 0.0
+    from scipy.stats import skew
+
+    return float(skew(counts)) if np.ptp(counts) > 0 else 0.0
 
 
 def _rank_correlation(pairs: Rows) -> float:
     if len(pairs) < _FEWEST_PAIRS:
         return 0.0
-    ranks = np.argsort(np.argsort(pairs, axis=0, kind="stable"), axis=0, kind="stable")
-    return float(np.corrcoef(ranks[:, 0], ranks[:, 1])[0, 1])
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(pairs[:, 0], pairs[:, 1]).statistic)
 
 
 def _isomorphy(source: Matrix, target: Matrix, rng: np.random.Generator) -> Mapping[str, Sign]:

@@ -290,9 +290,9 @@ def monolingual_quality(
 def _spearman(first: np.ndarray, second: np.ndarray) -> float:
     if first.size < _FEWEST_PAIRS or np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
-    from scipy.stats import rankdata
+    from scipy.stats import spearmanr
 
-    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
+    return float(spearmanr(first, second).statistic)
 
 
 def _number(text: str) -> float | None:

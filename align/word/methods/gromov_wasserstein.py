@@ -1,4 +1,4 @@
-"""Unsupervised map by matching distances: (fused) Gromov-Wasserstein."""
+"""A guess without pairs, by matching distances: (fused) Gromov-Wasserstein, what a race starts from."""
 
 import warnings
 from typing import Any
@@ -7,10 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, require, to_numpy, unit_rows
-from interlingua.align.space import Normalization, SharedSpace, SpaceMap
-from interlingua.align.word.starts import reducing_maps
-
-from .procrustes import orthogonal_map
 
 _INNER_ITERATIONS = 30
 _RANK_OFFSET = 30  # the first ranks are ordered by chance of the corpus
@@ -127,82 +123,3 @@ def draw_pairs(plan: Any, *, draws: int = 10, rng: np.random.Generator | int = 0
     uniform = np.random.default_rng(rng).random((sources.size, draws)) * cumulated[sources, -1:]
     targets = np.stack([np.searchsorted(cumulated[i], row, side="right") for i, row in zip(sources, uniform)])
     return np.stack([np.repeat(sources, draws), np.minimum(targets, mass.shape[1] - 1).ravel()], axis=1)
-
-
-class GromovWasserstein:
-    """Align two spaces without pairs: match their distances, then rotate [1]_.
-
-    The plan of `gromov_wasserstein_plan` over the most frequent words gives each source word its barycentric target;
-    orthogonal Procrustes on those extends to all words. By itself this is a rough map: self-learning from pairs drawn
-    of it (`draw_pairs`) makes the good one (see `interlingua.align.word.restarts`).
-
-    Parameters
-    ----------
-    normalize : str or tuple of {"unit", "centre"}
-        Steps on both sides, learned on the whole vocabularies.
-    vocabulary : int
-        Most frequent words of each side that are matched.
-    frequency_weight, regularization, max_iterations : float, float, int
-        See `gromov_wasserstein_plan`.
-
-    Attributes
-    ----------
-    space_ : SharedSpace
-        The maps, after `fit`.
-    plan_ : (v, v') array of float64
-        The plan.
-
-    Notes
-    -----
-    Where the dimensions differ, the larger space is first projected on as many of its leading directions as the
-    smaller has: the distances become more alike.
-
-    References
-    ----------
-    .. [1] Alvarez-Melis and Jaakkola (2018), "Gromov-Wasserstein alignment of word embedding spaces", EMNLP.
-       doi:10.18653/v1/D18-1214
-    """
-
-    def __init__(
-        self,
-        *,
-        normalize: str | tuple[Any, ...] = "iterative",
-        vocabulary: int = 1500,
-        frequency_weight: float = 0.005,
-        regularization: float = 0.005,
-        max_iterations: int = 40,
-    ) -> None:
-        self.normalize = normalize
-        self.vocabulary = vocabulary
-        self.frequency_weight = frequency_weight
-        self.regularization = regularization
-        self.max_iterations = max_iterations
-
-    def fit(self, source: Any, target: Any, *, names: tuple[str, str] = ("source", "target")) -> "GromovWasserstein":
-        """Learn the maps from (n, d_source) and (m, d_target) arrays, most frequent words first.
-
-        Raises
-        ------
-        MissingExtraError
-            If POT is not installed.
-        ValueError
-            If a parameter is out of range.
-        """
-        source, target = as_matrix(source, "source"), as_matrix(target, "target")
-        steps = tuple(Normalization.fit(each, self.normalize) for each in (source, target))
-        rows = [to_numpy(step.transform(each)) for step, each in zip(steps, (source, target), strict=True)]
-        bases = reducing_maps(*rows)
-        x, y = (unit_rows(each[: self.vocabulary] @ basis) for each, basis in zip(rows, bases, strict=True))
-        self.plan_ = gromov_wasserstein_plan(
-            x,
-            y,
-            frequency_weight=self.frequency_weight,
-            regularization=self.regularization,
-            max_iterations=self.max_iterations,
-        )
-        rotation = orthogonal_map(x, self.plan_ @ y * len(x))
-        self.space_ = SharedSpace(
-            {names[0]: SpaceMap(steps[0], bases[0] @ rotation), names[1]: SpaceMap(steps[1], bases[1])},
-            method="gromov-wasserstein",
-        )
-        return self

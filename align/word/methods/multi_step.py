@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, namespace, to_numpy, unit_rows
+from interlingua.align.arrays import namespace, to_numpy, unit_rows
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
 from interlingua.align.word.evaluation import lexicon_ranks, reciprocal_ranks
 
@@ -250,46 +250,6 @@ class MultiStep(WordMethod):
         ranks = _climb(_Validation(a, b, rows, shares, words, self))
         self.validation_ = {both: float(each.mean()) for both, each in ranks.items()}
         return _choose(ranks)
-
-
-def multi_step_maps(
-    source: Any, target: Any, *, weights: Any = None, shrinkage: Shrinkage = 0.0, **parameters: Any
-) -> tuple[Any, Any, Any]:
-    """Return both maps and the correlations for paired rows, without normalisation.
-
-    Parameters
-    ----------
-    source : (p, d_source) array
-        One row a pair.
-    target : (p, d_target) array
-        The translations, row by row.
-    weights : (p,) array of float, optional
-        How much each pair counts.
-    shrinkage : float or tuple of two float
-        For both covariances, or for each.
-    **parameters
-        `reweight_source`, `reweight_target`, `dimension`, `whiten`, `dewhiten` as in `MultiStep`.
-
-    Returns
-    -------
-    tuple of (d_source, k) array of float32, (d_target, k) array of float32, (k,) array of float64
-        In the namespace of the inputs; k is the smaller dimension, or `dimension`.
-
-    Raises
-    ------
-    ValueError
-        If the numbers of rows differ or there is no row.
-    """
-    source, target = as_matrix(source, "source"), as_matrix(target, "target")
-    if source.shape[0] != target.shape[0] or source.shape[0] == 0:
-        raise ValueError(
-            f"source and target must have one row for each pair, at least one, "
-            f"but have {source.shape[0]} and {target.shape[0]} rows"
-        )
-    settings = MultiStep(shrinkage=shrinkage, **parameters)
-    settings._check_parameters(min(int(source.shape[1]), int(target.shape[1])))
-    shares = check_weights(weights, int(source.shape[0]))
-    return _Steps(source, target, shares, settings).maps(_both_shrinkages(shrinkage))
 
 
 def _both_shrinkages(shrinkage: Any) -> tuple[float, float]:

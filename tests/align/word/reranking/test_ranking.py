@@ -9,7 +9,7 @@ from interlingua.align.space import Normalization
 from interlingua.align.word.methods.multi_step import MultiStep
 from interlingua.align.word.reranking import ranking as candidate_ranking
 from interlingua.align.word.reranking import ranking as reranking
-from interlingua.align.word.reranking.ranking import CandidateRanking, Reranker
+from interlingua.align.word.reranking.ranking import CandidateRanking, Reranker, fit_listwise
 
 N_TRAIN = 200
 
@@ -244,3 +244,14 @@ def test_identity_maps_leave_the_fold_without_refitting(words):
     same = np.stack([pairs[:N_TRAIN, 0]] * 2, axis=1)
     ranking = Reranker(n_candidates=5).fit(identity, source, copy, same).ranking_
     assert ranking.scores["csls_precision_at_1"] == ranking.scores["precision_at_1"] == 1.0
+
+
+def test_lists_without_a_right_candidate_change_nothing():
+    rng = np.random.default_rng(0)
+    features, penalties = rng.normal(size=(30 * 6, 4)), rng.uniform(0.1, 2, size=4)
+    right = rng.integers(6, size=(30, 1)) == np.arange(6)
+    more = np.concatenate([features, np.ones((12, 4))])
+    padded = np.concatenate([right, np.zeros((2, 6), bool)])
+    np.testing.assert_array_equal(fit_listwise(more, padded, penalties), fit_listwise(features, right, penalties))
+    with pytest.raises(ValueError, match="nothing to learn a ranking from"):
+        fit_listwise(features, np.zeros_like(right), penalties)
