@@ -1,7 +1,4 @@
-"""The demo: questions in five languages over the Universal Declaration of Human Rights in all the others.
-
-The Universal Declaration of Human Rights in many languages: the text that the demo and its figures run on.
-"""
+"""The demo: questions in five languages over the Universal Declaration of Human Rights in all the others."""
 
 import gzip
 import json
@@ -18,6 +15,10 @@ from numpy.typing import NDArray
 
 from interlingua.align import Centring, parallel_accuracy
 from interlingua.pipelines.encoders.base import Encoder
+
+#: Language and article of the questions that are shown.
+_ASKED = (("zh", 13), ("ar", 26), ("hi", 24), ("ru", 15), ("sw", 21))
+_HITS = 4
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,6 @@ def load_questions() -> tuple[Question, ...]:
         for column, language in enumerate(head[1:], start=1)
         for row in rows
     )
-
-
-#: Language and article of the questions that are shown.
-_ASKED = (("zh", 13), ("ar", 26), ("hi", 24), ("ru", 15), ("sw", 21))
-_HITS = 4
 
 
 @dataclass(frozen=True)

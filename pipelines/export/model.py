@@ -1,14 +1,10 @@
-"""Write encoder and shared space as one sentence-transformers model that loads without this project.
-
-The maps of a shared space as modules that sentence-transformers has itself.
-"""
+"""Write encoder and shared space as one sentence-transformers model, of modules that the library has itself."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +17,7 @@ from numpy.typing import NDArray
 
 from interlingua.align import ANY_LANGUAGE, SharedSpace, SpaceError, SpaceMap
 from interlingua.align.arrays import MissingExtraError, require
+from interlingua.align.files import replacing_folder
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.bundled.encoder import BundledEncoder
 from interlingua.pipelines.encoders.cache import CachedEncoder
@@ -31,6 +28,7 @@ from .card import model_card
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _TOLERANCE = 1e-5
+_OWN_SETTINGS = ("sentence_bert_config.json", "tokenizer_config.json")
 
 
 def module_library() -> Any:
@@ -39,6 +37,16 @@ def module_library() -> Any:
         return require("sentence_transformers.sentence_transformer.modules", extra="torch")
     except MissingExtraError:
         return require("sentence_transformers.models", extra="torch")  # its name before version 5.4
+
+
+def check_dimensions(maps: Mapping[str, SpaceMap], dimension: int) -> None:
+    """Raise SpaceError where a map does not take the vectors that an encoder gives."""
+    for name, each in maps.items():
+        if each.input_dimension != dimension:
+            raise SpaceError(
+                f"the map of {name!r} takes vectors of dimension {each.input_dimension}, but the encoder gives "
+                f"{dimension}; use the encoder that the space was learned on"
+            )
 
 
 def map_modules(each: SpaceMap) -> list[Any]:
@@ -140,9 +148,6 @@ def _check(each: SpaceMap, route: list[Any], torch: Any) -> None:
         raise SpaceError(f"this kind of map cannot be written as built-in modules: they differ by {error:.1e}")
 
 
-_OWN_SETTINGS = ("sentence_bert_config.json", "tokenizer_config.json")
-
-
 def to_sentence_transformers(
     space: SharedSpace,
     path: str | Path,
@@ -204,12 +209,7 @@ def to_sentence_transformers(
     base = _base_encoder(encoder)
     space.check_encoder(base.identity)
     maps = dict(space.maps) if language is None else {language: space.map_of(language)}
-    for name, each in maps.items():
-        if each.input_dimension != base.dimension:
-            raise SpaceError(
-                f"the map of {name!r} takes vectors of dimension {each.input_dimension}, but the encoder gives "
-                f"{base.dimension}; export with the encoder that the space was learned on"
-            )
+    check_dimensions(maps, base.dimension)
     with _new_folder(target) as building:
         model = _assembled(base, maps)
         with quiet_loading(active=True):
@@ -301,18 +301,9 @@ def _new_folder(target: Path) -> Iterator[Path]:
     """Yield a folder beside `target` that takes its place at the end of the block; after an error nothing is left."""
     if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):
         raise FileExistsError(f"{target} is there already; name a new folder, or remove it first")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    building = target.parent / f".interlingua-{secrets.token_hex(8)}.tmp"
-    building.mkdir()
-    try:
+    with replacing_folder(target, marker="README.md", kind="model") as building:
         yield building
         for file in building.rglob("*"):
             if file.is_file():
                 with file.open("rb+") as handle:
                     os.fsync(handle.fileno())
-        if target.is_dir():
-            target.rmdir()  # empty; some systems rename over no folder at all
-        building.rename(target)
-    except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
-        raise

@@ -16,6 +16,8 @@ from interlingua.align import ANY_LANGUAGE, SharedSpace, SpaceError, nearest_lan
 from interlingua.align.arrays import require
 from interlingua.pipelines.encoders.base import Encoder, Role
 
+from .model import check_dimensions
+
 _ROLES: Mapping[str | None, Role] = {None: "symmetric", "query": "query", "document": "passage"}
 # Members that stand for their macrolanguage in one data set or the other.
 _MACROLANGUAGES = {"zho": "cmn", "ara": "arb", "swa": "swh", "msa": "zsm", "fas": "pes", "nor": "nob", "est": "ekk"}
@@ -68,12 +70,7 @@ class AlignedModel:
         require("mteb", extra="mteb")
         if space is not None:
             space.check_encoder(encoder.identity)
-            odd = [each for each, map_ in space.maps.items() if map_.input_dimension != encoder.dimension]
-            if odd:
-                raise SpaceError(
-                    f"the map of {odd[0]!r} takes vectors of dimension {space.maps[odd[0]].input_dimension}, but the "
-                    f"encoder gives {encoder.dimension}; use the encoder that the space was learned on"
-                )
+            check_dimensions(space.maps, encoder.dimension)
         self.encoder = encoder
         self.space = space
         self.name = name or f"interlingua/{re.sub(r'[^A-Za-z0-9._-]+', '-', encoder.identity)}"

@@ -1,7 +1,4 @@
-"""Which entities of two knowledge graphs are the same.
-
-What entities are said to have in words and numbers: values that both graphs hold, as further nodes of the graphs.
-"""
+"""Which entities of two knowledge graphs are the same, by names, structure and the values that both hold."""
 
 import os
 import re
@@ -27,6 +24,9 @@ if TYPE_CHECKING:
 _TYPED = re.compile(r'"(.*)"(?:\^\^\S+|@[\w-]+)?\s*\.?', re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?")
 _MIDNIGHT = re.compile(r"(-?\d{4,}-\d\d-\d\d)(?:t00:00:00(?:\.0+)?)?(?:z|[+-]\d\d:\d\d)?")
+FEATURES = ("names", "characters", "structure", "attributes")
+_NOT_IN_IRI = re.compile('[\x00-\x20<>"{}|^`\\\\]')
+_SAME_AS = "http://www.w3.org/2002/07/owl#sameAs"
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,6 @@ def shared_values(left: KnowledgeGraph, right: KnowledgeGraph, *, most: int = 20
                 triples.append((entity + right_side * len(left), relation + named, place))
     nodes = start + np.arange(len(common))
     return SharedValues(np.array(triples, np.int64), np.stack([nodes, nodes + len(common)], axis=1), len(numbers))
-
-
-FEATURES = ("names", "characters", "structure", "attributes")
-_NOT_IN_IRI = re.compile('[\x00-\x20<>"{}|^`\\\\]')
-_SAME_AS = "http://www.w3.org/2002/07/owl#sameAs"
 
 
 @dataclass(frozen=True)

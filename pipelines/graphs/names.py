@@ -1,7 +1,4 @@
-"""What names say: vectors of a multilingual encoder, groups of characters, and spellings.
-
-Names that are alike letter by letter.
-"""
+"""What names say: vectors of a multilingual encoder, groups of characters, and which are alike letter by letter."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -20,6 +17,8 @@ if TYPE_CHECKING:
     from interlingua.pipelines.encoders.base import Encoder
 
 _HASHED = 2048
+_SIZES = (2, 3)
+_ROWS_AT_ONCE = 500
 
 
 def name_features(
@@ -87,10 +86,6 @@ def _hashed(names: Sequence[str], sizes: Sequence[int]) -> sparse.csr_array:
 
 def _padded(name: str) -> str:
     return f" {unicodedata.normalize('NFKC', name).casefold()} "
-
-
-_SIZES = (2, 3)
-_ROWS_AT_ONCE = 500
 
 
 def similar_names(left: Sequence[str], right: Sequence[str], *, k: int = 20, least: float = 0.2) -> Candidates:

@@ -1,7 +1,4 @@
-"""Entities by their names in any language: index them, and link mentions to them.
-
-An entity, and an entity as a candidate for a mention.
-"""
+"""Entities by their names in any language: index them, and link mentions to them."""
 
 from __future__ import annotations
 
@@ -28,6 +25,7 @@ if TYPE_CHECKING:
 
 NAME, ALIAS, ACCEPTED, CONTEXT = "name", "alias", "accepted", "context"
 _LONGEST = 400  # characters of a context
+_ENTITIES, _MODEL = "entities.jsonl", "model"
 
 
 @dataclass(frozen=True)
@@ -117,9 +115,6 @@ def entity_from_json(value: Mapping[str, Any]) -> Entity:
     return Entity(
         **{**value, "aliases": tuple(value["aliases"]), "types": tuple(value["types"]), "properties": properties}
     )
-
-
-_ENTITIES, _MODEL = "entities.jsonl", "model"
 
 
 class EntityIndex:

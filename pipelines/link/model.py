@@ -1,7 +1,4 @@
-"""Which of the candidates a mention means, or none: one probability for each.
-
-From nearness to probability: features of candidates, and a model fitted to the index itself.
-"""
+"""Which of the candidates a mention means, or none: a probability for each, from features of its nearness."""
 
 from __future__ import annotations
 
@@ -17,6 +14,10 @@ from .names import NameTable, Nearness, centred_by_script
 FEATURES = ("name", "spelling", "exact", "script", "context", "language")
 _RIDGE = 0.01
 _ROUNDS, _HELD = 200, 10
+# fitted by benchmarks.linking_weights, half of the mentions unknown; the context's to namesakes that no benchmark holds
+_WEIGHTS = (18.7, 8.5, 3.0, 3.6, 25.0, 0.5)
+_BIAS = -8.4
+_MOST, _FEWEST = 1000, 50
 
 
 @dataclass(frozen=True)
@@ -155,12 +156,6 @@ class LinkModel:
         """Return what `to_json` wrote."""
         weights = tuple(float(value["weights"][name]) for name in FEATURES)
         return cls(weights, float(value["bias"]), float(value.get("unknown", 0.5)))
-
-
-# fitted by benchmarks.linking_weights, half of the mentions unknown; the context's to namesakes that no benchmark holds
-_WEIGHTS = (18.7, 8.5, 3.0, 3.6, 25.0, 0.5)
-_BIAS = -8.4
-_MOST, _FEWEST = 1000, 50
 
 
 def default_model() -> LinkModel:

@@ -1,7 +1,4 @@
-"""The names of all entities as arrays, and how near each is to a mention.
-
-How alike two names are written, in whatever scripts.
-"""
+"""The names of all entities as arrays: how near each is to a mention, and how alike in spelling, in any script."""
 
 from __future__ import annotations
 
@@ -48,6 +45,11 @@ _SOUNDS = {
     "ARMENIAN": {"ECH": "e", "ET": "e", "INI": "i", "AYB": "a", "OH": "o", "VO": "o", "ZHE": "zh", "XEH": "kh",
                  "SHA": "sh", "CHA": "ch", "GHAD": "gh", "CA": "ts", "CO": "ts"},
 }  # fmt: skip
+_NEIGHBORS = 10
+_SAMPLE = 4096
+_BLOCK = 1 << 25  # cosines held at a time
+_FEW = 10
+_PRIOR = 10.0  # names' worth of the index in the mean of mentions
 
 
 def folded_name(name: str) -> str:
@@ -156,13 +158,6 @@ def _letter(script: str, name: str) -> str:
 
 def _kana(sound: str) -> str:
     return {"zi": "ji", "si": "shi", "ti": "chi", "tu": "tsu", "hu": "fu", "di": "ji", "du": "zu"}.get(sound, sound)
-
-
-_NEIGHBORS = 10
-_SAMPLE = 4096
-_BLOCK = 1 << 25  # cosines held at a time
-_FEW = 10
-_PRIOR = 10.0  # names' worth of the index in the mean of mentions
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,4 @@
-"""Align the sentences of documents, and of collections of documents whose partners are found first.
-
-Documents, and what belongs together in them.
-"""
+"""Align the sentences of documents, and of collections of documents whose partners are found first."""
 
 import os
 import unicodedata
@@ -28,12 +25,15 @@ from interlingua.pipelines.texts.lines import numbered_lines
 from interlingua.pipelines.texts.pairs import Pair
 from interlingua.pipelines.texts.sentences import split_sentences
 
-from .mining import MinedBitext
+from .mining import MinedBitext, Texts
 
 if TYPE_CHECKING:
     from interlingua.pipelines.encoders.base import Encoder
 
-Texts = Sequence[str] | str | os.PathLike[str]
+Order = Literal["same", "any"]
+Move = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+_FEWEST_FOR_MEAN = 10  # sentences of a language whose mean says more about it than about them
+_Given = TypeVar("_Given")
 
 
 @dataclass(frozen=True)
@@ -195,11 +195,6 @@ def _joined(sentences: Sequence[str]) -> str:
         wide = {unicodedata.east_asian_width(each) for each in (text[-1], sentence[0])} & {"W", "F"}
         text += sentence if wide else f" {sentence}"
     return text
-
-
-Order = Literal["same", "any"]
-Move = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-_FEWEST_FOR_MEAN = 10  # sentences of a language whose mean says more about it than about them
 
 
 def align_documents(
@@ -422,9 +417,6 @@ def _moves(vectors: Sequence[_Vectors], space: SharedSpace | None) -> list[Move]
         return lambda rows: unit_rows((rows - mean).astype(np.float32))
 
     return [move(each) for each in vectors]
-
-
-_Given = TypeVar("_Given")
 
 
 def _checked(source: _Given, target: _Given, languages: tuple[str, str]) -> tuple[_Given, _Given]:

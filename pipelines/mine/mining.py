@@ -1,7 +1,4 @@
-"""Mine translations from two texts of different languages, and filter bitext that there is.
-
-Vectors of many texts: encoded shard by shard into a mapped file that an interrupted run goes on with.
-"""
+"""Mine translations from two texts of different languages, and filter bitext that there is."""
 
 import json
 import os
@@ -34,6 +31,10 @@ if TYPE_CHECKING:
 
 _SHARD = 20_000
 _BLOCK = 65_536
+Texts = Sequence[str] | str | os.PathLike[str]
+_EXACT_PRODUCTS = 10**11  # pairs of sentences; about ten minutes of exact search
+_SURE_LANGUAGE, _LEAST_CHARACTERS = 0.9, 20
+_OVERSAMPLE = 8
 
 
 def encode_resumable(
@@ -97,12 +98,6 @@ def aligned_vectors(
         out[start : start + len(block)] = moved
     result: NDArray[np.float32] = out
     return result
-
-
-Texts = Sequence[str] | str | os.PathLike[str]
-_EXACT_PRODUCTS = 10**11  # pairs of sentences; about ten minutes of exact search
-_SURE_LANGUAGE, _LEAST_CHARACTERS = 0.9, 20
-_OVERSAMPLE = 8
 
 
 @dataclass(frozen=True)

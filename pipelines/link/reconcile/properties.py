@@ -15,6 +15,9 @@ from .linked import LinkedEntity
 from .queries import Condition, ReconciliationError, whole_number
 
 TYPE = "type"
+_MOST_CELLS = 20_000
+_NAME = "name:"  # name:de is the name in German
+_PLAIN = ("description", "aliases", "types")
 
 
 class PropertyEvidence:
@@ -117,11 +120,6 @@ def _folded(value: str) -> str:
     except ValueError:
         return text
     return repr(number) if math.isfinite(number) else text
-
-
-_MOST_CELLS = 20_000
-_NAME = "name:"  # name:de is the name in German
-_PLAIN = ("description", "aliases", "types")
 
 
 def extension(

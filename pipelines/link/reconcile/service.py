@@ -32,6 +32,20 @@ FEATURES = {
 }
 _SUGGESTIONS, _MOST_SUGGESTIONS = 10, 100
 _SEARCHED, _SEARCHED_WITH_CONDITIONS, _BY_PROPERTIES_ALONE, _RARE = 5, 25, 1000, 10
+_LIMIT: Mapping[str, Any] = {
+    "name": "limit",
+    "label": "Limit",
+    "type": "number",
+    "default": 0,
+    "help_text": "At most so many values a row (0: all)",
+}
+_LIMIT_DRAFT: Mapping[str, Any] = {
+    "id": "limit",
+    "name": "Limit",
+    "type": "number",
+    "default": 0,
+    "helpText": _LIMIT["help_text"],
+}
 
 
 @dataclass(frozen=True)
@@ -361,19 +375,3 @@ def _suggestion(entity: LinkedEntity, languages: Sequence[str]) -> dict[str, Any
         **({"description": entity.description} if entity.description else {}),
         "notable": [{"id": each, "name": each} for each in entity.types],
     }
-
-
-_LIMIT: Mapping[str, Any] = {
-    "name": "limit",
-    "label": "Limit",
-    "type": "number",
-    "default": 0,
-    "help_text": "At most so many values a row (0: all)",
-}
-_LIMIT_DRAFT: Mapping[str, Any] = {
-    "id": "limit",
-    "name": "Limit",
-    "type": "number",
-    "default": 0,
-    "helpText": _LIMIT["help_text"],
-}
