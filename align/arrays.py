@@ -150,8 +150,8 @@ installed; install it with: pip install "interlingua[torch]"
     except ModuleNotFoundError as error:
         if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
             raise  # the library is there and one of its own imports is broken: say that instead
-        message = (
+        raise MissingExtraError(
             f"this needs the library {name!r}, which is not installed; "
-            f'install it with: pip install "interlingua[{extra}]"'
-        )
-        raise MissingExtraError(message, name=name) from error
+            f'install it with: pip install "interlingua[{extra}]"',
+            name=name,
+        ) from error

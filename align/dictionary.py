@@ -126,8 +126,7 @@ class SeedDictionary:
         kept: dict[tuple[str, str], None] = {}
         for pair in self.pairs:
             if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(label, str) and label for label in pair):
-                message = f"each pair is two strings that are not empty, got {pair!r}"
-                raise ValueError(message)
+                raise ValueError(f"each pair is two strings that are not empty, got {pair!r}")
             kept[pair[0], pair[1]] = None
         object.__setattr__(self, "pairs", tuple(kept))
 
@@ -160,8 +159,7 @@ class SeedDictionary:
             If the file cannot be opened.
         """
         if on_malformed not in ("raise", "skip"):
-            message = f"on_malformed must be 'raise' or 'skip', got {on_malformed!r}"
-            raise ValueError(message)
+            raise ValueError(f"on_malformed must be 'raise' or 'skip', got {on_malformed!r}")
         name = os.fspath(path)
         pairs: list[tuple[str, str]] = []
         malformed: list[int] = []
@@ -174,12 +172,12 @@ class SeedDictionary:
                 pairs.append((pair[0].lower(), pair[1].lower()) if lowercase else pair)
                 continue
             if on_malformed == "raise":
-                message = f"{name}, line {number}: {pair}; mend it, or read with on_malformed='skip'"
-                raise DictionaryError(message)
+                raise DictionaryError(f"{name}, line {number}: {pair}; mend it, or read with on_malformed='skip'")
             malformed.append(number)
         if not pairs:
-            message = f"{name}: no pair found ({len(malformed)} malformed lines); one pair a line: source, tab, target"
-            raise DictionaryError(message)
+            raise DictionaryError(
+                f"{name}: no pair found ({len(malformed)} malformed lines); one pair a line: source, tab, target"
+            )
         dictionary = cls(tuple(pairs))
         report = DictionaryReport(
             path=name,
@@ -211,8 +209,9 @@ class SeedDictionary:
         """
         for label in (label for pair in self.pairs for label in pair):
             if any(mark in label for mark in "\t\n\r") or label.strip(" ") != label:
-                message = f"labels hold no tab or line break and neither begin nor end with a blank, got {label!r}"
-                raise ValueError(message)
+                raise ValueError(
+                    f"labels hold no tab or line break and neither begin nor end with a blank, got {label!r}"
+                )
         with replacing(path, "w") as file:
             file.writelines(f"{source}\t{target}\n" for source, target in self.pairs)
 
@@ -288,11 +287,9 @@ class SeedDictionary:
         """
         sources = list(self.by_source)
         if not 0 < fraction < 1:
-            message = f"fraction must be between 0 and 1, got {fraction}"
-            raise ValueError(message)
+            raise ValueError(f"fraction must be between 0 and 1, got {fraction}")
         if len(sources) < 2:
-            message = f"a split needs at least two different source labels, got {len(sources)}; add pairs"
-            raise ValueError(message)
+            raise ValueError(f"a split needs at least two different source labels, got {len(sources)}; add pairs")
         n_first = min(max(round(fraction * len(sources)), 1), len(sources) - 1)
         order = np.random.default_rng(seed).permutation(len(sources))
         chosen = {sources[position] for position in order[:n_first].tolist()}

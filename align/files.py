@@ -51,8 +51,7 @@ def replacing(path: str | os.PathLike[str], mode: Literal["w", "wb"] = "wb") -> 
     (False, 'whole')
     """
     if mode not in ("w", "wb"):
-        message = f"mode must be 'w' or 'wb', got {mode!r}"
-        raise ValueError(message)
+        raise ValueError(f"mode must be 'w' or 'wb', got {mode!r}")
     if _is_special(Path(path)):
         with _open(Path(path), mode) as file:
             yield file
@@ -86,19 +85,18 @@ def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         If `path` is a device or a pipe, which cannot be replaced, or the folder cannot be written.
     """
     if _is_special(Path(path)):
-        message = f"{os.fspath(path)} is a device or a pipe and cannot be replaced; name an ordinary file"
-        raise OSError(message)
+        raise OSError(f"{os.fspath(path)} is a device or a pipe and cannot be replaced; name an ordinary file")
     target = Path(os.path.realpath(path))
     if target.is_dir():
-        message = f"{os.fspath(path)} is a folder; name a file in it"
-        raise IsADirectoryError(message)
+        raise IsADirectoryError(f"{os.fspath(path)} is a folder; name a file in it")
     temporary = target.parent / f".interlingua-{secrets.token_hex(8)}.tmp"
     try:
         # Created here with the usual permissions (the umask applies), not with the 0600 of `tempfile`.
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     except FileNotFoundError as error:
-        message = f"cannot write {os.fspath(path)}: the folder {target.parent} does not exist; create it first"
-        raise FileNotFoundError(message) from error
+        raise FileNotFoundError(
+            f"cannot write {os.fspath(path)}: the folder {target.parent} does not exist; create it first"
+        ) from error
     try:
         if target.exists():
             shutil.copymode(target, temporary)
@@ -149,8 +147,7 @@ def replacing_folder(path: str | os.PathLike[str], *, marker: str, kind: str) ->
     """
     target = Path(path)
     if target.exists() and not (target / marker).is_file() and (target.is_file() or any(target.iterdir())):
-        message = f"{target} holds something else than a {kind}; name another folder"
-        raise FileExistsError(message)
+        raise FileExistsError(f"{target} holds something else than a {kind}; name another folder")
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.parent / f".{target.name}-{secrets.token_hex(8)}"
     old = beside.with_name(f"{beside.name}-old")

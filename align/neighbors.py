@@ -78,6 +78,11 @@ def top_k(queries: Any, candidates: Any, k: int) -> Neighbors:
     """
     queries, candidates = as_matrix(queries, "queries"), as_matrix(candidates, "candidates")
     check_same_dimension(queries, candidates, ("queries", "candidates"))
+    return nearest(queries, candidates, k)
+
+
+def nearest(queries: Any, candidates: Any, k: int) -> Neighbors:
+    """Search as `top_k` does, in matrices that `as_matrix` has checked and that have one dimension."""
     if k < 1:
         raise ValueError(f"k must be at least 1, but is {k}")
     if candidates.shape[0] == 0:
@@ -85,7 +90,7 @@ def top_k(queries: Any, candidates: Any, k: int) -> Neighbors:
     k = min(k, int(candidates.shape[0]))
     if queries.shape[0] == 0:
         return Neighbors(np.empty((0, k), np.int64), np.empty((0, k), np.float32))
-    if is_numpy(queries):
+    if isinstance(queries, np.ndarray):
         import faiss
 
         scores, ids = faiss.knn(queries, candidates, k, metric=faiss.METRIC_INNER_PRODUCT)
@@ -201,16 +206,19 @@ def retrieve(
     queries, candidates = as_matrix(queries, "queries"), as_matrix(candidates, "candidates")
     check_same_dimension(queries, candidates, ("queries", "candidates"))
     if criterion == "nn":
-        return top_k(queries, candidates, k)
-    background = queries if background is None else as_matrix(background, "background")
+        return nearest(queries, candidates, k)
+    if background is not None:
+        background = as_matrix(background, "background")
+        check_same_dimension(candidates, background, ("candidates", "background"))
+    background = queries if background is None else background
+    asked = _append_column(queries, np.ones(queries.shape[0], np.float32))
     if criterion == "csls":
-        folded = fold_csls(candidates, mean_neighbor_similarity(candidates, background, neighborhood))
-        own = mean_neighbor_similarity(queries, candidates, neighborhood)
-        found = top_k(fold_query(queries), folded, k)
+        folded = _append_column(2.0 * candidates, -_mean_similarity(candidates, background, neighborhood))
+        found = nearest(asked, folded, k)
+        own = _mean_similarity(queries, candidates, neighborhood)
         return Neighbors(found.ids, (found.scores - own[:, None]).astype(np.float32))
     normalizer = softmax_normalizer(candidates, background, inverse_temperature)
-    folded = _append_column(inverse_temperature * candidates, -normalizer)
-    return top_k(fold_query(queries), folded, k)
+    return nearest(asked, _append_column(inverse_temperature * candidates, -normalizer), k)
 
 
 def mean_neighbor_similarity(vectors: Any, others: Any, neighborhood: int = 10) -> NDArray[np.float32]:
@@ -228,7 +236,13 @@ def mean_neighbor_similarity(vectors: Any, others: Any, neighborhood: int = 10) 
     (n,) array of float32
         r in CSLS: high for hubs.
     """
-    scores = top_k(vectors, others, neighborhood).scores
+    vectors, others = as_matrix(vectors, "vectors"), as_matrix(others, "others")
+    check_same_dimension(vectors, others, ("vectors", "others"))
+    return _mean_similarity(vectors, others, neighborhood)
+
+
+def _mean_similarity(vectors: Any, others: Any, neighborhood: int) -> NDArray[np.float32]:
+    scores = nearest(vectors, others, neighborhood).scores
     return np.asarray(scores.mean(axis=1, dtype=np.float64), np.float32)
 
 

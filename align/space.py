@@ -140,12 +140,19 @@ class Normalization:
         (n, d) array of float32
             In the namespace and on the device of `vectors`.
         """
+        return self.apply(self._checked(vectors))
+
+    def _checked(self, vectors: Any) -> Any:
         matrix = as_matrix(vectors, "vectors")
         if matrix.shape[1] != self.dimension:
             raise ValueError(
                 f"this normalisation was learned in dimension {self.dimension}, "
                 f"but the vectors have dimension {matrix.shape[1]}"
             )
+        return matrix
+
+    def apply(self, matrix: Any) -> Any:
+        """Do what `transform` does, to a matrix of that dimension that `as_matrix` has checked."""
         xp = namespace(matrix)
         learned = iter(self.means)
         for step in self.steps:
@@ -248,7 +255,11 @@ class SpaceMap:
         A row that the steps leave empty, such as one equal to its language's mean, stays zero unless the hidden layer
         fills it.
         """
-        rows = self.normalization.transform(vectors)
+        return self.apply(self.normalization._checked(vectors))
+
+    def apply(self, matrix: Any) -> Any:
+        """Do what `transform` does, to a matrix of that dimension that `as_matrix` has checked."""
+        rows = self.normalization.apply(matrix)
         mapped = rows if self.matrix is None else rows @ namespace(rows).asarray(self.matrix, device=rows.device)
         return unit_rows(mapped if self.hidden is None else mapped + self.hidden(rows))
 
@@ -393,7 +404,7 @@ class SharedSpace:
                 f"the map of {language!r} takes vectors of dimension {chosen.input_dimension}, but these have "
                 f"{vectors.shape[1]}; give vectors of the encoder or file that the space was learned on"
             )
-        return chosen.transform(vectors)
+        return chosen.apply(vectors)
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file with a JSON header; the old file stays whole until the new one is."""

@@ -62,18 +62,16 @@ class Embeddings:
         labels = _as_labels(self.labels)
         vectors = _as_matrix(self.vectors)
         if len(labels) != len(vectors):
-            message = f"each row needs one label, got {len(labels)} labels and {len(vectors)} rows"
-            raise ValueError(message)
+            raise ValueError(f"each row needs one label, got {len(labels)} labels and {len(vectors)} rows")
         object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "vectors", vectors)
         if len(self.index) != len(labels):
             seen: set[str] = set()
             twice = next(label for label in labels if label in seen or seen.add(label))  # type: ignore[func-returns-value]  # set.add returns None
-            message = (
+            raise ValueError(
                 f"labels must be different, got {len(labels) - len(self.index)} duplicates, {twice!r} among them; "
                 "keep the first of each (reading a file does so)"
             )
-            raise ValueError(message)
         _check_finite(labels, vectors)
 
     @classmethod
@@ -134,13 +132,11 @@ class Embeddings:
         dtype('float32')
         """
         if not vectors:
-            message = "at least one vector is needed to know the dimension, got an empty mapping"
-            raise ValueError(message)
+            raise ValueError("at least one vector is needed to know the dimension, got an empty mapping")
         rows = [np.asarray(vector) for vector in vectors.values()]
         shapes = sorted({row.shape for row in rows})
         if len(shapes) > 1 or len(shapes[0]) != 1:
-            message = f"vectors must be one-dimensional and of one length, got shapes {shapes[:5]}"
-            raise ValueError(message)
+            raise ValueError(f"vectors must be one-dimensional and of one length, got shapes {shapes[:5]}")
         return cls(tuple(vectors), np.stack(rows), space)
 
     def write(self, path: str | os.PathLike[str], *, format: Format | None = None, digits: int | None = None) -> None:
@@ -187,8 +183,7 @@ class Embeddings:
         """Return the (d,) vector of `label`, a view."""
         if label not in self.index:
             space = f" of {self.space}" if self.space else ""
-            message = f"{label!r} is not among the {len(self)} labels{space}"
-            raise KeyError(message)
+            raise KeyError(f"{label!r} is not among the {len(self)} labels{space}")
         vector: NDArray[np.float32] = self.vectors[self.index[label]]
         return vector
 
@@ -232,51 +227,42 @@ class Embeddings:
 
     def _rows(self, which: Sequence[str] | Sequence[int] | NDArray[Any]) -> NDArray[np.int64]:
         if isinstance(which, str):
-            message = f"a sequence of labels is needed, got the string {which!r}; write [{which!r}]"
-            raise TypeError(message)
+            raise TypeError(f"a sequence of labels is needed, got the string {which!r}; write [{which!r}]")
         wanted = which.tolist() if isinstance(which, np.ndarray) and which.dtype.kind != "b" else which
         if isinstance(wanted, np.ndarray):
             if wanted.shape != (len(self),):
-                message = f"a mask needs one entry for each of the {len(self)} rows, got shape {wanted.shape}"
-                raise IndexError(message)
+                raise IndexError(f"a mask needs one entry for each of the {len(self)} rows, got shape {wanted.shape}")
             return np.flatnonzero(wanted).astype(np.int64)
         if len(wanted) and isinstance(wanted[0], str):
             missing = [label for label in wanted if label not in self.index]
             if missing:
-                message = f"{len(missing)} of {len(wanted)} labels are absent, among them {missing[:5]}"
-                raise KeyError(message)
+                raise KeyError(f"{len(missing)} of {len(wanted)} labels are absent, among them {missing[:5]}")
             return np.array([self.index[str(label)] for label in wanted], dtype=np.int64)
         rows = np.asarray(wanted if len(wanted) else [], dtype=object)
         if not all(isinstance(row, int | np.integer) and not isinstance(row, bool) for row in rows.tolist()):
-            message = f"labels, row numbers or a boolean array are needed, got {list(wanted[:5])!r}"
-            raise TypeError(message)
+            raise TypeError(f"labels, row numbers or a boolean array are needed, got {list(wanted[:5])!r}")
         numbers = rows.astype(np.int64)
         if numbers.size and (numbers.min() < 0 or numbers.max() >= len(self)):
-            message = f"row numbers are 0 to {len(self) - 1}, got {int(numbers.min())} to {int(numbers.max())}"
-            raise IndexError(message)
+            raise IndexError(f"row numbers are 0 to {len(self) - 1}, got {int(numbers.min())} to {int(numbers.max())}")
         return numbers
 
 
 def _as_labels(labels: Sequence[str] | NDArray[Any]) -> tuple[str, ...]:
     if isinstance(labels, str | bytes):
-        message = f"labels must be a sequence of strings, got {labels[:40]!r}"
-        raise TypeError(message)
+        raise TypeError(f"labels must be a sequence of strings, got {labels[:40]!r}")
     result = tuple(labels.tolist()) if isinstance(labels, np.ndarray) else tuple(labels)
     if any(not issubclass(kind, str) for kind in set(map(type, result))):
         wrong = next(label for label in result if not isinstance(label, str))
-        message = f"labels must be strings, got {wrong!r} of type {type(wrong).__name__}"
-        raise TypeError(message)
+        raise TypeError(f"labels must be strings, got {wrong!r} of type {type(wrong).__name__}")
     return result
 
 
 def _as_matrix(vectors: ArrayLike) -> NDArray[np.float32]:
     array = np.asarray(vectors)
     if array.dtype.kind not in "fiu":
-        message = f"vectors must be real numbers, got dtype {array.dtype}"
-        raise TypeError(message)
+        raise TypeError(f"vectors must be real numbers, got dtype {array.dtype}")
     if array.ndim != 2 or array.shape[1] < 1:
-        message = f"vectors must be a matrix of shape (n, d) with d of at least 1, got shape {array.shape}"
-        raise ValueError(message)
+        raise ValueError(f"vectors must be a matrix of shape (n, d) with d of at least 1, got shape {array.shape}")
     with np.errstate(over="ignore"):  # too large for float32: infinite, and refused below
         return np.ascontiguousarray(array, dtype=np.float32)
 
@@ -286,8 +272,9 @@ def _check_finite(labels: tuple[str, ...], vectors: NDArray[np.float32]) -> None
         bad = np.flatnonzero(~np.isfinite(vectors[start : start + _ROWS_PER_CHECK]).all(axis=1))
         if bad.size:
             row = start + int(bad[0])
-            message = f"values must be finite in float32; row {row} ({labels[row]!r}) holds NaN or infinity; drop it"
-            raise ValueError(message)
+            raise ValueError(
+                f"values must be finite in float32; row {row} ({labels[row]!r}) holds NaN or infinity; drop it"
+            )
 
 
 def map_embeddings(space: SharedSpace, embeddings: Embeddings, *, language: str = "") -> Embeddings:

@@ -203,8 +203,7 @@ def _read_npy_header(file: IO[bytes], name: str, options: ReadOptions) -> tuple[
 def _read_values(file: IO[bytes], dtype: np.dtype[Any], count: int) -> NDArray[Any]:
     data = file.read(count * dtype.itemsize)
     if len(data) != count * dtype.itemsize:
-        message = f"{count * dtype.itemsize} bytes expected, {len(data)} found"
-        raise ValueError(message)
+        raise ValueError(f"{count * dtype.itemsize} bytes expected, {len(data)} found")
     return np.frombuffer(data, dtype=dtype) if dtype.itemsize else np.zeros(count, dtype=dtype)
 
 
@@ -218,8 +217,7 @@ def _strings(array: NDArray[Any], options: ReadOptions) -> list[str]:
 
 def _pack(labels: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     if "" in labels:
-        message = f"labels are not empty, got '' at row {labels.index('')}; name or drop it"
-        raise ValueError(message)
+        raise ValueError(f"labels are not empty, got '' at row {labels.index('')}; name or drop it")
     encoded = [label.encode("utf-8") for label in labels]
     offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
     np.cumsum([len(label) for label in encoded], out=offsets[1:])

@@ -88,8 +88,7 @@ def read_rows(
     _check_choice("on_malformed", on_malformed, ("raise", "skip"))
     _check_choice("errors", errors, ("strict", "replace"))
     if limit is not None and limit < 1:
-        message = f"limit must be at least 1, got {limit}; leave it out to read all rows"
-        raise ValueError(message)
+        raise ValueError(f"limit must be at least 1, got {limit}; leave it out to read all rows")
     path = os.fspath(source) if isinstance(source, str | os.PathLike) else "<stream>"
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(Path(path).open("rb")) if isinstance(source, str | os.PathLike) else source
@@ -137,15 +136,14 @@ def write_rows(
     suffix = Path(name[:-3] if compressed else name).suffix.lower()
     chosen = format or _BY_SUFFIX.get(suffix)
     if chosen is None:
-        message = f"the name {name!r} tells no format; end it in one of {', '.join(_BY_SUFFIX)}, or give format="
-        raise ValueError(message)
+        raise ValueError(
+            f"the name {name!r} tells no format; end it in one of {', '.join(_BY_SUFFIX)}, or give format="
+        )
     if digits is not None and (chosen not in ("word2vec", "glove") or not 1 <= digits <= 17):
-        message = f"digits must be 1 to 17 and is for text formats, got digits={digits} and format {chosen!r}"
-        raise ValueError(message)
+        raise ValueError(f"digits must be 1 to 17 and is for text formats, got digits={digits} and format {chosen!r}")
     if chosen in ("npz", "safetensors"):
         if compressed:
-            message = f"{chosen} files are not compressed with gzip, got {name!r}; leave out '.gz'"
-            raise ValueError(message)
+            raise ValueError(f"{chosen} files are not compressed with gzip, got {name!r}; leave out '.gz'")
         (write_npz if chosen == "npz" else write_safetensors)(name, labels, vectors, space)
         return
     with replacing(path) as plain, _compressed_writer(plain, compressed) as file:
@@ -165,8 +163,7 @@ def _read_stream(guarded: "_GuardedStream", chosen: Format, options: ReadOptions
     except EmbeddingFileError as error:
         if not guarded.damage:
             raise
-        message = f"{error} (the compressed file is damaged: {guarded.damage})"
-        raise EmbeddingFileError(message) from error
+        raise EmbeddingFileError(f"{error} (the compressed file is damaged: {guarded.damage})") from error
     if not guarded.damage:
         rows.check_promise()
     elif rows.wanted(1):  # the damage lies before the limit
@@ -214,8 +211,9 @@ class _GuardedStream(io.RawIOBase):
 
 def _detect_or_fail(head: bytes, name: str, damage: str) -> Format:
     if not head and damage:
-        message = f"{name}: the compressed file is damaged from the beginning ({damage}); fetch it again"
-        raise EmbeddingFileError(message)
+        raise EmbeddingFileError(
+            f"{name}: the compressed file is damaged from the beginning ({damage}); fetch it again"
+        )
     return detect_format(head, name)
 
 
@@ -242,5 +240,4 @@ def _compressed_writer(file: IO[bytes], compressed: bool) -> Iterator[IO[bytes] 
 
 def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     if value not in choices:
-        message = f"{name} must be one of {', '.join(repr(choice) for choice in choices)}, got {value!r}"
-        raise ValueError(message)
+        raise ValueError(f"{name} must be one of {', '.join(repr(choice) for choice in choices)}, got {value!r}")

@@ -113,11 +113,13 @@ def read_fasttext(path: Path) -> FastTextModel:
     return FastTextModel(words, shortest, longest, n_buckets, pruned, offset, (rows, columns))
 
 
+@dataclass(frozen=True)
 class _Reader:
     """Reads fixed and zero-ended fields, and says which file is short."""
 
-    def __init__(self, file: IO[bytes], path: Path, size: int) -> None:
-        self.file, self.path, self.size = file, path, size
+    file: IO[bytes]
+    path: Path
+    size: int
 
     def fail(self, reason: str) -> None:
         raise EmbeddingFileError(f"{self.path}: {reason}")

@@ -100,8 +100,7 @@ class ReadOptions:
 
     def fail(self, what: str, *, at: str = "") -> NoReturn:
         """Raise an `EmbeddingFileError` that names the file."""
-        message = f"{self.path}{', ' + at if at else ''}: {what}"
-        raise EmbeddingFileError(message)
+        raise EmbeddingFileError(f"{self.path}{', ' + at if at else ''}: {what}")
 
 
 class RowCollector:

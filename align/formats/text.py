@@ -203,24 +203,23 @@ def _n_numbers_at_end(line: bytes) -> int:
 
 def _check_label(label: str, *, blanks_allowed: bool) -> None:
     if not label or "\n" in label or "\r" in label:
-        message = f"labels in text files are not empty and hold no line break, got {label!r}; use .npz or .safetensors"
-        raise ValueError(message)
+        raise ValueError(
+            f"labels in text files are not empty and hold no line break, got {label!r}; use .npz or .safetensors"
+        )
     if " " not in label and "\t" not in label:
         return
     if not blanks_allowed:
-        message = (
+        raise ValueError(
             f"labels in word2vec files hold no blank, which other readers would split, got {label!r}; "
             "replace blanks by '_', or write format='glove', .npz or .safetensors"
         )
-        raise ValueError(message)
     encoded = label.encode()
     extra = _FIELD.findall(encoded)[1:]
     if encoded.strip(b" \t") != encoded or (extra and all(_NUMBER.fullmatch(field) for field in extra)):
-        message = (
+        raise ValueError(
             f"labels in text files neither begin or end with a blank nor end in separate numbers, which would be read "
             f"as values, got {label!r}; use .npz or .safetensors"
         )
-        raise ValueError(message)
 
 
 _CHUNK = 1 << 20
@@ -275,11 +274,10 @@ def write_word2vec_binary(file: SupportsWrite, labels: Sequence[str], vectors: N
     """Write the header and one row a label, each followed by a newline as the C tool does."""
     for label in labels:
         if not label or " " in label or "\n" in label:
-            message = (
+            raise ValueError(
                 f"labels in word2vec binary files are not empty and hold neither blank nor line break, got {label!r}; "
                 "replace blanks by '_', or use .npz or .safetensors"
             )
-            raise ValueError(message)
     n, d = vectors.shape
     file.write(b"%d %d\n" % (n, d))
     little_endian = vectors.astype("<f4", copy=False)

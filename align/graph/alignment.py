@@ -11,17 +11,24 @@ from scipy import sparse
 from interlingua.align.matching.pairs import mutual_best
 from interlingua.align.matching.scores import Candidates, as_candidates
 from interlingua.align.matching.sinkhorn import sinkhorn_scores
-from interlingua.align.neighbors import top_k
+from interlingua.align.neighbors import nearest
 
 from .counterparts import compress_spellings, mutual_predictions
-from .evidence import neighbor_evidence
+from .evidence import weigh_neighbors
 from .growth import GrownPairs, grow_pairs
-from .propagation import as_triples, propagate_features, propagate_labels, relational_features, weighted_adjacency
+from .propagation import (
+    as_triples,
+    describe_edges,
+    propagate_features,
+    spread_labels,
+    weighted_adjacency,
+    with_inverses,
+)
 
 Matrix = NDArray[np.float32]
 _WEIGHTS = {"names": 1.0, "counterparts": 0.5, "structure": 1.0, "neighbours": 0.1}
 _TARGETS = 400
-_LABELS, _RELATIONS, _WIDTH = 1024, 512, 16
+_LABELS, _RELATIONS, _WIDTH, _STEPS = 1024, 512, 16, 2
 _TEMPERATURE, _ITERATIONS = 0.02, 15
 _SURE = 0.5
 
@@ -161,9 +168,10 @@ def align_entities(
         raise ValueError(
             f"rounds, k and depth must be at least 0 (1 without features), 1 and 0; got {rounds}, {k}, {depth}"
         )
-    job = _Job(rows, n_relations, n_entities, left, right, known, k, seed, {**_WEIGHTS, **(weights or {})})
     if set(weights or {}) - set(_WEIGHTS):
         raise ValueError(f"weights are of {', '.join(_WEIGHTS)}, but got {', '.join(weights or {})}")
+    edges = with_inverses(rows, n_relations)
+    job = _Job(edges, 2 * n_relations, n_entities, left, right, known, k, seed, {**_WEIGHTS, **(weights or {})})
     if features is not None:
         hops = propagate_features(weighted_adjacency(rows, n_entities, n_relations), features, depth=depth)
         job.names = np.concatenate(hops, axis=1) / np.float32(np.sqrt(depth + 1))
@@ -197,32 +205,29 @@ def align_entities(
     return EntityAlignment(job.decoded, job.blocks, job.weights, tuple(history))
 
 
+@dataclass(eq=False)
 class _Job:
-    """The state of one alignment."""
+    """The state of one alignment; edges are triples with their inverses, which count as relations."""
 
-    def __init__(
-        self,
-        triples: Any,
-        n_relations: int,
-        n: int,
-        left: Any,
-        right: Any,
-        seeds: Any,
-        k: int,
-        seed: int,
-        weights: dict[str, float],
-    ) -> None:
-        self.triples, self.n_relations, self.n = triples, n_relations, n
-        self.left, self.right, self.seeds, self.k, self.seed = left, right, seeds, k, seed
-        self.weights = weights
-        self.names: Matrix | None = None
-        self.similar: Candidates | None = None
-        self.grown: GrownPairs | None = None
-        self.described: Matrix | None = None
-        self.targets: Matrix | None = None
-        self.blocks: dict[str, NDArray[np.float32]] = {}
+    edges: NDArray[np.int64]
+    n_relations: int
+    n: int
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    seeds: NDArray[np.int64]
+    k: int
+    seed: int
+    weights: dict[str, float]
+    names: Matrix | None = None
+    similar: Candidates | None = None
+    grown: GrownPairs | None = None
+    described: Matrix | None = None
+    targets: Matrix | None = None
+    blocks: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
         nothing = np.zeros(0, np.int64)
-        self.decoded = Candidates(nothing, nothing, np.zeros(0, np.float32), (len(left), len(right)))
+        self.decoded = Candidates(nothing, nothing, np.zeros(0, np.float32), (len(self.left), len(self.right)))
 
     def describe(self, features: Matrix | None, spellings: Any) -> None:
         """Keep what counterparts are told from, and what is told of them."""
@@ -248,7 +253,7 @@ class _Job:
 
     def decode(self) -> None:
         """Score all candidates by the weighted blocks."""
-        total = np.zeros(len(self.decoded), np.float32)
+        total = np.zeros(self.decoded.scores.shape, np.float32)
         for name, scores in self.blocks.items():
             total += np.float32(self.weights[name]) * scores
         scaled: Any = sinkhorn_scores(self.decoded.with_scores(total), temperature=_TEMPERATURE, iterations=_ITERATIONS)
@@ -280,16 +285,15 @@ class _Job:
         drawn = rng.standard_normal((len(pairs), _LABELS), dtype=np.float32)
         drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
         labels[pairs[:, 0]] = labels[pairs[:, 1]] = drawn
-        entities, relations = propagate_labels(self.triples, labels, self.n_relations)
-        vectors = relational_features(
-            self.triples,
-            np.concatenate(entities, axis=1) / np.float32(np.sqrt(3)),
-            np.concatenate(relations, axis=1) / np.float32(np.sqrt(3)),
-            self.n_relations,
-            rows=np.concatenate([self.left, self.right]),
-            relation_dimension=_RELATIONS,
-            width=_WIDTH,
-            seed=self.seed,
+        entities, relations = spread_labels(self.edges, labels, self.n_relations, _STEPS)
+        vectors = describe_edges(
+            self.edges,
+            np.concatenate(entities, axis=1) / np.float32(np.sqrt(_STEPS + 1)),
+            np.concatenate(relations, axis=1) / np.float32(np.sqrt(_STEPS + 1)),
+            np.concatenate([self.left, self.right]),
+            _RELATIONS,
+            _WIDTH,
+            self.seed,
         )
         self.gather(vectors, (pairs, sure))
 
@@ -317,8 +321,8 @@ class _Job:
         self.blocks = {} if self.similar is None else {"names": self.similar.scores_of(rows, columns)}
         self.blocks |= {name: _inner(own, other, rows, columns) for name, (own, other) in vectors.items()}
         if structure is not None:
-            self.blocks["neighbours"] = neighbor_evidence(
-                self.triples, self.n_relations, self.decoded, self.left, self.right, *matches
+            self.blocks["neighbours"] = weigh_neighbors(
+                self.edges, self.n, self.n_relations, self.decoded, (self.left, self.right), *matches
             )
 
 
@@ -332,7 +336,7 @@ def _entities(given: Any, n: int, name: str) -> NDArray[np.int64]:
 
 
 def _keys(own: Matrix, other: Matrix, k: int, m: int, *, turned: bool) -> NDArray[np.int64]:
-    ids = top_k(own, other, k).ids
+    ids = nearest(own, other, k).ids
     queries = np.repeat(np.arange(len(own)), ids.shape[1])
     return ids.ravel() * m + queries if turned else queries * m + ids.ravel()
 

@@ -1,6 +1,7 @@
 """Evidence from neighbours: two entities that reach matched entities by like relations are probably the same."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,19 +67,24 @@ def neighbor_evidence(
     """
     left, right = np.asarray(left, np.int64), np.asarray(right, np.int64)
     matched = np.asarray(pairs, np.int64).reshape(-1, 2)
-    sure = np.asarray(probabilities, np.float64)
-    n = (
-        int(
-            max(
-                np.max(np.asarray(triples)[:, ::2], initial=0),
-                left.max(initial=0),
-                right.max(initial=0),
-                matched.max(initial=0),
-            )
-        )
-        + 1
-    )
+    entities = (np.asarray(triples)[:, ::2], left, right, matched)
+    n = int(max(np.max(each, initial=0) for each in entities)) + 1
     edges = with_inverses(as_triples(triples, n, n_relations), n_relations)
+    return weigh_neighbors(
+        edges, n, 2 * n_relations, candidates, (left, right), matched, np.asarray(probabilities, np.float64)
+    )
+
+
+def weigh_neighbors(
+    edges: NDArray[np.int64],
+    n: int,
+    total: int,
+    candidates: Candidates,
+    sides: tuple[NDArray[np.int64], NDArray[np.int64]],
+    matched: NDArray[np.int64],
+    sure: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """Return what `neighbor_evidence` does, of n entities, `total` relations and triples that hold their inverses."""
     edges = edges[np.argsort(edges[:, 2], kind="stable")]
     starts = np.searchsorted(edges[:, 2], np.arange(n + 1))
     degrees = np.diff(starts)
@@ -86,17 +92,17 @@ def neighbor_evidence(
     kept = (products > 0) & (products <= _HUB)
     matched, sure, products = matched[kept], sure[kept], products[kept]
     walk = _Walk(matched, products, starts, degrees)
-    total = 2 * n_relations
     likeness = _likeness(edges, walk, matched, sure, n, total)
     counts = np.bincount(edges[:, 1], minlength=total)
     ends = np.bincount(np.unique(edges[:, [1, 2]], axis=0)[:, 0], minlength=total)
     telling = ends / np.maximum(counts, 1)
-    row_of, column_of = _places(left, n), _places(right, n)
+    row_of, column_of = (_places(each, n) for each in sides)
     like_keys, like_values = likeness
-    found = np.zeros(len(candidates))
+    keys = candidates.keys
+    found = np.zeros(len(keys))
     for which, a, b in walk:
         x, y = row_of[edges[a, 0]], column_of[edges[b, 0]]
-        at = find_keys(candidates.keys, np.where((x >= 0) & (y >= 0), x * candidates.shape[1] + y, -1))
+        at = find_keys(keys, np.where((x >= 0) & (y >= 0), x * candidates.shape[1] + y, -1))
         like = find_keys(like_keys, edges[a, 1] * total + edges[b, 1])
         good = (at >= 0) & (like >= 0)
         which, a, b, at, like = which[good], a[good], b[good], at[good], like[good]
@@ -105,28 +111,29 @@ def neighbor_evidence(
     return found.astype(np.float32)
 
 
+@dataclass(frozen=True, eq=False)
 class _Walk:
     """Yields blocks of (pair, edge into its left entity, edge into its right one), every product of the two."""
 
-    def __init__(
-        self, pairs: NDArray[np.int64], products: NDArray[np.int64], starts: NDArray[Any], degrees: NDArray[Any]
-    ) -> None:
-        self._pairs, self._products, self._starts, self._degrees = pairs, products, starts, degrees
+    pairs: NDArray[np.int64]
+    products: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    degrees: NDArray[np.int64]
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-        sums = np.cumsum(self._products)
+        sums = np.cumsum(self.products)
         first = 0
-        while first < len(self._pairs):
+        while first < len(self.pairs):
             done = int(sums[first - 1]) if first else 0
             last = max(first + 1, int(np.searchsorted(sums, done + _AT_ONCE)))
-            sizes = self._products[first:last]
+            sizes = self.products[first:last]
             which = np.repeat(np.arange(first, last), sizes)
             within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-            across = self._degrees[self._pairs[which, 1]]
+            across = self.degrees[self.pairs[which, 1]]
             yield (
                 which,
-                self._starts[self._pairs[which, 0]] + within // across,
-                self._starts[self._pairs[which, 1]] + within % across,
+                self.starts[self.pairs[which, 0]] + within // across,
+                self.starts[self.pairs[which, 1]] + within % across,
             )
             first = last
 

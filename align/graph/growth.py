@@ -10,7 +10,7 @@ from scipy import sparse
 
 from interlingua.align.matching.pairs import mutual_best
 from interlingua.align.matching.scores import Candidates, find_keys
-from interlingua.align.neighbors import top_k
+from interlingua.align.neighbors import nearest
 
 from .counterparts import compress_spellings, mutual_predictions
 from .propagation import as_triples, with_inverses
@@ -26,7 +26,7 @@ _CROWD = 40  # edges of one relation into one entity beyond which it tells nobod
 _HUB = 20_000
 _LEAST_EVIDENCE = 0.02
 _SURE = 0.98
-_TARGETS, _TOLD = 400, 10
+_TARGETS, _MOST_PREDICTED = 400, 10
 _FIRST_ROUNDS, _ROUNDS = 15, 6
 _GROWTH = 1.01
 
@@ -134,16 +134,16 @@ def grow_pairs(
     chosen = chosen[similar.scores[chosen] > _FIRST]
     pairs = np.stack([left[similar.rows[chosen]], right[similar.columns[chosen]]], axis=1)
     sure = np.full(len(pairs), _CERTAIN)
-    told: Candidates | None = None
+    predicted: Candidates | None = None
     scored = similar
     history: list[dict[str, float]] = []
     for stage in range(1, stages + 1):
         before = len(pairs)
         if stage > 1 and dense is not None and len(known) + len(pairs):
-            told = _told(dense, targets, np.concatenate([known, pairs]), left, right)
+            predicted = _predicted(dense, targets, np.concatenate([known, pairs]), left, right)
         for _ in range(_FIRST_ROUNDS if stage == 1 else _ROUNDS):
             seen = evidence(np.concatenate([known, pairs]), np.concatenate([np.ones(len(known)), sure]))
-            scored = _weigh(similar, seen, told)
+            scored = _weigh(similar, seen, predicted)
             chosen = mutual_best(scored)
             chosen = chosen[scored.scores[chosen] > _KEPT]
             pairs = np.stack([left[scored.rows[chosen]], right[scored.columns[chosen]]], axis=1)
@@ -157,10 +157,11 @@ def grow_pairs(
     return GrownPairs(pairs, sure, scored, tuple(history))
 
 
-def _weigh(similar: Candidates, seen: Candidates, told: Candidates | None) -> Candidates:
+def _weigh(similar: Candidates, seen: Candidates, predicted: Candidates | None) -> Candidates:
     """Return the probability of every pair that any source has."""
     n, m = similar.shape
-    sources = [("similarity", similar), ("neighbours", seen)] + ([] if told is None else [("counterparts", told)])
+    sources = [("similarity", similar), ("neighbours", seen)]
+    sources += [] if predicted is None else [("counterparts", predicted)]
     keys = [each.keys for _, each in sources]
     together = np.unique(np.concatenate(keys))
     total = np.zeros(len(together))
@@ -173,13 +174,13 @@ def _weigh(similar: Candidates, seen: Candidates, told: Candidates | None) -> Ca
     return Candidates(rows, columns, (weight / (_NO_PAIR + rivals)).astype(np.float32), (n, m))
 
 
-def _told(
+def _predicted(
     written: NDArray[np.float32], targets: Any, pairs: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[Any]
 ) -> Candidates:
     """Return the pairs whose spellings tell each other, and by how much more than chance."""
     own, other = mutual_predictions(written, targets, pairs, left, right)
     m = len(right)
-    found = [top_k(own, other, _TOLD), top_k(other, own, _TOLD)]
+    found = [nearest(own, other, _MOST_PREDICTED), nearest(other, own, _MOST_PREDICTED)]
     keys = [np.repeat(np.arange(len(each.ids)), each.ids.shape[1]) for each in found]
     codes = np.concatenate([keys[0] * m + found[0].ids.ravel(), found[1].ids.ravel() * m + keys[1]])
     codes, first = np.unique(codes, return_index=True)

@@ -1,6 +1,6 @@
 """What an entity is, told by its neighbours: features and labels that spread over relations, without training.
 
-Triples of one or two graphs as integer rows (head, relation, tail), and the weighted adjacency of SEU.
+Graphs are triples, integer rows (head, relation, tail), of one or two graphs under one numbering.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from interlingua.align.arrays import row_blocks, unit_rows
+from interlingua.align.arrays import unit_rows
 
 Triples = NDArray[np.int64]
 
@@ -215,11 +215,14 @@ def propagate_labels(
         raise ValueError(f"labels must be a matrix, one row an entity, but have shape {start.shape}")
     if depth < 0:
         raise ValueError(f"depth must be 0 or more, but is {depth}")
-    n = start.shape[0]
-    edges = with_inverses(as_triples(triples, n, n_relations), n_relations)
-    head, relation, tail = edges.T
-    between, leaving, entering = _three_views(head, relation, tail, n, 2 * n_relations)
-    entities, relations = [_unit(start)], [np.zeros((2 * n_relations, start.shape[1]), np.float32)]
+    edges = with_inverses(as_triples(triples, start.shape[0], n_relations), n_relations)
+    return spread_labels(edges, _unit(start), 2 * n_relations, depth)
+
+
+def spread_labels(edges: Triples, start: Matrix, n_relations: int, depth: int) -> tuple[list[Matrix], list[Matrix]]:
+    """Spread unit labels as `propagate_labels` does, over triples that hold their inverses among the relations."""
+    between, leaving, entering = _three_views(edges, start.shape[0], n_relations)
+    entities, relations = [start], [np.zeros((n_relations, start.shape[1]), np.float32)]
     for _ in range(depth):
         following = _unit(between @ entities[-1] + entering @ relations[-1])
         relations.append(_unit(leaving @ entities[-1]))
@@ -286,6 +289,20 @@ def relational_features(
     n = entities.shape[0]
     edges = with_inverses(as_triples(triples, n, n_relations), n_relations)
     wanted = np.arange(n) if rows is None else np.asarray(rows, np.int64)
+    return describe_edges(edges, entities, relations, wanted, relation_dimension, width, seed)
+
+
+def describe_edges(
+    edges: Triples,
+    entities: Matrix,
+    relations: Matrix,
+    wanted: NDArray[np.int64],
+    relation_dimension: int,
+    width: int,
+    seed: int,
+) -> Matrix:
+    """Describe the wanted entities as `relational_features` does, by triples that hold their inverses."""
+    n = entities.shape[0]
     place = np.full(n, -1)
     place[wanted] = np.arange(wanted.size)
     edges = edges[place[edges[:, 0]] >= 0]
@@ -308,15 +325,16 @@ def relational_features(
                 continue
             matrix.data[:] = weights[d]
             found[:, block] = matrix @ np.ascontiguousarray(projected[:, (d - first) * width : (d - first + 1) * width])
-    for start, rows_at_once in row_blocks(found, _ROWS_AT_ONCE):
-        found[start : start + len(rows_at_once)] = _unit(rows_at_once)
+    for start in range(0, len(found), _ROWS_AT_ONCE):
+        found[start : start + _ROWS_AT_ONCE] = _unit(found[start : start + _ROWS_AT_ONCE])
     return found
 
 
 def _three_views(
-    head: NDArray[np.int64], relation: NDArray[np.int64], tail: NDArray[np.int64], n: int, n_relations: int
+    edges: Triples, n: int, n_relations: int
 ) -> tuple[sparse.csr_array, sparse.csr_array, sparse.csr_array]:
     """Return EE, RE and ER."""
+    head, relation, tail = edges.T
     ones = np.ones(head.size, np.float32)
     degree = np.bincount(head, minlength=n).astype(np.float32)
     own = np.arange(n)

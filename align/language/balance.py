@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, check_same_dimension, is_numpy, namespace
-from interlingua.align.neighbors import Neighbors, top_k
+from interlingua.align.neighbors import Neighbors, nearest
 
 _SAME = 1 - 1e-5
 
@@ -81,11 +81,11 @@ def language_offsets(
     offsets = np.zeros((len(asked), len(found)), np.float32)
     for i, rows in enumerate(asked.values()):
         for j, columns in enumerate(found.values()):
-            scores = top_k(_take(queries, rows), _take(candidates, columns), neighborhood + 1).scores
+            scores = nearest(_take(queries, rows), _take(candidates, columns), neighborhood + 1).scores
             itself = scores[:, 0] > _SAME
-            nearest = scores[:, :neighborhood].mean(axis=1, dtype=np.float64)
+            usual = scores[:, :neighborhood].mean(axis=1, dtype=np.float64)
             others = scores[:, 1:].mean(axis=1, dtype=np.float64) if scores.shape[1] > 1 else np.zeros(len(rows))
-            offsets[i, j] = np.where(itself, others, nearest).mean()
+            offsets[i, j] = np.where(itself, others, usual).mean()
     return LanguageOffsets(tuple(asked), tuple(found), offsets)
 
 
@@ -166,7 +166,7 @@ def retrieve_balanced(
         raise ValueError("offsets need the language of every query; give query_languages")
     ids, scores = [], []
     for language, rows in _rows(candidate_languages, candidates, "candidates").items():
-        found = top_k(queries, _take(candidates, rows), max(k, 1 if offsets else neighborhood))
+        found = nearest(queries, _take(candidates, rows), max(k, 1 if offsets else neighborhood))
         if offsets is not None and query_languages is not None:
             level = offsets.of(query_languages, [language])
         else:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import unit_matrix
-from interlingua.align.neighbors import top_k
+from interlingua.align.neighbors import nearest
 
 from .probe import LanguageProbe, language_probe
 
@@ -59,7 +59,7 @@ def neighborhood_levels(
         Mean cosine of the ten nearest rows of each language; NaN where there is none.
     """
     extra = int(itself is not None)
-    found = top_k(queries, vectors, k + extra)
+    found = nearest(queries, vectors, k + extra)
     kept = _without_itself(found.ids, itself, k)
     neighbors = languages[kept]
     same = float((neighbors == query_languages[:, None]).mean())
@@ -70,10 +70,10 @@ def neighborhood_levels(
         shares[i] /= shares[i].sum()
     for j in range(n_languages):
         columns = np.flatnonzero(languages == j)
-        nearest = top_k(queries, vectors[columns], _LEVEL + extra)
-        mask = np.ones(nearest.ids.shape, bool) if itself is None else columns[nearest.ids] != itself[:, None]
+        best = nearest(queries, vectors[columns], _LEVEL + extra)
+        mask = np.ones(best.ids.shape, bool) if itself is None else columns[best.ids] != itself[:, None]
         mask &= mask.cumsum(axis=1) <= _LEVEL
-        means = np.where(mask, nearest.scores, 0).sum(axis=1, dtype=np.float64) / np.maximum(mask.sum(axis=1), 1)
+        means = np.where(mask, best.scores, 0).sum(axis=1, dtype=np.float64) / np.maximum(mask.sum(axis=1), 1)
         for i in np.unique(query_languages):
             levels[i, j] = means[query_languages == i].mean()
     return shares, same, levels

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import to_numpy
+from interlingua.align.arrays import unit_matrix
 from interlingua.align.space import ANY_LANGUAGE, Normalization, SharedSpace, SpaceError, SpaceMap
 
 from .removal import LanguageRemoval, Shrinkage, ledoit_wolf, unit_languages
@@ -265,7 +265,7 @@ def nearest_language(space: SharedSpace, vectors: Any, *, among: Sequence[str] |
     if len({mean.shape for mean in means}) > 1:
         raise SpaceError("a language can be guessed only where all maps take one dimension; name the language")
     centres = np.stack(means).astype(np.float64)
-    rows = to_numpy(Normalization.fit(vectors, "unit").transform(vectors))
+    rows = unit_matrix(vectors, "vectors")
     # ||x - m||² = const - 2 x·m + ||m||²
     distances = (centres**2).sum(axis=1) - 2 * rows @ centres.T
     return [names[best] for best in distances.argmin(axis=1)]

@@ -14,7 +14,7 @@ from scipy import sparse
 from interlingua.align.arrays import as_matrix, check_same_dimension, to_numpy, unit_matrix, unit_rows
 from interlingua.align.matching.pairs import Matching, match
 from interlingua.align.matching.scores import margin_scores
-from interlingua.align.neighbors import top_k
+from interlingua.align.neighbors import nearest
 
 from .mining import decoy_confidence, decoy_ratio, mine_pairs, shifted_margins
 
@@ -475,7 +475,7 @@ def align_in_any_order(source: Any, target: Any, *, k: int = 4, threshold: float
         margins = margin_scores(x @ y.T, "ratio", k=min(k, n, m))
         pairs = match(margins, "hungarian", threshold=least).pairs
     else:
-        pairs = match(top_k(x, y, k), "ratio", k=k, threshold=least, n_columns=m).pairs
+        pairs = match(nearest(x, y, k), "ratio", k=k, threshold=least, n_columns=m).pairs
     return _one_to_one(pairs, x, y)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from interlingua.align.arrays import as_matrix, check_same_dimension, to_numpy, unit_rows
 from interlingua.align.matching.confidence import count_for_precision, isotonic
 from interlingua.align.matching.scores import Margin, check_margin, over_neighborhood
-from interlingua.align.neighbors import Neighbors, retrieve, top_k
+from interlingua.align.neighbors import Neighbors, nearest, retrieve
 
 #: Which of the proposals of both sides are taken.
 Retrieval = Literal["max", "intersection", "forward", "backward"]
@@ -83,7 +83,7 @@ def mine_pairs(
     k: int = 4,
     margin: Margin = "ratio",
     retrieval: Retrieval = "intersection",
-    search: Callable[[Any, Any, int], Neighbors] = top_k,
+    search: Callable[[Any, Any, int], Neighbors] = nearest,
     allowed: Callable[[NDArray[np.int64], str], NDArray[np.bool_]] | None = None,
 ) -> MinedPairs:
     """Find the pairs of two sets of sentences that are translations, each sentence in one pair at most.
@@ -111,7 +111,7 @@ def mine_pairs(
     margin : {"ratio", "distance", "csls"}
     retrieval : {"intersection", "max", "forward", "backward"}
     search : callable, optional
-        Called as search(queries, candidates, depth), returns `Neighbors`; by default the exact `top_k`.
+        Called as search(queries, candidates, depth), returns `Neighbors`; by default exact, as `top_k`.
     allowed : callable, optional
         Gets pairs of rows, (p, 2), and what they are of, "pairs", "source" or "target" (rows of this side both), and
         returns which to keep, (p,) of bool; such as a comparison of lengths. Decoys go through the same check.
@@ -217,8 +217,8 @@ def shifted_margins(
     pools = [source, target]
     if background is not None:
         pools = [np.concatenate([own, to_numpy(as_matrix(more, "background"))]) for own, more in zip(pools, background)]
-    own = top_k(source, pools[1], k).scores.mean(axis=1, dtype=np.float64)
-    others = top_k(target, pools[0], k).scores.mean(axis=1, dtype=np.float64)
+    own = nearest(source, pools[1], k).scores.mean(axis=1, dtype=np.float64)
+    others = nearest(target, pools[0], k).scores.mean(axis=1, dtype=np.float64)
     found = []
     for shift in shifts:
         cosines = np.einsum("ij,ij->i", source, np.roll(target, -shift, axis=0), dtype=np.float64)

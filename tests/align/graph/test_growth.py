@@ -98,6 +98,17 @@ def test_pairs_with_too_many_rivals_are_not_kept(rivals, kept):
     assert len(found.pairs) == kept  # of equal ones the first
 
 
+@pytest.mark.parametrize(("similarity", "grown"), [(0.4, False), (0.6, True)])
+def test_growth_begins_above_a_similarity_of_a_half(similarity, grown):
+    """Six names that are nearly alike: no pair is likely by itself, but once believed, all bear each other out."""
+    rows, columns = (each.ravel() for each in np.indices((6, 6)))
+    edges = np.array([(each, each, (each + step) % 6) for each in range(6) for step in (1, 2)])
+    triples = np.concatenate([edges, edges + np.array([N, R, N])])
+    similar = alike(rows, columns, np.where(rows == columns, similarity + 0.01, similarity))
+    found = grow_pairs(triples, 2 * R, similar, LEFT, RIGHT, n_entities=2 * N)
+    assert found.pairs.tolist() == ([[each, N + each] for each in range(6)] if grown else [])
+
+
 def test_wrong_pairs_to_begin_with_are_given_up():
     rows, columns = np.arange(30), np.arange(30)
     columns[:6] = columns[5::-1]  # the first six are exchanged
