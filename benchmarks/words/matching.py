@@ -41,6 +41,7 @@ from interlingua.align.matching import (
     Candidates,
     ScoreCalibration,
     as_candidates,
+    count_for_precision,
     margin_scores,
     match,
     reciprocal_rank_scores,
@@ -145,11 +146,9 @@ def without_partner(table: NDArray[np.float32], gold: NDArray[np.int64], data: s
 def asked(task: str, data: str, way: str, sure: NDArray[Any], right: NDArray[np.bool_]) -> list[dict[str, Any]]:
     """Return what share of the pairs is right where a precision was asked for, and how many of the right ones stay."""
     order = np.argsort(-sure, kind="stable")
-    means = np.cumsum(sure[order], dtype=np.float64) / np.arange(1, len(order) + 1)
     figures: dict[str, float] = {}
     for wanted in _ASKED:
-        enough = np.flatnonzero(means >= wanted)
-        kept = right[order[: int(enough[-1]) + 1]] if len(enough) else right[:0]
+        kept = right[order[: count_for_precision(sure[order], wanted, required=False)]]
         figures[f"right % where {100 * wanted:.0f} was asked"] = 100 * float(kept.mean()) if len(kept) else 100.0
         figures[f"right ones kept % at {100 * wanted:.0f}"] = 100 * float(kept.sum()) / max(int(right.sum()), 1)
     return _rows(task, f"{data}, asked precision", way, figures, len(right), 0.0)
