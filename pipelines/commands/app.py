@@ -14,9 +14,8 @@ then the file::
     encoder = "my-model"
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
-from importlib import metadata
 from typing import Any
 
 from cyclopts import App, ArgumentCollection, CycloptsError, Group
@@ -114,10 +113,11 @@ _END = (
 
 def run(tokens: list[str]) -> int:
     """Run a command of these words and return the exit code."""
-    named = next((each for each in _own() if each[1].split() == tokens[: each[1].count(" ") + 1]), None)
-    if named is not None and named[2] == legacy.TARGET:
+    named = [(name, target) for _, name, target in _own() if name.split() == tokens[: name.count(" ") + 1]]
+    if named and named[0][1] == legacy.TARGET:
         return legacy.run(tokens)
-    app = build_app(listing=named is None)
+    added = [] if named else added_commands()
+    app = build_app(added, listing=not named and not any(name == tokens[0] for _, name, _ in added if tokens))
     tokens = [_Dash(each) if each == "-" else each for each in tokens]
     chain: tuple[str, ...] = ()
     try:
@@ -153,12 +153,20 @@ def _unknown(word: str, app: App) -> str:
     return f"Unknown command {word!r}" + (f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(names)}.")
 
 
-def build_app(*, listing: bool = True) -> App:
-    """Return the app of all commands; for a `listing` with what each is about, which is read from its source."""
+def build_app(added: Sequence[tuple[str, str, str]] = (), *, listing: bool = False) -> App:
+    """Return the app of our commands and added ones.
+
+    Parameters
+    ----------
+    added : sequence of (heading, name, target)
+        From `added_commands`.
+    listing : bool
+        Read what each command is about from its source, for a list of them; else a command itself says it.
+    """
     app = App(
         name="interlingua",
         help="One space for many languages: align, index and search embeddings.",
-        version=lambda: f"interlingua {metadata.version('interlingua')}",
+        version=_version,
         group_commands=Group("Help", sort_key=99),
         group_parameters=Group("Options", sort_key=1),
         help_format="plaintext",
@@ -167,7 +175,7 @@ def build_app(*, listing: bool = True) -> App:
     )
     groups = {title: Group(title, sort_key=at) for at, title in enumerate((*COMMANDS, _ADDED))}
     families: dict[str, App] = {}
-    for at, (title, name, target) in enumerate((*_own(), *(_added() if listing else ()))):
+    for at, (title, name, target) in enumerate((*_own(), *added)):
         family, _, verb = name.rpartition(" ")
         if family and family not in families:
             families[family] = App(
@@ -184,6 +192,12 @@ def build_app(*, listing: bool = True) -> App:
     return app
 
 
+def _version() -> str:
+    from importlib import metadata
+
+    return f"interlingua {metadata.version('interlingua')}"
+
+
 def _own() -> Iterator[tuple[str, str, str]]:
     """Yield heading, name and target of each command."""
     for title, commands in COMMANDS.items():
@@ -191,10 +205,12 @@ def _own() -> Iterator[tuple[str, str, str]]:
             yield title, name, f"{__package__}.{target}"
 
 
-def _added() -> Iterator[tuple[str, str, str]]:
-    """Yield the commands that a room above, or another package, adds: its entry point is "module:function"."""
-    for entry in sorted(metadata.entry_points(group="interlingua.commands"), key=lambda each: each.name):
-        yield _ADDED, entry.name, entry.value
+def added_commands() -> list[tuple[str, str, str]]:
+    """Return heading, name and target of what a room above, or another package, adds by an entry point."""
+    from importlib import metadata  # takes as long as a third of cyclopts
+
+    entries = metadata.entry_points(group="interlingua.commands")
+    return sorted((_ADDED, entry.name, entry.value) for entry in entries)
 
 
 def _about(target: str) -> str:

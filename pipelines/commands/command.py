@@ -257,7 +257,7 @@ class _Composed:
         kind, *settings = get_args(each.annotation) if get_origin(each.annotation) is Annotated else (each.annotation,)
         positional = each.kind is not Variable.KEYWORD_ONLY
         name = each.name.rstrip("_")
-        flag = name.upper() if positional else _flag(name)
+        flag = (name.upper(),) if positional else _flag(name)
         made = _parameter(_without_none(kind), flag, text, said, each.default, positional=positional)
         made = Parameter.combine(made, *settings)
         self.flags[each.name] = typing.cast(tuple[str, ...], made.name)[0]
@@ -269,6 +269,7 @@ class _Composed:
         if not each.help:
             raise TypeError(f"the docstring of {options.target} does not describe {each.name!r}")
         flag = options.flags.get(each.name, _flag(each.name))
+        flag = (flag,) if isinstance(flag, str) else flag
         made = _parameter(each.type, flag, each.help, each.said, each.default, group=options.group)
         if each.type is bool and each.default is True and each.name in options.flags:
             made = Parameter.combine(made, Parameter(name=_flag(each.name), negative=flag))
@@ -282,13 +283,14 @@ class _Composed:
         return Variable(each.name, Variable.KEYWORD_ONLY, default=default, annotation=Annotated[kind, made])
 
 
-def _flag(name: str) -> str:
-    return f"-{name}" if len(name) == 1 else "--" + name.replace("_", "-")
+def _flag(name: str) -> tuple[str, ...]:
+    # in files of settings an option goes by a name behind two hyphens, so one letter has this name as well
+    return (f"-{name}", f"--{name}") if len(name) == 1 else ("--" + name.replace("_", "-"),)
 
 
 def _parameter(
     kind: Any,
-    flag: str | tuple[str, ...],
+    names: tuple[str, ...],
     text: str,
     said: str,
     default: Any,
@@ -297,7 +299,6 @@ def _parameter(
     group: str | None = None,
 ) -> Parameter:
     """Return what cyclopts must know of a parameter."""
-    names = (flag,) if isinstance(flag, str) else flag
     several = get_origin(kind) is list
     settings: dict[str, Any] = {"name": names, "help": text or None, "negative": ()}
     if kind is bool and default is not False:

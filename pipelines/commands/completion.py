@@ -22,7 +22,7 @@ def completion(console: Output, shell: Literal["bash", "zsh", "fish"]) -> None:
 
         interlingua completion fish > ~/.config/fish/completions/interlingua.fish
     """
-    from .app import build_app
+    from .app import added_commands, build_app
 
-    script = build_app().generate_completion(shell=shell)
+    script = build_app(added_commands()).generate_completion(shell=shell)
     console.result({"shell": shell, "script": script}, lambda: [script])

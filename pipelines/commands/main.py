@@ -5,7 +5,6 @@ Results go to standard output, notes and progress to standard error. Exit codes:
 """
 
 import sys
-from importlib import metadata
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,6 +14,8 @@ def main(arguments: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a script shows escapes, and goes on
     if tokens == ["--version"]:
+        from importlib import metadata
+
         sys.stdout.write(f"interlingua {metadata.version('interlingua')}\n")
         return 0
     from .app import run  # not before: the version is said at once, without cyclopts and rich
