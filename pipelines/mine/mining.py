@@ -188,8 +188,8 @@ def mine_bitext(
         Keep what scores this much instead.
     k : int
         Neighbours on either side that the margin compares with.
-    margin : {"ratio", "distance"}
-        Cosine over their mean, or less their mean; see `mine_pairs`.
+    margin : {"ratio", "distance", "csls"}
+        The cosine over their mean, less their mean, or twice the latter; see `mine_pairs`.
     retrieval : {"intersection", "max", "forward", "backward"}
         See `mine_pairs`.
     length_ratio : float

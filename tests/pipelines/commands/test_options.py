@@ -1,0 +1,99 @@
+"""Every option of an earlier version is there, with its default, choices and need; what differs is said here."""
+
+import inspect
+import json
+from pathlib import Path
+from typing import get_args, get_origin
+
+import pytest
+
+from interlingua.pipelines.commands import app
+
+SAVED = Path(__file__).parents[2] / "saved" / "golden" / "options.json"
+THEN = json.loads(SAVED.read_text(encoding="utf-8"))
+
+#: What is otherwise than it was, by command and option (* for all of them): the new default, and why.
+CHANGED = {
+    "align-text --skip": (0.02, "the library's default is shown; None stood for it"),
+    "align-text --least": (0.2, "the library's default is shown; None stood for it"),
+}
+#: Choices that came since.
+ADDED = {"mine --margin": {"csls"}}
+#: Needed then, checked by the command itself now, which says more.
+CHECKED = {"graph align graphs", "mine texts", "answer questions"}
+
+CONVERTED = [name for _, name, target in (*app._own(), *app.added_commands()) if "legacy" not in target]
+COMPARED = [name for name in CONVERTED if name in THEN]
+
+
+def arguments_of(name):
+    made = app.build_app(app.added_commands())
+    for word in name.split():
+        made = made[word]
+    return list(made.assemble_argument_collection())
+
+
+def default_of(argument):
+    """Return a default as argparse held it: None without one, the text between commas of several names."""
+    default = argument.field_info.default
+    if default is inspect.Parameter.empty:
+        return None
+    return ",".join(default) if isinstance(default, tuple) and argument.parameter.n_tokens == 1 else default
+
+
+def test_every_command_of_then_is_here():
+    groups = {" ".join(name.split()[:-1]) for name in THEN if " " in name} | {"interlingua"}
+    now = {name for _, name, _ in (*app._own(), *app.added_commands())}
+    assert set(THEN) - groups <= now
+    assert now - set(THEN) == {"completion"}
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_options_of_then_are_options_now(name):
+    now = arguments_of(name)
+    for then in THEN[name]["options"]:
+        if then["action"] == "Help" or not then["flags"]:
+            continue
+        place = f"{name} {then['flags'][-1]}"
+        found = [each for each in now if set(then["flags"]) <= {*each.names, *each.negatives}]
+        assert len(found) == 1, place
+        argument = found[0]
+        if then["action"] == "StoreTrue":
+            off = then["flags"][0] in argument.negatives
+            assert default_of(argument) is off, place
+            continue
+        assert argument.required == then["required"], place
+        default, _ = CHANGED.get(place, (then["default"], ""))
+        assert default_of(argument) == default, place
+        assert {*(argument.get_choices() or ())} == {*(then["choices"] or ()), *ADDED.get(place, ())}, place
+        lists = [each for each in (argument.hint, *get_args(argument.hint)) if get_origin(each) is list]
+        several = bool(lists) and argument.parameter.n_tokens != 1
+        assert several == (then["nargs"] in ("+", "*")), place
+        if isinstance(then["nargs"], int):
+            assert argument.token_count()[0] == then["nargs"], place
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_positionals_of_then_are_positionals_now(name):
+    now = [each for each in arguments_of(name) if each.index is not None]
+    then = [each for each in THEN[name]["options"] if not each["flags"] and each["action"] == "Store"]
+    assert len(now) == len(then)
+    for argument, each in zip(now, then, strict=True):
+        needed = each["required"] and each["nargs"] not in ("?", "*") and f"{name} {each['dest']}" not in CHECKED
+        assert argument.required == needed
+        assert sorted(argument.get_choices() or ()) == sorted(each["choices"] or ())
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_what_excluded_each_other_still_does(cli, name):
+    arguments = {each.field_info.name: each for each in arguments_of(name)}
+    needed = [
+        part for each in arguments.values() if each.required and each.index is None for part in (each.names[0], "x")
+    ]
+    for group in THEN[name]["exclusive"]:
+        given = []
+        for each in (arguments[dest] for dest in group["dests"][:2]):
+            given += [each.names[0], *([] if each.hint is bool else ["0.5"])]
+        done = cli(*name.split(), *given, *needed)
+        assert done.code == 2
+        assert "exclude each other" in done.err
