@@ -36,8 +36,9 @@ from interlingua.pipelines.encoders.cache import user_cache_folder
 from interlingua.pipelines.texts import Corpus, Pair, as_corpus
 from interlingua.pipelines.train import NewModel, PretrainingResult, PretrainingSettings, pretrain
 from interlingua.pipelines.train.masking import Masking, join_pair
-from interlingua.pipelines.train.pretraining import held_out_loss, last_checkpoint
+from interlingua.pipelines.train.pretraining import held_out_loss
 from interlingua.pipelines.train.pretraining_model import first_position, load_model
+from interlingua.pipelines.train.trainer import last_checkpoint
 
 COMMAND = "python -m interlingua.benchmarks.training.pretraining"
 #: NTREX's names of the languages, and SIB-200's.

@@ -6,7 +6,6 @@ Hugging Face's Trainer with a task loss and, beside it, a game against a languag
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import tempfile
 import time
@@ -19,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from interlingua.align.arrays import require
-from interlingua.align.files import replacing
 from interlingua.align.sentence.adversary import (
     AlternatingGame,
     language_discriminator,
@@ -31,11 +29,18 @@ from interlingua.pipelines.texts.labelled import Labelled, LabelledWords
 
 from .classifier import IGNORED, TextClassifier, transformer_layers
 from .settings import FineTuning, FineTuningCost
-from .trainer import kept_random_state, latest_whole, quiet_libraries
+from .trainer import (
+    open_checkpoints,
+    own_randomness,
+    quiet_libraries,
+    run_trainer,
+    small_checkpoints,
+    training_arguments,
+)
 
 Example = dict[str, Any]
 _SORTED_AT_ONCE = 16  # batches whose examples are sorted by length, so that they pad little and still mix
-_WEIGHTS, _GAME = "trained.safetensors", "language_game.pt"
+_GAME = "language_game.pt"  # beside the checkpoint's other states
 
 
 def batch_rows(lengths: Sequence[int], batch_size: int, steps: int, *, seed: int) -> Iterator[list[int]]:
@@ -118,9 +123,8 @@ def language_trainer(
     """
     torch = require("torch", extra="torch")
     transformers = require("transformers", extra="train")
-    tensors = require("safetensors.torch", extra="torch")
 
-    class LanguageTrainer(transformers.Trainer):  # type: ignore[misc,name-defined]  # transformers is loaded late
+    class LanguageTrainer(small_checkpoints(transformers.Trainer)):  # type: ignore[misc]  # transformers is loaded late
         def compute_loss(
             self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
@@ -148,38 +152,22 @@ def language_trainer(
             return super().training_step(model, inputs, num_items_in_batch)
 
         def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-            # what is frozen, most of it word embeddings, is in the encoder that the run starts from
-            trained = {name: each for name, each in network.named_parameters() if each.requires_grad}
-            folder = Path(output_dir or self.args.output_dir)
-            folder.mkdir(parents=True, exist_ok=True)
-            tensors.save_file({name: each.detach().contiguous() for name, each in trained.items()}, folder / _WEIGHTS)
+            super()._save(output_dir, state_dict)
+            if game is not None:  # the discriminator lies in the network; the game's two optimisers are not known here
+                torch.save(game.state_dict(), Path(output_dir or self.args.output_dir) / _GAME)
 
-        def _load_from_checkpoint(self, checkpoint: str, model: Any = None) -> None:
-            network.load_state_dict(tensors.load_file(Path(checkpoint) / _WEIGHTS), strict=False)
+        def _load_from_checkpoint(self, checkpoint_path: str, model: Any = None) -> None:
+            super()._load_from_checkpoint(checkpoint_path, model)
+            if game is not None:
+                game.load_state_dict(torch.load(Path(checkpoint_path) / _GAME, weights_only=True))
 
-    class KeepGame(transformers.TrainerCallback):  # type: ignore[misc,name-defined]  # transformers is loaded late
-        """The Trainer keeps the network, the discriminator in it, and its own optimiser; not the game's two."""
-
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            if game is not None and folder.is_dir():
-                torch.save(game.state_dict(), folder / _GAME)
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            file = Path(args.output_dir) / f"checkpoint-{state.global_step}" / _GAME
-            if game is not None and state.global_step and file.is_file():
-                game.load_state_dict(torch.load(file, weights_only=True))
-
-    trainer = LanguageTrainer(
+    return LanguageTrainer(
         model=network,
         args=arguments,
         train_dataset=batches,
         data_collator=lambda items: items[0],  # the data set's items are batches already
         optimizers=(optimizer, None),
-        callbacks=[KeepGame()],
     )
-    trainer.remove_callback(transformers.PrinterCallback)  # it prints to standard output, where results go
-    return trainer
 
 
 def _parts(inputs: Mapping[str, Any]) -> tuple[dict[str, Any], Any, Any, Any]:
@@ -193,9 +181,6 @@ def _with_source(languages: Any, n_source: int) -> Any:
     """Return 0, the training language, `n_source` times, then the other languages."""
     torch = require("torch", extra="torch")
     return torch.cat([languages.new_zeros(n_source), languages])
-
-
-_RUN = "run.json"
 
 
 def fine_tune(
@@ -221,7 +206,7 @@ def fine_tune(
     start : TextClassifier, optional
         Go on training this one, in place; its encoder, layer and prompt stand.
     checkpoints : str or Path, optional
-        Folder for the state after each epoch (the last is kept).
+        Folder for the state after each epoch (the last two are kept).
     resume : bool
         Go on from the last state in `checkpoints`, if there is one; the same batches follow as without a break.
     progress : bool
@@ -242,10 +227,11 @@ def fine_tune(
         raise ValueError(f"adversarial={settings.adversarial!r} needs texts of other languages, without labels: others")
     if resume and checkpoints is None:
         raise ValueError("resume goes on from the states in checkpoints; name that folder")
-    with kept_random_state(), quiet_libraries(), ExitStack() as stack:
+    with own_randomness(settings.seed), quiet_libraries(), ExitStack() as stack:
         classifier = _classifier(train, settings, start)
         folder = Path(checkpoints or stack.enter_context(tempfile.TemporaryDirectory()))
-        state = _open_states(folder, run_identity(train, settings, others), resume=resume) if checkpoints else None
+        run = run_identity(train, settings, others)
+        state = open_checkpoints(folder, run, resume=resume)[0] if checkpoints else None
         steps = settings.steps_for(len(train))
         batches = training_batches(
             classifier.encode_inputs(train.texts, train.labels),
@@ -260,16 +246,28 @@ def fine_tune(
             width = network.backbone.config.hidden_size
             player = language_discriminator(width, len(others or ()) + 1, seed=settings.seed)
             network.discriminator = player.to(classifier.device)
-        every = steps if checkpoints is None else math.ceil(len(train) / settings.batch_size)
         trainer = language_trainer(
             network,
-            _arguments(settings, classifier, folder, steps, every=every, keep=checkpoints is not None, show=progress),
+            training_arguments(
+                require("transformers", extra="train").TrainingArguments,
+                folder,
+                settings,
+                steps=steps,
+                device=classifier.device,
+                save_every=None if checkpoints is None else math.ceil(len(train) / settings.batch_size),
+                report_every=max(1, steps // 20),
+                per_device_train_batch_size=1,  # of the data set's items, which are batches
+                bf16=classifier.dtype == "bfloat16",
+                fp16=classifier.dtype == "float16",
+                disable_tqdm=not progress,
+                remove_unused_columns=False,
+            ),
             batches,
             _optimizer(network, settings),
             reversal_weight=settings.adversarial_weight if settings.adversarial == "reversal" else 0.0,
             game=_game(network, settings) if settings.adversarial == "alternating" else None,
         )
-        trainer.train(resume_from_checkpoint=None if state is None else str(state))
+        run_trainer(trainer, state)
     if game_wanted:
         del network.discriminator
     network.eval()
@@ -309,27 +307,6 @@ def run_identity(
     """Return what makes a run: its settings, and a hash of its texts."""
     texts = repr((train, dict(others or {}) if settings.adversarial != "none" else {}))
     return {**asdict(settings), "texts": hashlib.sha256(texts.encode()).hexdigest()}
-
-
-def keep_identity(folder: Path, run: Mapping[str, Any]) -> bool:
-    """Write what makes a run into its folder; tell whether it was there already.
-
-    Raises
-    ------
-    ValueError
-        If the folder is of another run, naming what differs.
-    """
-    file = folder / _RUN
-    if not file.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(file, "w") as opened:
-            opened.write(json.dumps(run, indent=1))
-        return False
-    then = json.loads(file.read_text(encoding="utf-8"))
-    differing = [key for key in run if run[key] != then.get(key)]
-    if differing:
-        raise ValueError(f"{folder} is of a run with another {', '.join(differing)}; use the same or remove the folder")
-    return True
 
 
 def _classifier(train: Labelled | LabelledWords, settings: FineTuning, start: TextClassifier | None) -> TextClassifier:
@@ -396,36 +373,3 @@ def _game(network: Any, settings: FineTuning) -> AlternatingGame:
         generator_rate=settings.adversarial_weight * settings.learning_rate,
         deception=settings.deception,
     )
-
-
-def _arguments(
-    settings: FineTuning, classifier: TextClassifier, folder: Path, steps: int, *, every: int, keep: bool, show: bool
-) -> Any:
-    require("accelerate", extra="train")
-    transformers = require("transformers", extra="train")
-    return transformers.TrainingArguments(
-        output_dir=str(folder),
-        max_steps=steps,
-        per_device_train_batch_size=1,  # of the data set's items, which are batches
-        lr_scheduler_type="linear",
-        warmup_steps=round(settings.warmup * steps),
-        bf16=classifier.dtype == "bfloat16",
-        fp16=classifier.dtype == "float16",
-        use_cpu=classifier.device == "cpu",
-        seed=settings.seed,
-        save_strategy="steps" if keep else "no",
-        save_steps=every,
-        save_total_limit=1,
-        logging_steps=max(1, steps // 20),
-        report_to="none",
-        disable_tqdm=not show,
-        remove_unused_columns=False,
-        dataloader_pin_memory=classifier.device != "cpu",
-    )
-
-
-def _open_states(folder: Path, run: dict[str, Any], *, resume: bool) -> Path | None:
-    """Return the last whole state of the same run, if it is resumed and there is one."""
-    if (folder / _RUN).is_file() and not resume:
-        raise FileExistsError(f"{folder} holds the states of another run; resume it, or remove the folder")
-    return latest_whole(folder) if keep_identity(folder, run) else None

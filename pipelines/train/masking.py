@@ -10,6 +10,8 @@ from interlingua.align.arrays import require
 from interlingua.pipelines.texts.corpus import Corpus
 from interlingua.pipelines.texts.pairs import Pair
 
+from .settings import PretrainingSettings
+
 _WINDOW = 16  # batches whose examples are sorted by length together
 _PAD_TO = 8
 _BATCH, _HELD_OUT = 0, 1  # kinds of seed: the masks of training never meet those of a measurement
@@ -57,19 +59,11 @@ class Batches:
     pairs : Corpus of Pair or None
         By any name.
     tokenizer : tokenizer of transformers
-    batch_size : int
-        Sentences a batch; of pairs there are half as many, so that both kinds cost alike.
-    max_length : int
-        Tokens of a sentence, with those that begin and end it; a pair may have twice as many.
-    tlm_share : float
-        Share of the batches that are pairs.
-    alpha : float
-        Of `sampling_shares`.
+    settings : PretrainingSettings
+        Its `batch_size` sentences a batch, of pairs half as many, so that both kinds cost alike; `max_length` tokens of
+        a sentence, of a pair twice as many; `tlm_share`, `alpha`, `untold` and `seed`.
     languages : mapping of str to int
         The number of each language; others have 0.
-    untold : float
-        Share of the examples whose languages are not told: all are 0.
-    seed : int
     """
 
     def __init__(
@@ -77,25 +71,15 @@ class Batches:
         texts: Corpus[str],
         pairs: Corpus[Pair] | None,
         tokenizer: Any,
+        settings: PretrainingSettings,
         *,
-        batch_size: int,
-        max_length: int,
-        tlm_share: float,
-        alpha: float,
         languages: Mapping[str, int],
-        untold: float,
-        seed: int,
     ) -> None:
-        self.texts = texts
-        self.pairs = pairs
+        self.texts, self.pairs = texts, pairs
         self.tokenizer = tokenizer
-        self.batch_size = batch_size
-        self.max_length = max_length
-        self.tlm_share = tlm_share if pairs is not None else 0.0
-        self.alpha = alpha
+        self.settings = settings
+        self.tlm_share = settings.tlm_share if pairs is not None else 0.0
         self.languages = languages
-        self.untold = untold
-        self.seed = seed
 
     def draw(self, start: int = 0) -> Iterator[list[Example]]:
         """Yield the batches from number `start` on."""
@@ -121,11 +105,11 @@ class Batches:
         start: int,
     ) -> Iterator[list[Example]]:
         window, offset = divmod(start, _WINDOW)
-        size = _WINDOW * max(self.batch_size // (1 + kind), 1)
+        size = _WINDOW * max(self.settings.batch_size // (1 + kind), 1)
         # subtle: texts and pairs need seeds of their own, else both would draw alike
-        stream = corpus.draw(alpha=self.alpha, seed=self.seed * 2 + kind, start=window * size)
+        stream = corpus.draw(alpha=self.settings.alpha, seed=self.settings.seed * 2 + kind, start=window * size)
         while True:
-            rng = np.random.default_rng((self.seed, 2 + kind, window))
+            rng = np.random.default_rng((self.settings.seed, 2 + kind, window))
             made = examples([next(stream) for _ in range(size)], rng)
             order = np.argsort([len(example.ids) for example in made], kind="stable").reshape(_WINDOW, -1)
             for row in rng.permutation(_WINDOW)[offset:]:
@@ -133,7 +117,7 @@ class Batches:
             window, offset = window + 1, 0
 
     def _sentences(self, drawn: list[tuple[str, str]], rng: np.random.Generator) -> list[Example]:
-        told = rng.random(len(drawn)) >= self.untold
+        told = rng.random(len(drawn)) >= self.settings.untold
         numbers = [self.languages.get(name, 0) * int(tell) for (name, _), tell in zip(drawn, told)]
         tokens = self._tokens([text for _, text in drawn])
         return [
@@ -141,7 +125,7 @@ class Batches:
         ]
 
     def _pairs(self, drawn: list[tuple[str, Pair]], rng: np.random.Generator) -> list[Example]:
-        told, swapped = rng.random(len(drawn)) >= self.untold, rng.random(len(drawn)) < 0.5
+        told, swapped = rng.random(len(drawn)) >= self.settings.untold, rng.random(len(drawn)) < 0.5
         some = [pair.swapped if swap else pair for (_, pair), swap in zip(drawn, swapped)]
         sources, targets = self._tokens([pair.source for pair in some]), self._tokens([pair.target for pair in some])
         return [
@@ -159,7 +143,7 @@ class Batches:
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
             return []
-        made = self.tokenizer(list(texts), truncation=True, max_length=self.max_length)["input_ids"]
+        made = self.tokenizer(list(texts), truncation=True, max_length=self.settings.max_length)["input_ids"]
         return [list(ids) for ids in made]
 
 

@@ -9,7 +9,7 @@ import shutil
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import require
-from interlingua.align.files import replacing
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.cache import CachedEncoder
 from interlingua.pipelines.encoders.load import load_encoder
@@ -28,15 +27,22 @@ from interlingua.pipelines.encoders.transformer import TransformerEncoder
 
 from .settings import CostEstimate, TrainingRun, TrainingSettings
 from .trainer import (
-    by_length_sampler,
-    evaluator,
-    kept_random_state,
-    latest_whole,
-    make_stopwatch,
     make_watch,
+    merge_log,
+    open_checkpoints,
+    own_randomness,
     quiet_libraries,
-    trainer_class,
+    run_trainer,
+    small_checkpoints,
+    training_arguments,
+    write_run,
 )
+
+#: A spread below this share of the reference's is a collapse.
+COLLAPSED = 0.1
+_MEASURED_STEPS = 3
+_ANYTIME = ("device", "max_minutes")  # may differ when a run goes on
+Callback = Callable[[Mapping[str, float]], None]
 
 
 @dataclass(frozen=True)
@@ -167,12 +173,6 @@ def save_encoder(model: Any, output: Path, *, card: str) -> None:
         shutil.rmtree(building, ignore_errors=True)
 
 
-_MEASURED_STEPS = 3
-_RUN = "run.json"
-_ANYTIME = ("device", "max_minutes")  # may differ when a run goes on
-Callback = Callable[[Mapping[str, float]], None]
-
-
 @dataclass
 class SentenceTraining:
     """A model, its texts and its loss, ready to be trained once; `finetune_contrastive` and `distill` make them.
@@ -235,75 +235,45 @@ class SentenceTraining:
             If the checkpoints are of other data or settings.
         """
         began = time.perf_counter()
-        output = Path(output)
+        output = _free(output)
         checkpoints = output.with_name(output.name + ".checkpoints")
-        if output.exists():
-            raise FileExistsError(f"{output} exists; name another folder or remove it")
-        latest, start = self._open_checkpoints(checkpoints, resume)
+        latest, notes = open_checkpoints(checkpoints, self._described(), resume=resume, anytime=_ANYTIME)
+        start = notes.get("start", {})
         limit = self._cut_texts()
         if not start and self.score is not None:
             start = self.score(self.model)
-            self._write_run(checkpoints, start)
+            write_run(checkpoints, self._described(), start=start)
             if callback is not None:
                 callback({"step": 0.0, **{f"eval_{key}": value for key, value in start.items()}})
-        watch = make_watch(
-            patience=self.settings.patience,
-            max_minutes=self.settings.max_minutes,
-            reference_spread=start.get("spread") if self.reference_spread is None else self.reference_spread,
-            best_before=start.get("mrr"),
-            callback=callback,
+        judge = _Judge(
+            self.settings.patience,
+            start.get("spread") if self.reference_spread is None else self.reference_spread,
+            start.get("mrr"),
         )
-        with kept_random_state(), quiet_libraries():
+        watch = make_watch(max_minutes=self.settings.max_minutes, report=_reporting(callback), judge=judge)
+        with own_randomness(self.settings.seed), quiet_libraries():
             trainer = self._trainer(checkpoints, watch)
-            trainer.train(resume_from_checkpoint=None if latest is None else str(latest))
-        history = _history(trainer.state.log_history)
-        best = max((each for each in history if "mrr" in each), key=lambda each: each["mrr"], default={})
-        improved = not start or best.get("mrr", -math.inf) > start["mrr"]
-        n_trained, n_all = _count(self.model)
-        run = TrainingRun(
-            folder=output,
-            finished=not watch.out_of_time,
-            improved=improved,
+            run_trainer(trainer, latest)
+        run = self._result(
+            output,
             start=start,
-            best={key: best[key] for key in start if key in best},
-            history=history,
-            collapsed=watch.collapsed,
+            history=merge_log(
+                trainer.state.log_history, step="step", names={"loss": "loss", "learning_rate": "learning_rate"}
+            ),
             steps=int(trainer.state.global_step),
+            finished=not watch.out_of_time,
+            collapsed=judge.collapsed,
             seconds=time.perf_counter() - began,
-            n_trained=n_trained,
-            n_frozen=n_all - n_trained,
         )
         if run.finished:
             self.model.max_seq_length = limit
-            model = self.finish(self.model) if improved else self.at_start()
-            with quiet_libraries():
-                save_encoder(model, output, card=self._card(run))
+            self._write(run)
             shutil.rmtree(checkpoints, ignore_errors=True)
-            if not improved:
-                message = (
-                    f"training gained nothing on the held-out pairs (mrr {start['mrr']:.4f} before, "
-                    f"{best.get('mrr', math.nan):.4f} at best): {output} holds the encoder of the start"
-                )
-                warnings.warn(message, stacklevel=3)
         return run
 
     def write_start(self, output: Path) -> None:
         """Write the encoder as it is before training."""
-        if output.exists():
-            raise FileExistsError(f"{output} exists; name another folder or remove it")
-        n_trained, n_all = _count(self.model)
-        run = TrainingRun(
-            folder=output,
-            history=(),
-            improved=False,
-            start={},
-            best={},
-            collapsed=False,
-            steps=0,
-            seconds=0.0,
-            n_trained=n_trained,
-            n_frozen=n_all - n_trained,
-        )
+        run = self._result(_free(output), start={}, history=(), steps=0)
         with quiet_libraries():
             save_encoder(self.finish(self.model), output, card=self._card(run))
 
@@ -320,17 +290,17 @@ class SentenceTraining:
         evaluation = time.perf_counter() - evaluation
         times: list[float] = []
         few = replace(self, settings=replace(self.settings, steps=min(self.steps, _MEASURED_STEPS + 1)))
-        with kept_random_state(), quiet_libraries(), TemporaryDirectory() as unused:
-            few._trainer(Path(unused), make_stopwatch(times), save=False).train()
+        with own_randomness(self.settings.seed), quiet_libraries(), TemporaryDirectory() as unused:
+            run_trainer(few._trainer(Path(unused), make_stopwatch(times), save=False))
         gaps = [later - earlier for earlier, later in pairwise(times)] or [math.nan]  # the first step warms up
         each = sum(gaps) / len(gaps)
         evaluations = 0 if self.score is None else math.ceil(self.steps / self._interval()) + 1
         return CostEstimate(
             steps=self.steps,
+            seconds=self.steps * each + evaluations * evaluation,
             evaluations=evaluations,
             seconds_per_step=each,
             seconds_per_evaluation=evaluation,
-            seconds=self.steps * each + evaluations * evaluation,
             n_pairs=sum(map(len, _parts(self.dataset))),
             n_held_out=self.n_held_out,
             n_trained=n_trained,
@@ -353,79 +323,85 @@ class SentenceTraining:
         return max(1, math.ceil(self.steps / self.settings.evaluations))
 
     def _trainer(self, folder: Path, watch: Any, *, save: bool = True) -> Any:
-        for name in ("accelerate", "datasets"):
-            require(name, extra="train")
+        require("datasets", extra="train")
         library = require("sentence_transformers", extra="train")
-        printer = require("transformers", extra="train").PrinterCallback
-        settings = self.settings
-        scored = save and self.score is not None
+        settings, score = self.settings, self.score if save else None
         parts = -(-settings.batch_size // settings.mini_batch_size) if self.accumulate else 1
-        arguments = library.SentenceTransformerTrainingArguments(
-            output_dir=str(folder),
-            max_steps=self.steps,
+        chosen = {"load_best_model_at_end": True, "metric_for_best_model": "eval_mrr", "greater_is_better": True}
+        arguments = training_arguments(
+            library.SentenceTransformerTrainingArguments,
+            folder,
+            settings,
+            steps=self.steps,
+            device=self.encoder.device,
+            save_every=self._interval() if save else None,
+            report_every=self._interval() if save else None,
+            warmup_steps=math.ceil(settings.warmup * self.steps),
             per_device_train_batch_size=settings.batch_size // parts,
             gradient_accumulation_steps=parts,
-            learning_rate=settings.learning_rate,
-            warmup_steps=settings.warmup,
-            weight_decay=settings.weight_decay,
             max_grad_norm=1.0,  # what keeps distillation from collapsing; see `scaled_distillation_loss`
             bf16=self.encoder.precision == "bfloat16",
-            use_cpu=self.encoder.device == "cpu",
-            seed=settings.seed,
             prompts=self.prompts,
             batch_sampler=by_length_sampler,
-            eval_strategy="steps" if scored else "no",
+            eval_strategy="no" if score is None else "steps",
             eval_steps=self._interval(),
-            save_strategy="steps" if save else "no",
-            save_steps=self._interval(),
-            save_total_limit=2,
-            logging_strategy="steps" if save else "no",
-            logging_steps=self._interval(),
-            load_best_model_at_end=scored,
-            metric_for_best_model="eval_mrr" if scored else None,
-            greater_is_better=True if scored else None,
-            report_to="none",
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
+            **({} if score is None else chosen),
         )
-        trainer = trainer_class()(
+
+        class Trainer(small_checkpoints(library.SentenceTransformerTrainer)):  # type: ignore[misc]  # it is untyped
+            def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+                pass  # the card is written with the finished encoder; theirs would look at every text
+
+        return Trainer(
             model=self.model,
             args=arguments,
             train_dataset=self.dataset,
             loss=self.loss,
-            evaluator=evaluator(self.score) if scored and self.score is not None else None,
+            evaluator=None if score is None else evaluator(score),
             callbacks=[watch],
         )
-        trainer.remove_callback(printer)
-        return trainer
-
-    def _open_checkpoints(self, folder: Path, resume: bool) -> tuple[Path | None, dict[str, float]]:
-        """Return the latest whole checkpoint and the scores of the start, where there are."""
-        latest = latest_whole(folder)
-        if latest is None:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._write_run(folder, {})
-            return None, {}
-        if not resume:
-            raise FileExistsError(f"{folder} holds the checkpoints of another run; resume it or remove the folder")
-        try:
-            run = json.loads((folder / _RUN).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{folder} holds no run that can be resumed ({error}); remove the folder") from error
-        now, then = self._described(), run["run"]
-        differing = sorted(key for key in now if now[key] != then.get(key) and key not in _ANYTIME)
-        if differing:
-            told = ", ".join(f"{key} was {then.get(key)!r} and is {now[key]!r}" for key in differing)
-            raise ValueError(f"{folder} is of another run: {told}; use the same, or remove the folder")
-        return latest, run["start"]
 
     def _described(self) -> dict[str, Any]:
-        described = json.loads(json.dumps({**asdict(self.settings), **self.identity, "encoder": self.encoder.identity}))
-        return dict(described)
+        return {**asdict(self.settings), **self.identity, "encoder": self.encoder.identity}
 
-    def _write_run(self, folder: Path, start: Mapping[str, float]) -> None:
-        with replacing(folder / _RUN, "w") as file:
-            file.write(json.dumps({"run": self._described(), "start": dict(start)}, indent=1))
+    def _result(
+        self,
+        output: Path,
+        *,
+        start: dict[str, float],
+        history: tuple[dict[str, float], ...],
+        steps: int,
+        finished: bool = True,
+        collapsed: bool = False,
+        seconds: float = 0.0,
+    ) -> TrainingRun:
+        best = max((each for each in history if "mrr" in each), key=lambda each: each["mrr"], default={})
+        n_trained, n_all = _count(self.model)
+        return TrainingRun(
+            folder=output,
+            history=history,
+            finished=finished,
+            improved=not start or best.get("mrr", -math.inf) > start["mrr"],
+            start=start,
+            best={key: best[key] for key in start if key in best},
+            collapsed=collapsed,
+            steps=steps,
+            seconds=seconds,
+            n_trained=n_trained,
+            n_frozen=n_all - n_trained,
+        )
+
+    def _write(self, run: TrainingRun) -> None:
+        """Write what was trained, or the start where nothing was gained."""
+        model = self.finish(self.model) if run.improved else self.at_start()
+        with quiet_libraries():
+            save_encoder(model, run.folder, card=self._card(run))
+        if not run.improved:
+            warnings.warn(
+                f"training gained nothing on the held-out pairs (mrr {run.start['mrr']:.4f} before, "
+                f"{run.best.get('mrr', math.nan):.4f} at best): {run.folder} holds the encoder of the start",
+                stacklevel=4,
+            )
 
     def _card(self, run: TrainingRun) -> str:
         scores = [f"| {key} | {run.start[key]:.4f} | {run.best.get(key, math.nan):.4f} |" for key in run.start]
@@ -446,6 +422,78 @@ class SentenceTraining:
         return "\n\n".join(lines) + "\n"
 
 
+@dataclass
+class _Judge:
+    """Ends a run whose vectors fall together, or whose last `patience` evaluations brought no better "mrr"."""
+
+    patience: int
+    reference_spread: float | None
+    best_before: float | None
+    collapsed: bool = False
+
+    def __call__(self, log: list[dict[str, Any]]) -> bool:
+        seen = [line for line in log if "eval_mrr" in line]
+        scores = [line["eval_mrr"] for line in seen]
+        if self.reference_spread is not None and seen[-1]["eval_spread"] < COLLAPSED * self.reference_spread:
+            self.collapsed = True
+        earlier = scores[: -self.patience] + ([] if self.best_before is None else [self.best_before])
+        tired = len(scores) >= self.patience and bool(earlier) and max(scores[-self.patience :]) <= max(earlier)
+        return self.collapsed or tired
+
+
+def _reporting(callback: Callback | None) -> Callable[[Any, Mapping[str, Any]], None]:
+    def report(state: Any, line: Mapping[str, Any]) -> None:
+        if callback is not None:
+            numbers = {key: float(value) for key, value in line.items() if isinstance(value, (int, float))}
+            callback({**numbers, "step": float(state.global_step)})
+
+    return report
+
+
+def by_length_sampler(dataset: Any, **options: Any) -> Any:
+    """Return a sampler of batches without equal texts, each sorted by length.
+
+    Equal texts would be negatives of each other. The parts that a large batch is encoded in are of like length so.
+    """
+    library: Any = require("sentence_transformers.base.sampler", extra="train")
+    lengths = [len(source) + len(target) for source, target in zip(dataset["source"], dataset["target"])]
+
+    class ByLength(library.NoDuplicatesBatchSampler):  # type: ignore[misc]  # the library is untyped
+        def __iter__(self) -> Iterator[list[int]]:
+            for batch in super().__iter__():
+                yield sorted(batch, key=lambda row: lengths[row])
+
+    return ByLength(dataset.select_columns(["source", "target"]), **options)
+
+
+def evaluator(score: Callable[[Any], dict[str, float]]) -> Any:
+    """Return an evaluator of the library that gives the scores of `score(model)`."""
+    library: Any = require("sentence_transformers.base.evaluation", extra="train")
+
+    class Scores(library.BaseEvaluator):  # type: ignore[misc]  # the library is untyped
+        def __call__(self, model: Any, output_path: Any = None, epoch: float = -1, steps: int = -1) -> dict[str, float]:
+            return score(model)
+
+    return Scores()
+
+
+def make_stopwatch(times: list[float]) -> Any:
+    """Return a callback of the trainer that notes the time at the end of each step."""
+    library: Any = require("transformers", extra="train")
+
+    class Stopwatch(library.TrainerCallback):  # type: ignore[misc]  # the library is untyped
+        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            times.append(time.perf_counter())
+
+    return Stopwatch()
+
+
+def _free(output: str | Path) -> Path:
+    if Path(output).exists():
+        raise FileExistsError(f"{output} exists; name another folder or remove it")
+    return Path(output)
+
+
 def _parts(dataset: Any) -> list[Any]:
     return list(dataset.values()) if isinstance(dataset, dict) else [dataset]
 
@@ -454,15 +502,3 @@ def _count(model: Any) -> tuple[int, int]:
     """Return how many parameters are trained, and how many there are."""
     sizes = [(each.numel(), each.requires_grad) for each in model.parameters()]
     return sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes)
-
-
-def _history(log: list[dict[str, Any]]) -> tuple[dict[str, float], ...]:
-    """Return one entry for each step in the trainer's log, with the scores under their own names."""
-    entries: dict[int, dict[str, float]] = {}
-    for line in log:
-        entry = entries.setdefault(int(line["step"]), {"step": float(line["step"])})
-        entry |= {key: float(line[key]) for key in ("loss", "learning_rate") if key in line}
-        entry |= {key.removeprefix("eval_"): float(line[key]) for key in line if key.startswith("eval_")}
-    timings = ("runtime", "samples_per_second", "steps_per_second")
-    rows = [{key: each for key, each in entry.items() if key not in timings} for _, entry in sorted(entries.items())]
-    return tuple(row for row in rows if len(row) > 1)

@@ -18,9 +18,10 @@ from interlingua.align.files import replacing
 from interlingua.pipelines.texts.labelled import Labelled, LabelledWords, nested_order
 
 from .classifier import TextClassifier
-from .finetune import fine_tune, keep_identity, run_identity
+from .finetune import fine_tune, run_identity
 from .scores import accuracy, label_f1, span_f1
 from .settings import Adversary, FineTuning
+from .trainer import read_run, write_run
 
 #: Examples of the target language, as few-shot curves of the field have them.
 SHOTS = (0, 8, 32, 128, 512)
@@ -183,7 +184,7 @@ def zero_shot(
                     for language, test in tests.items()
                 ]
                 if folder is not None:
-                    keep_identity(folder, identity)
+                    write_run(folder, identity)
                     if seed == seeds[0]:
                         classifier.save(folder / f"{name}.model")
                 _write(folder, name, done)
@@ -277,9 +278,7 @@ def _open(output: str | Path | None, identity: dict[str, Any], *, resume: bool) 
     folder = Path(output)
     if not resume and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; resume what is in it, or name another folder")
-    if (folder / "run.json").is_file():
-        keep_identity(folder, identity)
-    elif any(folder.glob("*-seed*.json")):
+    if read_run(folder, identity) is None and any(folder.glob("*-seed*.json")):
         raise ValueError(f"{folder} holds scores and does not say what was trained and tested; name another folder")
     # run.json comes with the first scores: settings that cannot be trained leave an empty folder
     folder.mkdir(parents=True, exist_ok=True)

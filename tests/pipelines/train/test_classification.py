@@ -148,7 +148,7 @@ def test_states_of_another_run_are_refused(settings, tmp_path):
     fine_tune(texts_of(16), replace(settings, steps=1), checkpoints=tmp_path / "states")
     with pytest.raises(FileExistsError, match="resume it"):
         fine_tune(texts_of(16), replace(settings, steps=1), checkpoints=tmp_path / "states")
-    with pytest.raises(ValueError, match="another texts"):
+    with pytest.raises(ValueError, match="it has other texts"):
         fine_tune(texts_of(16, seed=5), replace(settings, steps=1), checkpoints=tmp_path / "states", resume=True)
 
 

@@ -90,11 +90,11 @@ def test_scores_of_another_experiment_are_not_resumed(settings, tmp_path, monkey
     train, tests, folder = texts(16), {"cap": texts(8, "cap")}, tmp_path / "runs"
     zero_shot(train, tests, settings, seeds=(0,), output=folder)
     for what, changed in {
-        "texts": (texts(18), tests, settings),
-        "tests": (train, {"cap": texts(6, "cap")}, settings),
-        "warmup, epochs": (train, tests, replace(settings, epochs=2, warmup=0.2)),
+        "it has other texts": (texts(18), tests, settings),
+        "it has other tests": (train, {"cap": texts(6, "cap")}, settings),
+        "epochs was 1 and is 2, warmup was 0.1 and is 0.2": (train, tests, replace(settings, epochs=2, warmup=0.2)),
     }.items():
-        with pytest.raises(ValueError, match=f"of a run with another {what};"):
+        with pytest.raises(ValueError, match=f"is of another run: {what}; use the same"):
             zero_shot(*changed, seeds=(0,), output=folder, resume=True)
     assert len(zero_shot(train, tests, replace(settings, seed=5), seeds=(0, 1), output=folder, resume=True).rows) == 2
     (folder / "run.json").unlink()
