@@ -1,5 +1,6 @@
 """A tiny sentence-transformers folder, and a tiny language pair: letters, and the same letters in capitals."""
 
+import gc
 import json
 import string
 
@@ -53,17 +54,34 @@ def _write_tiny_sentence_model(folder, *, seed=7, hidden=32, layers=1, dropout=0
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session", autouse=True)
+def _libraries_are_no_garbage():
+    """Each start of a trainer collects garbage: without this, most of its time goes over what the libraries hold."""
+    pytest.importorskip("torch")
+    for name in ("transformers.trainer", "sentence_transformers", "datasets", "peft", "optuna"):
+        try:
+            __import__(name)
+        except ImportError:
+            continue
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="session")
 def write_tiny_sentence_model():
     return _write_tiny_sentence_model
 
 
-@pytest.fixture
-def tiny_sentence_model(tmp_path):
-    return _write_tiny_sentence_model(tmp_path / "tiny", prompts={"query": "query: ", "passage": ""})
+@pytest.fixture(scope="session")
+def tiny_sentence_model(tmp_path_factory):
+    """A folder to read."""
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    return _write_tiny_sentence_model(folder, prompts={"query": "query: ", "passage": ""})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def capital_pairs():
     """Four letters, and the same in capitals: "a k c e" is "A K C E" in the other language."""
     from interlingua.pipelines.texts import Pair

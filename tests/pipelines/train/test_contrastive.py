@@ -16,7 +16,6 @@ from interlingua.pipelines.train import (
     finetune_contrastive,
     sentences,
 )
-from interlingua.pipelines.train.trainer import last_checkpoint
 
 QUICK = ContrastiveSettings(
     steps=4, batch_size=8, mini_batch_size=8, learning_rate=3e-3, evaluations=2, held_out=10, precision="float32"
@@ -52,66 +51,82 @@ def test_translations_become_nearest_neighbours(write_tiny_sentence_model, capit
     assert ((low @ cap.T).argmax(axis=1) == np.arange(100)).mean() > 0.8
 
 
-def test_frozen_word_embeddings_are_unchanged_and_the_layers_are_not(tiny_sentence_model, capital_pairs, tmp_path):
-    settings = replace(QUICK, held_out=0)
-    run = finetune_contrastive(tiny_sentence_model, capital_pairs(40), output=tmp_path / "out", settings=settings)
-    before, after = weights(tiny_sentence_model), weights(tmp_path / "out")
+@pytest.fixture(scope="module")
+def trained(tiny_sentence_model, capital_pairs, tmp_path_factory):
+    """Two steps with nothing held out, and torch's random state before and after."""
+    import torch
+
+    output, before = tmp_path_factory.mktemp("trained") / "out", torch.get_rng_state()
+    run = finetune_contrastive(
+        tiny_sentence_model, capital_pairs(40), output=output, settings=replace(QUICK, held_out=0, steps=2)
+    )
+    return run, before, torch.get_rng_state()
+
+
+def test_frozen_word_embeddings_are_unchanged_and_the_layers_are_not(tiny_sentence_model, trained):
+    run, *_ = trained
+    before, after = weights(tiny_sentence_model), weights(run.folder)
     (words,) = (name for name in before if "word_embeddings" in name)
     np.testing.assert_array_equal(after[words], before[words])
     assert run.n_frozen == before[words].size
     assert any(np.abs(after[name] - before[name]).max() > 1e-3 for name in before if "attention" in name)
 
 
-def test_the_folder_is_loaded_by_both_libraries_alike(tiny_sentence_model, capital_pairs, tmp_path):
+def test_the_folder_is_loaded_by_both_libraries_alike(trained):
     from sentence_transformers import SentenceTransformer
 
-    settings = replace(QUICK, held_out=0)
-    finetune_contrastive(tiny_sentence_model, capital_pairs(40), output=tmp_path / "out", settings=settings)
-    plain, ours = (
-        SentenceTransformer(str(tmp_path / "out")),
-        load_encoder(tmp_path / "out", cache=False, dtype="float32"),
-    )
+    folder = trained[0].folder
+    plain, ours = SentenceTransformer(str(folder)), load_encoder(folder, cache=False, dtype="float32")
     theirs = plain.encode(["a b", "C d"], prompt_name="query", normalize_embeddings=True)
     np.testing.assert_allclose(ours.encode(["a b", "C d"], role="query"), theirs, atol=1e-6)
     assert ours.prompts == {"symmetric": "", "query": "query: ", "passage": ""}
-    assert ours.folder == tmp_path / "out"
-    assert not (tmp_path / "out.checkpoints").exists()
-    assert "fine-tuned contrastively" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert ours.folder == folder
+    assert not folder.with_name("out.checkpoints").exists()
+    assert "fine-tuned contrastively" in (folder / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
-def test_a_run_in_pieces_equals_one_without_a_break(tiny_sentence_model, capital_pairs, tmp_path):
-    pairs = capital_pairs(60)
-    settings = replace(QUICK, held_out=0, evaluations=1)  # with dropout: the random states have to be kept too
-    whole = finetune_contrastive(tiny_sentence_model, pairs, output=tmp_path / "whole", settings=settings)
-    pieces = replace(settings, max_minutes=1e-9)
-    runs = [
-        finetune_contrastive(tiny_sentence_model, pairs, output=tmp_path / "parts", settings=pieces, resume=True)
-        for _ in range(4)
-    ]
-    assert [(run.steps, run.finished) for run in runs] == [(1, False), (2, False), (3, False), (4, True)]
-    assert whole.steps == 4
-    expected, found = weights(tmp_path / "whole"), weights(tmp_path / "parts")
-    start = weights(tiny_sentence_model)
+def test_a_run_in_pieces_from_an_older_checkpoint_too_equals_one_without_a_break(
+    tiny_sentence_model, capital_pairs, tmp_path
+):
+    settings = replace(QUICK, steps=3, held_out=0, evaluations=1)  # with dropout: the random states have to be kept too
+    arguments = tiny_sentence_model, capital_pairs(60)
+    whole = finetune_contrastive(*arguments, output=tmp_path / "whole", settings=settings)
+
+    def piece():
+        pieces = replace(settings, max_minutes=1e-9)
+        run = finetune_contrastive(*arguments, output=tmp_path / "parts", settings=pieces, resume=True)
+        return run.steps, run.finished
+
+    assert [piece(), piece()] == [(1, False), (2, False)]
+    (tmp_path / "parts.checkpoints" / "checkpoint-2" / "trainer_state.json").write_text("{")
+    with pytest.warns(UserWarning, match=r"checkpoint-2 is damaged .*: the run goes on from checkpoint-1"):
+        assert piece() == (2, False)
+    assert [piece(), whole.steps] == [(3, True), 3]
+    expected, found, start = (weights(each) for each in (whole.folder, tmp_path / "parts", tiny_sentence_model))
     for name in expected:
         np.testing.assert_array_equal(found[name], expected[name])
     assert any(np.abs(expected[name] - start[name]).max() > 1e-3 for name in start)
 
 
-@pytest.mark.slow
-def test_a_checkpoint_that_was_not_finished_is_passed_over(tiny_sentence_model, capital_pairs, tmp_path):
-    settings = replace(QUICK, held_out=0, max_minutes=1e-9)
-    pairs, output = capital_pairs(40), tmp_path / "out"
-    for _ in range(2):
-        finetune_contrastive(tiny_sentence_model, pairs, output=output, settings=settings, resume=True)
-    (tmp_path / "out.checkpoints" / "checkpoint-2" / "trainer_state.json").write_text("{")
-    assert last_checkpoint(tmp_path / "out.checkpoints").name == "checkpoint-1"
-    with pytest.warns(UserWarning, match=r"checkpoint-2 is damaged .*: the run goes on from checkpoint-1"):
-        run = finetune_contrastive(tiny_sentence_model, pairs, output=output, settings=settings, resume=True)
-    assert run.steps == 2
+def test_a_run_that_broke_off_goes_on_to_the_same_history_and_weights(tiny_sentence_model, capital_pairs, tmp_path):
+    class Killed(BaseException):
+        pass
+
+    def killed(line):
+        if line["step"] == 4:
+            raise Killed
+
+    arguments, settings = (tiny_sentence_model, capital_pairs(40)), replace(QUICK, held_out=0)
+    with pytest.raises(Killed):
+        finetune_contrastive(*arguments, output=tmp_path / "broken", settings=settings, callback=killed)
+    assert [path.name for path in (tmp_path / "broken.checkpoints").glob("checkpoint-*")] == ["checkpoint-2"]
+    resumed = finetune_contrastive(*arguments, output=tmp_path / "broken", settings=settings, resume=True)
+    whole = finetune_contrastive(*arguments, output=tmp_path / "whole", settings=settings)
+    assert resumed.history == whole.history
+    first, second = (load_encoder(each.folder, cache=False) for each in (resumed, whole))
+    assert first.identity == second.identity  # a hash of the weights
 
 
-@pytest.mark.slow
 def test_another_run_is_neither_overwritten_nor_gone_on_from(tiny_sentence_model, capital_pairs, tmp_path):
     settings = replace(QUICK, held_out=0, max_minutes=1e-9)
     pairs, output = capital_pairs(40), tmp_path / "out"
@@ -167,11 +182,13 @@ def test_low_rank_updates_merge_into_a_plain_checkpoint(tiny_sentence_model, cap
     np.testing.assert_allclose(loaded, held["merged"], atol=1e-5)
 
 
-def test_an_encoder_that_gained_nothing_is_given_back(tiny_sentence_model, capital_pairs, tmp_path):
-    settings = replace(QUICK, learning_rate=1e-12)
+def test_patience_ends_a_run_that_gains_nothing_and_the_start_is_given_back(
+    tiny_sentence_model, capital_pairs, tmp_path
+):
+    settings = replace(QUICK, learning_rate=1e-12, steps=8, evaluations=8, patience=3)
     with pytest.warns(UserWarning, match="gained nothing"):
         run = finetune_contrastive(tiny_sentence_model, capital_pairs(60), output=tmp_path / "out", settings=settings)
-    assert not run.improved
+    assert (run.steps, run.improved, run.finished) == (3, False, True)
     before, after = weights(tiny_sentence_model), weights(tmp_path / "out")
     for name in before:
         np.testing.assert_array_equal(after[name], before[name])
@@ -185,14 +202,7 @@ def test_a_collapse_ends_the_run(tiny_sentence_model, capital_pairs, tmp_path, m
     assert run.steps == 2
 
 
-@pytest.mark.filterwarnings("ignore:training gained nothing")
-def test_patience_ends_the_run(tiny_sentence_model, capital_pairs, tmp_path):
-    settings = replace(QUICK, learning_rate=1e-12, steps=8, evaluations=8, patience=3)
-    run = finetune_contrastive(tiny_sentence_model, capital_pairs(60), output=tmp_path / "out", settings=settings)
-    assert run.steps == 3
-
-
-def test_an_estimate_counts_and_writes_nothing(tiny_sentence_model, capital_pairs, tmp_path):
+def test_an_estimate_counts_and_writes_nothing(tiny_sentence_model, capital_pairs):
     cost = estimate_contrastive(tiny_sentence_model, capital_pairs(100), settings=replace(QUICK, steps=None, epochs=2))
     assert (cost.n_pairs, cost.n_held_out) == (90, 10)
     assert cost.steps == 2 * -(-90 // 8)
@@ -202,7 +212,7 @@ def test_an_estimate_counts_and_writes_nothing(tiny_sentence_model, capital_pair
     )
     assert cost.seconds_per_step > 0
     assert cost.checkpoint_mb == pytest.approx(cost.n_trained * 12 / 1e6)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny"]
+    assert [path.name for path in tiny_sentence_model.parent.iterdir()] == ["tiny"]
 
 
 def test_each_side_gets_the_prompt_of_its_role(tiny_sentence_model, capital_pairs):
@@ -234,17 +244,14 @@ def test_a_batch_may_be_of_one_language_pair(tiny_sentence_model, capital_pairs)
     assert any(0.0 < share < 1.0 for share in kinds[False])
 
 
-@pytest.mark.slow
-def test_bfloat16_trains_close_to_float32(tiny_sentence_model, capital_pairs, tmp_path):
-    for precision in ("float32", "bfloat16"):
-        settings = replace(QUICK, held_out=0, steps=2, precision=precision)
-        finetune_contrastive(tiny_sentence_model, capital_pairs(40), output=tmp_path / precision, settings=settings)
-    exact, rough = weights(tmp_path / "float32"), weights(tmp_path / "bfloat16")
+def test_bfloat16_trains_close_to_float32(tiny_sentence_model, capital_pairs, trained, tmp_path):
+    settings = replace(QUICK, held_out=0, steps=2, precision="bfloat16")
+    finetune_contrastive(tiny_sentence_model, capital_pairs(40), output=tmp_path / "rough", settings=settings)
+    exact, rough = weights(trained[0].folder), weights(tmp_path / "rough")
     for name in exact:
         assert rough[name].dtype == np.float32
-        np.testing.assert_allclose(
-            rough[name], exact[name], atol=3 * 2 * QUICK.learning_rate
-        )  # Adam's steps are bounded
+        # Adam's steps are bounded
+        np.testing.assert_allclose(rough[name], exact[name], atol=3 * 2 * QUICK.learning_rate)
 
 
 def test_what_cannot_be_trained_is_refused(fake_encoder, tiny_sentence_model, capital_pairs, tmp_path):
@@ -255,11 +262,6 @@ def test_what_cannot_be_trained_is_refused(fake_encoder, tiny_sentence_model, ca
         finetune_contrastive(tiny_sentence_model, pairs[:1], output=tmp_path / "out")
 
 
-def test_the_global_random_state_is_left_alone(tiny_sentence_model, capital_pairs, tmp_path):
-    import torch
-
-    before = torch.get_rng_state()
-    finetune_contrastive(
-        tiny_sentence_model, capital_pairs(40), output=tmp_path / "out", settings=replace(QUICK, held_out=0)
-    )
-    assert torch.equal(before, torch.get_rng_state())
+def test_the_global_random_state_is_left_alone(trained):
+    _, before, after = trained
+    assert before.equal(after)

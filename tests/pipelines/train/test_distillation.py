@@ -159,16 +159,16 @@ def test_unequal_dimensions_need_a_projection(tiny_sentence_model, capital_pairs
         distill(LetterTeacher(), tiny_sentence_model, same, output=tmp_path / "out")
 
 
-def test_an_estimate_writes_nothing(tiny_sentence_model, capital_pairs, tmp_path):
+def test_an_estimate_writes_nothing(tiny_sentence_model, capital_pairs):
     cost = estimate_distillation(LetterTeacher(), tiny_sentence_model, english_last(capital_pairs(60)), settings=QUICK)
     assert (cost.steps, cost.n_pairs) == (4, 50)
-    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+    assert [path.name for path in tiny_sentence_model.parent.iterdir()] == ["tiny"]
 
 
 def distilled(folder, seed, write_model, capital_pairs):
     """Train a student of random weights, without a projection; return its accuracy among the teacher's, its spread."""
     student = write_model(folder / "tiny", seed=seed, dropout=0.0)
-    settings = replace(QUICK, steps=600, batch_size=32, mini_batch_size=32, learning_rate=5e-3, held_out=0, seed=seed,
+    settings = replace(QUICK, steps=300, batch_size=32, mini_batch_size=32, learning_rate=1e-2, held_out=0, seed=seed,
                        projection="none", train_word_embeddings=True)  # fmt: skip
     pairs, unseen = english_last(capital_pairs(300)), english_last(capital_pairs(100, seed=9))
     distill(LetterTeacher(), student, pairs, output=folder / "out", settings=settings)
@@ -180,7 +180,7 @@ def distilled(folder, seed, write_model, capital_pairs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_no_student_collapses(write_tiny_sentence_model, capital_pairs, tmp_path, seed):
     accuracy, relative_spread = distilled(tmp_path, seed, write_tiny_sentence_model, capital_pairs)
     assert accuracy > 0.5
@@ -188,13 +188,12 @@ def test_no_student_collapses(write_tiny_sentence_model, capital_pairs, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2))
 def test_the_plain_mean_squared_error_of_unit_vectors_does_collapse(
-    write_tiny_sentence_model, capital_pairs, tmp_path, seed, monkeypatch
+    write_tiny_sentence_model, capital_pairs, tmp_path, monkeypatch
 ):
     """The control: `MSELoss`, the mean over components, is the scaled loss with the dimension for variance."""
     scaled = distillation.distillation_module
     monkeypatch.setattr(distillation, "distillation_module", lambda model, variance: scaled(model, variance=32.0))
-    accuracy, relative_spread = distilled(tmp_path, seed, write_tiny_sentence_model, capital_pairs)
+    accuracy, relative_spread = distilled(tmp_path, 0, write_tiny_sentence_model, capital_pairs)
     assert accuracy < 0.2
     assert relative_spread < 0.3

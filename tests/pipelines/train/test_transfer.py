@@ -22,9 +22,9 @@ def texts(n, language="low"):
     return Labelled(found, tuple("early" if i % 2 else "late" for i in range(n)), language)
 
 
-@pytest.fixture
-def settings(write_tiny_sentence_model, tmp_path):
-    folder = write_tiny_sentence_model(tmp_path / "tiny")
+@pytest.fixture(scope="module")
+def settings(write_tiny_sentence_model, tmp_path_factory):
+    folder = write_tiny_sentence_model(tmp_path_factory.mktemp("model") / "tiny")
     return FineTuning(encoder=str(folder), epochs=1, learning_rate=3e-3, head_rate=1e-2, max_length=16, dtype="float32")
 
 
