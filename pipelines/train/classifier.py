@@ -120,7 +120,7 @@ class TextClassifier:
         counts = Counter(labels)
         if len(counts) < 2:
             raise ValueError(f"a classifier needs at least 2 labels to choose from, got {list(counts)}")
-        source = _transformer(encoder)
+        source = find_transformer(encoder)
         path, revision = str(source.folder or source.name), source.revision
         place = TransformerEncoder(path, device=device, dtype=dtype, revision=revision)
         if prompt is None:
@@ -133,7 +133,7 @@ class TextClassifier:
             labels=names,
             words=words,
             pooling=pooling,
-            layer=_keep_layers(backbone, layer),
+            layer=keep_layers(backbone, layer),
             prompt=prompt,
             max_length=max_length,
             fallback=names.index(counts.most_common(1)[0][0]),
@@ -357,35 +357,48 @@ def transformer_layers(backbone: Any) -> Any:
 def model_depth(encoder: str | Path | Encoder | None) -> int | None:
     """Return how many layers a transformer has, without loading its weights; None where its settings do not say."""
     transformers = require("transformers", extra="torch")
-    source = _transformer(encoder)
+    source = find_transformer(encoder)
     with quiet_libraries():
         config = transformers.AutoConfig.from_pretrained(str(source.folder or source.name), revision=source.revision)
     depth = getattr(config, "num_hidden_layers", None)
     return None if depth is None else int(depth)
 
 
-def _transformer(encoder: str | Path | Encoder | None) -> TransformerEncoder:
+def find_transformer(encoder: str | Path | Encoder | None) -> TransformerEncoder:
+    """Return the transformer that is meant by a folder, a name or an encoder that is loaded; None is the bundled one.
+
+    Raises
+    ------
+    ValueError
+        If it is another kind of encoder.
+    """
     named = encoder is None or isinstance(encoder, str | Path)
     source: Any = load_encoder(encoder, cache=False) if named else encoder  # type: ignore[arg-type]
     while isinstance(source, CachedEncoder):
         source = source.encoder
     if not isinstance(source, TransformerEncoder):
         raise ValueError(
-            f"fine-tuning needs a transformer, but {encoder if named else source.identity} is a "
+            f"only a transformer can be trained, but {encoder if named else source.identity} is a "
             f"{type(source).__name__}; name a model of transformers, or 'bundled'"
         )
     return source
 
 
-def _keep_layers(backbone: Any, layer: int | None) -> int:
-    """Cut off the layers above `layer`; return how many there are now."""
-    depth = int(backbone.config.num_hidden_layers)
-    if layer is None or layer == depth:
+def keep_layers(transformer: Any, n_layers: int | None) -> int:
+    """Drop all but the first layers of a transformer, or none; return how many there are now.
+
+    Raises
+    ------
+    ValueError
+        If it has fewer, or does not keep them in a list.
+    """
+    depth = int(transformer.config.num_hidden_layers)
+    if n_layers is None or n_layers == depth:
         return depth
-    if not 1 <= layer < depth:
-        raise ValueError(f"layer must be between 1 and {depth}, the model's last, but is {layer}")
-    del transformer_layers(backbone)[layer:]
-    backbone.config.num_hidden_layers = layer
-    if getattr(backbone.config, "layer_types", None):
-        backbone.config.layer_types = backbone.config.layer_types[:layer]
-    return layer
+    if not 1 <= n_layers < depth:
+        raise ValueError(f"layer must be between 1 and {depth}, the model's last, but is {n_layers}")
+    del transformer_layers(transformer)[n_layers:]
+    transformer.config.num_hidden_layers = n_layers
+    if getattr(transformer.config, "layer_types", None):
+        transformer.config.layer_types = transformer.config.layer_types[:n_layers]
+    return n_layers

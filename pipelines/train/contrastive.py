@@ -54,10 +54,8 @@ def finetune_contrastive(
     ------
     MissingExtraError
         If the extra `train` is not installed.
-    TypeError
-        If the encoder is no sentence-transformers model.
     ValueError
-        If there are fewer than two pairs to learn from.
+        If the encoder is no transformer, or there are fewer than two pairs to learn from.
     FileExistsError
         If `output` exists, or its checkpoints do and `resume` is not set.
 

@@ -11,10 +11,11 @@ from interlingua.align.arrays import require
 from interlingua.pipelines.encoders.load import load_encoder
 from interlingua.pipelines.texts.pairs import Pair
 
+from .classifier import keep_layers
 from .contrastive import EncoderLike, pairs_dataset, pairs_hash
 from .losses import distillation_module
 from .scores import hold_out, mean_scores, score_translations, spread
-from .sentences import OpenEncoder, SentenceTraining, freeze_word_embeddings, keep_layers
+from .sentences import OpenEncoder, SentenceTraining, freeze_word_embeddings
 from .settings import CostEstimate, DistillationSettings, TrainingRun
 
 _RIDGE_PAIRS = 1000
@@ -188,8 +189,7 @@ def _training(
 def _student(opened: OpenEncoder, pairs: list[Pair], aims: NDArray[np.float32], settings: DistillationSettings) -> Any:
     """Return the student as it is before training; `aims` are the teacher's vectors of the pairs' targets."""
     model = opened.fresh()
-    if settings.layers is not None:
-        keep_layers(model, settings.layers)
+    keep_layers(model.transformers_model, settings.layers)
     # without a last `Normalize`: unit vectors could not be the teacher's mean, and the loss would have another scale
     model = _rebuilt(model, [each for each in model if not isinstance(each, _modules().Normalize)])
     if settings.projection == "none":

@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from interlingua.align.arrays import require
 from interlingua.pipelines.encoders.base import Encoder
-from interlingua.pipelines.encoders.cache import CachedEncoder
-from interlingua.pipelines.encoders.load import load_encoder
 from interlingua.pipelines.encoders.transformer import TransformerEncoder
 
+from .classifier import find_transformer
 from .settings import CostEstimate, TrainingRun, TrainingSettings
 from .trainer import (
     make_watch,
@@ -77,16 +76,10 @@ class OpenEncoder:
 
         Raises
         ------
-        TypeError
-            If it is no sentence-transformers model.
+        ValueError
+            If it is no transformer.
         """
-        found: Any = (
-            load_encoder(encoder, cache=False) if encoder is None or isinstance(encoder, str | Path) else encoder
-        )
-        while isinstance(found, CachedEncoder):
-            found = found.encoder
-        if not isinstance(found, TransformerEncoder):
-            raise TypeError(f"only a sentence-transformers model can be trained, got {type(found).__name__}")
+        found = find_transformer(encoder)
         name = str(found.folder or found.name)
         place = TransformerEncoder(name, device=device, revision=found.revision)
         chosen = place.dtype if precision == "auto" else precision
@@ -111,24 +104,6 @@ class OpenEncoder:
 def freeze_word_embeddings(model: Any) -> None:
     """Leave the word embeddings as they are: most of a multilingual model, and rare words are hardly ever updated."""
     model.transformers_model.get_input_embeddings().requires_grad_(False)
-
-
-def keep_layers(model: Any, n_layers: int) -> None:
-    """Drop all but the first `n_layers` layers of the transformer.
-
-    Raises
-    ------
-    ValueError
-        If it has fewer, or its layers are not where BERT, RoBERTa and their kin have them.
-    """
-    transformer = model.transformers_model
-    layers = getattr(getattr(transformer, "encoder", None), "layer", None)
-    if layers is None:
-        raise ValueError(f"layers can be dropped of BERT-like encoders only, not of {type(transformer).__name__}")
-    if not 1 <= n_layers <= len(layers):
-        raise ValueError(f"layers must be between 1 and {len(layers)}, got {n_layers}")
-    transformer.encoder.layer = layers[:n_layers]
-    transformer.config.num_hidden_layers = n_layers
 
 
 def add_lora(model: Any, rank: int, *, seed: int = 0) -> None:
@@ -254,16 +229,23 @@ class SentenceTraining:
         with own_randomness(self.settings.seed), quiet_libraries():
             trainer = self._trainer(checkpoints, watch)
             run_trainer(trainer, latest)
-        run = self._result(
-            output,
-            start=start,
-            history=merge_log(
-                trainer.state.log_history, step="step", names={"loss": "loss", "learning_rate": "learning_rate"}
-            ),
-            steps=int(trainer.state.global_step),
+        history = merge_log(
+            trainer.state.log_history, step="step", names={"loss": "loss", "learning_rate": "learning_rate"}
+        )
+        best = max((each for each in history if "mrr" in each), key=lambda each: each["mrr"], default={})
+        n_trained, n_all = _count(self.model)
+        run = TrainingRun(
+            folder=output,
+            history=history,
             finished=not watch.out_of_time,
+            improved=not start or best.get("mrr", -math.inf) > start["mrr"],
+            start=start,
+            best={key: best[key] for key in start if key in best},
             collapsed=judge.collapsed,
+            steps=int(trainer.state.global_step),
             seconds=time.perf_counter() - began,
+            n_trained=n_trained,
+            n_frozen=n_all - n_trained,
         )
         if run.finished:
             self.model.max_seq_length = limit
@@ -273,9 +255,8 @@ class SentenceTraining:
 
     def write_start(self, output: Path) -> None:
         """Write the encoder as it is before training."""
-        run = self._result(_free(output), start={}, history=(), steps=0)
         with quiet_libraries():
-            save_encoder(self.finish(self.model), output, card=self._card(run))
+            save_encoder(self.finish(self.model), _free(output), card=self._card(output.name))
 
     def estimate(self) -> CostEstimate:
         """Take three steps and one evaluation, write nothing, and say what all of them would cost.
@@ -288,11 +269,12 @@ class SentenceTraining:
         if self.score is not None:
             self.score(self.model)
         evaluation = time.perf_counter() - evaluation
-        times: list[float] = []
         few = replace(self, settings=replace(self.settings, steps=min(self.steps, _MEASURED_STEPS + 1)))
         with own_randomness(self.settings.seed), quiet_libraries(), TemporaryDirectory() as unused:
-            run_trainer(few._trainer(Path(unused), make_stopwatch(times), save=False))
-        gaps = [later - earlier for earlier, later in pairwise(times)] or [math.nan]  # the first step warms up
+            watch = make_watch()
+            run_trainer(few._trainer(Path(unused), watch, save=False))
+        # the first step warms up
+        gaps = [later - earlier for earlier, later in pairwise(watch.step_ends)] or [math.nan]
         each = sum(gaps) / len(gaps)
         evaluations = 0 if self.score is None else math.ceil(self.steps / self._interval()) + 1
         return CostEstimate(
@@ -364,38 +346,11 @@ class SentenceTraining:
     def _described(self) -> dict[str, Any]:
         return {**asdict(self.settings), **self.identity, "encoder": self.encoder.identity}
 
-    def _result(
-        self,
-        output: Path,
-        *,
-        start: dict[str, float],
-        history: tuple[dict[str, float], ...],
-        steps: int,
-        finished: bool = True,
-        collapsed: bool = False,
-        seconds: float = 0.0,
-    ) -> TrainingRun:
-        best = max((each for each in history if "mrr" in each), key=lambda each: each["mrr"], default={})
-        n_trained, n_all = _count(self.model)
-        return TrainingRun(
-            folder=output,
-            history=history,
-            finished=finished,
-            improved=not start or best.get("mrr", -math.inf) > start["mrr"],
-            start=start,
-            best={key: best[key] for key in start if key in best},
-            collapsed=collapsed,
-            steps=steps,
-            seconds=seconds,
-            n_trained=n_trained,
-            n_frozen=n_all - n_trained,
-        )
-
     def _write(self, run: TrainingRun) -> None:
         """Write what was trained, or the start where nothing was gained."""
         model = self.finish(self.model) if run.improved else self.at_start()
         with quiet_libraries():
-            save_encoder(model, run.folder, card=self._card(run))
+            save_encoder(model, run.folder, card=self._card(run.folder.name, run.start, run.best, run.steps))
         if not run.improved:
             warnings.warn(
                 f"training gained nothing on the held-out pairs (mrr {run.start['mrr']:.4f} before, "
@@ -403,8 +358,8 @@ class SentenceTraining:
                 stacklevel=4,
             )
 
-    def _card(self, run: TrainingRun) -> str:
-        scores = [f"| {key} | {run.start[key]:.4f} | {run.best.get(key, math.nan):.4f} |" for key in run.start]
+    def _card(self, name: str, start: Mapping[str, float] = {}, best: Mapping[str, float] = {}, steps: int = 0) -> str:
+        scores = [f"| {key} | {start[key]:.4f} | {best.get(key, math.nan):.4f} |" for key in start]
         facts = [f"- {key}: {value}" for key, value in self._described().items() if key not in _ANYTIME]
         lines = [
             "---",
@@ -412,12 +367,12 @@ class SentenceTraining:
             "pipeline_tag: sentence-similarity",
             "tags:\n- sentence-transformers\n- sentence-similarity\n- interlingua",
             "---",
-            f"# {run.folder.name}",
-            f"{self.method} Load it with `SentenceTransformer({run.folder.name!r})`; texts need its prompts: "
+            f"# {name}",
+            f"{self.method} Load it with `SentenceTransformer({name!r})`; texts need its prompts: "
             f"{json.dumps(dict(self.encoder.prompts), ensure_ascii=False)}.",
             *(["## Held-out pairs", "| | before | after |\n|---|---:|---:|\n" + "\n".join(scores)] if scores else []),
             "## Training",
-            "\n".join([*facts, f"- steps done: {run.steps}", f"- parameters trained: {run.n_trained}"]),
+            "\n".join([*facts, f"- steps done: {steps}", f"- parameters trained: {_count(self.model)[0]}"]),
         ]
         return "\n\n".join(lines) + "\n"
 
@@ -475,17 +430,6 @@ def evaluator(score: Callable[[Any], dict[str, float]]) -> Any:
             return score(model)
 
     return Scores()
-
-
-def make_stopwatch(times: list[float]) -> Any:
-    """Return a callback of the trainer that notes the time at the end of each step."""
-    library: Any = require("transformers", extra="train")
-
-    class Stopwatch(library.TrainerCallback):  # type: ignore[misc]  # the library is untyped
-        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            times.append(time.perf_counter())
-
-    return Stopwatch()
 
 
 def _free(output: str | Path) -> Path:

@@ -114,7 +114,7 @@ def make_watch(
     report: Callable[[Any, Mapping[str, Any]], None] | None = None,
     judge: Callable[[list[dict[str, Any]]], bool] | None = None,
 ) -> Any:
-    """Return a callback of the trainer that reports what is logged and ends a run early.
+    """Return a callback of the trainer that reports what is logged, ends a run early and notes each step's end.
 
     Parameters
     ----------
@@ -134,12 +134,14 @@ def make_watch(
         def __init__(self) -> None:
             self.out_of_time = False
             self.began = time.perf_counter()
+            self.step_ends: list[float] = []
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.began = time.perf_counter()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            late = max_minutes is not None and time.perf_counter() - self.began > 60 * max_minutes
+            self.step_ends.append(time.perf_counter())
+            late = max_minutes is not None and self.step_ends[-1] - self.began > 60 * max_minutes
             may_stop = not at_reports or state.global_step % args.logging_steps == 0
             if late and may_stop and state.global_step < state.max_steps:
                 self.out_of_time = control.should_save = control.should_training_stop = True

@@ -105,6 +105,7 @@ def test_a_saved_classifier_says_the_same(settings, tmp_path):
 
 def test_saving_does_not_replace_what_is_no_classifier(settings, tmp_path):
     classifier = TextClassifier.create(settings.encoder, ["a", "b"])
+    (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="something else"):
         classifier.save(tmp_path)
     with pytest.raises(FileNotFoundError, match="holds no classifier"):

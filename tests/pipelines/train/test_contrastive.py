@@ -1,5 +1,7 @@
 import shutil
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from interlingua.pipelines.train import (
     finetune_contrastive,
     sentences,
 )
+from interlingua.pipelines.train.trainer import make_watch
 
 QUICK = ContrastiveSettings(
     steps=4, batch_size=8, mini_batch_size=8, learning_rate=3e-3, evaluations=2, held_out=10, precision="float32"
@@ -31,8 +34,9 @@ def weights(folder):
 def batches(encoder, pairs, **options):
     """The token ids of the batches, as [sources, targets]."""
     training = contrastive._training(encoder, pairs, replace(QUICK, **options))
-    trainer = training._trainer(encoder.parent / "unused", sentences.make_stopwatch([]), save=False)
-    return [[batch[f"{side}_input_ids"] for side in ("source", "target")] for batch in trainer.get_train_dataloader()]
+    with TemporaryDirectory() as unused:
+        loader = training._trainer(Path(unused), make_watch(), save=False).get_train_dataloader()
+        return [[batch[f"{side}_input_ids"] for side in ("source", "target")] for batch in loader]
 
 
 @pytest.mark.slow
@@ -256,7 +260,7 @@ def test_bfloat16_trains_close_to_float32(tiny_sentence_model, capital_pairs, tr
 
 def test_what_cannot_be_trained_is_refused(fake_encoder, tiny_sentence_model, capital_pairs, tmp_path):
     pairs = capital_pairs(20)
-    with pytest.raises(TypeError, match="only a sentence-transformers model"):
+    with pytest.raises(ValueError, match="only a transformer can be trained, but fake-1 is a FakeEncoder"):
         finetune_contrastive(fake_encoder, pairs, output=tmp_path / "out")
     with pytest.raises(ValueError, match="at least two pairs"):
         finetune_contrastive(tiny_sentence_model, pairs[:1], output=tmp_path / "out")

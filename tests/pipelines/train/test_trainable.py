@@ -55,5 +55,5 @@ def test_a_pinned_revision_is_the_one_that_is_classified_with(asked):
 
 
 def test_an_encoder_of_no_transformer_is_refused(fake_encoder):
-    with pytest.raises(ValueError, match=r"fine-tuning needs a transformer, but .* is a FakeEncoder"):
+    with pytest.raises(ValueError, match=r"only a transformer can be trained, but .* is a FakeEncoder"):
         TextClassifier.create(fake_encoder, ["a", "b"])
