@@ -30,7 +30,7 @@ def add_finetune_command(subcommands: "Subcommands[ArgumentParser]") -> None:
         metavar="LANGUAGE=FILE",
         help="labelled texts of other languages: go on training with 8, 32, 128 and 512 of them, and test",
     )
-    tests.add_argument("--seeds", type=count, default=1, metavar="N", help="train N times; use 3 (default 1)")
+    tests.add_argument("--seeds", type=count, default=3, metavar="N", help="train N times (default 3)")
     run = parser.add_argument_group("run")
     run.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     run.add_argument("--dry-run", action="store_true", help="measure two steps, say what the run costs, and stop")

@@ -65,7 +65,7 @@ def base(files, model):
 def test_finetune_prints_both_trainings_and_the_curve(files, model, capsys):
     arguments = ["train", "finetune", *base(files, model), "--test", f"cap={files / 'cap.tsv'}", "--json"]
     arguments += ["--adversarial", "reversal", "--others", f"cap={files / 'cap.txt'}", "-o", files / "out"]
-    arguments += ["--few-shot", f"cap={files / 'cap.tsv'}"]
+    arguments += ["--few-shot", f"cap={files / 'cap.tsv'}", "--seeds", 1]
     assert run(*arguments) == 0
     result = json.loads(capsys.readouterr().out)
     assert [each["adversarial"] for each in result["summary"]] == ["none", "reversal"]
@@ -125,7 +125,7 @@ def test_few_shot_needs_a_test(files, model, capsys):
 def test_few_shot_of_a_resumed_run_needs_the_model_of_its_first_seed(files, model, capsys):
     arguments = ["train", "finetune", *base(files, model), "--test", f"cap={files / 'cap.tsv'}", "-o", files / "out"]
     assert run(*arguments, "--seeds", 2) == 0
-    arguments += ["--few-shot", f"cap={files / 'cap.tsv'}", "--resume", "--seed"]
+    arguments += ["--few-shot", f"cap={files / 'cap.tsv'}", "--resume", "--seeds", 1, "--seed"]
     assert run(*arguments, 1) == 2
     assert "the first seed, 1, but" in capsys.readouterr().err
     assert run(*arguments, 0) == 0

@@ -239,3 +239,5 @@ def test_one_label_is_no_choice(settings):
         TextClassifier.create(settings.encoder, ["a", "a"])
     with pytest.raises(ValueError, match="not among"):
         TextClassifier.create(settings.encoder, ["a", "b"]).encode_inputs(["x"], ["c"])
+    with pytest.raises(ValueError, match="pooling is 'mean' or 'cls', got 'max'"):
+        TextClassifier.create(settings.encoder, ["a", "b"], pooling="max")
