@@ -156,7 +156,7 @@ def test_states_of_another_run_are_refused(settings, tmp_path):
 @pytest.fixture(scope="module")
 def plain(settings):
     """A classifier that was trained without a game, and how."""
-    settings = replace(settings, steps=150, learning_rate=1e-3, freeze_embeddings=False, prompt="")
+    settings = replace(settings, steps=100, learning_rate=2e-3, freeze_embeddings=False, prompt="")
     return fine_tune(texts_of(96), settings), settings
 
 
