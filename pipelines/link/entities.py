@@ -256,7 +256,7 @@ class EntityIndex:
         contexts: Sequence[str | None] | None = None,
         language: str | None = None,
         types: Sequence[str] | None = None,
-        k: int = 5,
+        k: int = 1,
         unknown: float | None = None,
     ) -> list[list[Candidate]]:
         """Return the candidates of each mention, most probable first.

@@ -157,7 +157,7 @@ class TranslationMemory:
     def search(
         self,
         texts: Sequence[str],
-        k: int = 5,
+        k: int = 3,
         *,
         language: str | None = None,
         to: str | None = None,

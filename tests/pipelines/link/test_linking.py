@@ -51,7 +51,7 @@ def index(entities):
 
 def test_names_of_other_languages_find_their_entity(index):
     for mention, id in (("Deutschland", "germany"), ("Alemania", "germany"), ("Frankreich", "france")):
-        (found,) = index.link([mention])
+        (found,) = index.link([mention], k=2)
         assert found[0].entity.id == id
         assert found[0].features["name"] > found[1].features["name"]
     assert [each[0].entity.id for each in index.link(["NORWAY", "ｋｅｎｙａ"])] == ["norway", "kenya"]
@@ -71,7 +71,7 @@ def test_contexts_and_types_tell_namesakes_apart(index):
     contexts = ["armenia caucasus tbilisi", "florida america atlanta"]
     found = index.link(["Georgia", "Georgia"], contexts=contexts)
     assert [each[0].entity.id for each in found] == ["ge", "us-ga"]
-    (only,) = index.link(["Georgia"], types=["state"])
+    (only,) = index.link(["Georgia"], types=["state"], k=5)
     assert only[0].entity.id == "us-ga"
     assert {each.entity.id for each in only} == {"us-ga"}
 
