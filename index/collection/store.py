@@ -17,6 +17,7 @@ from interlingua.index.folder import (
     WriterLock,
     folder_lock,
     manifest_digest,
+    read_manifest,
     refuse_foreign,
 )
 
@@ -77,6 +78,8 @@ class CollectionStore:
         self.path = Path(path)
         self.before_save = before_save
         self._checkpoint_bytes = checkpoint_bytes
+        if self.path.is_dir():
+            read_manifest(self.path)  # the lock would leave its file where something else lies
         self._lock = WriterLock(self.path)
         try:
             with folder_lock(self.path):  # a save that began before waits for nobody: let it end

@@ -39,6 +39,12 @@ def engine(request):
 
 
 @pytest.fixture
+def engines():
+    """Kind and configuration of each of them."""
+    return CONFIGS
+
+
+@pytest.fixture
 def configured(request, engine):
     """Kind and configuration of an index."""
     kind, config = CONFIGS[engine]

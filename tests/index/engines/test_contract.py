@@ -1,9 +1,12 @@
 """What every index promises, compared with a brute force of its own in float64."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from interlingua.index import VectorIndex, create_index, load_index, save_index
+from interlingua.index import FaissIndex, UnsupportedOperation, VectorIndex, create_index, load_index, save_index
+from interlingua.index.engines.choose import INDEX_KINDS
 
 
 def brute_force(ids, vectors, queries, metric, k):
@@ -243,3 +246,61 @@ def test_vectors_that_are_not_numbers_are_refused(filled):
         filled.search(np.array([["a"] * 12]), 1)
     with pytest.raises(TypeError, match="real numbers"):
         filled.search(np.ones((1, 12), dtype=complex), 1)
+
+
+# Kinds that round their vectors: not the scores of the brute force, but all else that an index promises.
+@pytest.mark.parametrize(
+    "storage",
+    [
+        ("hnsw", {"threads": 1, "storage": "float16"}),
+        ("hnsw", {"threads": 1, "storage": "sq8", "train_size": 200}),
+        ("ivf-pq", {"threads": 1, "n_lists": 4, "train_size": 200, "refine": "float16"}),
+        ("ivf-rabitq", {"threads": 1, "n_lists": 4, "train_size": 200}),
+    ],
+    ids=["hnsw-float16", "hnsw-sq8", "ivf-pq-float16", "ivf-rabitq-sq8"],
+)
+def test_what_rounds_its_vectors_keeps_the_rest_of_the_contract(storage, metric, ids, vectors, queries, tmp_path):
+    kind, config = storage
+    index = create_index(kind, 12, metric, config)
+    index.add(ids, vectors)
+    index.remove(ids[:20])
+    index.add(ids[:5], vectors[:5])
+    there = {*ids[20:], *ids[:5]}
+    assert len(index) == len(there)
+    found = index.search(queries, 350)
+    assert all(set(hits.ids) == there and len(hits) == len(there) for hits in found)
+    assert (np.diff(found.scores[:, : len(there)], axis=1) <= 0).all()
+    some = index.search(queries, 10, allowed=ids[:40])
+    assert set(some.ids.ravel()) <= {*ids[:5], *ids[20:40]}
+    assert (some.ids >= 0).all()
+    expected, _ = brute_force(np.concatenate([ids[20:], ids[:5]]), np.concatenate([vectors[20:], vectors[:5]]), queries,
+                              metric, 10)  # fmt: skip
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(expected, found.ids[:, :10], strict=True)]) > 0.8
+    kept = vectors / np.linalg.norm(vectors, axis=1, keepdims=True) if metric == "cosine" else vectors
+    np.testing.assert_allclose(index.reconstruct(ids[30:]), kept[30:], atol=0.05)
+    save_index(index, tmp_path / "saved")
+    loaded = load_index(tmp_path / "saved", threads=1)
+    np.testing.assert_array_equal(loaded.search(queries, 10).ids, index.search(queries, 10).ids)
+    for wrong, error in (([ids[0], 99_999], KeyError), ([-1], ValueError), (["a"], TypeError)):
+        with pytest.raises(error):
+            index.remove(wrong)
+    with pytest.raises(ValueError, match="already"):
+        index.add(ids[:1], vectors[:1])
+    assert len(index) == len(there)
+
+
+def test_every_kind_of_index_is_looked_at(engines):
+    assert {kind for kind, _ in engines.values()} == set(INDEX_KINDS)
+
+
+def test_what_shapes_an_index_cannot_be_changed_afterwards(index):
+    """What can be set again is; all else says that a new index is to be built."""
+    if not isinstance(index, FaissIndex):
+        assert not hasattr(type(index), "config")
+        return
+    index.config = dataclasses.replace(index.config, threads=2)
+    assert index.config.threads == 2
+    for name in index.config.shape:
+        value = {"storage": "sq8", "refine": "float16"}.get(name, 11)
+        with pytest.raises(UnsupportedOperation, match="build a new one"):
+            index.config = dataclasses.replace(index.config, **{"train_size": 300, name: value})
