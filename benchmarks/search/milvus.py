@@ -27,7 +27,7 @@ from interlingua.align import fold_csls, fold_query, mean_neighbor_similarity, t
 from interlingua.benchmarks.harness.measure import run_benchmark, watch
 from interlingua.benchmarks.harness.report import row
 from interlingua.index import Collection, create_index
-from interlingua.index.exchange import Batch
+from interlingua.index.engines.base import Batch
 from interlingua.index.milvus.client import MilvusError, connect
 from interlingua.index.milvus.collection import MilvusCollection
 

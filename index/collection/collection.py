@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interlingua.index.engines.base import (
+    Batch,
     CollectionResult,
     Metric,
     UnsupportedOperation,
@@ -18,9 +19,9 @@ from interlingua.index.engines.base import (
 )
 from interlingua.index.engines.choose import create_index, spec_to_json
 from interlingua.index.engines.config import FaissConfig
-from interlingua.index.exchange import Batch, iterate
+from interlingua.index.exchange import Outgoing, gather, open_arrow, open_parquet
 
-from .filters import Where, matching_rows, merge_languages
+from .filters import Where, matching_batches, matching_rows, merge_languages
 from .journal import Change, read_journal
 from .metadata import MetadataTable, check_json
 from .parts import Parts, read_parts, settled, write_parts
@@ -215,13 +216,14 @@ class Collection:
         RuntimeError
             If the collection is changed before the end.
         """
-        return iterate(self._index, self._table, size, where)
+        for numbers in matching_batches(self._table, size, where):
+            rows = self._table.rows_of(numbers)
+            ids = tuple(self._table.ids[row] for row in rows.tolist())
+            yield Batch(ids, self._index.reconstruct(numbers), self._table.metadata(rows))
 
     def to_arrow(self, *, where: Where | None = None, id: str = "id", vector: str = "vector") -> Any:
         """Return a `pyarrow.Table` of the rows that pass `where`, as `interlingua.index.exchange` describes it."""
-        from interlingua.index.exchange import to_arrow
-
-        return to_arrow(self, self._index, self._table, where=where, id=id, vector=vector)
+        return Outgoing(collection=self, table=self._table, where=where, id=id, vector=vector).to_arrow()
 
     def to_parquet(
         self,
@@ -251,10 +253,8 @@ class Collection:
         ImportError
             If pyarrow is not installed (the extra ``parquet``).
         """
-        from interlingua.index.exchange import to_parquet
-
-        named: dict[str, Any] = {"where": where, "id": id, "vector": vector, "batch_size": check_k(batch_size)}
-        return to_parquet(self, self._index, self._table, Path(path), **named)
+        rows = Outgoing(collection=self, table=self._table, where=where, id=id, vector=vector)
+        return rows.to_parquet(Path(path), check_k(batch_size))
 
     @classmethod
     def from_arrow(
@@ -270,8 +270,6 @@ class Collection:
         batch_size: int = 4096,
     ) -> "Collection":
         """Return a collection of the rows of a pyarrow table, or of what gives an Arrow stream; see `from_parquet`."""
-        from interlingua.index.exchange import gather, open_arrow
-
         rows = open_arrow(source, id=id, vector=vector, columns=columns, batch_size=check_k(batch_size))
         return gather(rows, cls.create, metric=metric, kind=kind, config=config)
 
@@ -309,8 +307,6 @@ class Collection:
             If a column is missing or of another type, vectors differ in length, or `add` refuses rows; the text names
             the file and the rows.
         """
-        from interlingua.index.exchange import gather, open_parquet
-
         with open_parquet(Path(path), id=id, vector=vector, columns=columns, batch_size=check_k(batch_size)) as rows:
             return gather(rows, cls.create, metric=metric, kind=kind, config=config)
 

@@ -1,11 +1,13 @@
 """Filters on metadata: one tree of conditions, for every engine."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from interlingua.index.engines.base import check_k
 
 from .metadata import MetadataTable
 
@@ -168,6 +170,24 @@ def matching_rows(table: MetadataTable, where: Where | None) -> NDArray[np.int64
     """
     condition = as_filter(where)
     return None if condition is None else table.numbers_where(_mask(table, condition))
+
+
+def matching_batches(table: MetadataTable, size: int, where: Where | None) -> Iterator[NDArray[np.int64]]:
+    """Yield the numbers of the rows that pass `where`, ascending, `size` at a time.
+
+    Raises
+    ------
+    RuntimeError
+        If rows were added or removed meanwhile.
+    """
+    size = check_k(size, name="size")
+    allowed = matching_rows(table, where)
+    numbers = table.numbers_where(np.ones(len(table), dtype=bool)) if allowed is None else allowed
+    state = table.state
+    for start in range(0, len(numbers), size):
+        if table.state != state:
+            raise RuntimeError("the collection changed while it was walked through; note the changes, make them after")
+        yield numbers[start : start + size]
 
 
 def _mask(table: MetadataTable, condition: Filter) -> NDArray[np.bool_]:

@@ -195,6 +195,27 @@ class CollectionResult:
         return (self[query] for query in range(len(self)))
 
 
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some rows of a collection, in order; what `Collection.add` and `upsert` take.
+
+    Attributes
+    ----------
+    ids : tuple of n str
+    vectors : (n, d) float32 array
+        As they are kept: of unit length for `cosine`.
+    metadata : list of n dict
+        Copies.
+    """
+
+    ids: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    metadata: list[dict[str, Any]]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
 class UnsupportedOperation(RuntimeError):
     """An index cannot do what was asked; the text says what can be done instead."""
 

@@ -14,6 +14,7 @@ from interlingua.index.collection.filters import Where, as_filter, merge_languag
 from interlingua.index.collection.metadata import MetadataTable, check_json
 from interlingua.index.collection.parts import check_attachments
 from interlingua.index.engines.base import (
+    Batch,
     CollectionResult,
     Described,
     Metric,
@@ -23,7 +24,6 @@ from interlingua.index.engines.base import (
     check_vectors,
     shorten,
 )
-from interlingua.index.exchange import Batch
 from interlingua.index.folder import MANIFEST_NAME, naming, read_folder, replacing_file, write_folder
 
 from .client import MOST_RESULTS, MilvusConfig, MilvusError, RemoteCollection, message_slices, vector_field

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from interlingua.align import fold_csls, fold_query, mean_neighbor_similarity, retrieve
-from interlingua.index import Collection, Eq, Not, Range
-from interlingua.index.exchange import Batch
+from interlingua.index import Batch, Collection, Eq, Not, Range
 from interlingua.index.milvus.client import MilvusError
 from interlingua.index.milvus.collection import Loaded, MilvusCollection
 
