@@ -167,6 +167,18 @@ class Collection:
         """Return a copy of each row's metadata; `KeyError` if an id is not in the collection."""
         return self._table.metadata(self._table.rows(ids))
 
+    def counts(self, field: str) -> list[tuple[Any, int]]:
+        """Return the distinct values of a metadata field, each with the number of its rows, most first.
+
+        From the field's column: no row's metadata is copied. Rows without the field are not counted.
+        """
+        if field not in self._table.fields:
+            return []
+        codes, values = self._table.column(field, np.arange(len(self)))
+        present, first, counts = np.unique(codes[codes >= 0], return_index=True, return_counts=True)
+        order = np.lexsort((first, -counts))
+        return [(values[code], count) for code, count in zip(present[order].tolist(), counts[order].tolist())]
+
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return the stored vectors (n, d), of unit length for `cosine`; `KeyError` if an id is unknown."""
         return self._index.reconstruct(self._table.numbers(ids))

@@ -23,6 +23,7 @@ from interlingua.pipelines.stored import (
     load_files,
     save_files,
 )
+from interlingua.pipelines.texts.languages import find_language
 
 _FORMAT = 1
 _SPACE, _ARRAYS = "space.safetensors", "classifier.safetensors"
@@ -266,13 +267,14 @@ class CrossLingualClassifier:
             return vectors
         own, mapped = np.asarray(names), np.empty_like(vectors)
         for name in dict.fromkeys(names):
-            if not self.space_.covers(name):
+            tag = name if self.space_.covers(name) else find_language(name, self.space_.languages)
+            if tag is None:
                 message = (
                     f"the classifier knows no texts of {name!r}, only of {', '.join(self.space_.languages)}; "
                     "train it with unlabelled texts of that language, or with languages='lsar', which needs none"
                 )
                 raise ValueError(message)
-            mapped[own == name] = self.space_.transform(vectors[own == name], name)
+            mapped[own == name] = self.space_.transform(vectors[own == name], tag)
         return mapped
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from interlingua.index.folder import refuse_foreign
+from interlingua.pipelines.texts.languages import find_language
 from interlingua.pipelines.texts.lines import input_name, open_lines
 
 from .arguments import UsageError, check_output_folder, require_collection
@@ -180,7 +181,7 @@ def _search(options: Namespace, output: Output) -> None:
         )
     languages = _parse_languages(options, search.languages)
     known = search.space.maps if search.space is not None else {}
-    if options.language and UNDETERMINED in known and options.language not in known:
+    if options.language and UNDETERMINED in known and find_language(options.language, known) is None:
         output.note(f"the collection knows no mean of {options.language!r}: questions are mapped as 'und'")
     answers = search.search(
         questions, options.k, language=options.language, languages=languages, balance=options.balance
@@ -264,7 +265,7 @@ def _parse_languages(options: Namespace, known: Collection[str]) -> list[str] | 
     wanted = [each.strip() for each in options.languages.split(",") if each.strip()]
     if not wanted:
         raise UsageError("--languages needs at least one language, such as --languages sw,zh")
-    missing = [each for each in wanted if each not in set(known)]
+    missing = [each for each in wanted if find_language(each, known) is None]
     if missing:
         raise ValueError(
             f"{options.collection} has no text in {', '.join(map(repr, missing))}; it has: {', '.join(sorted(known))}"

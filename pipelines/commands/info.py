@@ -77,10 +77,9 @@ def _describe_collection(path: Path) -> dict[str, Any]:
 
     collection = Collection.load(path)
     about = collection.info
-    counts: dict[str, int] = {}
-    for row in collection.get(collection.ids):
-        language = str(row.get("language", "und"))
-        counts[language] = counts.get(language, 0) + 1
+    counts = {str(language): count for language, count in collection.counts("language")}
+    if unknown := len(collection) - sum(counts.values()):
+        counts["und"] = counts.get("und", 0) + unknown
     return {
         "kind": "collection",
         "path": str(path),

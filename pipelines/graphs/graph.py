@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import require
+from interlingua.pipelines.texts.languages import label_rank
 from interlingua.pipelines.texts.lines import PathLike, input_name, numbered_lines, open_binary, plain_name
 
 _LABELS = ("http://www.w3.org/2000/01/rdf-schema#label", "http://www.w3.org/2004/02/skos/core#prefLabel")
@@ -286,7 +287,7 @@ def _read_rdf(
 ) -> list[tuple[str, str, str]]:
     oxigraph: Any = require("pyoxigraph", extra="graph")
     format = oxigraph.RdfFormat.N_TRIPLES if kind == ".nt" else oxigraph.RdfFormat.TURTLE
-    preferred: set[str] = set()
+    ranks: dict[str, int] = {}  # of the name that an entity has so far
     triples = []
     with open_binary(path, error=GraphError) as file:
         if file.peek(3).startswith(BOM_UTF8):
@@ -300,11 +301,10 @@ def _read_rdf(
                     if relation.value not in _LABELS:
                         values.append((head.value, relation.value, tail.value))
                     else:
-                        wanted = language is not None and tail.language == language.lower()
-                        if head.value not in names or (wanted and head.value not in preferred):
+                        rank = 0 if language is None else label_rank(language, tail.language or "")
+                        if head.value not in names or rank > ranks.get(head.value, 0):
                             names[head.value] = tail.value
-                        if wanted:
-                            preferred.add(head.value)
+                            ranks[head.value] = rank
                 elif isinstance(head, oxigraph.NamedNode) and isinstance(tail, oxigraph.NamedNode):
                     triples.append((head.value, relation.value, tail.value))
         except SyntaxError as error:

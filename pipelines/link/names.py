@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from interlingua.pipelines.texts.characters import count_groups, group_hash, groups, rarity, weighted
+from interlingua.pipelines.texts.languages import MULTIPLE, matches
 
 _HASHED = 1 << 18
 _SIZES = (2, 3)
@@ -225,6 +226,7 @@ class NameTable:
         self._exact: dict[str, list[int]] = {}
         for row, name in enumerate(self.names):
             self._exact.setdefault(folded_name(name), []).append(row)
+        self._spoken: dict[str, NDArray[np.bool_]] = {}  # for the language asked for last
         self._hubness = self._measure_hubness()
 
     def near(
@@ -282,7 +284,7 @@ class NameTable:
         exact = np.zeros(len(self.names), bool)
         exact[self._exact.get(folded_name(mention), [])] = True
         exact[hidden] = False
-        spoken = np.zeros(len(self.names), bool) if language is None else self.languages == language
+        spoken = self._spoken_in(language)
         named = np.maximum.reduceat(near, self._starts)
         spelt = np.maximum.reduceat(spellings, self._starts)
         alike = np.maximum.reduceat(exact, self._starts)
@@ -302,6 +304,17 @@ class NameTable:
         )
         other = self._scripts[nearest] != main_script(mention)
         return Nearness(self._entities[groups], named[groups], spelt[groups], alike[groups], other, spoken[nearest])
+
+    def _spoken_in(self, language: str | None) -> NDArray[np.bool_]:
+        """Return which names (n,) are in a language, or "mul" where their entity has none in it."""
+        if language is None:
+            return np.zeros(len(self.names), bool)
+        if language not in self._spoken:
+            tags = list(dict.fromkeys(self.languages.tolist()))
+            spoken = np.isin(self.languages, [tag for tag in tags if matches(language, tag)])
+            lacking = np.repeat(~np.logical_or.reduceat(spoken, self._starts), self._sizes)
+            self._spoken = {language: spoken | (lacking & (self.languages == MULTIPLE))}
+        return self._spoken[language]
 
     def _measure_hubness(self) -> NDArray[np.float32]:
         """Return r of each name, against all entities or a sample of them."""

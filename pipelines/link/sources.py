@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from interlingua.pipelines.texts.languages import find_label
 from interlingua.pipelines.texts.lines import PathLike, input_name, json_lines, numbered_lines
 from interlingua.pipelines.texts.tables import open_table
 
@@ -115,10 +116,11 @@ def _several(cell: str, separator: str) -> tuple[str, ...]:
 def _from_wikidata(value: Mapping[str, Any], languages: Collection[str] | None) -> Entity | None:
     labels, aliases, descriptions = (value.get(name) or {} for name in ("labels", "aliases", "descriptions"))
     wanted = list(labels) if languages is None else list(languages)
-    names = {code: labels[code]["value"] for code in wanted if code in labels}
-    others = [each["value"] for code in (aliases if languages is None else wanted) for each in aliases.get(code, ())]
+    names = {tag: labels[tag]["value"] for code in wanted if (tag := find_label(code, labels))}
+    spoken = aliases if languages is None else dict.fromkeys(find_label(code, aliases) for code in wanted)
+    others = [each["value"] for tag in spoken if tag for each in aliases[tag]]
     said = ["en", *descriptions] if languages is None else wanted
-    description = next((descriptions[code]["value"] for code in said if code in descriptions), "")
+    description = next((descriptions[tag]["value"] for code in said if (tag := find_label(code, descriptions))), "")
     if not names and not others:
         return None
     claims = value.get("claims") or {}

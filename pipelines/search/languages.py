@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from interlingua.align import ANY_LANGUAGE, REMOVAL_METHODS, Centring, Normalization, SharedSpace, SpaceError, SpaceMap
 from interlingua.index import Collection, Hit
 from interlingua.pipelines.encoders.base import Encoder, UnknownTextError
+from interlingua.pipelines.texts.languages import find_language
 from interlingua.pipelines.texts.passages import UNDETERMINED
 
 from .ranked import CorrectedRows, rows_by_language
@@ -119,7 +120,9 @@ def everyday_questions() -> tuple[str, ...]:
 
 def check_languages(space: SharedSpace, languages: Sequence[str]) -> None:
     """Raise SpaceError if the space can map one of the languages neither by its own map nor by "und" nor by "*"."""
-    unknown = [each for each in dict.fromkeys(languages) if not space.covers(each)]
+    unknown = [
+        each for each in dict.fromkeys(languages) if not space.covers(each) and not find_language(each, space.maps)
+    ]
     if unknown and UNDETERMINED not in space.maps:
         raise SpaceError(
             f"texts are in {', '.join(map(repr, unknown))}, but the space has only: {', '.join(space.languages)}; "
@@ -130,14 +133,16 @@ def check_languages(space: SharedSpace, languages: Sequence[str]) -> None:
 def map_by_language(
     space: SharedSpace | None, raw: NDArray[np.float32], languages: Sequence[str]
 ) -> NDArray[np.float32]:
-    """Map each row by its language, by "und" where the space does not know it, or by "*"; None maps nothing."""
+    """Map each row by its language, by "und" where the space does not know it, or by "*"; None maps nothing.
+
+    A language without a map of its own has that of the first that it finds: ``fr`` is mapped as ``fr-FR``.
+    """
     if space is None:
         return raw
     check_languages(space, languages)
     mapped = np.empty((len(raw), space.dimension), np.float32)
-    for language, rows in rows_by_language(
-        [each if each in space.maps else UNDETERMINED for each in languages]
-    ).items():
+    own = {each: find_language(each, space.maps) or UNDETERMINED for each in dict.fromkeys(languages)}
+    for language, rows in rows_by_language([own[each] for each in languages]).items():
         mapped[rows] = space.transform(raw[rows], language)
     return mapped
 

@@ -3,7 +3,6 @@
 The folder of a saved search: its collection, and beside it what maps texts into it.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +17,7 @@ from interlingua.index import Collection, array_to_bytes, bytes_to_array
 from interlingua.pipelines.encoders.base import Encoder, check_texts
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote, Kind, Stored, encoder_of, load_collection, save_collection
+from interlingua.pipelines.texts.languages import matching_languages
 from interlingua.pipelines.texts.passages import RESERVED, UNDETERMINED, Passage, check_passages
 
 from .languages import (
@@ -282,7 +282,7 @@ class CrossLingualSearch:
     @property
     def languages(self) -> dict[str, int]:
         """Number of passages in each language, most first."""
-        return dict(Counter(row["language"] for row in self.collection.get(self.collection.ids)).most_common())
+        return dict(self.collection.counts("language"))
 
     def __len__(self) -> int:
         return len(self.collection)
@@ -343,7 +343,7 @@ class CrossLingualSearch:
         language : str, optional
             The language of all questions; guessed for each by the nearest language mean if not given.
         languages : iterable of str, optional
-            Only passages of these languages.
+            Only passages of these languages; ``fr`` finds ``fr-FR`` too, see `interlingua.pipelines.texts.languages`.
         where : mapping, optional
             Only passages with this metadata, see `Collection.search`.
         balance : bool
@@ -355,6 +355,11 @@ class CrossLingualSearch:
         -------
         list of list of SearchHit
             One list a question, best first.
+
+        Raises
+        ------
+        ValueError
+            If there is no passage in any of `languages`; the text names those that there are.
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, but is {k}")
@@ -364,11 +369,12 @@ class CrossLingualSearch:
         vectors = map_by_language(self.question_space, raw, asked_in)
         if not len(vectors) or not len(self):
             return [[] for _ in vectors]
+        chosen = None if languages is None else matching_languages(languages, list(self.languages))
         if balance:
-            chosen = list(self.languages) if languages is None else list(languages)
-            found = balanced_search(self._rows, vectors, k, languages=chosen, where=where)
+            spoken = list(self.languages) if chosen is None else chosen
+            found = balanced_search(self._rows, vectors, k, languages=spoken, where=where)
         else:
-            plain = self._rows.search(vectors, k, where=where, languages=languages)
+            plain = self._rows.search(vectors, k, where=where, languages=chosen)
             found = [[(hit, hit.score) for hit in plain[number]] for number in range(len(vectors))]
         offsets = np.zeros(len(vectors))
         if self.ranking == "csls" and not balance:

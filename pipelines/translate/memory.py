@@ -21,6 +21,7 @@ from interlingua.pipelines.encoders.load import lasting_name, load_encoder
 from interlingua.pipelines.search.languages import LanguageMethod
 from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit, read_search, write_search
 from interlingua.pipelines.stored import EncoderNote, encoder_of
+from interlingua.pipelines.texts.languages import matches, matching_languages
 from interlingua.pipelines.texts.pairs import Pair
 from interlingua.pipelines.texts.passages import Passage
 
@@ -173,16 +174,17 @@ class TranslationMemory:
         language : str, optional
             Of the texts; guessed for each if not given.
         to : str, optional
-            Only translations into this language.
+            Only translations into this language; ``fr`` finds ``fr-FR`` too.
         least : float
             Leave out matches of a lower confidence.
 
         Raises
         ------
         ValueError
-            If k < 1.
+            If k < 1, or there is no translation into `to`; the text names the languages that there are.
         """
-        where = None if to is None else {"translation_language": to}
+        wanted = None if to is None else self._languages_found_by(to)
+        where = None if wanted is None else {"translation_language": wanted}
         found = self._search.search(texts, 2 * (k + _NEAR), language=language, where=where)
         guessed = [language] * len(texts) if language else self._guess(texts)
         answers = []
@@ -190,7 +192,7 @@ class TranslationMemory:
             matches: dict[str, MemoryMatch] = {}
             for name in self._exact.get(_key(text), ()):
                 row = self._search.collection.get([name])[0]
-                if to is None or row["translation_language"] == to:
+                if wanted is None or row["translation_language"] in wanted:
                     matches.setdefault(_unit(name), _match(name, row, text, True, 1.0, float("inf"), 1.0))
             for hit in hits:
                 if len(matches) >= k:
@@ -230,6 +232,10 @@ class TranslationMemory:
         encoder, name = encoder_of(folder, held.encoder, encoder, device=device, cache=cache)
         return cls(CrossLingualSearch.of_parts(parts, _Symmetric(encoder), name))
 
+    def _languages_found_by(self, to: str) -> list[str]:
+        known = [str(value) for value, _ in self._search.collection.counts("translation_language")]
+        return matching_languages([to], known, what="translation")
+
     def _guess(self, texts: Sequence[str]) -> list[str]:
         return self._search.guess_languages(self._search.encoder.encode(list(texts)))
 
@@ -239,7 +245,7 @@ class TranslationMemory:
         What weakens all cosines of a query, such as a language that the memory does not know, cancels out.
         """
         others = [h.cosine for h in hits if h.language == hit.language and _unit(h.id) != _unit(hit.id)][:_NEAR]
-        calibration = self._calibrations[hit.language == spoken]
+        calibration = self._calibrations[matches(spoken, hit.language)]
         if calibration is None or not others:
             return float("nan")
         margin = hit.cosine / max(float(np.mean(others)), _LEAST)

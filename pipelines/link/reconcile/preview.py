@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from html import escape
 
+from interlingua.pipelines.texts.languages import find_label, find_language
+
 from .linked import LinkedEntity
 from .properties import property_values
 
@@ -21,9 +23,11 @@ dt {{ color: #666 }} dd {{ margin: 0; text-align: left }}
 
 def display_name(entity: LinkedEntity, languages: Sequence[str] = ()) -> str:
     """Return the name in the first of the languages that there is one in, else the first name."""
-    for language in languages:
-        if entity.names.get(language):
-            return entity.names[language]
+    there = {tag: name for tag, name in entity.names.items() if name}
+    for find in (find_language, find_label):
+        for language in languages:
+            if tag := find(language, there):
+                return there[tag]
     return next((name for name in entity.names.values() if name), entity.id)
 
 

@@ -141,6 +141,12 @@ def test_turtle_labels_are_names_in_the_language_that_is_asked_for(tmp_path):
     )
     assert read_graph(tmp_path / "g.ttl", language="ru").names[0] == "Рим"
     assert read_graph(tmp_path / "g.ttl").names == ("Rome", "Italy")
+    content = (tmp_path / "g.ttl").read_text(encoding="utf-8")
+    (tmp_path / "r.ttl").write_text(
+        content.replace('"Rome"@en , "Рим"@ru', '"Rome"@en , "Roma"@mul , "Рим"@ru-RU'), encoding="utf-8"
+    )
+    wanted = {"ru": "Рим", "RU_ru": "Рим", "de": "Roma", "en": "Rome"}
+    assert {each: read_graph(tmp_path / "r.ttl", language=each).names[0] for each in wanted} == wanted
     assert len(read_graph(tmp_path / "g.ttl").triples) == 1
     (tmp_path / "bad.ttl").write_text("e:Rome is nice")
     with pytest.raises(ValueError, match="mend the file"):

@@ -168,6 +168,30 @@ def test_a_wikidata_dump_is_streamed(tmp_path):
     assert [each.name for each in read_wikidata(tmp_path / "dump.json.gz", types=["Q6256"])] == ["Kenya"]
 
 
+def test_labels_of_wikidata_are_found_with_their_region_and_mul_stands_in(tmp_path):
+    def texts(**by_language):
+        return {code.replace("_", "-"): {"language": code, "value": text} for code, text in by_language.items()}
+
+    labels = [texts(en="Kenya", fr_CA="Kénya"), texts(mul="Nile"), texts(fr="Paris", fr_CA="Parisse", mul="P")]
+    rows = [{"id": f"Q{n}", "type": "item", "labels": each, "aliases": {"mul": [{"value": f"alias {n}"}]}}
+            for n, each in enumerate(labels)]  # fmt: skip
+    (tmp_path / "dump.json").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    found = list(read_wikidata(tmp_path / "dump.json", languages=["fr"]))
+    assert [dict(each.names) for each in found] == [{"fr-CA": "Kénya"}, {"mul": "Nile"}, {"fr": "Paris"}]
+    assert [each.aliases for each in found] == [("alias 0",), ("alias 1",), ("alias 2",)]
+
+
+def test_a_language_favours_names_in_it_with_a_region_or_mul_where_there_is_none():
+    things = [
+        Entity("a", {"fr-FR": "germany", "mul": "germany x"}),
+        Entity("b", {"mul": "france", "en": "france x"}),
+        Entity("c", {"en": "norway"}),
+    ]
+    index = EntityIndex.build(things, Meaning(), calibrate=False)
+    found = index.link(["germany", "france", "norway"], language="FR", k=1)
+    assert [(each[0].entity.id, each[0].features["language"]) for each in found] == [("a", 1.0), ("b", 1.0), ("c", 0.0)]
+
+
 def test_what_cannot_be_indexed_is_refused(entities):
     with pytest.raises(ValueError, match="at least one entity"):
         EntityIndex.build([], Meaning())

@@ -96,7 +96,8 @@ def test_filters_leave_scores_alone_and_take_the_best_that_pass(passages, fake_e
     np.testing.assert_allclose(
         [h.score for h in odd], [h.score for h in everything if h.metadata["odd"]][:3], atol=1e-6
     )
-    assert search.search(["fish.zh"], 3, languages=["ja"]) == [[]]
+    with pytest.raises(ValueError, match="no text in 'ja'; there is: en, sw, zh"):
+        search.search(["fish.zh"], 3, languages=["ja"])
 
 
 @pytest.mark.parametrize("count", [1, 3, 10])
@@ -431,3 +432,29 @@ def test_own_vectors_are_those_that_were_mapped_whatever_ranks_them(passages, fa
     plain = Collection.create(2, "ip")
     plain.add(["a"], [[3.0, 4.0]])
     assert own_vectors(plain).tolist() == [[3.0, 4.0]]
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf-flat"])
+def test_languages_are_found_with_and_without_their_region(passages, fake_encoder, kind):
+    tags = {"en": "en", "sw": "sw-TZ", "zh": "zh_Hant-TW"}
+    regional = [Passage(each.id, each.text, tags[each.language], each.metadata) for each in passages]
+    plain, search = (CrossLingualSearch.build(each, fake_encoder, kind=kind) for each in (passages, regional))
+    for asked, wanted in (("sw", "sw"), ("SW_tz", "sw"), ("zh-hant", "zh"), ("*", None)):
+        for balance in (False, True):
+            found = search.search(QUESTIONS, 5, languages=[asked], language="sw", balance=balance)
+            truth = plain.search(QUESTIONS, 5, languages=wanted and [wanted], language="sw", balance=balance)
+            assert [[hit.id for hit in hits] for hits in found] == [[hit.id for hit in hits] for hits in truth]
+            assert [hit.score for hit in found[0]] == pytest.approx([hit.score for hit in truth[0]], abs=1e-6)
+    assert search.languages == {"en": 15, "sw-TZ": 15, "zh_Hant-TW": 15}
+    with pytest.raises(ValueError, match="no text in 'sw-KE'; there is: en, sw-TZ, zh_Hant-TW"):
+        search.search(QUESTIONS, languages=["sw-KE"])
+    assert search.search(QUESTIONS, languages=["sw-KE", "en"])[0][0].language == "en"
+    with pytest.raises(TypeError, match=r"such as \['sw'\], not one string"):
+        search.search(QUESTIONS, languages="sw")
+
+
+def test_languages_are_learned_without_copying_the_metadata_of_any_row(passages, fake_encoder, monkeypatch):
+    search = CrossLingualSearch.build(passages, fake_encoder)
+    search.remove([each.id for each in passages if each.language == "en"][:5])
+    monkeypatch.setattr(Collection, "get", lambda *_: pytest.fail("rows were copied"))
+    assert list(search.languages.items()) == [("sw", 15), ("zh", 15), ("en", 10)]

@@ -42,7 +42,21 @@ def test_an_exact_match_comes_first_and_is_certain(memory):
 def test_the_language_of_the_translation_can_be_chosen(memory):
     for to in ("en", "fr"):
         assert {each.language for each in memory.search([said("king", "de")], 5, to=to)[0]} == {to}
-    assert memory.search([said("king", "de")], to="sw") == [[]]
+    with pytest.raises(ValueError, match="no translation in 'sw'; there is: en, fr"):
+        memory.search([said("king", "de")], to="sw")
+
+
+def test_a_language_is_found_with_and_without_its_region(pairs, fake_encoder):
+    regional = [Pair(each.source, each.target, "fr-FR", "en_GB") for each in pairs]
+    memory = TranslationMemory.build(regional, fake_encoder)
+    for to, tag in (("fr", "fr-FR"), ("FR-fr", "fr-FR"), ("en", "en_GB"), ("en-gb", "en_GB")):
+        assert {each.language for each in memory.search([said("king", "de")], 5, to=to)[0]} == {tag}
+        assert memory.search([said("king", "en")], 1, to="fr")[0][0].exact
+    plain = TranslationMemory.build(pairs, fake_encoder).search(["fish.fr and.fr fish3.fr"], 3, language="fr")
+    found = memory.search(["fish.fr and.fr fish3.fr"], 3, language="fr")
+    assert [each.confidence for each in found[0]] == pytest.approx([each.confidence for each in plain[0]])
+    with pytest.raises(ValueError, match="no translation in 'fr-CA'; there is: en_GB, fr-FR"):
+        memory.search(["sun.en"], to="fr-CA")
 
 
 def test_near_sentences_are_likelier_than_far_ones(memory):

@@ -117,6 +117,9 @@ def test_the_name_is_in_the_language_asked_for(service):
     assert answer["q"]["result"][0]["name"] == "Frankreich"
     assert only(service, query="Frankreich")[0]["name"] == "France"
     assert display_name(Thing("9", {}), ["de"]) == "9"
+    assert display_name(Thing("9", {"en": "one", "mul": "all", "de-AT": "eins"}), ["de", "fr"]) == "eins"
+    assert display_name(Thing("9", {"en": "one", "mul": "all"}), ["fr", "en"]) == "one"
+    assert display_name(Thing("9", {"en": "one", "mul": "all"}), ["fr"]) == "all"
 
 
 def test_limits_hold_and_an_empty_text_finds_nothing(service):

@@ -1,0 +1,105 @@
+"""Languages are compared here, and only here: basic filtering of RFC 4647 [1]_.
+
+A range that is asked for finds the tags that are it, or that go on from it: ``fr`` finds ``fr`` and ``fr-FR``,
+``fr-FR`` finds no ``fr``, ``*`` finds all. Upper and lower case, ``_`` and ``-`` are the same.
+
+References
+----------
+.. [1] Phillips and Davis (2006), "Matching of language tags", RFC 4647, section 3.3.1.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+
+#: The tag of what is said alike in several languages, such as a name; it stands in where a language has nothing.
+MULTIPLE = "mul"
+
+
+def matches(wanted: str, tag: str) -> bool:
+    """Tell whether the range `wanted` finds a tag.
+
+    Examples
+    --------
+    >>> matches("fr", "fr-FR"), matches("FR_fr", "fr-FR"), matches("fr-FR", "fr"), matches("fr", "fro")
+    (True, True, False, False)
+    """
+    return label_rank(wanted, tag) > 1
+
+
+def label_rank(wanted: str, tag: str) -> int:
+    """Return how well a label in the language `tag` serves who wants `wanted`.
+
+    3: it is that language; 2: the range finds it; 1: it is "mul"; 0: not at all.
+    """
+    one, other = _subtags(wanted), _subtags(tag)
+    if one == other:
+        return 3
+    return 2 if one == ("*",) or other[: len(one)] == one else int(other == (MULTIPLE,))
+
+
+def find_language(wanted: str, tags: Collection[str]) -> str | None:
+    """Return the first of the tags that is `wanted`, else the first that the range finds, or None.
+
+    Examples
+    --------
+    >>> find_language("fr", ["fr-CA", "fr"]), find_language("fr", ["en", "fr-CA"]), find_language("fr", ["mul"])
+    ('fr', 'fr-CA', None)
+    """
+    return _best(wanted, tags, 2)
+
+
+def find_label(wanted: str, tags: Collection[str]) -> str | None:
+    """Return the tag of the label to take for `wanted`: as `find_language`, else "mul" where there is one.
+
+    Examples
+    --------
+    >>> find_label("fr", ["en", "mul"]), find_label("fr", ["en"])
+    ('mul', None)
+    """
+    return _best(wanted, tags, 1)
+
+
+def matching_languages(wanted: Iterable[str], known: Sequence[str], *, what: str = "text") -> list[str]:
+    """Return the known tags that one of the ranges finds, in the order of `known`.
+
+    Parameters
+    ----------
+    wanted : iterable of str
+        None of them asks for nothing, and nothing is returned.
+    known : sequence of str
+        The tags that there are.
+    what : str
+        What is in these languages, for the error.
+
+    Raises
+    ------
+    TypeError
+        If `wanted` is one string.
+    ValueError
+        If ranges are asked for, and none of them finds a tag.
+
+    Examples
+    --------
+    >>> matching_languages(["fr", "sw"], ["en", "fr-FR", "fr-CA"])
+    ['fr-FR', 'fr-CA']
+    """
+    if isinstance(wanted, str):
+        raise TypeError(f"languages must be a list of languages, such as [{wanted!r}], not one string")
+    ranges = list(wanted)
+    found = [tag for tag in known if any(matches(each, tag) for each in ranges)]
+    if ranges and not found:
+        there = ", ".join(sorted(known)) or "none"
+        raise ValueError(f"there is no {what} in {', '.join(map(repr, ranges))}; there is: {there}")
+    return found
+
+
+def _best(wanted: str, tags: Collection[str], least: int) -> str | None:
+    if wanted in tags:  # mostly so, and of a mapping known at once
+        return wanted
+    best = max(tags, key=lambda tag: label_rank(wanted, tag), default=None)
+    return best if best is not None and label_rank(wanted, best) >= least else None
+
+
+@lru_cache(4096)
+def _subtags(tag: str) -> tuple[str, ...]:
+    return tuple(tag.strip().lower().replace("_", "-").split("-"))
