@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from interlingua.align.logit import fit_logit
+
 from .names import NameTable, Nearness, centred_by_script
 
 FEATURES = ("name", "spelling", "exact", "script", "context", "language")
@@ -112,36 +114,26 @@ class LinkModel:
         weight : float
             How strongly the weights are held at those of this model.
         """
-        from scipy.optimize import minimize
-
         kept = [(group, answer) for group, answer in zip(groups, right, strict=True) if len(group)]
         if not kept:
             return self
-        sizes = [len(group) for group, _ in kept]
         rows = np.concatenate([group for group, _ in kept]).astype(np.float64)
-        starts = np.cumsum([0, *sizes[:-1]])
-        chosen = np.array([start + answer for start, (_, answer) in zip(starts, kept) if answer is not None], np.int64)
-        prior = np.array([*self.weights, self.bias])
+        starts = np.cumsum([0, *(len(group) for group, _ in kept[:-1])])
+        chosen = [start + answer for start, (_, answer) in zip(starts, kept, strict=True) if answer is not None]
         scale = np.array([*(rows.std(axis=0) + 1e-3), 1.0])
-        design = np.column_stack([rows, np.ones(len(rows))])
-
-        def loss(beta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            z = design @ beta
-            top = np.maximum(0.0, np.maximum.reduceat(z, starts))
-            e = np.exp(z - np.repeat(top, sizes))
-            total = np.exp(-top) + np.add.reduceat(e, starts)
-            share = e / np.repeat(total, sizes)
-            away = (beta - prior) * scale
-            held = _RIDGE * weight * len(kept) ** 0.5
-            value = float((np.log(total) + top).sum() - z[chosen].sum() + held * (away**2).sum())
-            slope = design.T @ share - design[chosen].sum(axis=0) + 2 * held * away * scale
-            return value, slope
-
         # subtle: only the script may weigh against a candidate; likeness never does, whatever a small sample says
         bounds = [*((None, None) if name == "script" else (0.0, None) for name in FEATURES), (None, None)]
-        found = minimize(loss, prior, jac=True, method="L-BFGS-B", bounds=bounds)
+        found = fit_logit(
+            np.column_stack([rows, np.ones(len(rows))]),
+            starts,
+            np.isin(np.arange(len(rows)), chosen),
+            penalties=2 * _RIDGE * weight * len(kept) ** 0.5 * scale**2,
+            prior=np.array([*self.weights, self.bias]),
+            outside=True,
+            bounds=bounds,
+        )
         known = (len(chosen) + 1) / (len(kept) + 2)  # never 0 or 1
-        return LinkModel(tuple(float(each) for each in found.x[:-1]), float(found.x[-1]), 1 - known)
+        return LinkModel(tuple(found[:-1].tolist()), float(found[-1]), 1 - known)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as values of JSON."""
