@@ -7,7 +7,7 @@ spacy = pytest.importorskip("spacy")
 from interlingua.pipelines.link import EntityIndex  # noqa: E402
 from interlingua.pipelines.link.spacy import EntityLinker  # noqa: E402
 
-from .test_linking import Meaning, entities, index  # noqa: E402, F401 # fixtures
+from .test_entities import Meaning, entities, index  # noqa: E402, F401 # fixtures
 
 
 @pytest.fixture
