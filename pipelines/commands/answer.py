@@ -20,7 +20,7 @@ _ANSWERS = "interlingua.pipelines.answer.answer:QuestionAnswerer"
 
 @command(
     building=options_of(f"{_ANSWERS}.build", only=("split", "reader"), split="--whole"),
-    reading=options_of("interlingua.pipelines.texts.passages:read_passages", only=("language",)),
+    reading=options_of("interlingua.pipelines.texts.passages:read_passage_file", only=("language",)),
     answering=options_of(f"{_ANSWERS}.answer", only=("k",)),
 )
 def answer(
@@ -92,13 +92,12 @@ def _answerer(
 ) -> QuestionAnswerer:
     from interlingua.pipelines.answer.answer import QuestionAnswerer
     from interlingua.pipelines.encoders.load import load_encoder
-    from interlingua.pipelines.texts.lines import input_name, open_lines
-    from interlingua.pipelines.texts.passages import read_passages
+    from interlingua.pipelines.texts.lines import input_name
+    from interlingua.pipelines.texts.passages import read_passage_file
 
     if Path(passages).is_dir():
         return QuestionAnswerer.load(passages, encoder, reader=building["reader"])
-    with open_lines(passages) as lines:
-        found = read_passages(lines, name=input_name(passages), **reading)
+    found = read_passage_file(passages, **reading)
     if not found:
         raise UsageError(f"{input_name(passages)} holds no passages; expected a JSON object a line")
     with console.working("encoding"):

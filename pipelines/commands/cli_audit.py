@@ -1,8 +1,7 @@
 """The command audit: whether an index of many languages finds what texts say, or the language they say it in."""
 
-import csv
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from interlingua.pipelines.audit.measure import Audit, AuditVectors, audit
-from interlingua.pipelines.texts.lines import open_lines
+from interlingua.pipelines.texts.lines import input_name, open_lines
 from interlingua.pipelines.texts.vectors import VectorFile, read_vectors, require_one_origin
 
 from .arguments import UsageError, check_output_file, named_file, require_collection
@@ -194,28 +193,19 @@ def _read_collection(folder: str, id_field: str | None) -> AuditVectors:
 
 def _encode_texts(options: Namespace, output: Output) -> AuditVectors:
     from interlingua.pipelines.encoders.load import encode_named, load_encoder
+    from interlingua.pipelines.texts.tables import read_columns
 
     path = options.vectors[0]
-    with open_lines(path) as lines:
-        rows = list(_text_rows(lines, path))
+    found = read_columns(path, ["language", "text"], optional=["id"])
+    for number, row in enumerate(zip(*found.values(), strict=True), start=1):
+        if not all(row):
+            raise ValueError(f"{input_name(path)}, row {number}: every column must be filled; mend the row")
     with output.working("loading the encoder"):
         encoder = load_encoder(options.encoder, device=options.device, cache=not options.no_cache)
-    names = [f"{path}, row {number}: the text" for number in range(1, len(rows) + 1)]
-    vectors = encode_named(encoder, [row["text"] for row in rows], names, "passage", progress=output.progress)
-    ids = tuple(row["id"] for row in rows) if rows and "id" in rows[0] else None
-    return AuditVectors(vectors, tuple(row["language"] for row in rows), ids, encoder.identity, False)
-
-
-def _text_rows(lines: Iterator[str], path: str) -> Iterator[dict[str, str]]:
-    comma = path.lower().endswith(".csv")
-    reader = csv.DictReader(lines) if comma else csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    missing = {"language", "text"} - set(reader.fieldnames or ())
-    if missing:
-        raise ValueError(f"{path} must have a header with the columns language and text; it lacks {', '.join(missing)}")
-    for number, row in enumerate(reader, start=1):
-        if None in row or not all(row.values()):
-            raise ValueError(f"{path}, row {number}: every column must be filled, and no more; mend the row")
-        yield {key: value for key, value in row.items() if key in ("language", "text", "id")}
+    names = [f"{path}, row {number}: the text" for number in range(1, len(found["text"]) + 1)]
+    vectors = encode_named(encoder, found["text"], names, "passage", progress=output.progress)
+    ids = tuple(found["id"]) if "id" in found else None
+    return AuditVectors(vectors, tuple(found["language"]), ids, encoder.identity, False)
 
 
 def _read_labels(path: str, n: int, what: str) -> tuple[str, ...]:

@@ -26,19 +26,12 @@ def add_change_commands(index: "Subcommands[ArgumentParser]") -> None:
 def _add(options: Namespace, output: Output) -> None:
     from interlingua.pipelines.search.search import CrossLingualSearch
     from interlingua.pipelines.stored import changing
-    from interlingua.pipelines.texts.passages import read_passages
+    from interlingua.pipelines.texts.passages import read_passage_file
 
     require_collection(options.collection)
-    with open_lines(options.texts) as lines:
-        kept = [line for line in lines if line.strip()]
-    passages = read_passages(kept, name=input_name(options.texts), language=options.language)
+    passages = read_passage_file(options.texts, language=options.language, with_ids=True)
     if not passages:
-        raise ValueError(f"{input_name(options.texts)} holds no text; give one JSON object a line")
-    if unnamed := _first_without_id(kept):
-        raise ValueError(
-            f'{input_name(options.texts)}, text {unnamed}: texts that are added need an "id", or they would replace '
-            "those of the same number"
-        )
+        raise ValueError(f"{input_name(options.texts)} holds no text; give one JSON object, or one row, a line")
     with changing(options.collection):
         with output.working("loading"):
             search = CrossLingualSearch.load(
@@ -75,9 +68,3 @@ def _remove(options: Namespace, output: Output) -> None:
         left = len(store)
     result = {"collection": options.collection, "removed": len(ids), "rows": left}
     output.result(result, lambda: [f"{options.collection}: {len(ids)} removed; {left} rows"])
-
-
-def _first_without_id(lines: list[str]) -> int:
-    import json
-
-    return next((number for number, line in enumerate(lines, start=1) if json.loads(line).get("id") is None), 0)

@@ -163,9 +163,9 @@ def _labelled(path: str, options: Namespace) -> tuple[list[str], list[str]]:
 
 
 def _texts(path: str, options: Namespace) -> list[str]:
-    from interlingua.pipelines.texts.tables import read_columns
+    from interlingua.pipelines.texts.tables import is_table, read_columns
 
-    if Path(path).suffix in (".tsv", ".jsonl", ".ndjson", ".parquet"):
+    if is_table(path):
         return read_columns(path, [options.text_column])[options.text_column]
     with open_lines(path) as lines:
         texts = [line for line in lines if line.strip()]

@@ -118,14 +118,13 @@ def _recommend(options: Namespace, output: Output) -> None:
 def _build(options: Namespace, output: Output) -> None:
     from interlingua.pipelines.encoders.load import load_encoder
     from interlingua.pipelines.search.search import CrossLingualSearch
-    from interlingua.pipelines.texts.passages import read_passages
+    from interlingua.pipelines.texts.passages import read_passage_file
 
     refuse_foreign(Path(options.output))
     check_output_folder(options.output)
-    with open_lines(options.texts) as lines:
-        passages = read_passages(lines, name=input_name(options.texts), language=options.language)
+    passages = read_passage_file(options.texts, language=options.language)
     if not passages:
-        raise ValueError(f"{input_name(options.texts)} holds no text; give one JSON object a line")
+        raise ValueError(f"{input_name(options.texts)} holds no text; give one JSON object, or one row, a line")
     space = removal_of(options)
     with output.working("loading the encoder"):
         encoder = load_encoder(options.encoder, device=options.device, cache=not options.no_cache)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from interlingua.pipelines.link.entities import Candidate
 
 _COLUMNS = ("mention", "id", "name", "probability", "nil")
-_TABLES = (".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
 def add_link_commands(commands: Subcommands[ArgumentParser]) -> None:
@@ -130,10 +129,10 @@ def _accept(options: Namespace, output: Output) -> None:
 
 
 def _mentions(options: Namespace) -> tuple[list[str], list[str], list[str], bool]:
-    from interlingua.pipelines.texts.tables import read_columns
+    from interlingua.pipelines.texts.tables import is_table, read_columns
 
     first = Path(options.mentions[0])
-    if len(options.mentions) == 1 and first.suffix in _TABLES:
+    if len(options.mentions) == 1 and is_table(first):
         if options.context:
             raise UsageError("--context is for mentions on the command line; a table has a column context")
         found = read_columns(first, ["mention"], optional=["context", "language"])

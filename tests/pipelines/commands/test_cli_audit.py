@@ -157,7 +157,7 @@ def test_the_picture_is_drawn(cli, files, tmp_path):
         (("en.npy", "zh.npy", "--plot", "a.pdf"), 2, "name it FILE.png"),
         (("en.npy", "zh.npy", "--question-ids", "en=x"), 2, "belong to --questions"),
         (("en.npy", "zh.npy", "--ids", "en=en.ids"), 2, "ids are needed for en, zh, but are given for en"),
-        (("bad.tsv",), 1, "lacks language"),
+        (("bad.tsv",), 1, "bad.tsv has no column 'language'; it has: text, id"),
         (("hole.tsv",), 1, "row 2: every column must be filled"),
         (("en.npy", "--languages", "short.txt"), 1, "for 60 vectors, but has 1 lines"),
         (("en.npy", "zh.npy", "--languages", "short.txt"), 2, "one file of vectors"),

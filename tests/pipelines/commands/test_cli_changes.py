@@ -30,7 +30,7 @@ def test_texts_without_ids_would_replace_others_and_are_refused(cli, collection)
     before = ids(cli, collection, "sun")
     done = cli("index", "add", collection, "-", stdin='{"text": "sun", "id": "x"}\n\n{"text": "moon"}\n')
     assert done.code == 1
-    assert 'text 2: texts that are added need an "id"' in done.err
+    assert 'line 3: texts that are added need an "id"' in done.err
     assert cli("index", "add", collection, "-", stdin="\n").code == 1
     assert ids(cli, collection, "sun") == before
 
