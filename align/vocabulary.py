@@ -202,7 +202,7 @@ class Embeddings:
         IndexError
             If a row number is out of range; negative ones are.
         """
-        rows = self._rows(which)
+        rows = self._row_numbers(which)
         labels = tuple(self.labels[row] for row in rows.tolist())
         return Embeddings(labels, self.vectors[rows], self.space, self.report)
 
@@ -225,7 +225,7 @@ class Embeddings:
         report = replace(report, n_kept=len(first), duplicates=report.duplicates + n - len(first))
         return Embeddings(tuple(first), self.vectors[list(first.values())], self.space, report)
 
-    def _rows(self, which: Sequence[str] | Sequence[int] | NDArray[Any]) -> NDArray[np.int64]:
+    def _row_numbers(self, which: Sequence[str] | Sequence[int] | NDArray[Any]) -> NDArray[np.int64]:
         if isinstance(which, str):
             raise TypeError(f"a sequence of labels is needed, got the string {which!r}; write [{which!r}]")
         wanted = which.tolist() if isinstance(which, np.ndarray) and which.dtype.kind != "b" else which

@@ -75,7 +75,10 @@ def language_offsets(
     [[0.0, 0.0]]
     """
     queries, candidates = _checked(queries, candidates)
-    asked, found = _rows(query_languages, queries, "queries"), _rows(candidate_languages, candidates, "candidates")
+    asked, found = (
+        _rows_by_language(query_languages, queries, "queries"),
+        _rows_by_language(candidate_languages, candidates, "candidates"),
+    )
     if neighborhood < 1:
         raise ValueError(f"neighborhood must be at least 1, but is {neighborhood}")
     offsets = np.zeros((len(asked), len(found)), np.float32)
@@ -111,7 +114,7 @@ def balance_scores(
     [[ 0.05 -0.05  0.2  -0.2 ]]
     """
     balanced = np.array(scores, np.float32)
-    for columns in _rows(candidate_languages, balanced.T, "columns of scores").values():
+    for columns in _rows_by_language(candidate_languages, balanced.T, "columns of scores").values():
         part = balanced[:, columns]
         k = min(neighborhood, part.shape[1])
         best = -np.partition(-part, k - 1, axis=1)[:, :k]
@@ -165,7 +168,7 @@ def retrieve_balanced(
     if offsets is not None and (query_languages is None or len(query_languages) != queries.shape[0]):
         raise ValueError("offsets need the language of every query; give query_languages")
     ids, scores = [], []
-    for language, rows in _rows(candidate_languages, candidates, "candidates").items():
+    for language, rows in _rows_by_language(candidate_languages, candidates, "candidates").items():
         found = nearest(queries, _take(candidates, rows), max(k, 1 if offsets else neighborhood))
         if offsets is not None and query_languages is not None:
             level = offsets.of(query_languages, [language])
@@ -184,7 +187,7 @@ def _checked(queries: Any, candidates: Any) -> tuple[Any, Any]:
     return queries, candidates
 
 
-def _rows(languages: Sequence[str], matrix: Any, what: str) -> dict[str, NDArray[np.int64]]:
+def _rows_by_language(languages: Sequence[str], matrix: Any, what: str) -> dict[str, NDArray[np.int64]]:
     """Return the rows of each language, in the order of first appearance."""
     if len(languages) != matrix.shape[0]:
         raise ValueError(f"one language a row is needed: {len(languages)} languages, {matrix.shape[0]} {what}")

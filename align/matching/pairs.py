@@ -12,6 +12,8 @@ from .scores import Candidates, as_scores, margin_scores, reciprocal_rank_scores
 from .sinkhorn import sinkhorn_scores
 
 Pairs = NDArray[np.int64]
+#: Of the best partners that both sides propose, which are taken: all, those of both, or those of one.
+Retrieval = Literal["max", "intersection", "forward", "backward"]
 #: How rows and columns are paired, see `match`.
 Method = Literal["mutual", "csls", "ratio", "distance", "reciprocal-rank", "sinkhorn", "hungarian", "stable"]
 

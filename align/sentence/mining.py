@@ -5,18 +5,17 @@ And mine what is near and no translation: sentences of another meaning, from whi
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, check_same_dimension, to_numpy, unit_rows
 from interlingua.align.matching.confidence import count_for_precision, isotonic
+from interlingua.align.matching.pairs import Retrieval
 from interlingua.align.matching.scores import Margin, check_margin, over_neighborhood
 from interlingua.align.neighbors import Neighbors, nearest, retrieve
 
-#: Which of the proposals of both sides are taken.
-Retrieval = Literal["max", "intersection", "forward", "backward"]
 _LEAST = 1e-6
 _FITS = 2  # more rounds take doubtful pairs for right ones
 _SAMPLE, _DEVIATIONS, _HIGHEST_FLOOR = 500, 3, 0.9  # of the limit from which on two sentences mean the same

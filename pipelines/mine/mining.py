@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from interlingua.align import Neighbors, SharedSpace, top_k
 from interlingua.align.arrays import require
 from interlingua.align.files import replacing
+from interlingua.align.matching.pairs import Retrieval
 from interlingua.align.matching.scores import Margin
 from interlingua.align.sentence.mining import (
     MinedPairs,
-    Retrieval,
     decoy_confidence,
     decoy_ratio,
     mine_pairs,

@@ -1,8 +1,19 @@
 import numpy as np
 import pytest
+from scipy.special import logsumexp
+from scipy.stats import skew
 
 from interlingua.align import neighbors
-from interlingua.align.neighbors import top_k
+from interlingua.align.arrays import unit_rows
+from interlingua.align.neighbors import (
+    fold_csls,
+    fold_query,
+    hubness,
+    mean_neighbor_similarity,
+    occurrence_hubness,
+    retrieve,
+    top_k,
+)
 
 
 def random_rows(n, d, seed):
@@ -45,3 +56,130 @@ def test_no_query_gives_no_row():
 def test_misuse_is_named(queries, candidates, k, said):
     with pytest.raises(ValueError, match=said):
         top_k(queries, candidates, k)
+
+
+def unit(n, d=8, seed=0):
+    # a common offset makes hubs
+    return unit_rows((np.random.default_rng(seed).normal(size=(n, d)) + 0.5).astype(np.float32))
+
+
+def csls_by_hand(x, y, background, k):
+    """2 cos - r_T - r_S with full matrices in float64."""
+    x, y, background = (each.astype(np.float64) for each in (x, y, background))
+    r_t = np.sort(x @ y.T, axis=1)[:, -k:].mean(axis=1)
+    r_s = np.sort(y @ background.T, axis=1)[:, -k:].mean(axis=1)
+    return 2 * x @ y.T - r_t[:, None] - r_s[None, :]
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_csls_is_its_definition(k, to_namespace):
+    x, y, background = unit(20), unit(50, seed=1), unit(60, seed=2)
+    expected = csls_by_hand(x, y, background, 10)
+    found = retrieve(to_namespace(x), to_namespace(y), k, background=to_namespace(background))
+    order = np.argsort(-expected, axis=1)[:, :k]
+    assert np.array_equal(found.ids, order)
+    np.testing.assert_allclose(found.scores, np.take_along_axis(expected, order, axis=1), atol=1e-5)
+
+
+def test_the_queries_are_the_background_unless_another_is_given():
+    x, y = unit(20), unit(50, seed=1)
+    expected = csls_by_hand(x, y, x, 4)
+    assert np.array_equal(retrieve(x, y, neighborhood=4).ids[:, 0], expected.argmax(axis=1))
+
+
+@pytest.mark.parametrize("inverse_temperature", [1.0, 30.0, 300.0])
+def test_inverted_softmax_is_its_definition_and_does_not_overflow(inverse_temperature, to_namespace):
+    x, y, background = unit(20), unit(50, seed=1), unit(60, seed=2)
+    exponents = inverse_temperature * (y.astype(np.float64) @ background.astype(np.float64).T)
+    expected = inverse_temperature * (x.astype(np.float64) @ y.astype(np.float64).T) - logsumexp(exponents, axis=1)
+    found = retrieve(
+        to_namespace(x),
+        to_namespace(y),
+        3,
+        criterion="isf",
+        background=to_namespace(background),
+        inverse_temperature=inverse_temperature,
+    )
+    order = np.argsort(-expected, axis=1)[:, :3]
+    assert np.array_equal(found.ids, order)
+    np.testing.assert_allclose(
+        found.scores, np.take_along_axis(expected, order, axis=1), atol=2e-5 * max(inverse_temperature, 1)
+    )
+
+
+@pytest.mark.parametrize("criterion", ["csls", "isf"])
+def test_a_hub_that_cosine_falls_for_is_demoted(criterion):
+    x = unit_rows(4 * np.eye(20) + 1)
+    y = np.concatenate([np.eye(20), np.full((1, 20), 1 / np.sqrt(20))])  # row 20 is near to all
+    # by hand: cos(x_i, y_i) = 5 / sqrt(44) = 0.75, below cos(x_i, hub) = 24 / sqrt(44 * 20) = 0.81
+    assert retrieve(x, y, criterion="nn").ids.ravel().tolist() == [20] * 20
+    assert retrieve(x, y, criterion=criterion).ids.ravel().tolist() == list(range(20))
+
+
+def test_folded_vectors_rank_as_csls_by_plain_inner_product():
+    x, y = unit(20), unit(50, seed=1)
+    hubness = mean_neighbor_similarity(y, x)
+    plain = fold_query(x) @ fold_csls(y, hubness).T
+    np.testing.assert_allclose(plain, 2 * x @ y.T - hubness, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (
+            lambda: retrieve(unit(2), unit(2), criterion="cosine"),
+            "must be one of nn, csls, isf, but is 'cosine'",
+        ),
+        (lambda: retrieve(unit(2), unit(2, d=5)), "have 8 and 5"),
+        (lambda: retrieve(unit(2), unit(2), criterion="isf", inverse_temperature=0), "must be positive"),
+        (lambda: fold_csls(unit(2), np.zeros(3)), "one value a row"),
+    ],
+)
+def test_wrong_criteria_are_named(call, said):
+    with pytest.raises(ValueError, match=said):
+        call()
+
+
+def test_measures_are_those_of_brute_force_and_scipy():
+    rng = np.random.default_rng(0)
+    x = unit_rows(rng.normal(size=(200, 30)).astype(np.float32))
+    y = unit_rows((rng.normal(size=(150, 30)) + 0.3).astype(np.float32))
+    nearest = np.argsort(-(x.astype(np.float64) @ y.T.astype(np.float64)), axis=1)[:, :5]
+    counts = np.array([(nearest == candidate).sum() for candidate in range(150)])
+    got = hubness(x, y, k=5)
+    assert got.skewness == pytest.approx(skew(counts), rel=1e-9)
+    assert got.robin_hood == pytest.approx(np.maximum(counts - counts.mean(), 0).sum() / counts.sum(), rel=1e-9)
+    assert got.anti_hub_share == pytest.approx((counts == 0).mean())
+    assert got.largest == counts.max()
+    assert (got.n_queries, got.n_candidates, got.k) == (200, 150, 5)
+
+
+def test_csls_lowers_hubness_where_there_are_hubs():
+    rng = np.random.default_rng(1)
+    common = rng.normal(size=40)
+    x, y = (unit_rows((rng.normal(size=(300, 40)) + common).astype(np.float32)) for _ in range(2))
+    plain, corrected = hubness(x, y), hubness(x, y, criterion="csls")
+    assert corrected.skewness < plain.skewness
+    assert corrected.robin_hood < plain.robin_hood
+    assert corrected.largest < plain.largest
+
+
+def test_one_hub_for_everybody():
+    got = occurrence_hubness(np.zeros((10, 1), int), 5)
+    # counts 10, 0, 0, 0, 0: mean 2, sd 4, third moment (512 - 4 * 8) / 5
+    assert got.skewness == pytest.approx(96 / 64)
+    assert (got.robin_hood, got.anti_hub_share, got.largest) == (0.8, 0.8, 10)
+
+
+def test_an_even_neighbourhood_has_no_hubness():
+    got = occurrence_hubness(np.arange(6).reshape(6, 1), 6)
+    assert (got.skewness, got.robin_hood, got.anti_hub_share, got.largest) == (0.0, 0.0, 0.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [(np.empty((0, 3), int), "at least one neighbour"), (np.array([[0, 7]]), "0 to 4, but hold 0 to 7")],
+)
+def test_ids_are_checked(ids, said):
+    with pytest.raises(ValueError, match=said):
+        occurrence_hubness(ids, 5)

@@ -1,8 +1,12 @@
 import numpy as np
 import ot
 import pytest
+from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
+from interlingua.align.matching import (
+    sinkhorn_scores,
+)
 from interlingua.align.matching.sinkhorn import sinkhorn_plan
 
 
@@ -62,3 +66,49 @@ def test_bad_input_is_refused(bad, said):
     arguments = {"cost": np.eye(2), "regularization": 0.1, **bad}
     with pytest.raises(ValueError, match=said):
         sinkhorn_plan(arguments.pop("cost"), **arguments)
+
+
+def _scores(n: int = 12, m: int = 9, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(0.1, 1, (n, m)).astype(np.float32)
+
+
+def _dense(table) -> np.ndarray:
+    return sparse.csr_array((table.scores, (table.rows, table.columns)), shape=table.shape).toarray()
+
+
+def test_sinkhorn_agrees_with_pot():
+    ot = pytest.importorskip("ot")
+    scores = _scores(8, 8)
+    expected = 8 * ot.sinkhorn(np.full(8, 1 / 8), np.full(8, 1 / 8), -scores.astype(float), 0.1, stopThr=1e-12)
+    for form in (scores, sparse.csr_array(scores)):
+        found = sinkhorn_scores(form, temperature=0.1, iterations=300)
+        found = found if isinstance(found, np.ndarray) else _dense(found)
+        np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_sinkhorn_with_a_dustbin_is_plain_transport_of_the_larger_matrix():
+    ot = pytest.importorskip("ot")
+    scores = _scores(6, 4)
+    larger = np.full((7, 5), 0.5)
+    larger[:6, :4] = scores
+    rows, columns = np.array([1.0] * 6 + [4]), np.array([1.0] * 4 + [6])
+    expected = ot.sinkhorn(rows, columns, -larger, 0.1, stopThr=1e-12)[:6, :4]
+    for form in (scores, sparse.csr_array(scores)):
+        found = sinkhorn_scores(form, temperature=0.1, iterations=500, dustbin=0.5)
+        found = found if isinstance(found, np.ndarray) else _dense(found)
+        np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize(("n", "m"), [(6, 9), (9, 6)])
+def test_sinkhorn_shares_the_rows_mass_out_among_the_columns(n, m):
+    """Row sums are 1 and column sums n / m: the same total, whichever side is larger."""
+    for form in (_scores(n, m), sparse.csr_array(_scores(n, m))):
+        found = sinkhorn_scores(form, temperature=0.2, iterations=500)
+        found = found if isinstance(found, np.ndarray) else _dense(found)
+        np.testing.assert_allclose(found.sum(axis=0), n / m, rtol=1e-5)
+        np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-4)
+
+
+def test_sinkhorn_survives_a_tiny_temperature_and_rows_without_candidates():
+    table = sparse.coo_array(([1.0, -1.0, 0.5], ([0, 0, 2], [0, 1, 1])), shape=(3, 2))
+    assert np.isfinite(sinkhorn_scores(table, temperature=1e-4, iterations=20).scores).all()
