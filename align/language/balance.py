@@ -75,10 +75,8 @@ def language_offsets(
     [[0.0, 0.0]]
     """
     queries, candidates = _checked(queries, candidates)
-    asked, found = (
-        _rows_by_language(query_languages, queries, "queries"),
-        _rows_by_language(candidate_languages, candidates, "candidates"),
-    )
+    asked = _rows_by_language(query_languages, queries, "queries")
+    found = _rows_by_language(candidate_languages, candidates, "candidates")
     if neighborhood < 1:
         raise ValueError(f"neighborhood must be at least 1, but is {neighborhood}")
     offsets = np.zeros((len(asked), len(found)), np.float32)

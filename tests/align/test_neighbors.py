@@ -131,6 +131,7 @@ def test_folded_vectors_rank_as_csls_by_plain_inner_product():
             "must be one of nn, csls, isf, but is 'cosine'",
         ),
         (lambda: retrieve(unit(2), unit(2, d=5)), "have 8 and 5"),
+        (lambda: retrieve(unit(2), unit(2), background=unit(2, d=5)), "candidates and background .* have 8 and 5"),
         (lambda: retrieve(unit(2), unit(2), criterion="isf", inverse_temperature=0), "must be positive"),
         (lambda: fold_csls(unit(2), np.zeros(3)), "one value a row"),
     ],
@@ -183,3 +184,18 @@ def test_an_even_neighbourhood_has_no_hubness():
 def test_ids_are_checked(ids, said):
     with pytest.raises(ValueError, match=said):
         occurrence_hubness(ids, 5)
+
+
+@pytest.mark.parametrize(
+    ("search", "arrays"),
+    [
+        (lambda x: top_k(x, x, 2), 2),
+        (lambda x: retrieve(x, x, 2, criterion="csls"), 2),
+        (lambda x: retrieve(x, x, 2, criterion="csls", background=x), 3),
+    ],
+)
+def test_each_array_is_checked_once(search, arrays, monkeypatch):
+    checked = []
+    monkeypatch.setattr(neighbors, "as_matrix", lambda array, name: (checked.append(name), array)[1])
+    search(unit(20))
+    assert len(checked) == arrays
