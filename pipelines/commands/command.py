@@ -42,7 +42,11 @@ Examples
 - ``console``, ``seed`` and ``given`` (the names of what was given, not left to its default) are passed to a function
   that declares them.
 - What an option says in `--help` is its entry in the docstring, of the command or of the library: one entry a
-  parameter. Whole numbers are at least 1, unless the type in the docstring says "int, at least 0".
+  parameter. Bounds of numbers stand with the type, as in "float, above 0 and at most 1" or
+  "int, from 0 to 65535"; whole numbers are at least 1 unless it says otherwise. Other values are read by a function
+  with ``Annotated[int, parsed_by(size)]``.
+- ``list[str]`` takes several words, `Commas` several between commas, `Repeated` one each time it is given;
+  ``tuple[str, str]`` takes two, ``Annotated[list[str] | None, Parameter(consume_multiple=(0, 1))]`` one or none.
 - ``exclusive=[("precision", "threshold")]``: at most one of these may be given.
 - A flag that is on by default is switched off by ``--no-...``.
 - The summary is the first line of the command's docstring; the example is what stands under "Examples".
@@ -66,6 +70,7 @@ from typing import Annotated, Any, get_args, get_origin
 from cyclopts import Group, Parameter
 
 from .arguments import UsageError
+from .bounds import Bounds
 from .declared import Declaration, Declared, described
 from .output import Output
 
@@ -82,6 +87,8 @@ def _joined(names: Iterable[str]) -> str:
 #: The option that names the file, or the folder, of the results.
 OutputFile = Annotated[str, Parameter(("--output", "-o"), metavar="FILE")]
 OutputFolder = Annotated[str, Parameter(("--output", "-o"), metavar="FOLDER")]
+#: An option that may be given again and again.
+Repeated = Annotated[list[str] | None, Parameter(consume_multiple=False)]
 #: Several names between commas, and options that choose an encoder and a saved space.
 Commas = Annotated[
     list[str] | None, Parameter(converter=_split, n_tokens=1, consume_multiple=False, metavar="NAME,...")
@@ -303,9 +310,8 @@ def _parameter(
     settings: dict[str, Any] = {"name": names, "help": text or None, "negative": ()}
     if kind is bool and default is not False:
         settings["negative"] = "--no-" + names[0].removeprefix("--")
-    if kind is int or kind == list[int]:
-        least = int(said.partition("at least ")[2].split()[0].rstrip(",;")) if "at least " in said else 1
-        settings |= {"converter": _whole(least), "n_tokens": -1 if several else 1}
+    if kind in (int, float, list[int], list[float]):
+        settings |= {"converter": _numbers(Bounds.of(said, whole=int in (kind, *get_args(kind))))}
     if several:
         settings["consume_multiple"] = (1, None)
     if not positional or default is None or default is Variable.empty:
@@ -315,20 +321,29 @@ def _parameter(
     return Parameter(**settings)
 
 
-def _whole(least: int, most: float = float("inf")) -> Callable[[Any, Sequence[Any]], Any]:
-    """Return a converter that takes whole numbers of at least, and at most, this."""
-    bounds = f"of at least {least}" if most == float("inf") else f"from {least} to {most}"
+def _numbers(bounds: Bounds) -> Callable[[Any, Sequence[Any]], Any]:
+    """Return a converter to numbers in these bounds."""
 
     def convert(kind: Any, tokens: Sequence[Any]) -> Any:
-        numbers = []
-        for each in tokens:
-            digits = each.value.removeprefix("-") if least < 0 else each.value
-            if not digits.isascii() or not digits.isdigit() or not least <= int(each.value) <= most:
-                raise ValueError(f"expected a whole number {bounds}, but got {each.value!r}")
-            numbers.append(int(each.value))
+        numbers = [bounds.read(each.value) for each in tokens]
         return numbers if get_origin(kind) is list else numbers[0]
 
     return convert
+
+
+def parsed_by(read: Callable[[str], Any]) -> Parameter:
+    """Return what makes an option's value of one word by a function, which raises ValueError with what it expects.
+
+    Examples
+    --------
+    >>> from typing import Annotated
+    >>> Size = Annotated[int, parsed_by(lambda text: int(text.removesuffix("GB")) * 10**9)]
+    """
+
+    def convert(_: Any, tokens: Sequence[Any]) -> Any:
+        return read(tokens[0].value)
+
+    return Parameter(converter=convert, n_tokens=1, consume_multiple=False)
 
 
 def _without_none(kind: Any) -> Any:
@@ -360,8 +375,12 @@ _COMMON = {
     for each in (
         _common("json", bool, False, "Print the result as JSON.", show_default=False),
         _common("quiet", bool, False, "No notes and no progress.", show_default=False),
-        _common("seed", int, 0, "For what is drawn at random.", converter=_whole(0, _MOST_SEED)),
-        _common("threads", int | None, None, "Use at most this many threads.", converter=_whole(1)),
+        _common(
+            "seed", int, 0, "For what is drawn at random.", converter=_numbers(Bounds(True, least=0, most=_MOST_SEED))
+        ),
+        _common(
+            "threads", int | None, None, "Use at most this many threads.", converter=_numbers(Bounds(True, least=1))
+        ),
         _common("debug", bool, False, "Show the traceback of an error.", show_default=False),
     )
 }

@@ -69,6 +69,7 @@ class Declaration:
         module, _, path = target.partition(":")
         self._module, self._node = _Source.of(module).find(path)
         self._parameters = dict(self._declared(self._module, self._node))
+        self._texts = self._described(self._module, self._node)
 
     @property
     def names(self) -> list[str]:
@@ -96,7 +97,7 @@ class Declaration:
         if kind is _OTHER:
             raise TypeError(f"a command line cannot give {name!r} of {self.target}; omit it")
         value = _REQUIRED if default is None else source.value_of(default)
-        said, text = self._described.get(name, ("", ""))
+        said, text = self._texts.get(name, ("", ""))
         return Declared(name, kind, value, said, text)
 
     def require(self, name: str) -> None:
@@ -110,9 +111,13 @@ class Declaration:
         if name not in self._parameters:
             raise LookupError(f"{self.target} has no parameter {name!r}; it has: {', '.join(self.names)}")
 
-    @property
-    def _described(self) -> dict[str, tuple[str, str]]:
-        return described(ast.get_docstring(self._node) or "")
+    @staticmethod
+    def _described(source: "_Source", node: ast.FunctionDef | ast.ClassDef) -> dict[str, tuple[str, str]]:
+        bases = source.bases(node) if isinstance(node, ast.ClassDef) else ()
+        found: dict[str, tuple[str, str]] = {}
+        for where, base in bases:
+            found |= Declaration._described(where, base)
+        return found | described(ast.get_docstring(node) or "")
 
     @staticmethod
     def _declared(
@@ -123,10 +128,8 @@ class Declaration:
                 if isinstance(each, ast.FunctionDef) and each.name == "__init__":
                     yield from Declaration._declared(source, each)
                     return
-            for base in node.bases:
-                found = source.resolve(base.id) if isinstance(base, ast.Name) else None
-                if found is not None and isinstance(found[1], ast.ClassDef):
-                    yield from Declaration._declared(found[0], found[1])
+            for where, base in source.bases(node):
+                yield from Declaration._declared(where, base)
             for each in node.body:
                 if not isinstance(each, ast.AnnAssign) or not isinstance(each.target, ast.Name):
                     continue
@@ -192,6 +195,13 @@ class _Source:
         if found is None or not isinstance(found[1], ast.FunctionDef | ast.ClassDef):
             raise LookupError(f"{self.module} has no function or class {path!r}")
         return found
+
+    def bases(self, node: ast.ClassDef) -> Iterator[tuple["_Source", ast.ClassDef]]:
+        """Yield the classes that a class of the module extends, with the modules that hold them."""
+        for base in node.bases:
+            found = self.resolve(base.id) if isinstance(base, ast.Name) else None
+            if found is not None and isinstance(found[1], ast.ClassDef):
+                yield found[0], found[1]
 
     def resolve(self, name: str) -> tuple["_Source", ast.AST] | None:
         """Return what a name of the module stands for, and the module that says so."""

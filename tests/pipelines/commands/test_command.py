@@ -17,9 +17,11 @@ from interlingua.pipelines.commands.declared import Declaration
 
 PROBE = '''
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from interlingua.pipelines.commands.command import Commas, command, options_of
+from cyclopts import Parameter
+
+from interlingua.pipelines.commands.command import Commas, Repeated, command, options_of, parsed_by
 from interlingua.pipelines.commands.output import Output
 
 
@@ -46,7 +48,7 @@ def library(
         How many. Rarely more.
     margin : {"ratio", "distance"}
         Which one.
-    rate : float, optional
+    rate : float, above 0 and at most 1, optional
         How fast.
     cache : bool
         Keep it.
@@ -76,6 +78,9 @@ def probe(
     encoder: str | None = None,
     data: str | None = None,
     filter_: list[str] | None = None,
+    where: Repeated = None,
+    ray: Annotated[list[str] | None, Parameter(consume_multiple=(0, 1))] = None,
+    size: Annotated[int, parsed_by(lambda text: 10 ** int(text))] = 7,
 ) -> None:
     """Try things out.
 
@@ -93,6 +98,12 @@ def probe(
         A folder.
     filter_ : list of str, optional
         These.
+    where : str, optional
+        There.
+    ray : str, optional
+        Here.
+    size : int
+        So big.
 
     Examples
     --------
@@ -101,6 +112,7 @@ def probe(
         interlingua probe one two -k 3
     """
     own = {"first": first, "words": words, "least": least, "encoder": encoder, "data": data, "filter": filter_}
+    own |= {"where": where, "ray": ray, "size": size}
     console.result({"taken": taken, "again": again, "given": sorted(given), "seed": seed, **own}, lambda: [])
 '''
 
@@ -136,7 +148,7 @@ def test_defaults_are_those_of_the_library(probe):
             "seed": 0, "progress": False,
         },
         "again": {"k": 5}, "given": [], "seed": 0, "first": "one", "words": [], "least": None, "encoder": None,
-        "data": None, "filter": None,
+        "data": None, "filter": None, "where": None, "ray": None, "size": 7,
     }  # fmt: skip
 
 
@@ -153,6 +165,13 @@ def test_options_reach_the_library_and_the_command(probe):
     assert found["given"] == ["cache", "data", "filter_", "k", "margin", "names", "rate", "rounds", "split"]
 
 
+def test_options_of_one_none_or_many_words(probe):
+    found = probe("--where", "a", "one", "--where", "b", "--ray", "--size", "2").result
+    assert (found["where"], found["ray"], found["size"], found["first"]) == (["a", "b"], [], 100, "one")
+    found = probe("one", "--ray", "here", "--filter", "a", "b").result
+    assert (found["ray"], found["filter"], found["first"]) == (["here"], ["a", "b"], "one")
+
+
 def test_a_lone_dash_is_a_value_and_two_end_the_options(probe):
     assert probe("-", "-").result["words"] == ["-"]
     assert probe("one", "--filter", "-", "x").result["filter"] == ["-", "x"]
@@ -167,7 +186,7 @@ def test_a_lone_dash_is_a_value_and_two_end_the_options(probe):
         (("one", "-k", "0"), "-k: expected a whole number of at least 1, but got '0'."),
         (("one", "-k", "1.5"), "expected a whole number of at least 1, but got '1.5'."),
         (("one", "--rounds", "-1"), "expected a whole number of at least 0, but got '-1'."),
-        (("one", "--rate", "fast"), '--rate: unable to convert "fast" into float.'),
+        (("one", "--rate", "fast"), "--rate: expected a number above 0 and at most 1, but got 'fast'."),
         (("one", "--margin", "none"), 'Choose from: "ratio", "distance".'),
         (("one", "--margin", "RATIO"), 'Choose from: "ratio", "distance".'),
         (("one", "--seed", str(2**32)), "expected a whole number from 0 to 4294967295"),

@@ -60,7 +60,7 @@ class Base:
     Parameters
     ----------
     steps : int
-        Steps.
+        Steps of both.
     """
 
     kind: ClassVar[str] = "base"
@@ -69,6 +69,14 @@ class Base:
 
 @dataclass
 class More(Base):
+    """More settings.
+
+    Parameters
+    ----------
+    rate : float
+        How fast.
+    """
+
     rate: float = field(default=0.5, repr=False)
 
     def fit(self, rows: int, *, seed: int = 0) -> None:
@@ -103,7 +111,8 @@ def test_types_defaults_and_descriptions_are_read(library):
 
 def test_classes_give_their_fields_and_those_of_their_base(library):
     assert Declaration(f"{library}:More").names == ["steps", "rate"]
-    assert Declaration(f"{library}:More")["rate"].default == 0.5
+    assert Declaration(f"{library}:More")["rate"] == Declared("rate", float, 0.5, "float", "How fast.")
+    assert Declaration(f"{library}:More")["steps"].help == "Steps of both."
     assert Declaration(f"{library}:More.fit").names == ["rows", "seed"]
     assert Declaration(f"{library}:Old")["size"].default == 7
 
