@@ -1,9 +1,20 @@
+"""Scores against counts by hand, nearest neighbours and scikit-learn."""
+
 import numpy as np
 import pytest
 
 from interlingua.align import parallel_accuracy
 from interlingua.pipelines.texts import Pair
-from interlingua.pipelines.train.scores import hold_out, mean_scores, score_translations, spread
+from interlingua.pipelines.train.scores import (
+    accuracy,
+    hold_out,
+    label_f1,
+    mean_scores,
+    score_translations,
+    span_f1,
+    spans,
+    spread,
+)
 
 
 def numbered(n, language="fr"):
@@ -73,3 +84,37 @@ def test_spread_is_the_variance_of_unit_vectors():
     rows = np.random.default_rng(0).normal(size=(50, 5)) + 1
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     assert spread(rows) == pytest.approx(np.square(unit - unit.mean(axis=0)).sum(axis=1).mean())
+
+
+def test_accuracy_is_the_share_of_equal_labels():
+    assert accuracy(["a", "b", "b", "c"], ["a", "b", "c", "c"]) == 0.75
+
+
+def test_label_f1_is_macro_f1_of_scikit_learn():
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    gold = rng.choice(list("abcde"), 200, p=[0.5, 0.2, 0.2, 0.08, 0.02]).tolist()
+    predicted = [g if rng.random() < 0.6 else p for g, p in zip(gold, rng.choice(list("abcde"), 200), strict=True)]
+    assert label_f1(gold, predicted) == pytest.approx(metrics.f1_score(gold, predicted, average="macro"), abs=1e-12)
+
+
+def test_spans_begin_at_b_and_at_what_continues_nothing():
+    assert spans(["O", "B-A", "I-A", "B-A", "I-B", "O", "I-C"]) == [(1, 3, "A"), (3, 4, "A"), (4, 5, "B"), (6, 7, "C")]
+    assert spans(["O", "O"]) == spans([]) == []
+
+
+def test_span_f1_counts_whole_spans_of_the_right_type():
+    gold = [["B-PER", "I-PER", "O", "B-LOC"], ["B-ORG"]]
+    predicted = [["B-PER", "I-PER", "O", "B-ORG"], ["O"]]
+    # 1 of 2 found is right, 1 of 3 wanted is found
+    assert span_f1(gold, predicted) == pytest.approx(2 * (1 / 2) * (1 / 3) / (1 / 2 + 1 / 3))
+    assert span_f1(gold, gold) == 1.0
+    assert span_f1([["O"]], [["O"]]) == 0.0
+
+
+def test_nothing_to_score_is_refused():
+    for score in (accuracy, label_f1, span_f1):
+        with pytest.raises(ValueError, match="must correspond"):
+            score([], [])
+        with pytest.raises(ValueError, match="must correspond"):
+            score(["a"], [])
