@@ -26,6 +26,7 @@ from interlingua.pipelines.encoders.transformer import TransformerEncoder
 from .classifier import find_transformer
 from .settings import CostEstimate, TrainingRun, TrainingSettings
 from .trainer import (
+    ANYTIME,
     make_watch,
     merge_log,
     open_checkpoints,
@@ -40,7 +41,6 @@ from .trainer import (
 #: A spread below this share of the reference's is a collapse.
 COLLAPSED = 0.1
 _MEASURED_STEPS = 3
-_ANYTIME = ("device", "max_minutes")  # may differ when a run goes on
 Callback = Callable[[Mapping[str, float]], None]
 
 
@@ -212,7 +212,7 @@ class SentenceTraining:
         began = time.perf_counter()
         output = _free(output)
         checkpoints = output.with_name(output.name + ".checkpoints")
-        latest, notes = open_checkpoints(checkpoints, self._described(), resume=resume, anytime=_ANYTIME)
+        latest, notes = open_checkpoints(checkpoints, self._described(), resume=resume)
         start = notes.get("start", {})
         limit = self._cut_texts()
         if not start and self.score is not None:
@@ -360,7 +360,7 @@ class SentenceTraining:
 
     def _card(self, name: str, start: Mapping[str, float] = {}, best: Mapping[str, float] = {}, steps: int = 0) -> str:
         scores = [f"| {key} | {start[key]:.4f} | {best.get(key, math.nan):.4f} |" for key in start]
-        facts = [f"- {key}: {value}" for key, value in self._described().items() if key not in _ANYTIME]
+        facts = [f"- {key}: {value}" for key, value in self._described().items() if key not in ANYTIME]
         lines = [
             "---",
             "library_name: sentence-transformers",

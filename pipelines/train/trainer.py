@@ -18,6 +18,8 @@ from interlingua.align.files import replacing
 
 from .settings import Settings
 
+#: What may differ when a run goes on.
+ANYTIME = ("device", "max_minutes")
 _RUN = "run.json"
 _WEIGHTS = "trained.safetensors"
 _STATES = ("optimizer.pt", "scheduler.pt", "rng_state.pth")
@@ -195,9 +197,7 @@ def take_checkpoint(folder: Path) -> Path | None:
     return found
 
 
-def open_checkpoints(
-    folder: Path, run: Mapping[str, Any], *, resume: bool, anytime: tuple[str, ...] = ()
-) -> tuple[Path | None, dict[str, Any]]:
+def open_checkpoints(folder: Path, run: Mapping[str, Any], *, resume: bool) -> tuple[Path | None, dict[str, Any]]:
     """Return the checkpoint that a run goes on from and what `write_run` noted; where there is none the run begins.
 
     Raises
@@ -213,7 +213,7 @@ def open_checkpoints(
     if checkpoint is None:
         write_run(folder, run)
         return None, {}
-    noted = read_run(folder, run, anytime=anytime)
+    noted = read_run(folder, run)
     if noted is None:
         raise ValueError(f"{folder} has checkpoints and does not say of which run; remove the folder")
     return checkpoint, noted
@@ -226,13 +226,13 @@ def write_run(folder: Path, run: Mapping[str, Any], **notes: Any) -> None:
         file.write(json.dumps({**notes, "run": dict(run)}, indent=1))
 
 
-def read_run(folder: Path, run: Mapping[str, Any], *, anytime: tuple[str, ...] = ()) -> dict[str, Any] | None:
+def read_run(folder: Path, run: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the notes in a folder, None where no run is kept.
 
     Raises
     ------
     ValueError
-        If the folder is of another run, naming what differs, but for what may differ at any time; or not readable.
+        If the folder is of another run, naming what differs, but for `ANYTIME`; or not readable.
     """
     file = folder / _RUN
     if not file.exists():
@@ -242,8 +242,7 @@ def read_run(folder: Path, run: Mapping[str, Any], *, anytime: tuple[str, ...] =
         then = notes.pop("run")
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{folder} holds no run that can be resumed ({error}); remove the folder") from error
-    now = {key: value for key, value in json.loads(json.dumps(dict(run))).items() if key not in anytime}
-    differing = ", ".join(_differences(then, now))
+    differing = ", ".join(_differences(then, json.loads(json.dumps(dict(run)))))
     if differing:
         raise ValueError(f"{folder} is of another run: {differing}; use the same, or remove the folder")
     return dict(notes)
@@ -303,7 +302,7 @@ def _differences(then: Mapping[str, Any], now: Mapping[str, Any], above: str = "
     """Yield in words what two runs differ in; of the hash of texts only that it does."""
     for key in sorted(now):
         before, value = then.get(key), now[key]
-        if before == value:
+        if before == value or key in ANYTIME:
             continue
         if isinstance(value, dict) and isinstance(before, dict):
             yield from _differences(before, value, f"{above}{key} ")
