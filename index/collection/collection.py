@@ -15,7 +15,6 @@ from interlingua.index.engines.base import (
     UnsupportedOperation,
     VectorIndex,
     check_k,
-    check_rows,
 )
 from interlingua.index.engines.choose import create_index, spec_to_json
 from interlingua.index.engines.config import FaissConfig
@@ -394,10 +393,10 @@ class Collection:
         replace: bool,
     ) -> None:
         ids, rows = self.check(ids, metadata, replace=replace)
-        checked = check_rows(ids, vectors, self.dimension, self.metric)
         outdated = self._table.numbers([id for id in ids if id in self._table])
-        # New rows go in before old ones go out: they have numbers of their own, and only adding can fail.
-        self._index.add(self._table.next_numbers(len(ids)), checked)
+        # New rows go in before old ones go out: they have numbers of their own, and only adding can fail, which checks
+        # the vectors.
+        self._index.add(self._table.next_numbers(len(ids)), vectors)
         self._table.append(ids, rows)
         if len(outdated):
             self._index.remove(outdated)

@@ -67,7 +67,7 @@ def faiss_threads(threads: int | None) -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def flat(dimension: int, metric: Metric) -> Any:
+def exact_index(dimension: int, metric: Metric) -> Any:
     """Return an empty exact index."""
     faiss = load_faiss()
     return (faiss.IndexFlatL2 if metric is Metric.L2 else faiss.IndexFlatIP)(dimension)
@@ -108,7 +108,7 @@ def build_trained(config: FaissConfig, dimension: int, metric: Metric, sample: N
 
     measure = faiss.METRIC_L2 if metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT
     if isinstance(config, FaissFlatConfig):
-        return flat(dimension, metric)
+        return exact_index(dimension, metric)
     if isinstance(config, HNSWConfig):
         dimension = stored_dimension(config, dimension)
         index, sample = _graph(config, dimension, measure), with_zeros(sample, dimension)
@@ -126,7 +126,7 @@ def build_trained(config: FaissConfig, dimension: int, metric: Metric, sample: N
 def faiss_class(config: FaissConfig, metric: Metric) -> str:
     """Return the name of the FAISS class that an index of this configuration is an instance of."""
     if isinstance(config, FaissFlatConfig):
-        return type(flat(1, metric)).__name__
+        return type(exact_index(1, metric)).__name__
     if isinstance(config, HNSWConfig):
         return "IndexHNSWFlat" if config.storage == "float32" else "IndexHNSWSQ"
     refine = getattr(config, "refine", None)
@@ -269,7 +269,7 @@ class FaissIndex(Described):
         self._gpu_copy: Any = None  # of what is there now; any change drops it
         self._waits = needs_training(self._config)  # a flat index stands in until there is enough to learn from
         self._faiss = (
-            flat(dimension, self._metric) if self._waits else self._built(np.empty((0, dimension), np.float32))
+            exact_index(dimension, self._metric) if self._waits else self._built(np.empty((0, dimension), np.float32))
         )
 
     @property

@@ -134,8 +134,8 @@ class FlatIndex(Described):
             stop = min(start + _VECTOR_BLOCK, n_rows)
             block = np.arange(start, stop) if rows is None else rows[start:stop]
             stored = self._buffer[start:stop] if rows is None else self._buffer[block]
-            block_scores = _scores(queries, stored.astype(np.float64), self._metric)
-            positions, scores = _best(
+            block_scores = _block_scores(queries, stored.astype(np.float64), self._metric)
+            positions, scores = _best_columns(
                 np.concatenate([positions, np.broadcast_to(block, block_scores.shape)], axis=1),
                 np.concatenate([scores, block_scores], axis=1),
                 k,
@@ -164,7 +164,7 @@ def write_array(array: NDArray[np.generic], path: Path) -> None:
         np.save(stream, array, allow_pickle=False)
 
 
-def _scores(queries: NDArray[np.float64], stored: NDArray[np.float64], metric: Metric) -> NDArray[np.float32]:
+def _block_scores(queries: NDArray[np.float64], stored: NDArray[np.float64], metric: Metric) -> NDArray[np.float32]:
     # float64 products rounded to float32: equal vectors get equal scores wherever they stand in a block, which
     # float32 matrix products do not promise, and squared distances do not suffer from cancellation.
     products = queries @ stored.T
@@ -174,7 +174,7 @@ def _scores(queries: NDArray[np.float64], stored: NDArray[np.float64], metric: M
     return products.astype(np.float32)
 
 
-def _best(
+def _best_columns(
     positions: NDArray[np.int64], scores: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the k best columns of each row, best first; among equal scores the first columns win."""
