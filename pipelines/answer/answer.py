@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from interlingua.align.logit import fit_logit
 from interlingua.align.matching import count_for_precision
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.search.search import (
@@ -119,21 +120,19 @@ class AnswerCalibration:
 def _logistic(
     rows: NDArray[np.float64], labels: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
-    """Return slopes and bias of a logistic regression, its standardised slopes held by a ridge; Newton's method."""
+    """Return slopes and bias of a logistic regression, its standardised slopes held by a ridge."""
     mean, scale = rows.mean(axis=0), rows.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     design = np.column_stack([(rows - mean) / scale, np.ones(len(rows))])
-    heavy = weights * (len(rows) / weights.sum())
-    ridge = np.diag([_RIDGE] * rows.shape[1] + [1e-9])
-    beta = np.zeros(design.shape[1])
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        gradient = design.T @ (heavy * (labels - p)) - ridge @ beta
-        curvature = (design * (heavy * p * (1 - p))[:, None]).T @ design + ridge
-        step = np.linalg.solve(curvature, gradient)
-        beta = beta + step / max(1.0, float(np.abs(step).max()))  # no leap: the first steps may overshoot
-        if np.abs(step).max() < 1e-9:
-            break
+    beta = fit_logit(
+        design,
+        np.arange(len(rows)),
+        labels,
+        penalties=np.array([_RIDGE] * rows.shape[1] + [1e-9]),
+        outside=True,
+        shares=weights * (len(rows) / weights.sum()),
+        tolerance=1e-14,
+    )
     slopes = beta[:-1] / scale
     return slopes, float(beta[-1] - mean @ slopes)
 
