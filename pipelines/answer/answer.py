@@ -76,8 +76,9 @@ class AnswerCalibration:
         rows, labels = np.asarray(evidence, np.float64), np.asarray(right, bool)
         if len(rows) < _FEWEST or labels.all() or not labels.any():
             seen = f"{len(rows)} of which {int(labels.sum())} are answered rightly"
-            message = f"calibration needs {_FEWEST} questions, some answered rightly and some not, but has {seen}"
-            raise ValueError(message)
+            raise ValueError(
+                f"calibration needs {_FEWEST} questions, some answered rightly and some not, but has {seen}"
+            )
         slopes, bias = _logistic(rows, labels, np.ones(len(rows)) if weights is None else np.asarray(weights, float))
         made = cls(slopes, bias, np.empty(0))
         return cls(slopes, bias, np.sort(made.probability(rows)))
@@ -249,8 +250,7 @@ class QuestionAnswerer:
         for passage in given:
             bounds = sentence_bounds(passage.text, passage.language) if split else [(0, len(passage.text))]
             if not bounds:
-                message = f"the passage {passage.id!r} holds no sentence; leave it out"
-                raise ValueError(message)
+                raise ValueError(f"the passage {passage.id!r} holds no sentence; leave it out")
             sentences += [
                 Passage(
                     f"{passage.id}#{number}",
@@ -297,11 +297,9 @@ class QuestionAnswerer:
             If a precision is asked for before `calibrate`, or k < 1.
         """
         if k < 1:
-            message = f"k must be at least 1, but is {k}"
-            raise ValueError(message)
+            raise ValueError(f"k must be at least 1, but is {k}")
         if precision is not None and self.calibration is None:
-            message = f"a precision of {precision} can only be kept after calibrate(); or take precision=None"
-            raise ValueError(message)
+            raise ValueError(f"a precision of {precision} can only be kept after calibrate(); or take precision=None")
         least = -1.0 if precision is None or self.calibration is None else self.calibration.threshold(precision)
         lists = self._search(questions, max(k, _LIST), language, languages)
         found: list[Answer | None] = []
@@ -350,11 +348,11 @@ class QuestionAnswerer:
         """
         lists = self._search(questions, _LIST, language, None)
         if len(right_answers) != len(questions):
-            message = f"each of {len(questions)} questions needs a right answer or None, got {len(right_answers)}"
-            raise ValueError(message)
+            raise ValueError(
+                f"each of {len(questions)} questions needs a right answer or None, got {len(right_answers)}"
+            )
         if unanswerable is not None and not 0 <= unanswerable < 1:
-            message = f"unanswerable must lie in 0 ... 1, but is {unanswerable}"
-            raise ValueError(message)
+            raise ValueError(f"unanswerable must lie in 0 ... 1, but is {unanswerable}")
         evidence, right, weights = [], [], []
         for hits, answers in zip(lists, right_answers, strict=True):
             if not hits:

@@ -49,8 +49,9 @@ class SpanReader:
         self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(self.name)
         self._model: Any = transformers.AutoModelForQuestionAnswering.from_pretrained(self.name).to(device).eval()
         if not self._tokenizer.is_fast:
-            message = f"the tokenizer of {self.name} does not say where tokens lie in the text; choose a fast one"
-            raise ValueError(message)
+            raise ValueError(
+                f"the tokenizer of {self.name} does not say where tokens lie in the text; choose a fast one"
+            )
 
     def read(self, question: str, passage: str) -> Span:
         """Return the likeliest span of a passage; a long passage is read in windows that overlap.
@@ -64,8 +65,9 @@ class SpanReader:
         window = min(_WINDOW, self._tokenizer.model_max_length, self._positions())
         own = len(self._tokenizer(question)["input_ids"])
         if own + 8 > window:
-            message = f"the question has {own} tokens, but question and passage share {window}; ask a shorter one"
-            raise ValueError(message)
+            raise ValueError(
+                f"the question has {own} tokens, but question and passage share {window}; ask a shorter one"
+            )
         given = self._tokenizer(
             question,
             passage,

@@ -87,8 +87,7 @@ class ResponseSelector:
 
     def __init__(self, search: CrossLingualSearch, *, decay: float = 0.3, memory: int = 3) -> None:
         if not 0 <= decay <= 1 or memory < 1:
-            message = f"decay must lie in 0 ... 1 and memory be at least 1, but they are {decay} and {memory}"
-            raise ValueError(message)
+            raise ValueError(f"decay must lie in 0 ... 1 and memory be at least 1, but they are {decay} and {memory}")
         self.search, self.decay, self.memory = search, decay, memory
 
     @classmethod
@@ -112,8 +111,7 @@ class ResponseSelector:
         empty = [number for number, each in enumerate(given, start=1) if not each.response.strip()]
         if not given or empty:
             seen = f"number {empty[0]} has none" if empty else "there are none"
-            message = f"each exchange needs a response, but {seen}"
-            raise ValueError(message)
+            raise ValueError(f"each exchange needs a response, but {seen}")
         passages = [
             Passage(str(number), each.prompt or each.response, each.language, {"response": each.response})
             for number, each in enumerate(given)
@@ -147,8 +145,7 @@ class ResponseSelector:
             If there is no turn, or k < 1.
         """
         if not turns:
-            message = "there must be at least one turn to reply to, but there is none"
-            raise ValueError(message)
+            raise ValueError("there must be at least one turn to reply to, but there is none")
         recent = list(turns)[-self.memory :]
         if self.decay == 0:
             recent = recent[-1:]

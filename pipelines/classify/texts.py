@@ -129,8 +129,9 @@ class CrossLingualClassifier:
 
         names = [language] * len(texts) if isinstance(language, str) else list(language)
         if not len(texts) == len(labels) == len(names):
-            message = f"texts, labels and languages must correspond; got {len(texts)}, {len(labels)} and {len(names)}"
-            raise ValueError(message)
+            raise ValueError(
+                f"texts, labels and languages must correspond; got {len(texts)}, {len(labels)} and {len(names)}"
+            )
         vectors = self.encoder.encode(list(texts))
         self.space_ = self._fit_space(vectors, names, unlabelled or {})
         self.classifier_ = VectorClassifier(**self.options).fit(self._map(vectors, names), np.asarray(labels, object))
@@ -151,8 +152,7 @@ class CrossLingualClassifier:
         """
         names = [language] * len(texts) if isinstance(language, str) else list(language)
         if len(names) != len(texts):
-            message = f"texts and languages must correspond; got {len(texts)} and {len(names)}"
-            raise ValueError(message)
+            raise ValueError(f"texts and languages must correspond; got {len(texts)} and {len(names)}")
         if not names:
             return np.zeros((0, len(self.labels)))
         return np.asarray(self.classifier_.predict_proba(self._map(self.encoder.encode(list(texts)), names)))
@@ -255,11 +255,10 @@ class CrossLingualClassifier:
                 parts.append(self.encoder.encode(list(unlabelled[name])))
             groups[name] = np.concatenate(parts)
             if len(groups[name]) < _FEWEST:
-                message = (
+                raise ValueError(
                     f"{name} has {len(groups[name])} texts; {self.languages} needs at least {_FEWEST} of each language "
                     "to know where it lies: give more through unlabelled=, or take languages='none'"
                 )
-                raise ValueError(message)
         return REMOVAL_METHODS[self.languages]().fit(groups, encoder=self.encoder.identity).space_
 
     def _map(self, vectors: NDArray[np.float32], names: Sequence[str]) -> NDArray[np.float32]:
@@ -269,11 +268,10 @@ class CrossLingualClassifier:
         for name in dict.fromkeys(names):
             tag = name if self.space_.covers(name) else find_language(name, self.space_.languages)
             if tag is None:
-                message = (
+                raise ValueError(
                     f"the classifier knows no texts of {name!r}, only of {', '.join(self.space_.languages)}; "
                     "train it with unlabelled texts of that language, or with languages='lsar', which needs none"
                 )
-                raise ValueError(message)
             mapped[own == name] = self.space_.transform(vectors[own == name], tag)
         return mapped
 
@@ -303,8 +301,7 @@ def classification_report(
     (0.5, 0.333, 0.35)
     """
     if not labels or len(labels) != len(probabilities):
-        message = f"each of {len(probabilities)} texts needs a label, got {len(labels)}"
-        raise ValueError(message)
+        raise ValueError(f"each of {len(probabilities)} texts needs a label, got {len(labels)}")
     true, said = np.asarray(labels, object), np.asarray(names, object)[probabilities.argmax(axis=1)]
     right = true == said
     scores = []

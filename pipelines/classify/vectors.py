@@ -89,14 +89,12 @@ class VectorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     def fit(self, X: ArrayLike, y: ArrayLike) -> VectorClassifier:
         """Learn from vectors (n, d) and their classes (n,)."""
         if self.method not in ("logistic", "prototype", "knn", "mixed"):
-            message = f"method must be 'mixed', 'logistic', 'prototype' or 'knn', got {self.method!r}"
-            raise ValueError(message)
+            raise ValueError(f"method must be 'mixed', 'logistic', 'prototype' or 'knn', got {self.method!r}")
         vectors, labels = validate_data(self, X, y, dtype=np.float32)
         check_classification_targets(labels)
         self.classes_, columns = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            message = f"a classifier needs at least 2 classes, but all {len(labels)} labels are one class"
-            raise ValueError(message)
+            raise ValueError(f"a classifier needs at least 2 classes, but all {len(labels)} labels are one class")
         folds = _folds(columns, self.seed)
         strength = self.strength
         if strength is None:

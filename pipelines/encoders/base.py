@@ -96,21 +96,19 @@ def check_texts(texts: object) -> list[str]:
     """
     if isinstance(texts, (str, bytes)):
         shown = texts[:40]
-        message = f"texts must be a sequence of strings, got the single string {shown!r}; pass it as [{shown!r}]"
-        raise TypeError(message)
+        raise TypeError(f"texts must be a sequence of strings, got the single string {shown!r}; pass it as [{shown!r}]")
     if isinstance(texts, Mapping) or not isinstance(texts, Iterable):
-        message = f"texts must be a sequence of strings, got {type(texts).__name__}"
-        raise TypeError(message)
+        raise TypeError(f"texts must be a sequence of strings, got {type(texts).__name__}")
     checked: list[str] = []
     for position, text in enumerate(texts):
         if not isinstance(text, str):
-            message = f"texts must be strings, entry {position} is {type(text).__name__}: {text!r:.60}"
-            raise TypeError(message)
+            raise TypeError(f"texts must be strings, entry {position} is {type(text).__name__}: {text!r:.60}")
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            message = f"text {position} holds a lone surrogate at character {error.start}; decode the input as UTF-8"
-            raise ValueError(message) from error
+            raise ValueError(
+                f"text {position} holds a lone surrogate at character {error.start}; decode the input as UTF-8"
+            ) from error
         checked.append(text)
     return checked
 
@@ -120,8 +118,7 @@ def check_role(role: str) -> Role:
     for known in get_args(Role):
         if role == known:
             return known  # type: ignore[no-any-return]  # get_args is untyped; these are the literals
-    message = f"role must be one of {', '.join(get_args(Role))}; got {role!r}"
-    raise ValueError(message)
+    raise ValueError(f"role must be one of {', '.join(get_args(Role))}; got {role!r}")
 
 
 def unit_rows(vectors: NDArray[np.floating], texts: Sequence[str]) -> NDArray[np.float32]:
@@ -136,11 +133,10 @@ def unit_rows(vectors: NDArray[np.floating], texts: Sequence[str]) -> NDArray[np
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     bad = np.flatnonzero(~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0))
     if bad.size:
-        message = (
+        raise ValueError(
             f"the encoder gave no usable vector for {bad.size} of {len(texts)} texts, first for "
             f"{texts[int(bad[0])]!r:.60}; if it computes in half precision, try dtype='float32'"
         )
-        raise ValueError(message)
     rows /= norms
     return rows
 

@@ -192,8 +192,7 @@ class CachedEncoder:
 
     def __init__(self, encoder: Encoder, cache: EmbeddingCache, *, chunk_size: int = 512) -> None:
         if chunk_size < 1:
-            message = f"chunk_size must be at least 1, got {chunk_size}"
-            raise ValueError(message)
+            raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
         self.encoder = encoder
         self.cache = cache
         self.chunk_size = chunk_size

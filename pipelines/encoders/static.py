@@ -175,14 +175,11 @@ class StaticEncoder:
         unknown: Literal["error", "zero"] = "error",
     ) -> None:
         if not a > 0 or not np.isfinite(a):
-            message = f"the smoothing a must be positive, got {a}; 1e-3 is usual"
-            raise ValueError(message)
+            raise ValueError(f"the smoothing a must be positive, got {a}; 1e-3 is usual")
         if unknown not in ("error", "zero"):
-            message = f"unknown must be 'error' or 'zero', got {unknown!r}"
-            raise ValueError(message)
+            raise ValueError(f"unknown must be 'error' or 'zero', got {unknown!r}")
         if len(embeddings) == 0:
-            message = "the embeddings hold no word; a text cannot be encoded with them"
-            raise ValueError(message)
+            raise ValueError("the embeddings hold no word; a text cannot be encoded with them")
         self.embeddings = embeddings
         self.unknown = unknown
         self.component: NDArray[np.float32] | None = None
@@ -229,8 +226,7 @@ class StaticEncoder:
         """
         means, n_known = self._means(check_texts(texts))
         if not n_known.any():
-            message = f"none of the {len(n_known)} texts holds a known word; fit the component on other texts"
-            raise ValueError(message)
+            raise ValueError(f"none of the {len(n_known)} texts holds a known word; fit the component on other texts")
         _, _, right = np.linalg.svd(means[n_known > 0].astype(np.float64), full_matrices=False)
         other = StaticEncoder(self.embeddings, component=right[0], unknown=self.unknown)
         other._weights = self._weights
@@ -322,9 +318,8 @@ def _checked_component(component: NDArray[np.floating], dimension: int) -> NDArr
     direction = np.asarray(component, dtype=np.float64)
     norm = np.linalg.norm(direction)
     if direction.shape != (dimension,) or not np.isfinite(norm) or norm == 0:
-        message = (
+        raise ValueError(
             f"the component must be a finite vector of {dimension} numbers, not all zero; "
             f"got shape {direction.shape} and length {norm:.3g}"
         )
-        raise ValueError(message)
     return (direction / norm).astype(np.float32)

@@ -89,8 +89,7 @@ def folder_identity(folder: Path) -> str:
     if any(path.suffix == ".safetensors" for path in files):
         files = [path for path in files if path.suffix != ".bin"]  # an older copy of the same weights
     if not files:
-        message = f"{folder} holds no model: expected config.json or modules.json and weights in it"
-        raise FileNotFoundError(message)
+        raise FileNotFoundError(f"{folder} holds no model: expected config.json or modules.json and weights in it")
     digest = hashlib.sha256()
     for path in files:
         stat = path.stat()
@@ -208,17 +207,15 @@ class TransformerEncoder:
         revision: str | None = None,
     ) -> None:
         if batch_size < 1:
-            message = f"batch_size must be at least 1, got {batch_size}"
-            raise ValueError(message)
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if dtype != "auto" and dtype not in _DTYPES:
-            message = f"dtype must be 'auto' or one of {', '.join(_DTYPES)}; got {dtype!r}"
-            raise ValueError(message)
+            raise ValueError(f"dtype must be 'auto' or one of {', '.join(_DTYPES)}; got {dtype!r}")
         if importlib.util.find_spec("sentence_transformers") is None:
-            message = (
+            raise MissingExtraError(
                 "encoding needs the library 'sentence_transformers', which is not installed; "
-                'install it with: pip install "interlingua[torch]"'
+                'install it with: pip install "interlingua[torch]"',
+                name="sentence_transformers",
             )
-            raise MissingExtraError(message, name="sentence_transformers")
         for role in prompts or {}:
             check_role(role)
         self.name = str(name)
@@ -282,10 +279,9 @@ class TransformerEncoder:
                 )
         except (OSError, ValueError) as error:
             place = "the Hugging Face Hub" if self.folder is None else "that folder"
-            message = (
+            raise OSError(
                 f"cannot load the encoder {self.name!r} from {place}: {error}; the encoder 'bundled' needs no download"
-            )
-            raise OSError(message) from error
+            ) from error
         model.default_prompt_name = None  # prompts are chosen by role, never behind our back
         model.eval()
         return model.to(getattr(torch, self.dtype))
@@ -300,11 +296,10 @@ class TransformerEncoder:
         """
         reachable = hub_is_reachable()
         if not reachable and hub_folder(self.name, self.revision) is None:
-            message = (
+            raise OSError(
                 f"cannot load the encoder {self.name!r}: there is no copy of it on this machine, and the Hugging Face "
                 "Hub cannot be reached; give a model's folder, or use the encoder 'bundled', which needs no download"
             )
-            raise OSError(message)
         return reachable
 
     def text_lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
@@ -359,12 +354,10 @@ def _model_folder(name: str) -> Path | None:
     path = Path(name).expanduser()
     if path.is_dir():
         if not any((path / file).is_file() for file in ("modules.json", "config.json")):
-            message = f"{path} holds no model: neither modules.json nor config.json is in it"
-            raise FileNotFoundError(message)
+            raise FileNotFoundError(f"{path} holds no model: neither modules.json nor config.json is in it")
         return path
     if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
-        message = f"no folder at {name}; give a model's folder, its name on the Hub, or 'bundled'"
-        raise FileNotFoundError(message)
+        raise FileNotFoundError(f"no folder at {name}; give a model's folder, its name on the Hub, or 'bundled'")
     return None
 
 
@@ -382,8 +375,7 @@ def resolve_device(wanted: str) -> str:
         return "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
     kind = wanted.split(":")[0]
     if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not has_mps):
-        message = f"device {wanted!r} is not available here; use 'cpu' or 'auto'"
-        raise ValueError(message)
+        raise ValueError(f"device {wanted!r} is not available here; use 'cpu' or 'auto'")
     return wanted
 
 

@@ -115,16 +115,15 @@ def lexicon_from_bitext(
     """
     if association not in get_args(Association) or one_to_one not in ("mutual", "stable"):
         known = "log-likelihood or dice, and mutual or stable"
-        message = f"association and one_to_one must be {known}, but are {association!r} and {one_to_one!r}"
-        raise ValueError(message)
+        raise ValueError(f"association and one_to_one must be {known}, but are {association!r} and {one_to_one!r}")
     if at_least < 1:
-        message = f"at_least must be 1 or more, but is {at_least}"
-        raise ValueError(message)
+        raise ValueError(f"at_least must be 1 or more, but is {at_least}")
     given = tuple(pairs)
     kinds = sorted({f"{each.source_language}-{each.target_language}" for each in given})
     if len(kinds) != 1:
-        message = f"expected sentence pairs of one language pair; got {len(given)} of {', '.join(kinds) or 'none'}"
-        raise ValueError(message)
+        raise ValueError(
+            f"expected sentence pairs of one language pair; got {len(given)} of {', '.join(kinds) or 'none'}"
+        )
     sources, source_words = _incidence([each.source for each in given], source_vocabulary)
     targets, target_words = _incidence([each.target for each in given], target_vocabulary)
     counts = sparse.coo_array(sources.T @ targets)

