@@ -393,7 +393,7 @@ class Collection:
         replace: bool,
     ) -> None:
         ids, rows = self.check(ids, metadata, replace=replace)
-        outdated = self._table.numbers([id for id in ids if id in self._table])
+        outdated = self._table.numbers_held(ids)
         # New rows go in before old ones go out: they have numbers of their own, and only adding can fail, which checks
         # the vectors.
         self._index.add(self._table.next_numbers(len(ids)), vectors)

@@ -130,6 +130,10 @@ class MetadataTable:
             raise KeyError(f"ids are not in the collection: {shorten(missing)}")
         return np.array([self._number_of[id] for id in wanted], dtype=np.int64)
 
+    def numbers_held(self, ids: Iterable[str]) -> NDArray[np.int64]:
+        """Return the row numbers of those of the ids that are in the collection."""
+        return np.array([self._number_of[id] for id in ids if id in self._number_of], dtype=np.int64)
+
     def rows(self, ids: Iterable[str]) -> NDArray[np.int64]:
         """Return the positions of string ids in the columns."""
         return self.rows_of(self.numbers(ids))
@@ -311,6 +315,12 @@ def check_json(value: Any, name: str, depth: int = 0) -> Any:
             _check_text(key)
         return {key: check_json(item, f"{name}[{key!r}]", depth + 1) for key, item in value.items()}
     raise TypeError(f"{name} is a {kind.__name__}; JSON keeps str, int, float, bool, None, list and dict")
+
+
+def check_all_json(named: Iterable[tuple[Any, str]]) -> None:
+    """Raise what `check_json` raises for the first of several values, each with its name, that it refuses."""
+    for value, name in named:
+        check_json(value, name)
 
 
 def value_key(value: Any) -> list[Any]:

@@ -120,14 +120,19 @@ def everyday_questions() -> tuple[str, ...]:
 
 def check_languages(space: SharedSpace, languages: Sequence[str]) -> None:
     """Raise SpaceError if the space can map one of the languages neither by its own map nor by "und" nor by "*"."""
-    unknown = [
-        each for each in dict.fromkeys(languages) if not space.covers(each) and not find_language(each, space.maps)
-    ]
-    if unknown and UNDETERMINED not in space.maps:
+    _maps_of(space, languages)
+
+
+def _maps_of(space: SharedSpace, languages: Sequence[str]) -> dict[str, str]:
+    """Return for each language which map of the space is its own; errors as `check_languages`."""
+    own = {each: find_language(each, space.maps) for each in dict.fromkeys(languages)}
+    unknown = [each for each, name in own.items() if name is None]
+    if unknown and UNDETERMINED not in space.maps and ANY_LANGUAGE not in space.maps:
         raise SpaceError(
             f"texts are in {', '.join(map(repr, unknown))}, but the space has only: {', '.join(space.languages)}; "
             "name the languages as the space does, or fit a space with all of them"
         )
+    return {each: name or UNDETERMINED for each, name in own.items()}
 
 
 def map_by_language(
@@ -139,9 +144,8 @@ def map_by_language(
     """
     if space is None:
         return raw
-    check_languages(space, languages)
+    own = _maps_of(space, languages)
     mapped = np.empty((len(raw), space.dimension), np.float32)
-    own = {each: find_language(each, space.maps) or UNDETERMINED for each in dict.fromkeys(languages)}
     for language, rows in rows_by_language([own[each] for each in languages]).items():
         mapped[rows] = space.transform(raw[rows], language)
     return mapped

@@ -97,13 +97,9 @@ class CorrectedRows:
         self.collection = collection
         self.store = store
         spec = collection.index.spec
+        self.folds = collection.metric is Metric.IP  # whether r is a column of the vectors
         self._whole = self.folds and spec.config.get("storage", "float32") == "float32"
         self._mean_of: dict[str, float] = {}
-
-    @property
-    def folds(self) -> bool:
-        """Whether r is a column of the vectors."""
-        return self.collection.metric is Metric.IP
 
     @property
     def dimension(self) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from interlingua.index.collection.metadata import check_json
+from interlingua.index.collection.metadata import check_all_json
 
 from .lines import PathLike, json_lines
 from .tables import open_table
@@ -50,6 +50,7 @@ def check_passages(passages: Sequence[Passage]) -> None:
         If metadata is nothing that JSON can hold.
     """
     seen: set[str] = set()
+    checked: list[tuple[Any, str]] = []
     for each in passages:
         if each.id in seen:
             raise ValueError(f"ids must be different, but {each.id!r} is there twice; give each passage its own")
@@ -62,8 +63,9 @@ def check_passages(passages: Sequence[Passage]) -> None:
         for name, value in (("id", each.id), ("text", each.text), ("language", each.language)):
             if not isinstance(value, str):
                 raise TypeError(f"the {name} of passage {each.id!r} must be a string, but is {value!r}")
-            check_json(value, f"the {name}")
-        check_json(dict(each.metadata), f"metadata of {each.id!r}")
+            checked.append((value, f"the {name}"))
+        checked.append((dict(each.metadata), f"metadata of {each.id!r}"))
+    check_all_json(checked)
 
 
 def read_passages(lines: Iterable[str], *, name: str, language: str | None = None) -> list[Passage]:
