@@ -106,13 +106,13 @@ def _limits(languages: Sequence[str]) -> list[str]:
 
 
 def _facts(space: SharedSpace) -> list[tuple[str, str]]:
-    rows = [(key, _said(value)) for key, value in space.provenance.items()]
+    rows = [(key, _value_text(value)) for key, value in space.provenance.items()]
     return [*rows, ("fingerprint of the space", space.fingerprint)]
 
 
-def _said(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, Mapping) and all(isinstance(each, (str, int, float)) for each in value.values()):
-        return ", ".join(f"{name} {_said(each)}" for name, each in value.items())
+        return ", ".join(f"{name} {_value_text(each)}" for name, each in value.items())
     if isinstance(value, float):
         return f"{value:.4g}"
     return shorten(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), _LONGEST)

@@ -248,9 +248,10 @@ def align_graphs(
     if unknown or not features:
         raise ValueError(f"features are of {', '.join(FEATURES)}, at least one; got {', '.join(features) or 'none'}")
     known = np.zeros((0, 2), np.int64) if seeds is None else np.asarray(seeds, np.int64).reshape(-1, 2)
+    n, m = len(left), len(right)
     sides = [
-        np.setdiff1d(np.arange(len(graph)), known[:, side]) if candidates is None else np.asarray(candidates[side])
-        for side, graph in enumerate((left, right))
+        np.setdiff1d(np.arange(size), known[:, side]) if candidates is None else np.asarray(candidates[side])
+        for side, size in enumerate((n, m))
     ]
     values = shared_values(left, right) if "attributes" in features else None
     structured = "structure" in features or values is not None
@@ -266,9 +267,9 @@ def align_graphs(
     spellings = None if named is None and similar is None else name_spellings(left, right)
     triples = np.zeros((0, 3), np.int64)
     if "structure" in features:
-        moved = right.triples + np.array([len(left), len(left.relations), len(left)])
+        moved = right.triples + np.array([n, len(left.relations), n])
         triples = np.concatenate([left.triples, moved])
-    relations, equal, n_values = len(left.relations) + len(right.relations), known + np.array([0, len(left)]), 0
+    relations, equal, n_values = len(left.relations) + len(right.relations), known + np.array([0, n]), 0
     if values is not None:
         n_values, relations = values.pairs.size, relations + values.n_attributes
         triples, equal = np.concatenate([triples, values.triples]), np.concatenate([equal, values.pairs])
@@ -277,8 +278,8 @@ def align_graphs(
         triples,
         relations,
         sides[0],
-        sides[1] + len(left),
-        n_entities=len(left) + len(right) + n_values,
+        sides[1] + n,
+        n_entities=n + m + n_values,
         features=named,
         similar=similar,
         spellings=spellings,
@@ -288,7 +289,7 @@ def align_graphs(
         seed=seed,
     )
     scored = found.candidates
-    chosen = found.positions if k is None else _best(scored.rows, scored.scores, k)
+    chosen = found.positions if k is None else _best_of_each_row(scored.rows, scored.scores, k)
     links = tuple(
         EntityLink(
             left.entities[sides[0][scored.rows[at]]],
@@ -314,7 +315,7 @@ def _with_empty_rows(
     return named, spellings
 
 
-def _best(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+def _best_of_each_row(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     """Return the positions of the k best of each row, row by row, best first."""
     order = np.lexsort((-scores, rows))
     ranks = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])

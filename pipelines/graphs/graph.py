@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from interlingua.align.arrays import require
 from interlingua.pipelines.texts.languages import label_rank
-from interlingua.pipelines.texts.lines import PathLike, input_name, numbered_lines, open_binary, plain_name
+from interlingua.pipelines.texts.lines import PathLike, input_name, open_binary, plain_name, read_lines
 
 _LABELS = ("http://www.w3.org/2000/01/rdf-schema#label", "http://www.w3.org/2004/02/skos/core#prefLabel")
 _LINKS = ("ref_ent_ids", "sup_ent_ids", "sup_pairs", "ref_pairs", "ent_links")
@@ -124,7 +124,7 @@ class KnowledgeGraph:
         """
         places = {entity: row for row, entity in enumerate(self.entities)}
         found = []
-        for number, line in numbered_lines(path, blank="skip", error=GraphError):
+        for number, line in read_lines(path, blank="skip", error=GraphError):
             cells = line.split("\t", 2)  # a value may hold tabs
             if len(cells) < 3:
                 raise GraphError(
@@ -272,7 +272,7 @@ def _in_folder(folder: Path, name: str) -> Path:
 
 def _cells(path: PathLike, width: int) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Yield the number and the cells of each line that is not blank."""
-    for number, line in numbered_lines(path, error=GraphError):
+    for number, line in read_lines(path, error=GraphError):
         cells = tuple(line.split("\t"))
         if len(cells) == width:
             yield number, cells

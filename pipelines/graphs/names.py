@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from interlingua.align.matching import Candidates
-from interlingua.pipelines.texts.characters import count_groups, group_hash, groups, rarity, weighted
+from interlingua.pipelines.texts.characters import count_groups, groups, hashed_groups, rarity, weighted
 
 from .graph import KnowledgeGraph
 
@@ -80,8 +80,8 @@ def name_spellings(left: KnowledgeGraph, right: KnowledgeGraph) -> sparse.csr_ar
 
 def _hashed(names: Sequence[str], sizes: Sequence[int]) -> sparse.csr_array:
     """Return signed counts of the names' groups of characters, by hash, rows of unit length."""
-    rows = (map(group_hash, groups(_padded(name), sizes)) for name in names)
-    return weighted(count_groups(rows, _HASHED, signed=True))
+    rows = [[_padded(name)] for name in names]
+    return weighted(count_groups(hashed_groups(rows, sizes), _HASHED, signed=True))
 
 
 def _padded(name: str) -> str:
@@ -113,8 +113,8 @@ def similar_names(left: Sequence[str], right: Sequence[str], *, k: int = 20, lea
     """
     first, second = _weighed(left, right)
     shape = (len(left), len(right))
-    rows, columns, scores = _best(first, second, k, least)
-    other_columns, other_rows, other_scores = _best(second, first, k, least)
+    rows, columns, scores = _nearest_names(first, second, k, least)
+    other_columns, other_rows, other_scores = _nearest_names(second, first, k, least)
     codes = np.concatenate([rows * shape[1] + columns, other_rows * shape[1] + other_columns])
     codes, kept = np.unique(codes, return_index=True)
     found = np.minimum(np.concatenate([scores, other_scores])[kept], np.float32(1))
@@ -133,7 +133,7 @@ def _weighed(left: Sequence[str], right: Sequence[str]) -> tuple[sparse.csr_arra
     return both[: len(left)], both[len(left) :]
 
 
-def _best(
+def _nearest_names(
     own: sparse.csr_array, other: sparse.csr_array, k: int, least: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Return the k best of each row of own other', those of `least` or more."""

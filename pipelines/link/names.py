@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,7 +13,7 @@ from anyascii import anyascii
 from numpy.typing import NDArray
 from scipy import sparse
 
-from interlingua.pipelines.texts.characters import count_groups, group_hash, groups, rarity, weighted
+from interlingua.pipelines.texts.characters import count_groups, hashed_groups, rarity, weighted
 from interlingua.pipelines.texts.languages import MULTIPLE, matches
 
 _HASHED = 1 << 18
@@ -111,13 +111,10 @@ class SpellingIndex:
 
 
 def _grams(names: Sequence[str]) -> sparse.csr_array:
-    return count_groups(map(_gram_numbers, names), _HASHED)
-
-
-def _gram_numbers(name: str) -> Iterator[int]:
-    for word in romanized(name).split():
-        for text in (f" {word} ", f"~{_skeleton(word)} "):
-            yield from map(group_hash, groups(text, _SIZES))
+    rows = [
+        [text for word in romanized(name).split() for text in (f" {word} ", f"~{_skeleton(word)} ")] for name in names
+    ]
+    return count_groups(hashed_groups(rows, _SIZES), _HASHED)
 
 
 def _skeleton(word: str) -> str:

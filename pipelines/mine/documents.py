@@ -21,7 +21,7 @@ from interlingua.align.sentence import (
     pair_documents,
     span_means,
 )
-from interlingua.pipelines.texts.lines import numbered_lines
+from interlingua.pipelines.texts.lines import read_lines
 from interlingua.pipelines.texts.pairs import Pair
 from interlingua.pipelines.texts.sentences import split_sentences
 
@@ -64,7 +64,7 @@ class Document:
         """
         if isinstance(texts, str | os.PathLike):
             name = name or Path(texts).name
-            numbered: Iterable[tuple[int, str]] = numbered_lines(texts)
+            numbered: Iterable[tuple[int, str]] = read_lines(texts)
         else:
             numbered = enumerate(texts, 1)
         sentences, lines = [], []

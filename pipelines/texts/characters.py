@@ -23,9 +23,11 @@ def groups(text: str, sizes: Sequence[int]) -> Iterator[str]:
             yield text[start : start + size]
 
 
-def group_hash(group: str) -> int:
-    """Return a number of 32 bits that is the same in every process."""
-    return crc32(group.encode("utf-8", "surrogatepass"))
+def hashed_groups(rows: Iterable[Iterable[str]], sizes: Sequence[int]) -> list[list[int]]:
+    """Return the groups of the texts of each row as numbers of 32 bits, the same in every process."""
+    return [
+        [crc32(group.encode("utf-8", "surrogatepass")) for text in row for group in groups(text, sizes)] for row in rows
+    ]
 
 
 def count_groups(rows: Iterable[Iterable[int]], n_columns: int, *, signed: bool = False) -> sparse.csr_array:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .lines import PathLike, input_name, numbered_lines, plain_name
+from .lines import PathLike, input_name, plain_name, read_lines
 from .tables import open_table, read_cells
 
 
@@ -194,7 +194,7 @@ def split_words(sentences: LabelledWords, share: float, *, seed: int = 0) -> tup
 def _sentences(path: PathLike, *, universal: bool) -> Iterator[list[tuple[int, list[str]]]]:
     """Yield each sentence as numbered lines of fields."""
     sentence: list[tuple[int, list[str]]] = []
-    for number, line in numbered_lines(path):
+    for number, line in read_lines(path):
         if not line.strip():
             if sentence:
                 yield sentence

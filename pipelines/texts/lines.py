@@ -113,6 +113,13 @@ def numbered_lines(
                 yield number, line
 
 
+def read_lines(
+    path: PathLike, *, blank: Literal["keep", "skip"] = "keep", error: type[ValueError] = ValueError
+) -> list[tuple[int, str]]:
+    """Return `numbered_lines` at once, for what is held in memory anyway."""
+    return list(numbered_lines(path, blank=blank, error=error))
+
+
 def decode_line(raw: bytes, number: int, name: str, *, error: type[ValueError] = ValueError) -> str:
     """Return a line of a file as text, without its end and, in line 1, without a byte order mark.
 

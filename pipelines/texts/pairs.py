@@ -17,6 +17,7 @@ from typing import Any, Literal, cast
 from interlingua.align.files import replacing
 
 from . import tmx
+from .languages import find_language, matches
 from .lines import PathLike, json_value, numbered_lines, open_binary, plain_name
 
 Row = tuple[str, str, str, str]  # source, target, source language, target language
@@ -326,18 +327,6 @@ def clean(text: str) -> str:
     return _BLANKS.sub(" ", text).strip(" ")
 
 
-def matches(wanted: str, tag: str) -> bool:
-    """Tell whether a language tag is the wanted language or a variant of it.
-
-    Examples
-    --------
-    >>> matches("en", "EN_gb"), matches("en-GB", "en"), matches("e", "en")
-    (True, False, False)
-    """
-    wanted, tag = wanted.lower().replace("_", "-"), tag.lower().replace("_", "-")
-    return tag == wanted or tag.startswith(wanted + "-")
-
-
 @dataclass(frozen=True)
 class _Source:
     """Where pairs come from: one file, or Moses' two."""
@@ -439,11 +428,6 @@ def _suffix_languages(paths: Sequence[Path]) -> tuple[str, str]:
     return (left, right) if left != right and _TAG.fullmatch(left) and _TAG.fullmatch(right) else _UNNAMED
 
 
-def _find_tag(wanted: str, tags: Sequence[str]) -> str | None:
-    """Return the tag of a language: itself if it is there, else the first variant of it."""
-    return wanted if wanted in tags else next((tag for tag in tags if matches(wanted, tag)), None)
-
-
 def _chosen(row: Row, wanted: tuple[str, str]) -> Row | None:
     """Return a row that names its languages (or not: "") in the wanted direction; None if it is of others."""
     left, right, *own = row
@@ -497,7 +481,7 @@ def _header(cells: Sequence[str], source: _Source) -> tuple[int | None, ...] | N
     lower = [name.lower() for name in names]
     wanted: list[tuple[str, str]] = list(_GENERIC)
     if source.languages is not None:
-        left, right = (_find_tag(one, names) for one in source.languages)
+        left, right = (find_language(one, names) for one in source.languages)
         if left is not None and right is not None:
             return names.index(left), names.index(right), None, None
     elif len(names) == 2 and names[0] != names[1] and all(_is_code(name) for name in names):
@@ -552,7 +536,7 @@ def _read_tmx(given: _Pass) -> Iterator[Row]:
                     given.malformed(line, f"the unit has the languages {found}; choose two with languages=(..., ...)")
                     continue
                 languages = cast("tuple[str, str]", tuple(sides))
-            left, right = (_find_tag(name, tuple(sides)) for name in languages)
+            left, right = (find_language(name, sides) for name in languages)
             if left is not None and right is not None:
                 yield clean(sides[left]), clean(sides[right]), *languages
             elif source.languages is None:
@@ -587,7 +571,7 @@ def _read_jsonl(given: _Pass) -> Iterator[Row]:
 def _record(record: Mapping[str, Any], languages: tuple[str, str] | None) -> Row | None:
     """Return the texts and the languages of an object, "" where `languages` are wanted and it names none."""
     if languages is not None:
-        keys = [_find_tag(name, tuple(record)) for name in languages]
+        keys = [find_language(name, tuple(record)) for name in languages]
         if None not in keys:
             return _texts(record, cast("list[str]", keys), languages)
     for pair in _GENERIC:
