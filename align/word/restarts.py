@@ -15,12 +15,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix
-from interlingua.align.space import Normalization, SharedSpace
+from interlingua.align.space import SharedSpace
 from interlingua.align.word.methods import WordMethod
 from interlingua.align.word.methods.gromov_wasserstein import draw_pairs, gromov_wasserstein_plan
 from interlingua.align.word.methods.optimal_transport import convex_initialization
-from interlingua.align.word.methods.procrustes import check_fit
+from interlingua.align.word.methods.procrustes import check_fit, check_vocabularies, normalized
 from interlingua.align.word.methods.self_learning import SelfLearning, SelfLearningState, state_format
 
 from .induction import mean_csls_cosine, translation_agreement
@@ -248,7 +247,7 @@ class Race(WordMethod):
         ValueError
             If there is no start or no seed.
         """
-        source, target = as_matrix(source, "source"), as_matrix(target, "target")
+        source, target = check_vocabularies(source, target, names)
         starts = _default_starts() if self.starts is None else self.starts
         if not starts or not self.seeds:
             raise ValueError(f"a race needs starts and seeds, but has {len(starts)} and {len(self.seeds)}")
@@ -274,7 +273,7 @@ class Race(WordMethod):
         self, starts: Mapping[str, Start], learner: SelfLearning, source: Any, target: Any
     ) -> Iterator[Callable[[], Run]]:
         """Yield the runs from each start with each seed; guesses are made when it is their turn, equal ones once."""
-        x, y = (Normalization.fit(each, learner.normalize).transform(each) for each in (source, target))
+        _, (x, y) = normalized(source, target, learner.normalize)
         guesses: dict[str, NDArray[Any] | None] = {}
         for seed, name in itertools.product(self.seeds, starts):
             if name not in guesses:

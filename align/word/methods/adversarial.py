@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, require, to_numpy, unit_rows
-from interlingua.align.space import Normalization, SharedSpace, SpaceMap
+from interlingua.align.arrays import require, to_numpy, unit_rows
+from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.induction import induce_dictionary, mean_csls_cosine
 from interlingua.align.word.starts import principal_directions
 
 from . import WordMethod
-from .procrustes import orthogonal_map
+from .procrustes import check_vocabularies, normalized, orthogonal_map
 
 _LOWEST_RATE = 1e-6
 
@@ -108,10 +108,9 @@ class Adversarial(WordMethod):
         ValueError
             If a parameter is out of range.
         """
-        source, target = as_matrix(source, "source"), as_matrix(target, "target")
-        self._check_parameters(names)
-        steps = tuple(Normalization.fit(each, self.normalize) for each in (source, target))
-        rows = [to_numpy(step.transform(each)) for step, each in zip(steps, (source, target), strict=True)]
+        source, target = check_vocabularies(source, target, names)
+        self._check_parameters()
+        steps, rows = normalized(to_numpy(source), to_numpy(target), self.normalize)
         smaller = min(each.shape[1] for each in rows)
         bases = [None if each.shape[1] == smaller else principal_directions(each, smaller) for each in rows]
         x, y = (each if basis is None else unit_rows(each @ basis) for each, basis in zip(rows, bases, strict=True))
@@ -192,9 +191,7 @@ class Adversarial(WordMethod):
         if self.callback is not None:
             self.callback(event)
 
-    def _check_parameters(self, names: tuple[str, str]) -> None:
-        if names[0] == names[1]:
-            raise ValueError(f"the two languages need two names, but both are called {names[0]!r}")
+    def _check_parameters(self) -> None:
         for name in ("epochs", "steps", "batch_size", "hidden", "vocabulary"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, but is {getattr(self, name)}")

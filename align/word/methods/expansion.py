@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.space import SharedSpace
+from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.induction import induce_dictionary
 
 from . import WordMethod
 from .multi_step import MultiStep, Shrinkage, check_weights
-from .procrustes import check_fit
+from .procrustes import check_fit, normalized
 
 _LARGEST_WEIGHT = 0.5
 _PAIRS_OF_FULL_TRUST = 1000
@@ -108,12 +108,13 @@ class Expansion(WordMethod):
         source, target, rows = check_fit(source, target, pairs, names)
         given = check_weights(weights, len(rows)) * len(rows)
         weight = min(_LARGEST_WEIGHT, _PAIRS_OF_FULL_TRUST / len(rows)) if self.weight == "auto" else float(self.weight)
-        first = MultiStep(normalize=self.normalize, shrinkage=self.shrinkage, seed=self.seed)
-        space = first.fit(source, target, rows, weights=given, names=names).space_
-        refit = MultiStep(normalize=self.normalize, shrinkage=self.refit_shrinkage, seed=self.seed)
+        steps, (x, y) = normalized(source, target, self.normalize)
+        first = MultiStep(normalize="none", shrinkage=self.shrinkage, seed=self.seed)
+        space = first.fit(x, y, rows, weights=given, names=names).space_
+        refit = MultiStep(normalize="none", shrinkage=self.refit_shrinkage, seed=self.seed)
         self.found_ = rows[:0]
         for _ in range(self.rounds):
-            self.found_, order = _find(space, source, target, rows, names)
+            self.found_, order = _find(space, x, y, rows, names)
             if not len(self.found_):
                 warnings.warn(
                     "no pair was found beyond the given ones: the result is that of the multi-step pipeline",
@@ -122,9 +123,9 @@ class Expansion(WordMethod):
                 )
                 break
             together = np.concatenate([given, 2 * weight * (order + 1) / len(order)])
-            space = refit.fit(source, target, np.concatenate([rows, self.found_]), weights=together, names=names).space_
+            space = refit.fit(x, y, np.concatenate([rows, self.found_]), weights=together, names=names).space_
         self.space_ = SharedSpace(
-            space.maps,
+            {name: SpaceMap(step, space.maps[name].matrix) for name, step in zip(names, steps, strict=True)},
             method="expansion",
             provenance={"pairs": len(rows), "found_pairs": len(self.found_), "weight": weight},
         )
@@ -132,11 +133,9 @@ class Expansion(WordMethod):
 
 
 def _find(
-    space: SharedSpace, source: Any, target: Any, given: NDArray[np.int64], names: tuple[str, str]
+    space: SharedSpace, x: Any, y: Any, given: NDArray[np.int64], names: tuple[str, str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the mutual pairs without a word of a given one, and the rank of each by its score, from 0."""
-    induced = induce_dictionary(
-        space.transform(source, names[0]), space.transform(target, names[1]), direction="mutual"
-    )
+    induced = induce_dictionary(space.transform(x, names[0]), space.transform(y, names[1]), direction="mutual")
     new = ~(np.isin(induced.pairs[:, 0], given[:, 0]) | np.isin(induced.pairs[:, 1], given[:, 1]))
     return induced.pairs[new], np.argsort(np.argsort(induced.scores[new], kind="stable"), kind="stable")

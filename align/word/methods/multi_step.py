@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import namespace, to_numpy, unit_rows
+from interlingua.align.neighbors import retrieve
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
-from interlingua.align.word.evaluation import lexicon_ranks, reciprocal_ranks
+from interlingua.align.word.evaluation import gold_ranks, reciprocal_ranks
 
 from . import WordMethod
-from .procrustes import check_fit
+from .procrustes import check_fit, take_rows
 
 
 def check_weights(weights: Any, n_pairs: int) -> NDArray[np.float64]:
@@ -207,8 +208,8 @@ class MultiStep(WordMethod):
         self._check_parameters(min(int(source.shape[1]), int(target.shape[1])))
         source_steps = Normalization.fit(source, self.normalize)
         target_steps = Normalization.fit(target, self.normalize)
-        a = source_steps.transform(_take(source, rows[:, 0]))
-        b = target_steps.transform(_take(target, rows[:, 1]))
+        a = source_steps.transform(take_rows(source, rows[:, 0]))
+        b = target_steps.transform(take_rows(target, rows[:, 1]))
         self.validation_: dict[tuple[float, float], float] = {}
         self.shrinkage_ = self._choose_shrinkage(a, b, rows, shares)
         source_map, target_map, correlations = _Steps(a, b, shares, self).maps(self.shrinkage_)
@@ -243,7 +244,7 @@ class MultiStep(WordMethod):
             # subtle: the heaviest first, so that gold pairs are never crowded out by induced ones
             order = np.random.default_rng(self.seed).permutation(len(rows))
             kept = np.sort(order[np.argsort(-shares[order], kind="stable")][:_MOST_PAIRS])
-            a, b, rows, shares = _take(a, kept), _take(b, kept), rows[kept], shares[kept]
+            a, b, rows, shares = take_rows(a, kept), take_rows(b, kept), rows[kept], shares[kept]
         words = rare_words(rows, shares, _RARE_SHARE, fewest=_FEWEST_WORDS)[-_MOST_RARE:]
         if words.size < _FEWEST_WORDS:
             return _FEW_PAIRS_SHRINKAGE, _FEW_PAIRS_SHRINKAGE
@@ -260,11 +261,6 @@ def _both_shrinkages(shrinkage: Any) -> tuple[float, float]:
             f"but is {shrinkage!r}"
         )
     return float(both[0]), float(both[1])
-
-
-def _take(matrix: Any, rows: NDArray[np.int64]) -> Any:
-    xp = namespace(matrix)
-    return xp.take(matrix, xp.asarray(rows, device=matrix.device), axis=0)
 
 
 class _Steps:
@@ -326,26 +322,26 @@ class _Validation:
         settings: MultiStep,
     ) -> None:
         _, first, translation_of = np.unique(rows[:, 1], return_index=True, return_inverse=True)
-        self.candidates = _take(b, first)
+        self.candidates = take_rows(b, first)
         self.folds: list[tuple[_Steps, Any, dict[int, NDArray[np.int64]]]] = []
         for held in np.array_split(np.random.default_rng(settings.seed).permutation(words), _FOLDS):
             out = np.isin(rows[:, 0], held)
             kept = np.flatnonzero(~out & (shares > 0))
             if not kept.size:
                 continue
-            steps = _Steps(_take(a, kept), _take(b, kept), shares[kept] / shares[kept].sum(), settings)
+            steps = _Steps(take_rows(a, kept), take_rows(b, kept), shares[kept] / shares[kept].sum(), settings)
             _, at, query_of = np.unique(rows[out, 0], return_index=True, return_inverse=True)
             gold = {query: translation_of[out][query_of == query] for query in range(at.size)}
-            self.folds.append((steps, _take(a, np.flatnonzero(out)[at]), gold))
+            self.folds.append((steps, take_rows(a, np.flatnonzero(out)[at]), gold))
 
     def __call__(self, shrinkage: tuple[float, float]) -> NDArray[np.float64]:
         """Return one reciprocal rank a word, 0 beyond the best ten."""
         parts = []
         for steps, queries, gold in self.folds:
             first, second, _ = steps.maps(shrinkage)
-            ranks = lexicon_ranks(unit_rows(queries @ first), unit_rows(self.candidates @ second), gold)
-            parts.append(reciprocal_ranks(ranks))
-        return np.concatenate(parts)
+            found = retrieve(unit_rows(queries @ first), unit_rows(self.candidates @ second), 10)
+            parts.append(gold_ranks(found.ids, gold))
+        return reciprocal_ranks(np.concatenate(parts))
 
 
 def _climb(

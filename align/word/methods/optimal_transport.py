@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, to_numpy, unit_rows
 from interlingua.align.matching.sinkhorn import sinkhorn_plan
-from interlingua.align.space import Normalization, SharedSpace, SpaceMap
+from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.starts import reducing_maps
 
 from . import WordMethod
-from .procrustes import orthogonal_map
+from .procrustes import check_vocabularies, normalized, orthogonal_map
 
 Callback = Callable[[Mapping[str, float]], None]
 
@@ -129,9 +129,8 @@ class WassersteinProcrustes(WordMethod):
         self, source: Any, target: Any, *, names: tuple[str, str] = ("source", "target")
     ) -> "WassersteinProcrustes":
         """Learn the maps from (n, d_source) and (m, d_target) arrays, most frequent words first."""
-        source, target = as_matrix(source, "source"), as_matrix(target, "target")
-        steps = tuple(Normalization.fit(each, self.normalize) for each in (source, target))
-        rows = [to_numpy(step.transform(each)) for step, each in zip(steps, (source, target), strict=True)]
+        source, target = check_vocabularies(source, target, names)
+        steps, rows = normalized(to_numpy(source), to_numpy(target), self.normalize)
         bases = reducing_maps(*rows)
         x, y = (unit_rows(each @ basis) for each, basis in zip(rows, bases, strict=True))
         first = min(self.initial_vocabulary, len(x), len(y))

@@ -135,11 +135,9 @@ class Procrustes(WordMethod):
         source, target, rows = check_fit(source, target, pairs, names)
         source_steps = Normalization.fit(source, self.normalize)
         target_steps = Normalization.fit(target, self.normalize)
-        xp = namespace(source, target)
-        source_rows, target_rows = (xp.asarray(rows[:, side], device=source.device) for side in (0, 1))
         self.matrix_ = orthogonal_map(
-            source_steps.transform(xp.take(source, source_rows, axis=0)),
-            target_steps.transform(xp.take(target, target_rows, axis=0)),
+            source_steps.transform(take_rows(source, rows[:, 0])),
+            target_steps.transform(take_rows(target, rows[:, 1])),
         )
         self.space_ = SharedSpace(
             {names[0]: SpaceMap(source_steps, to_numpy(self.matrix_)), names[1]: SpaceMap(target_steps)},
@@ -157,11 +155,29 @@ def check_fit(source: Any, target: Any, pairs: Any, names: tuple[str, str]) -> t
     ValueError
         If the languages share a name, or as these.
     """
-    source, target = as_matrix(source, "source"), as_matrix(target, "target")
-    rows = check_pairs(pairs, int(source.shape[0]), int(target.shape[0]))
+    source, target = check_vocabularies(source, target, names)
+    return source, target, check_pairs(pairs, int(source.shape[0]), int(target.shape[0]))
+
+
+def check_vocabularies(source: Any, target: Any, names: tuple[str, str]) -> tuple[Any, Any]:
+    """Return both vocabularies as `as_matrix` does; ValueError if they share a name."""
     if names[0] == names[1]:
         raise ValueError(f"the two languages need two names, but both are called {names[0]!r}")
-    return source, target, rows
+    return as_matrix(source, "source"), as_matrix(target, "target")
+
+
+def normalized(
+    source: Any, target: Any, steps: str | tuple[Any, ...]
+) -> tuple[tuple[Normalization, Normalization], tuple[Any, Any]]:
+    """Learn the steps on both vocabularies; return these, and the vocabularies after them."""
+    first, second = (Normalization.fit(each, steps) for each in (source, target))
+    return (first, second), (first.transform(source), second.transform(target))
+
+
+def take_rows(matrix: Any, rows: NDArray[np.int64]) -> Any:
+    """Return some rows of a matrix, in its namespace and on its device."""
+    xp = namespace(matrix)
+    return xp.take(matrix, xp.asarray(rows, device=matrix.device), axis=0)
 
 
 def check_pairs(pairs: Any, n_source: int, n_target: int) -> NDArray[np.int64]:

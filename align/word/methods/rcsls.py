@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from interlingua.align.arrays import namespace, to_numpy, unit_rows
 from interlingua.align.neighbors import top_k
-from interlingua.align.space import Normalization, SharedSpace, SpaceMap
+from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.evaluation import lexicon_score
 
 from . import WordMethod
 from .multi_step import MultiStep, Shrinkage
-from .procrustes import check_fit, orthogonal_map
+from .procrustes import check_fit, normalized, orthogonal_map, take_rows
 
 _ARMIJO = 1e-4
 _SMALLEST_STEP = 1e-6
@@ -179,9 +179,7 @@ class RCSLS(WordMethod):
         """
         source, target, rows = check_fit(source, target, pairs, names)
         self._check_parameters()
-        source_steps = Normalization.fit(source, self.normalize)
-        target_steps = Normalization.fit(target, self.normalize)
-        x, y = source_steps.transform(source), target_steps.transform(target)
+        (source_steps, target_steps), (x, y) = normalized(source, target, self.normalize)
         shrinkage = self.shrinkage
         train, held = self._split(rows)
         trial: list[dict[str, float]] = []
@@ -245,7 +243,7 @@ class RCSLS(WordMethod):
             )
             matrix = xp.eye(int(first.shape[1]), dtype=xp.float32, device=x.device)
             return _Start(unit_rows(x @ first), unit_rows(y @ second), matrix, first, second, aligner.shrinkage_)
-        a, b = _take(xp, x, rows[:, 0]), _take(xp, y, rows[:, 1])
+        a, b = take_rows(x, rows[:, 0]), take_rows(y, rows[:, 1])
         return _Start(unit_rows(x), unit_rows(y), orthogonal_map(a, b), None, None, shrinkage)
 
     def _descend(
@@ -258,7 +256,7 @@ class RCSLS(WordMethod):
     ) -> Any:
         """Take the steps, note them in `history`, return the last matrix."""
         xp = namespace(space.x, space.y)
-        a, b = _take(xp, space.x, rows[:, 0]), _take(xp, space.y, rows[:, 1])
+        a, b = take_rows(space.x, rows[:, 0]), take_rows(space.y, rows[:, 1])
         near_x, near_y = (_first_rows(side, self.vocabulary) for side in (space.x, space.y))
 
         def evaluate(candidate: Any) -> tuple[float, Any]:
@@ -329,13 +327,9 @@ def _held_out_rank(space: _Start, matrix: Any, held: NDArray[np.int64]) -> float
     gold: dict[int, list[int]] = {}
     for word, translation in zip(position.tolist(), held[:, 1].tolist(), strict=True):
         gold.setdefault(word, []).append(translation)
-    sources = xp.concat([_take(xp, space.x, words), _first_rows(space.x, _HELD_OUT_BACKGROUND)], axis=0)
+    sources = xp.concat([take_rows(space.x, words), _first_rows(space.x, _HELD_OUT_BACKGROUND)], axis=0)
     right = {word: np.array(translations, np.int64) for word, translations in gold.items()}
     return lexicon_score(unit_rows(sources @ matrix), space.y, right).mrr
-
-
-def _take(xp: Any, matrix: Any, rows: NDArray[np.int64]) -> Any:
-    return xp.take(matrix, xp.asarray(rows, device=matrix.device), axis=0)
 
 
 def _first_rows(matrix: Any, count: int | None) -> Any:
@@ -348,6 +342,6 @@ def _mean_rows(xp: Any, matrix: Any, ids: NDArray[np.int64]) -> Any:
     parts = []
     for first in range(0, n, _BLOCK):
         block = ids[first : first + _BLOCK]
-        rows = xp.reshape(_take(xp, matrix, block.ravel()), (block.shape[0], k, int(matrix.shape[1])))
+        rows = xp.reshape(take_rows(matrix, block.ravel()), (block.shape[0], k, int(matrix.shape[1])))
         parts.append(xp.mean(rows, axis=1))
     return xp.concat(parts, axis=0)

@@ -19,7 +19,7 @@ from interlingua.align.word.starts import pairs_from_similarity, reduce_dimensio
 
 from . import WordAligner, WordMethod
 from .multi_step import MultiStep
-from .procrustes import Procrustes, check_fit
+from .procrustes import Procrustes, check_fit, normalized
 
 
 def state_format(key: str) -> TensorFormat:
@@ -276,8 +276,7 @@ class SelfLearning(WordMethod):
         seeds = pairs_from_similarity(similarity).pairs if pairs is None else pairs
         source, target, seeds = check_fit(source, target, seeds, names)
         largest = max(int(source.shape[0]), int(target.shape[0]))
-        steps = tuple(Normalization.fit(each, self.normalize) for each in (source, target))
-        rows = (steps[0].transform(source), steps[1].transform(target))
+        steps, rows = normalized(source, target, self.normalize)
         kept = seeds if trusted else None
         if state is None:
             searching = self.search_iterations > 0 and (

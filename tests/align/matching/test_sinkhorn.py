@@ -38,6 +38,16 @@ def test_masses_hold_and_costs_far_beyond_the_range_of_exp_do_not_underflow(shif
     np.testing.assert_allclose(plan.sum(axis=1), rows, atol=2e-6)
 
 
+@pytest.mark.parametrize(("n", "m"), [(12, 30), (30, 12)])
+@pytest.mark.parametrize("max_iterations", [1, 500])
+def test_sides_of_unlike_size_share_a_mass_of_one_and_columns_hold_even_if_stopped(n, m, max_iterations):
+    cost, _, _ = problem(n, m, seed=4)
+    plan = sinkhorn_plan(cost, regularization=0.2, max_iterations=max_iterations)
+    np.testing.assert_allclose(plan.sum(axis=0), 1 / m, rtol=1e-10)
+    if max_iterations > 1:
+        np.testing.assert_allclose(plan.sum(axis=1), 1 / n, rtol=1e-4)
+
+
 def test_with_little_entropy_the_plan_is_the_best_assignment():
     cost, _, _ = problem(8, 8, seed=2)
     plan = sinkhorn_plan(cost, regularization=0.01, max_iterations=5000)

@@ -108,13 +108,19 @@ def test_no_matrix_and_not_finite_rows_are_refused_by_name(name):
         fitted(made(name), source, target)
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_equal_names_are_refused(name):
+    aligner = made(name)
+    given = (pairs(),) if aligner.needs_pairs else ()
+    with pytest.raises(ValueError, match="need two names, but both are called 'en'"):
+        aligner.fit(*vocabularies(), *given, names=("en", "en"))
+
+
 @pytest.mark.parametrize("name", PAIRED)
-def test_pairs_outside_the_vocabularies_and_equal_names_are_refused(name):
+def test_pairs_outside_the_vocabularies_are_refused(name):
     source, target = vocabularies()
     with pytest.raises(ValueError, match=f"must point to source rows 0 to {N - 1}, but hold 0 to {N}"):
         made(name).fit(source, target, pairs(N + 1), names=("en", "fr"))
-    with pytest.raises(ValueError, match="need two names, but both are called 'en'"):
-        made(name).fit(source, target, pairs(), names=("en", "en"))
 
 
 @pytest.mark.parametrize("name", PAIRED)

@@ -24,6 +24,16 @@ def test_the_map_is_that_of_scipy(to_namespace):
     assert got.dtype == np.float32
 
 
+def test_large_products_that_cancel_do_not_drown_the_small_ones(to_namespace):
+    # each long pair stands a second time with its sign turned on one side: together they say nothing
+    long, other = 1e4 * random_rows(2000, 5), 1e4 * random_rows(2000, 5, seed=1)
+    a, rotation = random_rows(50, 5, seed=2), ortho_group.rvs(5, random_state=3).astype(np.float32)
+    source, target = np.concatenate([long, long, a]), np.concatenate([other, -other, a @ rotation])
+    order = np.random.default_rng(4).permutation(len(source))
+    got = to_numpy(orthogonal_map(to_namespace(source[order]), to_namespace(target[order])))
+    np.testing.assert_allclose(got, rotation, atol=1e-5)
+
+
 @pytest.mark.parametrize(("d_source", "d_target"), [(4, 9), (9, 4), (6, 6)])
 def test_the_map_is_semi_orthogonal_and_no_random_one_is_better(d_source, d_target):
     a, b = random_rows(80, d_source), random_rows(80, d_target, seed=1)
