@@ -386,7 +386,7 @@ def judged(
 
 
 #: What a space tells of each run of a race or of restarts.
-_TOLD = ("start", "seed", "search_vocabulary", "criterion", "mutual_rate", "agreement")
+_RECORDED_OF_RUN = ("start", "seed", "search_vocabulary", "criterion", "mutual_rate", "agreement")
 
 
 @dataclass(frozen=True)
@@ -405,7 +405,7 @@ class _Fitted:
     def candidates(self) -> list[dict[str, Any]]:
         """The methods tried, or else the runs of a race or of restarts, the one believed first."""
         tried = [{"method": each.method, **each.scores} for each in self.trials]
-        runs = [{"method": self.method, **{key: getattr(run, key) for key in _TOLD}} for run in self.runs]
+        runs = [{"method": self.method, **{key: getattr(run, key) for key in _RECORDED_OF_RUN}} for run in self.runs]
         return tried or runs or [{"method": self.method}]
 
     @property
@@ -511,13 +511,13 @@ def _telling(method: str, callback: Callback) -> Callback:
     return lambda event: callback({"method": method, **event})
 
 
-def _keeping(path: Path, fit: Restarts, told: Callback | None) -> Callback:
+def _keeping(path: Path, fit: Restarts, callback: Callback | None) -> Callback:
     """Return a callback that saves the state of a fit after each round, and tells the caller's."""
 
     def keep(event: Mapping[str, Any]) -> None:
         fit.state_.save(path)
-        if told is not None:
-            told(event)
+        if callback is not None:
+            callback(event)
 
     return keep
 

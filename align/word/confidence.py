@@ -1,8 +1,6 @@
 """Did the alignment succeed? A confidence from signs that need no gold pair, and an honest refusal.
 
-Signs that an alignment is right or wrong, each with what a wrong map would give: no gold pair is used.
-
-How alike two spaces are in shape, without any map or pair: distances of their spectra.
+Each sign is measured beside what a wrong map would give; two of them compare the shapes of the spaces without any map.
 """
 
 import warnings
@@ -18,6 +16,7 @@ from interlingua.align.arrays import as_matrix, check_same_dimension, to_numpy, 
 from interlingua.align.neighbors import retrieve, top_k
 from interlingua.align.space import SharedSpace
 from interlingua.align.vocabulary import Embeddings
+from interlingua.align.word.methods.procrustes import orthogonal_map
 
 
 def gram_distance(source: Any, target: Any) -> float:
@@ -221,7 +220,7 @@ def measure_signs(
     if labels is not None and (strings := _identical(labels, seeds, forward)) is not None:
         signs["identical_strings"] = strings
     if others:
-        agreed = [float(np.mean(forward == _best(*other))) for other in others]
+        agreed = [float(np.mean(forward == _nearest_by_csls(*other))) for other in others]
         signs["independent_fits"] = _difference(float(np.mean(agreed)), 0.0)
     return signs
 
@@ -240,13 +239,13 @@ def _inside(correlation: float) -> float:
     return min(max(correlation, -0.999), 0.999)
 
 
-def _best(source: Matrix, target: Matrix) -> Rows:
+def _nearest_by_csls(source: Matrix, target: Matrix) -> Rows:
     return retrieve(source, target, 1).ids[:, 0]
 
 
 def _translations(source: Matrix, target: Matrix) -> tuple[Rows, Rows]:
     """Return the CSLS translation of each word, and the mutual pairs."""
-    forward, backward = _best(source, target), _best(target, source)
+    forward, backward = _nearest_by_csls(source, target), _nearest_by_csls(target, source)
     words = np.arange(len(source))
     kept = backward[forward] == words
     return forward, np.stack([words[kept], forward[kept]], axis=1)
@@ -261,9 +260,6 @@ def _reflected(source: Matrix, rng: np.random.Generator) -> Matrix:
 
 def _refitted(source: Matrix, target: Matrix, pairs: Rows) -> Matrix:
     """Return the source after the rotation that fits the pairs best."""
-    # subtle: imported here, for the package of word aligners may itself import this module
-    from interlingua.align.word.methods.procrustes import orthogonal_map
-
     if len(pairs) == 0:
         return source
     return np.asarray(unit_rows(source @ orthogonal_map(source[pairs[:, 0]], target[pairs[:, 1]])))
@@ -272,7 +268,7 @@ def _refitted(source: Matrix, target: Matrix, pairs: Rows) -> Matrix:
 def _halves(source: Matrix, target: Matrix, pairs: Rows) -> float:
     if len(pairs) < 2:
         return 0.0
-    first, second = (_best(_refitted(source, target, half), target) for half in (pairs[::2], pairs[1::2]))
+    first, second = (_nearest_by_csls(_refitted(source, target, half), target) for half in (pairs[::2], pairs[1::2]))
     return float(np.mean(first == second))
 
 
@@ -281,7 +277,7 @@ def _recovery(source: Matrix, target: Matrix, forward: Rows, rng: np.random.Gene
     moved = _refitted(source, target, np.stack([some, forward[some]], axis=1))
     for _ in range(_ROUNDS):
         moved = _refitted(source, target, _translations(moved, target)[1])
-    return float(np.mean(_best(moved, target) == forward))
+    return float(np.mean(_nearest_by_csls(moved, target) == forward))
 
 
 def _structure(source: Matrix, target: Matrix, pairs: Rows, rng: np.random.Generator) -> float:

@@ -1,4 +1,4 @@
-"""Score an alignment: translation retrieval of parallel rows, and lexicon induction."""
+"""Score an alignment: translation retrieval of parallel rows, and lexicon induction with its ranks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

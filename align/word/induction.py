@@ -1,9 +1,4 @@
-"""Dictionary induction: which words of two mapped vocabularies translate each other.
-
-The best values of each column of a matrix that arrives in blocks of rows.
-
-How good a map is, judged without a single pair.
-"""
+"""Dictionary induction: which words of two mapped vocabularies translate each other, and how good a map is by that."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Rotations that bring several spaces together at once, from their cross products.
-
-Generalised Procrustes: one rotation a language, all learned at once from dictionaries between any of them.
-"""
+"""Generalised Procrustes: one rotation a language, all learned at once from dictionaries between any of them."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,4 @@
-"""Many languages in one space: around a pivot, or one more in a finished space; all at once in its own module.
-
-From vocabularies of many languages and dictionaries with a pivot to one shared space, scored and judged.
-"""
+"""Many languages in one space: around a pivot, or one more in a finished space; all at once in `joint`."""
 
 import copy
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,4 @@
-"""The multi-step pipeline: whiten, rotate, re-weight, de-whiten, reduce.
-
-Weights of translation pairs, and the words that methods validate themselves on.
-"""
+"""The multi-step pipeline: whiten, rotate, re-weight, de-whiten, reduce."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Self-learning: from a few pairs to a dictionary of the whole vocabulary, round by round, with any aligner.
-
-Where self-learning stands: what has to be kept to go on after an interruption.
-"""
+"""Self-learning: from a few pairs to a dictionary of the whole vocabulary, round by round, with any aligner."""
 
 import copy
 from collections.abc import Callable, Iterator, Mapping

@@ -1,9 +1,4 @@
-"""The learned ranking of candidate translations: applied, saved, loaded.
-
-Learn to rank the candidate translations that a shared space finds.
-
-Learn to rank lists of candidates: a softmax over each list, trained by its convex likelihood.
-"""
+"""The learned ranking of candidate translations: learned from pairs, applied, saved, loaded."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -250,10 +245,10 @@ def fit_listwise(features: Any, right: NDArray[np.bool_], penalties: Numbers) ->
     ValueError
         If no list has a right candidate.
     """
-    n_candidates, told = right.shape[1], right.any(axis=1)
-    if not told.any():
+    n_candidates, answered = right.shape[1], right.any(axis=1)
+    if not answered.any():
         raise ValueError("no list of candidates holds a right one: there is nothing to learn a ranking from")
-    kept, answers = features[np.repeat(told, n_candidates)], right[told].ravel()
+    kept, answers = features[np.repeat(answered, n_candidates)], right[answered].ravel()
     return fit_logit(kept, np.arange(0, answers.size, n_candidates), answers, penalties=penalties)
 
 

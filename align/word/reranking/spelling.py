@@ -1,7 +1,4 @@
-"""How words are spelled in two languages: which letters answer which, learned from translation pairs.
-
-Pairs of word endings: how inflections answer each other, and which forms a dictionary lists.
-"""
+"""How words are spelled in two languages: which letters and which endings answer each other, learned from pairs."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
