@@ -206,7 +206,13 @@ class WriterLock:
     """Hold a folder for writing until `close`, or until the process ends.
 
     An advisory lock on the file ``writer.lock``, which stays. Where the system has none (Windows, some network file
-    systems) two writers are not kept apart.
+    systems) two writers are not kept apart. A save that is under way ends first.
+
+    Parameters
+    ----------
+    folder : Path
+    patience : float
+        Seconds to wait for another writer.
 
     Raises
     ------
@@ -232,6 +238,8 @@ class WriterLock:
         self._file.truncate(0)
         self._file.write(f"{os.getpid()}\n".encode())
         self._file.flush()
+        with folder_lock(folder):  # a save that began before waits for nobody: let it end
+            pass
 
     @property
     def closed(self) -> bool:
@@ -293,8 +301,6 @@ def locked(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
     """
     lock = WriterLock(folder, patience=patience)
     try:
-        with folder_lock(folder):  # a save that began before waits for nobody: let it end
-            pass
         with lock.held():
             yield
     finally:

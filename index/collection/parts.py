@@ -58,8 +58,8 @@ def bytes_to_array(content: bytes) -> NDArray[Any]:
     return array
 
 
-def check_attachments(attachments: Mapping[str, bytes]) -> None:
-    """Check what can be checked before a save begins.
+def attachment_files(attachments: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files of the user's own as a save writes them, checked before it begins.
 
     Raises
     ------
@@ -74,6 +74,16 @@ def check_attachments(attachments: Mapping[str, bytes]) -> None:
     folded = [name.casefold() for name in attachments]
     if len(set(folded)) < len(folded):
         raise ValueError(f"attachments must differ in more than upper and lower case: {sorted(attachments)}")
+    return {_ATTACHMENT + name: bytes(content) for name, content in attachments.items()}
+
+
+def read_attachments(files: Mapping[str, Path]) -> dict[str, bytes]:
+    """Return what `attachment_files` made files of."""
+    return {
+        name.removeprefix(_ATTACHMENT): file.read_bytes()
+        for name, file in files.items()
+        if name.startswith(_ATTACHMENT)
+    }
 
 
 T = TypeVar("T")
@@ -106,9 +116,8 @@ def write_parts(parts: Parts, folder: Path) -> None:
     }
     if is_held(folder) and (folder / MANIFEST_NAME).is_file():
         contents[CONTINUES] = manifest_digest(folder)
-    check_attachments(parts.attachments)
-    files: dict[str, FileWriter | bytes] = {**parts.index.files(), **parts.table.files()}
-    files |= {_ATTACHMENT + name: bytes(content) for name, content in parts.attachments.items()}
+    own = attachment_files(parts.attachments)
+    files: dict[str, FileWriter | bytes] = {**parts.index.files(), **parts.table.files(), **own}
     write_folder(folder, contents=contents, files=files)
 
 
@@ -137,12 +146,7 @@ def read_parts(folder: Path, threads: int | None, *, mapped: bool = False) -> Pa
         table = MetadataTable.read(files, naming)
         if len(table) != count:
             raise CorruptCollectionError(f"{files['rows.json']} holds {len(table)} rows, not {count}")
-        attachments = {
-            name.removeprefix(_ATTACHMENT): file.read_bytes()
-            for name, file in files.items()
-            if name.startswith(_ATTACHMENT)
-        }
-        return Parts(index, table, attributes, attachments)
+        return Parts(index, table, attributes, read_attachments(files))
 
     return read_folder(folder, parse)
 

@@ -15,7 +15,6 @@ from interlingua.index.folder import (
     CorruptCollectionError,
     LockedError,
     WriterLock,
-    folder_lock,
     manifest_digest,
     read_manifest,
     refuse_foreign,
@@ -82,8 +81,6 @@ class CollectionStore:
             read_manifest(self.path)  # the lock would leave its file where something else lies
         self._lock = WriterLock(self.path)
         try:
-            with folder_lock(self.path):  # a save that began before waits for nobody: let it end
-                pass
             self.collection = _local(Collection.load(self.path, threads=threads))
             manifest = manifest_digest(self.path)
             for stale in stale_journals(self.path, manifest):

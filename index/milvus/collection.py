@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from interlingua.index.collection.filters import Where, as_filter, merge_languages
 from interlingua.index.collection.metadata import MetadataTable, check_json
-from interlingua.index.collection.parts import check_attachments
+from interlingua.index.collection.parts import attachment_files, read_attachments
 from interlingua.index.engines.base import (
     Batch,
     CollectionResult,
@@ -31,7 +31,6 @@ from .filters import EVERY_ROW, NO_ROW, among, compile_filter, field_names
 from .rows import create_rows, decode_row, encode_name, encode_row, metadata_of, partition_code, read_schema
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0  # seconds
-_ATTACHMENT = "attachment-"
 _READ_ROWS, _READ_BYTES = 4096, 16 << 20
 _LONGEST_ID = 65_535  # bytes
 
@@ -308,15 +307,13 @@ class MilvusCollection(Described):
 
     def save(self, path: str | Path) -> None:
         """Write where the rows are, and attributes and attachments, into the folder `path`; the rows stay there."""
-        check_attachments(self.attachments)
         contents = {
             "type": "milvus-collection",
             "config": self.config.to_json(),
             "attributes": check_json(self.attributes, "attributes"),
         }
         files: dict[str, Any] = {"milvus.json": (json.dumps(self.config.to_json(), indent=1) + "\n").encode()}
-        files |= {_ATTACHMENT + name: bytes(content) for name, content in self.attachments.items()}
-        write_folder(Path(path), contents=contents, files=files)
+        write_folder(Path(path), contents=contents, files={**files, **attachment_files(self.attachments)})
 
     @classmethod
     def load(cls, path: str | Path) -> "MilvusCollection":
@@ -329,12 +326,7 @@ class MilvusCollection(Described):
                 config = MilvusConfig(**contents["config"])
                 attributes = check_json(contents["attributes"], "attributes")
             loaded = cls(config)
-            loaded.attributes = attributes
-            loaded.attachments = {
-                name.removeprefix(_ATTACHMENT): file.read_bytes()
-                for name, file in files.items()
-                if name.startswith(_ATTACHMENT)
-            }
+            loaded.attributes, loaded.attachments = attributes, read_attachments(files)
             return loaded
 
         return read_folder(Path(path), parse)

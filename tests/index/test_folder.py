@@ -350,6 +350,7 @@ count_up(__import__("pathlib").Path(sys.argv[1]), 12)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no advisory locks")
 def test_two_processes_that_hold_the_folder_from_load_to_save_lose_nothing(tmp_path):
     collection = Collection.create(2)
