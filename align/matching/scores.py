@@ -182,6 +182,28 @@ def neighborhood_means(scores: Any, k: int) -> tuple[NDArray[np.float32], NDArra
     return _dense_means(table, k), _dense_means(table.T, k)
 
 
+def best_of_groups(
+    scores: NDArray[np.floating[Any]], groups: NDArray[Any], k: int, *, ties: NDArray[Any] | None = None
+) -> NDArray[np.int64]:
+    """Return the positions of the k best scores of each group, group by group, best first.
+
+    Parameters
+    ----------
+    scores, groups : (e,) arrays
+    k : int
+    ties : (e,) array, optional
+        Equal scores are ordered by it, else by their position.
+
+    Examples
+    --------
+    >>> best_of_groups(np.array([0.1, 0.9, 0.5, 0.2]), np.array([1, 0, 1, 1]), 2).tolist()
+    [1, 2, 3]
+    """
+    order = np.lexsort((-scores, groups) if ties is None else (ties, -scores, groups))
+    sorted_groups = groups[order]
+    return order[np.arange(len(order)) - np.searchsorted(sorted_groups, sorted_groups) < k]
+
+
 def margin_scores(
     scores: Any, margin: Margin = "ratio", *, k: int = 4, means: tuple[Any, Any] | None = None
 ) -> "NDArray[np.float32] | Candidates":
@@ -261,7 +283,7 @@ def _dense_means(matrix: NDArray[np.float32], k: int) -> NDArray[np.float32]:
 
 
 def _best_means(scores: NDArray[np.float32], groups: NDArray[np.int64], size: int, k: int) -> NDArray[np.float32]:
-    kept = _ranks(scores, groups) <= k
+    kept = best_of_groups(scores, groups, k)
     sums = np.bincount(groups[kept], scores[kept].astype(np.float64), size)
     return np.asarray(sums / np.maximum(np.bincount(groups[kept], minlength=size), 1), np.float32)
 

@@ -14,6 +14,7 @@ from scipy import sparse
 from interlingua.align.files import replacing
 from interlingua.align.graph import align_entities
 from interlingua.align.matching import count_for_precision
+from interlingua.align.matching.scores import best_of_groups
 
 from .graph import KnowledgeGraph
 from .names import name_features, name_spellings, similar_names
@@ -289,7 +290,7 @@ def align_graphs(
         seed=seed,
     )
     scored = found.candidates
-    chosen = found.positions if k is None else _best_of_each_row(scored.rows, scored.scores, k)
+    chosen = found.positions if k is None else best_of_groups(scored.scores, scored.rows, k)
     links = tuple(
         EntityLink(
             left.entities[sides[0][scored.rows[at]]],
@@ -313,11 +314,3 @@ def _with_empty_rows(
         shape = (spellings.shape[0] + n, spellings.shape[1])
         spellings = sparse.csr_array((spellings.data, spellings.indices, ends), shape=shape)
     return named, spellings
-
-
-def _best_of_each_row(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Return the positions of the k best of each row, row by row, best first."""
-    order = np.lexsort((-scores, rows))
-    ranks = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
-    chosen: NDArray[np.int64] = order[ranks < k]
-    return chosen

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from interlingua.align.matching import Candidates
+from interlingua.align.matching.scores import best_of_groups
 from interlingua.pipelines.texts.characters import count_groups, groups, hashed_groups, rarity, weighted
 
 from .graph import KnowledgeGraph
@@ -143,8 +144,7 @@ def _nearest_names(
         block = sparse.coo_array(own[start : start + _ROWS_AT_ONCE] @ turned)
         high = block.data >= least
         rows, columns, scores = block.row[high], block.col[high], block.data[high]
-        order = np.lexsort((columns, -scores, rows))
-        kept = order[np.arange(len(order)) - np.searchsorted(rows[order], rows[order]) < k]
+        kept = best_of_groups(scores, rows, k, ties=columns)
         found.append((rows[kept].astype(np.int64) + start, columns[kept].astype(np.int64), scores[kept]))
     if not found:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)

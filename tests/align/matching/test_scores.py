@@ -11,6 +11,7 @@ from interlingua.align.matching import (
     margin_scores,
     reciprocal_rank_scores,
 )
+from interlingua.align.matching.scores import best_of_groups
 
 
 def _scores(n: int = 12, m: int = 9, seed: int = 0) -> np.ndarray:
@@ -49,3 +50,19 @@ def test_pairs_are_looked_up_whatever_the_order():
     assert table.find(rows, columns).tolist() == [1, -1, 0, 2]
     np.testing.assert_allclose(table.scores_of(rows, columns), [0.9, 0, 0.5, 0.2])
     assert as_candidates(sparse.csr_array((3, 4))).scores_of(rows, columns).tolist() == [0, 0, 0, 0]
+
+
+def test_the_best_of_groups_are_those_of_a_loop():
+    rng = np.random.default_rng(0)
+    scores, groups, ties = rng.integers(0, 5, 60) / 5, rng.integers(0, 6, 60), rng.permutation(60)
+    for k in (1, 3, 60):
+        for order in (np.arange(60), ties):
+            expected = [
+                each
+                for group in range(6)
+                for each in sorted(np.flatnonzero(groups == group), key=lambda e, order=order: (-scores[e], order[e]))[
+                    :k
+                ]
+            ]
+            found = best_of_groups(scores, groups, k, ties=None if order is not ties else ties)
+            assert found.tolist() == expected
