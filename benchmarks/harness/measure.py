@@ -1,20 +1,54 @@
-"""Time and memory of what is measured, and the frame that every benchmark's command shares."""
+"""What a benchmark yields, and what the harness fills in: command, seconds, peak memory, environment.
 
-import argparse
+A benchmark is a module of `benchmarks` with a function `run`; `python -m interlingua.benchmarks NAME` calls it with the
+options that its signature has, prints the rows, and writes ``results/NAME.json``. `run` yields a `Case` for each thing
+measured. Where it takes long, `kept` measures a part in a process of its own and keeps what it gave, so that a run
+that was stopped goes on where it was.
+"""
+
+import importlib
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from .processes import run_measured
+from .report import row
 
-from interlingua.pipelines.commands.output import table
 
-from .report import write_results
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One thing measured.
+
+    Attributes
+    ----------
+    task, data, method : str
+        What was measured, on what, how; together they are a line of a table.
+    figures : mapping of str to float
+        Value of each metric; the name says the unit.
+    n : int
+        What the values were averaged over.
+    seconds : float, optional
+        How long it took; by default, the time since the case before.
+    peak_mb : float, optional
+        Largest memory in MB; by default, that of this process.
+    """
+
+    task: str
+    data: str
+    method: str
+    figures: Mapping[str, float]
+    n: int
+    seconds: float | None = None
+    peak_mb: float | None = None
+
+
+class NotDoneError(Exception):
+    """Raised by a benchmark that was stopped by its time limit: called again, it goes on."""
 
 
 class Watch:
@@ -52,56 +86,73 @@ def peak_mb() -> float:
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
-def run_benchmark(name: str, measure: Callable[[], list[dict[str, Any]]], arguments: list[str] | None = None) -> int:
-    """Run one benchmark as a command: print its rows, and write ``results/NAME.json`` unless ``--dry-run``."""
-    parser = argparse.ArgumentParser(prog=f"interlingua.benchmarks.{name}")
-    parser.add_argument("--dry-run", action="store_true", help="print the rows, write nothing")
-    options = parser.parse_args(arguments)
-    rows = measure()
-    shown = (
-        (each["task"], each["data"], each["method"], each["metric"], f"{each['value']:.4g}", each["n"]) for each in rows
-    )
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(table("task", "data", "method", "metric", "value>", "n>", rows=shown))
-    if not options.dry_run:
-        console.print(f"written: {write_results(name, rows)}")
-    return 0
+def result_rows(cases: Iterable[Case], command: str) -> list[dict[str, Any]]:
+    """Run a benchmark to its end and return its result rows, one a metric."""
+    rows: list[dict[str, Any]] = []
+    begun = time.perf_counter()
+    for case in cases:
+        seconds = time.perf_counter() - begun if case.seconds is None else case.seconds
+        peak = peak_mb() if case.peak_mb is None else case.peak_mb
+        rows += [
+            row(task=case.task, data=case.data, method=case.method, metric=metric, value=value, n=case.n,
+                command=command, seconds=seconds, peak_mb=peak)
+            for metric, value in case.figures.items()
+        ]  # fmt: skip
+        begun = time.perf_counter()
+    return rows
 
 
-def run_pieces(
-    name: str,
-    run: Callable[[str], list[dict[str, Any]]],
-    pieces: Sequence[str],
-    arguments: list[str] | None = None,
-) -> int:
-    """Run the command of a benchmark whose pieces are measured each in a process of its own.
+def measured_apart(function: str, *arguments: Any, threads: int | None = None) -> Any:
+    """Call ``module:function`` in a process of its own and return what it returns, by way of JSON.
 
-    ``--only TEXT`` measures the pieces whose name holds it; with ``--keep FOLDER`` each is kept there, and one that is
-    there already is not measured again.
+    A dict gets what the process used besides: ``process`` with `cpu`, `seconds` and `peak_mb`.
+
+    Raises
+    ------
+    RuntimeError
+        If the process fails; its standard error has said why.
     """
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--piece", default="")
-    parser.add_argument("--keep", default="")
-    options, others = parser.parse_known_args(arguments)
-    if options.piece:
-        print(json.dumps(run(options.piece)))  # noqa: T201 # what the parent process reads
-        return 0
+    command = [sys.executable, "-m", "interlingua.benchmarks", "--call", function, json.dumps(arguments)]
+    used = run_measured(command, environment=None if threads is None else {"OMP_NUM_THREADS": str(threads)})
+    if used.code:
+        raise RuntimeError(f"{function}{tuple(arguments)} ended with {used.code}; call it by itself to see why")
+    found = json.loads(used.output)
+    if isinstance(found, dict):
+        found["process"] = {"cpu": used.cpu, "seconds": used.seconds, "peak_mb": used.peak_mb}
+    return found
 
-    def measure() -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        for piece in pieces:
-            if options.only not in piece:
-                continue
-            kept = Path(options.keep) / f"{name} {piece}.json" if options.keep else None
-            if kept is not None and kept.exists():
-                found = kept.read_text(encoding="utf-8")
-            else:
-                command = [sys.executable, "-m", f"interlingua.benchmarks.{name}", "--piece", piece]
-                found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-                if kept is not None:
-                    kept.write_text(found, encoding="utf-8")
-            rows += json.loads(found)
-        return rows
 
-    return run_benchmark(name, measure, others)
+def call(function: str, arguments: Sequence[Any]) -> Any:
+    """Call ``module:function``, as the process of `measured_apart` does."""
+    module, _, name = function.partition(":")
+    return getattr(importlib.import_module(module), name)(*arguments)
+
+
+def kept(path: Path, function: str, *arguments: Any, again: bool = False, threads: int | None = None) -> Any:
+    """Return what `measured_apart` gave, from the file `path` where it is there already."""
+    if again or not path.exists():
+        from interlingua.align.files import replacing
+
+        found = measured_apart(function, *arguments, threads=threads)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(json.dumps(found).encode())
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def cases_to_json(cases: Iterable[Case]) -> list[dict[str, Any]]:
+    """Return cases as JSON, each with its own seconds and the peak of this process; see `cases_from_json`."""
+    found: list[dict[str, Any]] = []
+    begun = time.perf_counter()
+    for case in cases:
+        seconds = time.perf_counter() - begun if case.seconds is None else case.seconds
+        whole = replace(case, seconds=seconds, peak_mb=peak_mb() if case.peak_mb is None else case.peak_mb)
+        found.append({**vars(whole), "figures": dict(case.figures)})
+        begun = time.perf_counter()
+    return found
+
+
+def cases_from_json(found: Iterable[Mapping[str, Any]]) -> Iterator[Case]:
+    """Yield the cases that `cases_to_json` wrote."""
+    for each in found:
+        yield Case(**each)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,12 @@ class Usage:
 
 
 def run_measured(
-    command: Sequence[str], *, directory: Path | None = None, limit: float | None = None, cpu_limit: int | None = None
+    command: Sequence[str],
+    *,
+    directory: Path | None = None,
+    limit: float | None = None,
+    cpu_limit: int | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Usage:
     """Run a command and return what it used; its standard error is thrown away.
 
@@ -60,6 +65,8 @@ def run_measured(
         Where to run it.
     limit : float, optional
         Wall-clock seconds after which it is killed; then CPU seconds and peak are unknown, and NaN.
+    environment : mapping of str to str, optional
+        Variables set for it besides.
     cpu_limit : int, optional
         CPU seconds after which it is stopped (code -24); what it used is known.
     """
@@ -69,6 +76,7 @@ def run_measured(
         process = subprocess.Popen(
             [sys.executable, "-S", "-c", _LAUNCHER, str(report), str(cpu_limit or ""), *command],
             cwd=directory,
+            env=None if environment is None else {**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

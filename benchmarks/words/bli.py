@@ -1,7 +1,7 @@
 """Bilingual lexicon induction: from many pairs, few pairs, equal strings, and nothing.
 
-    python -m interlingua.benchmarks.words.bli
-    python -m interlingua.benchmarks.words.bli --only "en-fr, 1k" --dry-run
+    python -m interlingua.benchmarks bli
+    python -m interlingua.benchmarks bli --only "en-fr, 1k" --dry-run
 
 English: GloVe, 20,000 words; French: fastText CBOW, lower-cased; Russian: Navec; so that algorithm, corpus and (for
 French) dimension differ. "documents": 15,000 words each, both trained alike on small corpora. Dictionaries of
@@ -16,13 +16,10 @@ same pairs (`Reranker`), by vectors and frequencies alone or by word forms (spel
 all its threads are those of the fit alone, peak memory is that of the process, with vectors and libraries loaded.
 """
 
-import argparse
-import json
-import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,12 +34,9 @@ from interlingua.align.word.evaluation import gold_ranks, gold_rows, ranks_repor
 from interlingua.align.word.methods import is_available
 from interlingua.align.word.reranking.ranking import CandidateRanking, Reranker
 from interlingua.benchmarks.harness.datasets import read_lexicon, read_vectors
-from interlingua.benchmarks.harness.measure import run_benchmark
-from interlingua.benchmarks.harness.processes import run_measured
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, measured_apart
 from interlingua.pipelines.translate.words import RANKING_SUFFIX
 
-COMMAND = "python -m interlingua.benchmarks.words.bli"
 
 Given = Literal["5k pairs", "1k pairs", "25 pairs", "identical strings", "no pairs"]
 
@@ -71,20 +65,20 @@ CASES: tuple[tuple[str, Given, str], ...] = (
 )
 
 
-def run(only: str = "", fit: Callable[[str, Given, str, Path], dict[str, Any]] | None = None) -> list[dict[str, Any]]:
-    """Fit every case whose data or method holds a text, score it, and return the result rows."""
-    rows = []
+def run(
+    only: str = "", fit: Callable[[str, Given, str, str], dict[str, Any]] | None = None
+) -> Iterator[Case]:
+    """Fit every case whose data or method holds `only`, each in a process of its own, and score it."""
     with tempfile.TemporaryDirectory() as folder:
         for pair, given, method in CASES:
             if only not in f"{pair}, {given}, {method}" or not _is_available_here(method):
                 continue
-            path = Path(folder) / "fitted.space"
-            used = (fit or _in_own_process)(pair, given, method, path)
+            path = str(Path(folder) / "fitted.space")
+            used = fit(pair, given, method, path) if fit else measured_apart(f"{__name__}:fit_case", pair, given, method, path)
             name = _NAMES[method.partition(" + ")[0]]
             if method == "auto":
                 name += f" ({used['chosen']}{', refused' if used['refused'] else ''})"
-            rows += _scored(pair, given, name, SharedSpace.load(path), used, method.partition(" + ")[2], path)
-    return rows
+            yield from _scored(pair, given, name, SharedSpace.load(path), used, method.partition(" + ")[2], path)
 
 
 def _is_available_here(method: str) -> bool:
@@ -92,7 +86,7 @@ def _is_available_here(method: str) -> bool:
     return method == "auto" or is_available(method.partition(" + ")[0])
 
 
-def fit_case(pair: str, given: Given, method: str, path: Path) -> dict[str, Any]:
+def fit_case(pair: str, given: Given, method: str, path: str) -> dict[str, Any]:
     """Fit one case, save its space and ranking, and return CPU and wall seconds, the method chosen and the verdict."""
     method, _, ranking = method.partition(" + ")
     source, target = _vocabularies(pair)
@@ -131,38 +125,13 @@ def most_frequent(dictionary: SeedDictionary, source: Embeddings, target: Embedd
     return SeedDictionary(tuple((source.labels[s], target.labels[t]) for s, t in chosen.tolist()))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    parser = argparse.ArgumentParser(prog="interlingua.benchmarks.words.bli", add_help=False)
-    parser.add_argument("--only", default="", metavar="TEXT", help="cases whose data or method hold it")
-    parser.add_argument("--fit", nargs=4, metavar=("PAIR", "GIVEN", "METHOD", "SPACE"))
-    options, rest = parser.parse_known_args(arguments)
-    if options.fit:
-        pair, given, method, path = options.fit
-        print(json.dumps(fit_case(pair, given, method, Path(path))))  # noqa: T201 # what the parent process reads
-        return 0
-    return run_benchmark("bli", lambda: run(options.only), rest)
-
-
-def _in_own_process(pair: str, given: Given, method: str, path: Path) -> dict[str, Any]:
-    done = run_measured(
-        [sys.executable, "-m", "interlingua.benchmarks.words.bli", "--fit", pair, given, method, str(path)]
-    )
-    if done.code:
-        raise RuntimeError(
-            f"the fit of {pair}, {given} by {method} ended with {done.code}; run it with --fit to see why"
-        )
-    used: dict[str, Any] = json.loads(done.output)
-    return {**used, "peak_mb": done.peak_mb}
-
-
 def _scored(
-    pair: str, given: Given, name: str, space: SharedSpace, used: dict[str, Any], ranking: str, path: Path
-) -> list[dict[str, Any]]:
-    """Return the rows of one fit: by CSLS or its ranking, for Procrustes by the other criteria too."""
+    pair: str, given: Given, name: str, space: SharedSpace, used: dict[str, Any], ranking: str, path: str
+) -> Iterator[Case]:
+    """Give the figures of one fit: by CSLS or its ranking, for Procrustes by the other criteria too."""
     source, target = _vocabularies(pair)
     pairs, coverage = read_lexicon(_lexicon(pair), "test").index_pairs(source, target)
-    gold, rows = gold_rows(pairs), []
+    gold = gold_rows(pairs)
     first, second = (space.transform(each.vectors, each.space) for each in (source, target))
     criteria: Sequence[tuple[str, Criterion]] = _CRITERIA if name == "Procrustes" else _CRITERIA[1:2]
     for label, criterion in ((ranking, "csls"),) if ranking else criteria:
@@ -182,13 +151,9 @@ def _scored(
         if criterion == "csls":
             interval = report.interval
             figures |= {"P@1 from %": 100 * interval.low, "P@1 to %": 100 * interval.high}
-            figures |= {"CPU s": used["cpu"], "peak MB": used["peak_mb"]}
-        rows += [
-            row(task="lexicon induction", data=f"{pair}, {given}", method=f"{name} + {label}", metric=metric,
-                value=value, n=score.n_words, command=COMMAND, seconds=used["seconds"], peak_mb=used["peak_mb"])
-            for metric, value in figures.items()
-        ]  # fmt: skip
-    return rows
+            figures |= {"CPU s": used["cpu"], "peak MB": used["process"]["peak_mb"]}
+        yield Case(task="lexicon induction", data=f"{pair}, {given}", method=f"{name} + {label}", figures=figures,
+                   n=score.n_words, seconds=used["seconds"], peak_mb=used["process"]["peak_mb"])  # fmt: skip
 
 
 def _vocabularies(pair: str) -> tuple[Embeddings, Embeddings]:
@@ -201,7 +166,3 @@ def _vocabularies(pair: str) -> tuple[Embeddings, Embeddings]:
 
 def _lexicon(pair: str) -> str:
     return pair.split()[0]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

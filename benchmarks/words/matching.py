@@ -1,6 +1,6 @@
 """The matchers beside each other on the same scores: words, sentences, entities; and what an asked precision gives.
 
-    python -m interlingua.benchmarks.words.matching [--only words]
+    python -m interlingua.benchmarks matching [--only words]
 
 *Words*: English GloVe and French fastText or Russian Navec in a space learned from xling-eval's 5,000 pairs; all words
 of both vocabularies compete, the 50 nearest of each word both ways are candidates, the test words are scored.
@@ -51,11 +51,9 @@ from interlingua.align.sentence import mine_pairs
 from interlingua.align.word import fit_dictionary
 from interlingua.benchmarks.harness.datasets import data_folder, read_lexicon, read_ntrex, read_tatoeba, read_vectors
 from interlingua.benchmarks.harness.measure import peak_mb, run_pieces, watch
-from interlingua.benchmarks.harness.report import row
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.graphs.graph import read_graph_pair
 
-COMMAND = "python -m interlingua.benchmarks.words.matching"
 _WORDS, _ENTITIES = ("en-fr", "en-ru"), ("zh_en", "fr_en")
 _SENTENCES = (("Tatoeba", "deu"), ("Tatoeba", "jpn"), ("Tatoeba", "tam"), ("NTREX-128", "fin"), ("NTREX-128", "cmn"))
 _DEPTH, _ITERATIONS = 50, 30
@@ -63,7 +61,7 @@ _ASKED = (0.8, 0.9, 0.95)
 Table = NDArray[np.float32] | Candidates
 
 
-def run(only: str = "") -> list[dict[str, Any]]:
+def run(only: str = "") -> Iterator[Case]:
     """Measure every piece whose name holds a text and return the result rows."""
     rows: list[dict[str, Any]] = []
     for name, piece in pieces():
@@ -72,7 +70,7 @@ def run(only: str = "") -> list[dict[str, Any]]:
     return rows
 
 
-def pieces() -> Iterator[tuple[str, Callable[[], list[dict[str, Any]]]]]:
+def pieces() -> Iterator[tuple[str, Callable[[], Iterator[Case]]]]:
     """Yield what is measured, by name."""
     for pair in _WORDS:
         yield f"words {pair}", partial(_words, pair)
@@ -82,7 +80,7 @@ def pieces() -> Iterator[tuple[str, Callable[[], list[dict[str, Any]]]]]:
         yield f"entities {pair}", partial(_entities, pair)
 
 
-def compare(table: Table, gold: NDArray[np.int64], task: str, data: str, k: int) -> list[dict[str, Any]]:
+def compare(table: Table, gold: NDArray[np.int64], task: str, data: str, k: int) -> Iterator[Case]:
     """Return the rows of all matchers; `gold` holds the right column of each row, -1 of those that are not scored."""
     scored = np.flatnonzero(gold >= 0)
     scorers: dict[str, Callable[[], Table]] = {
@@ -117,7 +115,7 @@ def compare(table: Table, gold: NDArray[np.int64], task: str, data: str, k: int)
     return rows
 
 
-def without_partner(table: NDArray[np.float32], gold: NDArray[np.int64], data: str, k: int) -> list[dict[str, Any]]:
+def without_partner(table: NDArray[np.float32], gold: NDArray[np.int64], data: str, k: int) -> Iterator[Case]:
     """Return the rows of the matchers where some rows have no partner (-1 in `gold`)."""
     floor = float(np.quantile(table.max(axis=1), 1 / 3))
     ways: dict[str, Callable[[], Any]] = {
@@ -143,7 +141,7 @@ def without_partner(table: NDArray[np.float32], gold: NDArray[np.int64], data: s
     return rows
 
 
-def asked(task: str, data: str, way: str, sure: NDArray[Any], right: NDArray[np.bool_]) -> list[dict[str, Any]]:
+def asked(task: str, data: str, way: str, sure: NDArray[Any], right: NDArray[np.bool_]) -> Iterator[Case]:
     """Return what share of the pairs is right where a precision was asked for, and how many of the right ones stay."""
     order = np.argsort(-sure, kind="stable")
     figures: dict[str, float] = {}
@@ -154,7 +152,7 @@ def asked(task: str, data: str, way: str, sure: NDArray[Any], right: NDArray[np.
     return _rows(task, f"{data}, asked precision", way, figures, len(right), 0.0)
 
 
-def _words(pair: str) -> list[dict[str, Any]]:
+def _words(pair: str) -> Iterator[Case]:
     language = pair.split("-")[1]
     source, target = read_vectors("en"), read_vectors(language)
     known, _ = read_lexicon(pair, "5k").index_pairs(source, target)
@@ -180,7 +178,7 @@ def _words(pair: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _sentences(data: str, language: str) -> list[dict[str, Any]]:
+def _sentences(data: str, language: str) -> Iterator[Case]:
     encoder = load_encoder()
     texts = read_tatoeba(language) if data == "Tatoeba" else (read_ntrex(language), read_ntrex("eng"))
     left, right = (_centred(encoder.encode(each)) for each in texts)
@@ -197,7 +195,7 @@ def _sentences(data: str, language: str) -> list[dict[str, Any]]:
     return rows + asked("sentences", name, "ratio margin, decoys", found.confidences, hit)
 
 
-def _entities(pair: str) -> list[dict[str, Any]]:
+def _entities(pair: str) -> Iterator[Case]:
     graphs = read_graph_pair(data_folder("dbp15k") / pair)
     seeds, tests = graphs.links["sup_pairs"], graphs.links["ref_pairs"]
     links = np.concatenate([seeds, tests])
@@ -280,18 +278,9 @@ def _centred(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), np.float32)
 
 
-def _rows(task: str, data: str, method: str, figures: dict[str, float], n: int, seconds: float) -> list[dict[str, Any]]:
+def _rows(task: str, data: str, method: str, figures: dict[str, float], n: int, seconds: float) -> Iterator[Case]:
     return [
         row(task=task, data=data, method=method, metric=metric, value=value, n=n, command=COMMAND, seconds=seconds,
             peak_mb=peak_mb())
         for metric, value in figures.items()
     ]  # fmt: skip
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring; pieces that ``--keep FOLDER`` holds are not measured again."""
-    return run_pieces("matching", run, [name for name, _ in pieces()], arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Other tools for word alignment and this one: the same files, the same run, the same scoring.
 
-    python -m interlingua.benchmarks.words.peers --vecmap DIR --fasttext DIR --muse DIR
+    python -m interlingua.benchmarks peers --vecmap DIR --fasttext DIR --muse DIR
 
 Each DIR is a checkout of that tool's repository (artetxem/vecmap, facebookresearch/fastText, facebookresearch/MUSE);
 those not given are left out. Nothing of them is part of this project.
@@ -34,13 +34,11 @@ from interlingua.align.arrays import unit_rows
 from interlingua.align.word.confidence import THRESHOLD
 from interlingua.align.word.evaluation import gold_rows
 from interlingua.benchmarks.harness.datasets import read_lexicon, read_vectors
-from interlingua.benchmarks.harness.measure import run_benchmark
+from interlingua.benchmarks.harness.measure import Case
 from interlingua.benchmarks.harness.processes import run_measured
-from interlingua.benchmarks.harness.report import row
 
 from .bli import most_frequent
 
-COMMAND = "python -m interlingua.benchmarks.words.peers"
 
 #: What is given, and the file of its pairs.
 _FULL = "25 pairs, 20,000 words"
@@ -79,16 +77,21 @@ class Entry:
 
 
 def run(
-    peers: dict[str, Path], only: str = "", limit: float = _SECONDS, cpu_limit: int | None = None
-) -> list[dict[str, Any]]:
-    """Run every entry whose name or data holds a text and return the result rows."""
+    vecmap: Path | None = None,
+    muse: Path | None = None,
+    fasttext: Path | None = None,
+    only: str = "",
+    limit: float = _SECONDS,
+    cpu_limit: int | None = None,
+) -> Iterator[Case]:
+    """Run every entry whose name or data holds `only`; the peers' are run from checkouts of them."""
+    peers = {"vecmap": vecmap, "muse": muse, "fasttext": fasttext}
     test = read_lexicon("en-fr", "test")
-    rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source, target = write_files(folder)
         pairs, coverage = test.index_pairs(source, target)
-        for entry in entries(folder, peers):
+        for entry in entries(folder, {name: path for name, path in peers.items() if path is not None}):
             if only not in f"{entry.given}, {entry.name}":
                 continue
             used = run_measured(entry.command, directory=entry.directory, limit=limit, cpu_limit=cpu_limit)
@@ -106,13 +109,9 @@ def run(
             if used.code == 0 and entry.space and SharedSpace.load(entry.space).scores.get("confidence", 1) < THRESHOLD:
                 label += " (refused)"
             values = values or {"stopped after s": used.seconds}
-            rows += [
-                row(task="lexicon induction", data=f"en-fr, {entry.given}", method=label, metric=metric,
-                    value=value, n=coverage.n_sources_covered, command=COMMAND, seconds=used.seconds,
-                    peak_mb=used.peak_mb)
-                for metric, value in sorted(values.items(), key=lambda each: "%" not in each[0])
-            ]  # fmt: skip
-    return rows
+            figures = dict(sorted(values.items(), key=lambda each: "%" not in each[0]))
+            yield Case(task="lexicon induction", data=f"en-fr, {entry.given}", method=label, figures=figures,
+                       n=coverage.n_sources_covered, seconds=used.seconds, peak_mb=used.peak_mb)  # fmt: skip
 
 
 def write_files(folder: Path) -> tuple[Embeddings, Embeddings]:
@@ -148,19 +147,6 @@ def entries(folder: Path, peers: dict[str, Path]) -> Iterator[Entry]:
         yield from _fasttext(folder, peers["fasttext"].resolve())
     if "muse" in peers:
         yield from _muse(folder, peers["muse"].resolve())
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    parser = argparse.ArgumentParser(prog="interlingua.benchmarks.words.peers", add_help=False)
-    for name in ("vecmap", "muse", "fasttext"):
-        parser.add_argument(f"--{name}", type=Path, metavar="DIR", help=f"a checkout of {name}")
-    parser.add_argument("--only", default="", metavar="TEXT", help="runs whose data or name hold it")
-    parser.add_argument("--limit", type=float, default=_SECONDS, metavar="SECONDS", help="stop a run after that")
-    parser.add_argument("--cpu-limit", type=int, metavar="SECONDS", help="or after so much CPU time")
-    options, rest = parser.parse_known_args(arguments)
-    peers = {name: getattr(options, name) for name in ("vecmap", "muse", "fasttext") if getattr(options, name)}
-    return run_benchmark("peers", lambda: run(peers, options.only, options.limit, options.cpu_limit), rest)
 
 
 def _ours(folder: Path) -> Iterator[Entry]:
@@ -269,7 +255,3 @@ def _centred(path: Path) -> NDArray[np.float32]:
 def _covered(dictionary: SeedDictionary, source: Embeddings, target: Embeddings) -> SeedDictionary:
     rows, _ = dictionary.index_pairs(source, target)
     return SeedDictionary(tuple((source.labels[s], target.labels[t]) for s, t in rows.tolist()))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Words in context, a translation memory, and a dictionary grown from mined sentences.
 
-    python -m interlingua.benchmarks.words.translation [--only "context en-fr"] [--keep FOLDER]
+    python -m interlingua.benchmarks translation [--only "context en-fr"] [--keep FOLDER]
 
 The sentences are Tatoeba's, NTREX-128's and SIB-200's translations into English, some 4,000 a language.
 
@@ -53,19 +53,17 @@ from interlingua.benchmarks.harness.datasets import (
     read_vectors,
 )
 from interlingua.benchmarks.harness.measure import Watch, peak_mb, run_pieces
-from interlingua.benchmarks.harness.report import row
 from interlingua.pipelines import TranslationMemory, Translator, extend_dictionary, lexicon_from_bitext, load_encoder
 from interlingua.pipelines.encoders.static import WordSegmenter, text_runs
 from interlingua.pipelines.mine import mine_bitext
 from interlingua.pipelines.texts.pairs import Pair
 
-COMMAND = "python -m interlingua.benchmarks.words.translation"
 _CODES = {"fr": "fra", "ru": "rus", "es": "spa", "de": "deu"}
 _ASKED, _DRAWN, _PRIOR, _CANDIDATES = 600, 1500, 6.2, 10
 _QUERIES = ("deu", "spa", "fin", "tur", "rus", "jpn", "tha", "swh")
 
 
-def pieces() -> Iterator[tuple[str, Callable[[], list[dict[str, Any]]]]]:
+def pieces() -> Iterator[tuple[str, Callable[[], Iterator[Case]]]]:
     """Yield what is measured, by name."""
     for pair in ("en-fr", "en-ru"):
         yield f"context {pair}", partial(_induced, pair)
@@ -80,7 +78,7 @@ def pieces() -> Iterator[tuple[str, Callable[[], list[dict[str, Any]]]]]:
             yield f"lexicon {pair} {n}", partial(_grown, pair, n)
 
 
-def run(only: str = "") -> list[dict[str, Any]]:
+def run(only: str = "") -> Iterator[Case]:
     """Measure every piece whose name holds a text and return the result rows."""
     return [each for name, piece in pieces() if only in name for each in piece()]
 
@@ -118,7 +116,7 @@ def _translators(pair: str) -> tuple[_Others, _Others, list[tuple[str, str]]]:
     return plain, _Others(space, source, target, encoder=encoder, examples=examples, n_candidates=_CANDIDATES), pairs
 
 
-def _induced(pair: str) -> list[dict[str, Any]]:
+def _induced(pair: str) -> Iterator[Case]:
     plain, with_examples, pairs = _translators(pair)
     source, target = plain.source, plain.target
     segmenters = WordSegmenter(source.index), WordSegmenter(target.index)
@@ -129,7 +127,7 @@ def _induced(pair: str) -> list[dict[str, Any]]:
     return _in_context(f"{pair}, ten candidates by CSLS", items, candidates, pairs, plain, with_examples, "CSLS alone")
 
 
-def _dictionary(pair: str) -> list[dict[str, Any]]:
+def _dictionary(pair: str) -> Iterator[Case]:
     language = pair[3:]
     path = data_folder("muse-test") / f"{pair}.5000-6500.reassembled.txt"
     known = SeedDictionary.read(path, lowercase=True).by_source
@@ -152,7 +150,7 @@ def _dictionary(pair: str) -> list[dict[str, Any]]:
     return _in_context(name, items, candidates, pairs, plain, with_examples, "the more frequent word", counts)
 
 
-def _phrases(pair: str) -> list[dict[str, Any]]:
+def _phrases(pair: str) -> Iterator[Case]:
     plain, with_examples, pairs = _translators(pair)
     ranks, watch = plain.source.index, Watch()
     drawn = sorted(
@@ -214,7 +212,7 @@ def _in_context(
     with_examples: _Others,
     prior: str,
     counts: Counter[str] | None = None,
-) -> list[dict[str, Any]]:
+) -> Iterator[Case]:
     watch = Watch()
     used: dict[str, Counter[str]] = defaultdict(Counter)
     for _, word, wanted in items:
@@ -248,7 +246,7 @@ def _in_context(
     ]  # fmt: skip
 
 
-def _memory() -> list[dict[str, Any]]:
+def _memory() -> Iterator[Case]:
     """Half of the pairs in the memory, all as queries; then the other half."""
     encoder = load_encoder()
     texts = {name: read_ntrex(name) for name in ("fra", "eng", *_QUERIES)}
@@ -284,7 +282,7 @@ def _found(memory: TranslationMemory, texts: list[str], pairs: list[Pair]) -> fl
     return float(np.mean([each[0].pair == pair for each, pair in zip(found, pairs)]))
 
 
-def _nearest() -> list[dict[str, Any]]:
+def _nearest() -> Iterator[Case]:
     score = require("sacrebleu", extra="bench").sentence_chrf
     french, english = read_tatoeba("fra")
     pairs = [Pair(*each, "fra", "eng") for each in zip(french, english)]
@@ -313,7 +311,7 @@ def _nearest() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _grown(pair: str, n: int) -> list[dict[str, Any]]:
+def _grown(pair: str, n: int) -> Iterator[Case]:
     language = pair[3:]
     source, target = read_vectors("en"), read_vectors(language)
     pairs, watch = sentence_pairs(_CODES[language]), Watch()
@@ -352,18 +350,9 @@ def _grown(pair: str, n: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _rows(task: str, data: str, method: str, figures: dict[str, float], n: int, watch: Watch) -> list[dict[str, Any]]:
+def _rows(task: str, data: str, method: str, figures: dict[str, float], n: int, watch: Watch) -> Iterator[Case]:
     return [
         row(task=task, data=data, method=method, metric=metric, value=value, n=n, command=COMMAND,
             seconds=watch.seconds, peak_mb=peak_mb())
         for metric, value in figures.items()
     ]  # fmt: skip
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring; pieces that ``--keep FOLDER`` holds are not measured again."""
-    return run_pieces("translation", run, [name for name, _ in pieces()], arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
