@@ -1,30 +1,26 @@
 """Adversarial alignment without any pair, run to its end within a budget.
 
-    python -m interlingua.benchmarks.words.adversarial
+    python -m interlingua.benchmarks adversarial
 
 English and French vectors trained alike on the same documentation ("pair B"), the discriminator as published (2,048
 wide, five steps a map step, five epochs), but 2,000 map steps an epoch instead of 31,250; then five refinements.
 """
 
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from rich.console import Console
 
 from interlingua.align.word import Adversarial, score_dictionary
 from interlingua.benchmarks.harness.datasets import read_lexicon, read_vectors
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case
 
-COMMAND = "python -m interlingua.benchmarks.words.adversarial"
 _STEPS = 2000
 
 
-def run() -> list[dict[str, Any]]:
-    """Fit, score, and return the result rows."""
+def run() -> Iterator[Case]:
+    """Fit and score."""
     console = Console(stderr=True)
     english, french = (replace(read_vectors(f"{name}.docs"), space=name) for name in ("en", "fr"))
 
@@ -40,26 +36,6 @@ def run() -> list[dict[str, Any]]:
         "unsupervised criterion": fitted.criterion_,
         "CPU s": used,
     }
-    return [
-        row(
-            task="alignment without pairs",
-            data="B: en-fr, documentation",
-            method=f"adversarial, 5 x {_STEPS} map steps",
-            metric=metric,
-            value=value,
-            n=score.n_words,
-            command=COMMAND,
-            seconds=seconds,
-            peak_mb=peak_mb(),
-        )
-        for metric, value in figures.items()
-    ]
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("adversarial", run, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    method = f"adversarial, 5 x {_STEPS} map steps"
+    yield Case(task="alignment without pairs", data="B: en-fr, documentation", method=method, figures=figures,
+               n=score.n_words, seconds=seconds)  # fmt: skip

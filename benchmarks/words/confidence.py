@@ -1,7 +1,7 @@
 """Tell right alignments from wrong ones by the confidence, without any test pair.
 
-    python -m interlingua.benchmarks.words.confidence
-    python -m interlingua.benchmarks.words.confidence --only "no pairs" --dry-run
+    python -m interlingua.benchmarks confidence
+    python -m interlingua.benchmarks confidence --only "no pairs" --dry-run
 
 Good and broken runs on four pairs of languages: other amounts of supervision, few pairs of several kinds, none, pairs
 drawn at random, the target's words shuffled, and vectors drawn from a Gaussian with the target's covariance. P@1 (CSLS)
@@ -13,8 +13,6 @@ The thresholds of the confidence were set on other runs of the same vectors, and
 shows that it holds here, not that it holds everywhere.
 """
 
-import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -26,16 +24,13 @@ from interlingua.align.word import MultiStep, Procrustes, Race, score_dictionary
 from interlingua.align.word.methods.self_learning import SelfLearning
 from interlingua.align.word.restarts import Restarts
 from interlingua.benchmarks.harness.datasets import read_countries, read_lexicon, read_vectors
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, watch
 
-COMMAND = "python -m interlingua.benchmarks.words.confidence"
 _RIGHT, _WRONG = 15.0, 5.0
 
 
-def run(only: str = "") -> list[dict[str, Any]]:
-    """Fit each run whose data or method holds a text, judge it, score it, and return the result rows."""
-    rows: list[dict[str, Any]] = []
+def run(only: str = "") -> Iterator[Case]:
+    """Fit each run whose data or method holds a text, judge it, and score it."""
     wrongly, counted = 0, 0
     for data, method, source, target, fit, test in _runs():
         if only not in f"{data}, {method}":
@@ -48,10 +43,10 @@ def run(only: str = "") -> list[dict[str, Any]]:
         if not _WRONG <= precision <= _RIGHT:
             counted += 1
             wrongly += confidence.accepted != (precision > _RIGHT)
-        for metric, value in (("P@1 %", precision), ("confidence", confidence.value)):
-            rows.append(_row(data, method, metric, value, score.n_words, judging.seconds))
-    rows.append(_row("all right or wrong runs", "threshold 0.5", "wrongly sorted", wrongly, counted, 0.0))
-    return rows
+        yield Case(task="confidence", data=data, method=method, n=score.n_words, seconds=judging.seconds,
+                   figures={"P@1 %": precision, "confidence": confidence.value})  # fmt: skip
+    yield Case(task="confidence", data="all right or wrong runs", method="threshold 0.5", n=counted, seconds=0.0,
+               figures={"wrongly sorted": wrongly})  # fmt: skip
 
 
 #: Returns the space, the pairs to tell the judge, and the spaces of independent runs.
@@ -130,20 +125,3 @@ def _gaussian(vectors: np.ndarray, rng: np.random.Generator) -> Any:
     covariance = np.cov(vectors.T.astype(np.float64)) + 1e-6 * np.eye(vectors.shape[1])
     drawn = rng.normal(size=vectors.shape) @ np.linalg.cholesky(covariance).T
     return (drawn + vectors.mean(axis=0)).astype(np.float32)
-
-
-def _row(data: str, method: str, metric: str, value: float, n: int, seconds: float) -> dict[str, Any]:
-    return row(task="confidence", data=data, method=method, metric=metric, value=value, n=n, command=COMMAND,
-               seconds=seconds, peak_mb=peak_mb())  # fmt: skip
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    parser = argparse.ArgumentParser(prog="interlingua.benchmarks.words.confidence", add_help=False)
-    parser.add_argument("--only", default="", metavar="TEXT", help="runs whose data or method hold it")
-    options, rest = parser.parse_known_args(arguments)
-    return run_benchmark("confidence", lambda: run(options.only), rest)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

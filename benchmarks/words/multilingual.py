@@ -1,23 +1,19 @@
 """Three languages in one space from two dictionaries: Russian to French without a Russian-French pair.
 
-    python -m interlingua.benchmarks.words.multilingual
+    python -m interlingua.benchmarks multilingual
 
 English (20,000 words), French and Russian; dictionaries en-fr and en-ru of xling-eval, 5k. There is no Russian-French
 dictionary: its train and test pairs are composed through English, and test words that the composed train pairs hold
 are left out. *Direct* is trained on the composed train pairs.
 """
 
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from interlingua.align import Embeddings, SeedDictionary, SharedSpace
 from interlingua.align.word import GeneralizedProcrustes, MultiStep, PivotHub, Procrustes, score_dictionary
 from interlingua.benchmarks.harness.datasets import read_lexicon, read_vectors
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
-
-COMMAND = "python -m interlingua.benchmarks.words.multilingual"
+from interlingua.benchmarks.harness.measure import Case, watch
 
 
 def compose(first: SeedDictionary, second: SeedDictionary) -> SeedDictionary:
@@ -32,8 +28,8 @@ def compose(first: SeedDictionary, second: SeedDictionary) -> SeedDictionary:
     return SeedDictionary(tuple((b, c) for a, b in first.pairs for c in right.get(a, ())))
 
 
-def run() -> list[dict[str, Any]]:
-    """Fit each method, score Russian to French, and return the result rows."""
+def run() -> Iterator[Case]:
+    """Fit each method, and score Russian to French."""
     english, french, russian = (read_vectors(name) for name in ("en", "fr", "ru"))
     vocabularies = {each.space: each for each in (english, french, russian)}
     to_english = {name: read_lexicon(f"en-{name}", "5k") for name in ("fr", "ru")}
@@ -52,36 +48,14 @@ def run() -> list[dict[str, Any]]:
         "direct, multi-step": lambda: _direct(MultiStep(), russian, french, direct),
         "hub through English, multi-step": lambda: PivotHub(pivot="en", aligner=MultiStep()).fit(vectors, pairs).space_,
     }
-    rows = []
     for method, fit in methods.items():
         with watch() as fitting:
             space = fit()
         score = score_dictionary(space, russian, french, test)
-        rows.append(
-            row(
-                task="lexicon induction through a hub",
-                data="ru-fr",
-                method=method,
-                metric="P@1 % (CSLS)",
-                value=100 * score.precision_at_1,
-                n=score.n_words,
-                command=COMMAND,
-                seconds=fitting.seconds,
-                peak_mb=peak_mb(),
-            )
-        )
-    return rows
+        yield Case(task="lexicon induction through a hub", data="ru-fr", method=method,
+                   figures={"P@1 % (CSLS)": 100 * score.precision_at_1}, n=score.n_words, seconds=fitting.seconds)  # fmt: skip
 
 
 def _direct(aligner: Any, source: Embeddings, target: Embeddings, pairs: Any) -> SharedSpace:
     space: SharedSpace = aligner.fit(source.vectors, target.vectors, pairs, names=(source.space, target.space)).space_
     return space
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("multilingual", run, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

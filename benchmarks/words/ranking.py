@@ -1,28 +1,25 @@
 """Exact ranking of 200,000 x 200,000 words in 300 dimensions: speed beside the plain matrix product, and memory.
 
-    python -m interlingua.benchmarks.words.ranking
+    python -m interlingua.benchmarks ranking
 
 The search is measured on a part of the queries against all candidates; time grows with their number, memory does not.
 The matrix product of the same blocks, without any ranking, is measured in turn with it, as the machine's speed.
 """
 
-import sys
 import time
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
 from interlingua.align import top_k
 from interlingua.align.arrays import unit_rows
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, peak_mb
 
-COMMAND = "python -m interlingua.benchmarks.words.ranking"
 _CANDIDATES, _QUERIES, _DIMENSION, _REPEATS = 200_000, 4096, 300, 3
 
 
-def run() -> list[dict[str, Any]]:
-    """Measure in turn, and return the medians as result rows."""
+def run() -> Iterator[Case]:
+    """Measure in turn, and give the medians."""
     rng = np.random.default_rng(0)
     candidates = unit_rows(rng.standard_normal((_CANDIDATES, _DIMENSION), dtype=np.float32))
     queries = candidates[:_QUERIES] + np.float32(0.1)
@@ -48,17 +45,5 @@ def run() -> list[dict[str, Any]]:
         "peak MB before, inputs included": before,
         "MB of the candidates": inputs,
     }
-    return [
-        row(task="ranking", data="200,000 words x 300", method="top_k, k=10", metric=metric, value=value, n=_QUERIES,
-            command=COMMAND, seconds=seconds, peak_mb=peak_mb())
-        for metric, value in figures.items()
-    ]  # fmt: skip
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("ranking", run, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    yield Case(task="ranking", data="200,000 words x 300", method="top_k, k=10", figures=figures, n=_QUERIES,
+               seconds=seconds)  # fmt: skip
