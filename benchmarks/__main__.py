@@ -20,7 +20,7 @@ from typing import Any
 import cyclopts
 from rich.console import Console
 
-from interlingua.pipelines.commands.command import table
+from interlingua.pipelines.commands.output import table
 
 from .harness.measure import NotDoneError, call, result_rows
 from .harness.report import write_results

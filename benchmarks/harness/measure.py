@@ -140,6 +140,18 @@ def kept(path: Path, function: str, *arguments: Any, again: bool = False, thread
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def in_pieces(function: str, name: str, keep: Path | None = None, *arguments: Any) -> Iterator[Case]:
+    """Yield the cases of a piece, which ``module:function`` gives as JSON, from a process of its own.
+
+    With the folder `keep`, they are kept there, and a piece that is there already is not measured again.
+    """
+    if keep is None:
+        yield from cases_from_json(measured_apart(function, name, *arguments))
+    else:
+        module = function.partition(":")[0].rpartition(".")[2]
+        yield from cases_from_json(kept(keep / f"{module} {name}.json", function, name, *arguments))
+
+
 def cases_to_json(cases: Iterable[Case]) -> list[dict[str, Any]]:
     """Return cases as JSON, each with its own seconds and the peak of this process; see `cases_from_json`."""
     found: list[dict[str, Any]] = []

@@ -37,7 +37,6 @@ from interlingua.benchmarks.harness.datasets import read_lexicon, read_vectors
 from interlingua.benchmarks.harness.measure import Case, measured_apart
 from interlingua.pipelines.translate.words import RANKING_SUFFIX
 
-
 Given = Literal["5k pairs", "1k pairs", "25 pairs", "identical strings", "no pairs"]
 
 #: How tables call the methods.
@@ -65,16 +64,18 @@ CASES: tuple[tuple[str, Given, str], ...] = (
 )
 
 
-def run(
-    only: str = "", fit: Callable[[str, Given, str, str], dict[str, Any]] | None = None
-) -> Iterator[Case]:
+def run(only: str = "", fit: Callable[[str, Given, str, str], dict[str, Any]] | None = None) -> Iterator[Case]:
     """Fit every case whose data or method holds `only`, each in a process of its own, and score it."""
     with tempfile.TemporaryDirectory() as folder:
         for pair, given, method in CASES:
             if only not in f"{pair}, {given}, {method}" or not _is_available_here(method):
                 continue
             path = str(Path(folder) / "fitted.space")
-            used = fit(pair, given, method, path) if fit else measured_apart(f"{__name__}:fit_case", pair, given, method, path)
+            used = (
+                fit(pair, given, method, path)
+                if fit
+                else measured_apart(f"{__name__}:fit_case", pair, given, method, path)
+            )
             name = _NAMES[method.partition(" + ")[0]]
             if method == "auto":
                 name += f" ({used['chosen']}{', refused' if used['refused'] else ''})"

@@ -25,7 +25,6 @@ import ctypes
 import gc
 import os
 import pickle
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -50,7 +49,7 @@ from interlingua.align.matching import (
 from interlingua.align.sentence import mine_pairs
 from interlingua.align.word import fit_dictionary
 from interlingua.benchmarks.harness.datasets import data_folder, read_lexicon, read_ntrex, read_tatoeba, read_vectors
-from interlingua.benchmarks.harness.measure import peak_mb, run_pieces, watch
+from interlingua.benchmarks.harness.measure import Case, cases_to_json, in_pieces, peak_mb, watch
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.graphs.graph import read_graph_pair
 
@@ -61,13 +60,16 @@ _ASKED = (0.8, 0.9, 0.95)
 Table = NDArray[np.float32] | Candidates
 
 
-def run(only: str = "") -> Iterator[Case]:
-    """Measure every piece whose name holds a text and return the result rows."""
-    rows: list[dict[str, Any]] = []
-    for name, piece in pieces():
+def run(only: str = "", keep: Path | None = None) -> Iterator[Case]:
+    """Measure every piece whose name holds `only`, each in a process of its own; with `keep`, they are kept there."""
+    for name, _ in pieces():
         if only in name:
-            rows += piece()
-    return rows
+            yield from in_pieces(f"{__name__}:piece", name, keep)
+
+
+def piece(name: str) -> list[dict[str, Any]]:
+    """Measure one piece."""
+    return cases_to_json(dict(pieces())[name]())
 
 
 def pieces() -> Iterator[tuple[str, Callable[[], Iterator[Case]]]]:
@@ -81,7 +83,7 @@ def pieces() -> Iterator[tuple[str, Callable[[], Iterator[Case]]]]:
 
 
 def compare(table: Table, gold: NDArray[np.int64], task: str, data: str, k: int) -> Iterator[Case]:
-    """Return the rows of all matchers; `gold` holds the right column of each row, -1 of those that are not scored."""
+    """Give the figures of all matchers; `gold` holds the right column of each row, -1 of those that are not scored."""
     scored = np.flatnonzero(gold >= 0)
     scorers: dict[str, Callable[[], Table]] = {
         "cosine": lambda: table,
@@ -90,7 +92,6 @@ def compare(table: Table, gold: NDArray[np.int64], task: str, data: str, k: int)
         "reciprocal rank": lambda: reciprocal_rank_scores(table),
         "Sinkhorn": lambda: sinkhorn_scores(table, iterations=_ITERATIONS, log=True),
     }
-    rows = []
     for name, scorer in scorers.items():
         (best, pairs), seconds, extra = measured_alone(partial(_decoded, scorer))
         mutual = _columns(pairs, len(gold))
@@ -102,7 +103,7 @@ def compare(table: Table, gold: NDArray[np.int64], task: str, data: str, k: int)
             "seconds": seconds,
             "MB": extra,
         }
-        rows += _rows(task, data, name, figures, len(scored), seconds)
+        yield _case(task, data, name, figures, len(scored), seconds)
     for name, method in {"stable matching": "stable", "Hungarian": "hungarian"}.items():
         pairs, seconds, extra = measured_alone(partial(_paired, table, method))
         columns = _columns(pairs, len(gold))
@@ -111,12 +112,11 @@ def compare(table: Table, gold: NDArray[np.int64], task: str, data: str, k: int)
             "seconds": seconds,
             "MB": extra,
         }
-        rows += _rows(task, data, name, figures, len(scored), seconds)
-    return rows
+        yield _case(task, data, name, figures, len(scored), seconds)
 
 
 def without_partner(table: NDArray[np.float32], gold: NDArray[np.int64], data: str, k: int) -> Iterator[Case]:
-    """Return the rows of the matchers where some rows have no partner (-1 in `gold`)."""
+    """Give the figures of the matchers where some rows have no partner (-1 in `gold`)."""
     floor = float(np.quantile(table.max(axis=1), 1 / 3))
     ways: dict[str, Callable[[], Any]] = {
         "cosine, mutual": lambda: match(table, "mutual"),
@@ -126,7 +126,6 @@ def without_partner(table: NDArray[np.float32], gold: NDArray[np.int64], data: s
         "Hungarian": lambda: match(table, "hungarian"),
         "Hungarian, dustbin": lambda: match(table, "hungarian", dustbin=floor),
     }
-    rows = []
     for name, way in ways.items():
         with watch() as working:
             pairs = way().pairs
@@ -137,19 +136,18 @@ def without_partner(table: NDArray[np.float32], gold: NDArray[np.int64], data: s
             "recall %": 100 * recall,
             "F1 %": 200 * right / (len(pairs) + int((gold >= 0).sum())),
         }
-        rows += _rows("sentences", f"{data}, a third without", name, figures, len(gold), working.seconds)
-    return rows
+        yield _case("sentences", f"{data}, a third without", name, figures, len(gold), working.seconds)
 
 
 def asked(task: str, data: str, way: str, sure: NDArray[Any], right: NDArray[np.bool_]) -> Iterator[Case]:
-    """Return what share of the pairs is right where a precision was asked for, and how many of the right ones stay."""
+    """Give the share of the pairs that is right where a precision was asked for, and how many of the right ones stay."""
     order = np.argsort(-sure, kind="stable")
     figures: dict[str, float] = {}
     for wanted in _ASKED:
         kept = right[order[: count_for_precision(sure[order], wanted, required=False)]]
         figures[f"right % where {100 * wanted:.0f} was asked"] = 100 * float(kept.mean()) if len(kept) else 100.0
         figures[f"right ones kept % at {100 * wanted:.0f}"] = 100 * float(kept.sum()) / max(int(right.sum()), 1)
-    return _rows(task, f"{data}, asked precision", way, figures, len(right), 0.0)
+    yield _case(task, f"{data}, asked precision", way, figures, len(right), 0.0)
 
 
 def _words(pair: str) -> Iterator[Case]:
@@ -167,15 +165,14 @@ def _words(pair: str) -> Iterator[Case]:
     gold = np.full(len(source), -1, np.int64)
     for s, t in read_lexicon(pair, "test").index_pairs(source, target)[0].tolist():
         gold[s] = t
-    rows = compare(_both_ways(left, right), gold, "words", f"{pair}, both vocabularies", 10)
+    yield from compare(_both_ways(left, right), gold, "words", f"{pair}, both vocabularies", 10)
     test = np.flatnonzero(gold >= 0)
     found = retrieve(left[test], right, 1, background=left)
     for which, pairs in held.items():
         own = retrieve(left[pairs[:, 0]], right, 1, background=left)
         calibration = _calibrated(own.scores[:, 0], own.ids[:, 0] == pairs[:, 1])
         sure, way = calibration.probability(found.scores[:, 0]), f"CSLS, calibrated on {which}"
-        rows += asked("words", pair, way, sure, found.ids[:, 0] == gold[test])
-    return rows
+        yield from asked("words", pair, way, sure, found.ids[:, 0] == gold[test])
 
 
 def _sentences(data: str, language: str) -> Iterator[Case]:
@@ -185,14 +182,14 @@ def _sentences(data: str, language: str) -> Iterator[Case]:
     n = len(left)
     name = f"{data}, {language} to English"
     order = np.random.default_rng(0).permutation(n)  # so that no tie is broken by the order of the files
-    rows = compare(left @ right[order].T, np.argsort(order), "sentences", f"{name}, all have a partner", 4)
+    yield from compare(left @ right[order].T, np.argsort(order), "sentences", f"{name}, all have a partner", 4)
     kept = order[: 2 * n // 3]
     gold = np.full(n, -1, np.int64)
     gold[kept] = np.arange(len(kept))
-    rows += without_partner(left @ right[kept].T, gold, name, 4)
+    yield from without_partner(left @ right[kept].T, gold, name, 4)
     found = mine_pairs(left, right[kept])
     hit = gold[found.rows[:, 0]] == found.rows[:, 1]
-    return rows + asked("sentences", name, "ratio margin, decoys", found.confidences, hit)
+    yield from asked("sentences", name, "ratio margin, decoys", found.confidences, hit)
 
 
 def _entities(pair: str) -> Iterator[Case]:
@@ -205,12 +202,12 @@ def _entities(pair: str) -> Iterator[Case]:
     right = _centred(encoder.encode([graphs.right.names[each] for each in links[order, 1]]))
     gold = np.argsort(order)
     table = _both_ways(left, right)
-    rows = compare(table, gold, "entities", f"{pair}, all have a partner", 10)
+    yield from compare(table, gold, "entities", f"{pair}, all have a partner", 10)
     found = match(table, "csls", k=10)
     hit = gold[found.pairs[:, 0]] == found.pairs[:, 1]
     known = found.pairs[:, 0] < len(seeds)
     sure = _calibrated(found.scores[known], hit[known]).probability(found.scores[~known])
-    return rows + asked("entities", pair, "CSLS, calibrated on known links", sure, hit[~known])
+    yield from asked("entities", pair, "CSLS, calibrated on known links", sure, hit[~known])
 
 
 def _calibrated(scores: NDArray[np.float32], right: NDArray[np.bool_]) -> ScoreCalibration:
@@ -278,9 +275,5 @@ def _centred(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), np.float32)
 
 
-def _rows(task: str, data: str, method: str, figures: dict[str, float], n: int, seconds: float) -> Iterator[Case]:
-    return [
-        row(task=task, data=data, method=method, metric=metric, value=value, n=n, command=COMMAND, seconds=seconds,
-            peak_mb=peak_mb())
-        for metric, value in figures.items()
-    ]  # fmt: skip
+def _case(task: str, data: str, method: str, figures: dict[str, float], n: int, seconds: float) -> Case:
+    return Case(task=task, data=data, method=method, figures=figures, n=n, seconds=seconds)

@@ -17,14 +17,12 @@ keep probability, instead of 20,000 and 50, which takes far longer. "25 pairs, 2
 words of each side, VecMap with all its defaults; the CPU seconds of a run stopped by --cpu-limit are those up to there.
 """
 
-import argparse
 import math
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +36,6 @@ from interlingua.benchmarks.harness.measure import Case
 from interlingua.benchmarks.harness.processes import run_measured
 
 from .bli import most_frequent
-
 
 #: What is given, and the file of its pairs.
 _FULL = "25 pairs, 20,000 words"

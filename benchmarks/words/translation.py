@@ -27,12 +27,12 @@ CSLS; *outside*: on those of which the mined lexicon holds no translation. MUSE'
 are no vectors of their languages.
 """
 
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ from interlingua.benchmarks.harness.datasets import (
     read_tatoeba,
     read_vectors,
 )
-from interlingua.benchmarks.harness.measure import Watch, peak_mb, run_pieces
+from interlingua.benchmarks.harness.measure import Case, Watch, cases_to_json, in_pieces
 from interlingua.pipelines import TranslationMemory, Translator, extend_dictionary, lexicon_from_bitext, load_encoder
 from interlingua.pipelines.encoders.static import WordSegmenter, text_runs
 from interlingua.pipelines.mine import mine_bitext
@@ -78,9 +78,16 @@ def pieces() -> Iterator[tuple[str, Callable[[], Iterator[Case]]]]:
             yield f"lexicon {pair} {n}", partial(_grown, pair, n)
 
 
-def run(only: str = "") -> Iterator[Case]:
-    """Measure every piece whose name holds a text and return the result rows."""
-    return [each for name, piece in pieces() if only in name for each in piece()]
+def run(only: str = "", keep: Path | None = None) -> Iterator[Case]:
+    """Measure every piece whose name holds `only`, each in a process of its own; with `keep`, they are kept there."""
+    for name, _ in pieces():
+        if only in name:
+            yield from in_pieces(f"{__name__}:piece", name, keep)
+
+
+def piece(name: str) -> list[dict[str, Any]]:
+    """Measure one piece."""
+    return cases_to_json(dict(pieces())[name]())
 
 
 def sentence_pairs(language: str) -> list[tuple[str, str]]:
@@ -124,7 +131,9 @@ def _induced(pair: str) -> Iterator[Case]:
     asked = sorted({w for own, _ in words for w in own if source.index[w] >= 200 and len(w) > 2 and w.isalpha()})
     candidates = {word: dict(plain.candidates(word, _CANDIDATES).translations) for word in asked}
     items = [each for each in _items(words, candidates) if source.index[each[1]] >= 200]
-    return _in_context(f"{pair}, ten candidates by CSLS", items, candidates, pairs, plain, with_examples, "CSLS alone")
+    yield from _in_context(
+        f"{pair}, ten candidates by CSLS", items, candidates, pairs, plain, with_examples, "CSLS alone"
+    )
 
 
 def _dictionary(pair: str) -> Iterator[Case]:
@@ -147,7 +156,7 @@ def _dictionary(pair: str) -> Iterator[Case]:
     with_examples = _Others(*parts, encoder=encoder, examples=[each for _, each in pairs])
     items = _items(words, candidates)
     name = f"{pair}, translations of the dictionary"
-    return _in_context(name, items, candidates, pairs, plain, with_examples, "the more frequent word", counts)
+    yield from _in_context(name, items, candidates, pairs, plain, with_examples, "the more frequent word", counts)
 
 
 def _phrases(pair: str) -> Iterator[Case]:
@@ -184,11 +193,10 @@ def _phrases(pair: str) -> Iterator[Case]:
             right[name].append(texts[0] in stands)
     reached = right.pop("one of ten")
     share = {"one of ten candidates %": 100 * float(np.mean(reached))}
-    rows = _rows("phrases in context", f"{pair}, two words", "any", share, len(reached), watch)
+    yield _case("phrases in context", f"{pair}, two words", "any", share, len(reached), watch)
     for name, values in right.items():
         figures = {"accuracy@1 % where one is": 100 * float(np.mean(values))}
-        rows += _rows("phrases in context", f"{pair}, two words", name, figures, len(values), watch)
-    return rows
+        yield _case("phrases in context", f"{pair}, two words", name, figures, len(values), watch)
 
 
 def _items(words: Sequence[Any], candidates: dict[str, dict[str, float]]) -> list[Item]:
@@ -238,12 +246,9 @@ def _in_context(
         }
         for name, values in scores.items():
             right[name].append(texts[int(values.argmax())] == wanted)
-    return [
-        each
-        for name, values in right.items()
-        for each in _rows("words in context", data, name, {"accuracy@1 %": 100 * float(np.mean(values))}, len(values),
-                          watch)
-    ]  # fmt: skip
+    for name, values in right.items():
+        figures = {"accuracy@1 %": 100 * float(np.mean(values))}
+        yield _case("words in context", data, name, figures, len(values), watch)
 
 
 def _memory() -> Iterator[Case]:
@@ -252,7 +257,6 @@ def _memory() -> Iterator[Case]:
     texts = {name: read_ntrex(name) for name in ("fra", "eng", *_QUERIES)}
     pairs = [Pair(*each, "fra", "eng") for each in zip(texts["fra"], texts["eng"])]
     order = np.random.default_rng(0).permutation(len(pairs))
-    rows: list[dict[str, Any]] = []
     hit: dict[str, list[tuple[bool, bool, float]]] = defaultdict(list)
     watch = Watch()
     whole = TranslationMemory.build(pairs, encoder)
@@ -273,8 +277,7 @@ def _memory() -> Iterator[Case]:
             "right ones kept %": 100 * float((right & confident).sum() / right.sum()),
             "taken % without a pair": 100 * float(confident[~there].mean()),
         }
-        rows += _rows("translation memory", f"{name} finds fra-eng", "TranslationMemory", figures, len(there), watch)
-    return rows
+        yield _case("translation memory", f"{name} finds fra-eng", "TranslationMemory", figures, len(there), watch)
 
 
 def _found(memory: TranslationMemory, texts: list[str], pairs: list[Pair]) -> float:
@@ -303,12 +306,9 @@ def _nearest() -> Iterator[Case]:
             "any": english[drawn],
         }.items():
             chosen[name].append(score(text, [english[number]]).score)
-    return [
-        each
-        for name, values in chosen.items()
-        for each in _rows("nearest other", "Tatoeba, fra to eng", name, {"chrF": float(np.mean(values))}, len(values),
-                          watch)
-    ]  # fmt: skip
+    for name, values in chosen.items():
+        figures = {"chrF": float(np.mean(values))}
+        yield _case("nearest other", "Tatoeba, fra to eng", name, figures, len(values), watch)
 
 
 def _grown(pair: str, n: int) -> Iterator[Case]:
@@ -331,7 +331,8 @@ def _grown(pair: str, n: int) -> Iterator[Case]:
         "word pairs": len(found),
         "in the dictionary % (of those it knows)": 100 * float(np.mean([t in train.by_source[s] for s, t in judged])),
     }
-    rows = _rows("mined lexicon", pair, "log-likelihood, mutual", figures, len(judged), watch) if n == 100 else []
+    if n == 100:
+        yield _case("mined lexicon", pair, "log-likelihood, mutual", figures, len(judged), watch)
     gold = gold_rows(read_lexicon(pair, "test").index_pairs(source, target)[0])
     known = {source.index[s] for s, _ in found.words}
     outside = {asked: rows for asked, rows in gold.items() if asked not in known}
@@ -346,13 +347,8 @@ def _grown(pair: str, n: int) -> Iterator[Case]:
                 "P@1 % outside": 100 * scores[1].precision_at_1,
                 "pairs": len(dictionary),
             }
-            rows += _rows("growing a dictionary", f"{pair}, {n} pairs", f"{given}, {method}", figures, len(gold), watch)
-    return rows
+            yield _case("growing a dictionary", f"{pair}, {n} pairs", f"{given}, {method}", figures, len(gold), watch)
 
 
-def _rows(task: str, data: str, method: str, figures: dict[str, float], n: int, watch: Watch) -> Iterator[Case]:
-    return [
-        row(task=task, data=data, method=method, metric=metric, value=value, n=n, command=COMMAND,
-            seconds=watch.seconds, peak_mb=peak_mb())
-        for metric, value in figures.items()
-    ]  # fmt: skip
+def _case(task: str, data: str, method: str, figures: dict[str, float], n: int, watch: Watch) -> Case:
+    return Case(task=task, data=data, method=method, figures=figures, n=n, seconds=watch.seconds)
