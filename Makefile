@@ -20,50 +20,14 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m interlingua.benchmarks.harness.report --check
+	$(BIN)/python -m interlingua.benchmarks report --check
 
 # needs the data sets of docs/data.md; encoding and training take hours the first time; the cache keeps the encoded texts
 bench: $(VENV)/.dev
-	$(BIN)/python -m interlingua.benchmarks.search.storage
-	$(BIN)/python -m interlingua.benchmarks.sentences.encoder_agreement
-	$(BIN)/python -m interlingua.benchmarks.sentences.udhr
-	$(BIN)/python -m interlingua.benchmarks.words.bli
-	$(BIN)/python -m interlingua.benchmarks.sentences.tatoeba
-	$(BIN)/python -m interlingua.benchmarks.search.search
-	$(BIN)/python -m interlingua.benchmarks.sentences.xquad_r
-	$(BIN)/python -m interlingua.benchmarks.sentences.sib200
-	$(BIN)/python -m interlingua.benchmarks.training.finetuning
-	$(BIN)/python -m interlingua.benchmarks.training.distillation
-	$(BIN)/python -m interlingua.benchmarks.training.pretraining
-	$(BIN)/python -m interlingua.benchmarks.training.finetune_sib200
-	$(BIN)/python -m interlingua.benchmarks.search.respond
-	$(BIN)/python -m interlingua.benchmarks.sentences.mining
-	$(BIN)/python -m interlingua.benchmarks.search.answers
-	$(BIN)/python -m interlingua.benchmarks.graphs.dbp15k
-	$(BIN)/python -m interlingua.benchmarks.linking.linking
-	$(BIN)/python -m interlingua.benchmarks.linking.reconcile
-	$(BIN)/python -m interlingua.benchmarks.sentences.documents
-	$(BIN)/python -m interlingua.benchmarks.words.matching
-	$(BIN)/python -m interlingua.benchmarks.words.translation
-	$(BIN)/python -m interlingua.benchmarks.sentences.pos_pud
-	$(BIN)/python -m interlingua.benchmarks.sentences.xcopa
-	$(BIN)/python -m interlingua.benchmarks.sentences.blse
-	$(BIN)/python -m interlingua.benchmarks.sentences.xquad_r_pairs
-	$(BIN)/python -m interlingua.benchmarks.search.answer_spans
-	$(BIN)/python -m interlingua.benchmarks.sentences.export
-	$(BIN)/python -m interlingua.benchmarks.search.scale
-	$(BIN)/python -m interlingua.benchmarks.search.durability
-	$(BIN)/python -m interlingua.benchmarks.search.ann
-	$(BIN)/python -m interlingua.benchmarks.search.milvus
-	$(BIN)/python -m interlingua.benchmarks.words.multilingual
-	$(BIN)/python -m interlingua.benchmarks.words.confidence
-	$(BIN)/python -m interlingua.benchmarks.words.ranking
-	$(BIN)/python -m interlingua.benchmarks.words.adversarial
-	$(BIN)/python -m interlingua.benchmarks.harness.setup_cost
-	$(BIN)/python -m interlingua.benchmarks.harness.report
+	$(BIN)/python -m interlingua.benchmarks all; code=$$?; $(BIN)/python -m interlingua.benchmarks report && exit $$code
 
 tables: $(VENV)/.dev
-	$(BIN)/python -m interlingua.benchmarks.harness.report
+	$(BIN)/python -m interlingua.benchmarks report
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,1 +1,1 @@
-"""Measurements on real data, against peers; each module is a command, `python -m interlingua.benchmarks.NAME`."""
+"""Measurements on real data, against peers; `python -m interlingua.benchmarks NAME` runs one."""

@@ -1,6 +1,6 @@
 """Countries named in two languages, linked by names, borders and numbers.
 
-    python -m interlingua.benchmarks.graphs.attributes
+    python -m interlingua.benchmarks attributes
 
 Two graphs of the 250 countries of mledoze/countries: names in Chinese, Arabic or German against English ones; who
 borders on whom; and area, latitude and longitude as attributes, each left out with probability one half on either
@@ -9,29 +9,26 @@ rightly, one-to-one. *Precision asked*: the links that `for_precision` leaves.
 """
 
 import json
-import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from interlingua.benchmarks.harness.datasets import data_folder
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.graphs import GraphAlignment, KnowledgeGraph, align_graphs
 
-COMMAND = "python -m interlingua.benchmarks.graphs.attributes"
 _LANGUAGES = {"Chinese": "zho", "Arabic": "ara", "German": "deu"}
 _FEATURES = (("names",), ("names", "structure"), ("names", "attributes"), ("names", "structure", "attributes"),
              ("characters", "structure", "attributes"))  # fmt: skip
 
 
-def run() -> list[dict[str, Any]]:
-    """Align and return the result rows."""
+def run() -> Iterator[Case]:
+    """Align."""
     entries = json.loads((data_folder("countries") / "countries.json").read_text(encoding="utf-8"))
     encoder, rng = load_encoder(), np.random.default_rng(0)
     english = _graph(entries, {each["cca3"]: each["name"]["common"] for each in entries}, rng)
-    rows = []
     for language, code in _LANGUAGES.items():
         other = _graph(entries, {each["cca3"]: each["translations"][code]["common"] for each in entries}, rng)
         for features in _FEATURES:
@@ -42,13 +39,8 @@ def run() -> list[dict[str, Any]]:
                 sure = found.for_precision(0.98)
                 figures |= {"links at an asked precision of 98 %": len(sure),
                             "of them right %": 100 * _right(sure) / len(sure)}  # fmt: skip
-            rows += [
-                row(task="countries of two graphs", data=f"{language} to English", method=", ".join(features),
-                    metric=metric, value=value, n=len(entries), command=COMMAND, seconds=working.seconds,
-                    peak_mb=peak_mb())
-                for metric, value in figures.items()
-            ]  # fmt: skip
-    return rows
+            yield Case(task="countries of two graphs", data=f"{language} to English", method=", ".join(features),
+                       figures=figures, n=len(entries), seconds=working.seconds)  # fmt: skip
 
 
 def _graph(entries: list[dict[str, Any]], names: dict[str, str], rng: np.random.Generator) -> KnowledgeGraph:
@@ -63,12 +55,3 @@ def _graph(entries: list[dict[str, Any]], names: dict[str, str], rng: np.random.
 
 def _right(found: GraphAlignment) -> int:
     return sum(each.left == each.right for each in found.links)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("attributes", run, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

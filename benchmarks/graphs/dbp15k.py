@@ -1,6 +1,6 @@
 """Entity alignment on DBP15K (Sun, Hu and Li 2017): three regimes, never mixed, and entities without a counterpart.
 
-    python -m interlingua.benchmarks.graphs.dbp15k [--only zh_en:names]
+    python -m interlingua.benchmarks dbp15k [--only "zh_en:names"]
 
 *names*: the entities' own names, in their own script, through a multilingual encoder; no translation, no seeds,
 all 15,000 links. *names and 30 % seeds*, *structure and 30 % seeds*: 4,500 links known, the 10,500 others tested.
@@ -16,21 +16,18 @@ names, some of them (rounds, and when to stop) after a first run on zh-en. Each 
 is kept.
 """
 
-import argparse
 import json
-import subprocess
-import sys
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from interlingua.align.graph import EntityAlignment, align_entities
 from interlingua.benchmarks.harness.datasets import data_folder
-from interlingua.benchmarks.harness.measure import peak_mb
-from interlingua.benchmarks.harness.report import row, write_results
+from interlingua.benchmarks.harness.measure import Case, kept, peak_mb
+from interlingua.pipelines.encoders.cache import user_cache_folder
 from interlingua.pipelines.graphs.graph import GraphPair, read_graph_pair
 from interlingua.pipelines.graphs.names import name_features, name_spellings, similar_names
 
@@ -49,8 +46,32 @@ REGIMES = (
 _BINS = 10
 
 
+def run(only: str = "", measure: bool = True, keep: Path | None = None) -> Iterator[Case]:
+    """Give the figures of every piece; of those that are kept, only the named ones are measured again.
+
+    Parameters
+    ----------
+    only : str
+        A PAIR:REGIME, measured again if it is there; no other is measured.
+    measure : bool
+        If not, only what is there is given.
+    keep : path, optional
+        Folder of the pieces; by default in the user's cache.
+    """
+    folder = user_cache_folder() / "benchmarks" / "dbp15k" if keep is None else keep
+    for regime in REGIMES:
+        for pair in PAIRS:
+            path = folder / f"{pair}-{regime.replace(' ', '-').replace('%', 'percent')}.json"
+            named = only == f"{pair}:{regime}"
+            if measure and (named or not only):
+                kept(path, f"{__name__}:measure_piece", pair, regime, again=named)
+            if path.exists():
+                yield from cases_of(pair, regime, json.loads(path.read_text(encoding="utf-8")))
+
+
 def measure_piece(pair: str, regime: str) -> dict[str, Any]:
     """Align one pair in one regime and return its figures."""
+    began = time.perf_counter()
     graphs = read_graph_pair(data_folder("dbp15k") / pair)
     seeded = "seeds" in regime
     links = (
@@ -78,40 +99,27 @@ def measure_piece(pair: str, regime: str) -> dict[str, Any]:
     found = _align(graphs, left, right, features=features, spellings=spellings, similar=similar, seeds=seeds)
     figures = {"cpu minutes": (time.process_time() - start) / 60, "peak MB": peak_mb(), "n": int((gold >= 0).sum())}
     if regime == "a third removed":
-        return figures | _refusal(found, gold)
-    return figures | _hits(found, gold) | ({"bins": _calibration(found, gold)} if regime == "names" else {})
+        figures |= _refusal(found, gold)
+    else:
+        figures |= _hits(found, gold)
+    bins = {"bins": _calibration(found, gold)} if regime == "names" else {}
+    return {**figures, **bins, "seconds": time.perf_counter() - began}
 
 
-def rows_of(pieces: dict[tuple[str, str], dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the result rows of the pieces."""
-    rows = []
-    for (pair, regime), figures in pieces.items():
-        command = f"python -m interlingua.benchmarks.graphs.dbp15k --only '{pair}:{regime}'"
-        common: dict[str, Any] = {
-            "data": f"DBP15K {pair}",
-            "command": command,
-            "seconds": figures["seconds"],
-            "peak_mb": figures["peak MB"],
-        }
-        task = "refusal" if regime == "a third removed" else "entity alignment"
-        for name, value in figures.items():
-            if name in ("n", "bins", "seconds"):
-                continue
+def cases_of(pair: str, regime: str, figures: Mapping[str, Any]) -> Iterator[Case]:
+    """Give what a piece has measured."""
+    task = "refusal" if regime == "a third removed" else "entity alignment"
+    used: dict[str, Any] = {"seconds": figures["seconds"], "peak_mb": figures["peak MB"]}
+    by_method: dict[str, dict[str, float]] = {}
+    for name, value in figures.items():
+        if name not in ("n", "bins", "seconds", "process"):
             method, _, metric = name.rpartition(": ")
-            rows.append(row(task=task, method=method or regime, metric=metric, value=value, n=figures["n"], **common))
-        rows += [
-            row(
-                task="confidence",
-                method=f"predicted {low:.1f} to {low + 0.1:.1f}",
-                metric=metric,
-                value=value,
-                n=n,
-                **common,
-            )
-            for low, predicted, true, n in figures.get("bins", ())
-            for metric, value in (("mean predicted", predicted), ("share right", true))
-        ]
-    return rows
+            by_method.setdefault(method or regime, {})[metric] = value
+    for method, values in by_method.items():
+        yield Case(task=task, data=f"DBP15K {pair}", method=method, figures=values, n=figures["n"], **used)
+    for low, predicted, true, n in figures.get("bins", ()):
+        yield Case(task="confidence", data=f"DBP15K {pair}", method=f"predicted {low:.1f} to {low + 0.1:.1f}",
+                   figures={"mean predicted": predicted, "share right": true}, n=n, **used)  # fmt: skip
 
 
 def _align(graphs: GraphPair, left: Any, right: Any, *, seeds: Any, **names: Any) -> EntityAlignment:
@@ -174,46 +182,3 @@ def _calibration(found: EntityAlignment, gold: Any) -> list[tuple[float, float, 
         for number in range(_BINS)
         if (bins == number).any()
     ]
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    from interlingua.pipelines.encoders.cache import user_cache_folder
-
-    parser = argparse.ArgumentParser(prog="interlingua.benchmarks.graphs.dbp15k")
-    parser.add_argument("--only", metavar="PAIR:REGIME", help="run this piece alone, again if it is there")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    parser.add_argument("--write", action="store_true", help="measure nothing, write the results of what is there")
-    options = parser.parse_args(arguments)
-    folder = user_cache_folder() / "benchmarks" / "dbp15k"
-    folder.mkdir(parents=True, exist_ok=True)
-    if options.one:
-        pair, regime = options.one.split(":")
-        start = time.perf_counter()
-        figures = measure_piece(pair, regime)
-        figures["seconds"] = time.perf_counter() - start
-        _path(folder, pair, regime).write_text(json.dumps(figures), encoding="utf-8")
-        return 0
-    pieces = [tuple(options.only.split(":"))] if options.only else [(pair, each) for each in REGIMES for pair in PAIRS]
-    console = Console(stderr=True)
-    for pair, regime in [] if options.write else pieces:
-        if options.only or not _path(folder, pair, regime).exists():
-            command = [sys.executable, "-m", "interlingua.benchmarks.graphs.dbp15k", "--one", f"{pair}:{regime}"]
-            done = subprocess.run(command, check=False)
-            console.print(f"{pair}, {regime}: {'done' if done.returncode == 0 else f'failed with {done.returncode}'}")
-    kept = {
-        (pair, regime): json.loads(_path(folder, pair, regime).read_text(encoding="utf-8"))
-        for regime in REGIMES
-        for pair in PAIRS
-        if _path(folder, pair, regime).exists()
-    }
-    write_results("dbp15k", rows_of(kept))
-    return 0
-
-
-def _path(folder: Path, pair: str, regime: str) -> Path:
-    return folder / f"{pair}-{regime.replace(' ', '-').replace('%', 'percent')}.json"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

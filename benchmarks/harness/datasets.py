@@ -112,6 +112,12 @@ def read_ntrex(language: str) -> list[str]:
     return read_lines(folder / f"newstest2019-ref.{NTREX_CODES.get(language, language)}.txt")
 
 
+def read_ntrex_documents() -> list[str]:
+    """Return the name of the document of each line of NTREX-128."""
+    lines = (data_folder("ntrex-128") / "DOCUMENT_IDS.tsv").read_text(encoding="utf-8").splitlines()
+    return [line.split("\t")[0] for line in lines]
+
+
 def read_sib200(language: str, part: str) -> dict[int, tuple[str, str]]:
     """Return topic and sentence by number, of SIB-200 (Adelani et al. 2024): ``train``, ``dev`` or ``test``.
 

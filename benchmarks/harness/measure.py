@@ -1,16 +1,16 @@
 """What a benchmark yields, and what the harness fills in: command, seconds, peak memory, environment.
 
-A benchmark is a module of `benchmarks` with a function `run`; `python -m interlingua.benchmarks NAME` calls it with the
-options that its signature has, prints the rows, and writes ``results/NAME.json``. `run` yields a `Case` for each thing
-measured. Where it takes long, `kept` measures a part in a process of its own and keeps what it gave, so that a run
-that was stopped goes on where it was.
+A benchmark is a module of `benchmarks` with a function `run` (several are named in `BENCHMARKS`); `python -m
+interlingua.benchmarks NAME` calls it with the options that its signature has, prints the rows, and writes
+``results/NAME.json``. `run` yields a `Case` for each thing measured. Where it takes long, `kept` measures a part in a
+process of its own and keeps what it gave, so that a run that was stopped goes on where it was.
 """
 
 import importlib
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,8 +112,8 @@ def measured_apart(function: str, *arguments: Any, threads: int | None = None) -
     RuntimeError
         If the process fails; its standard error has said why.
     """
-    command = [sys.executable, "-m", "interlingua.benchmarks", "--call", function, json.dumps(arguments)]
-    used = run_measured(command, environment=None if threads is None else {"OMP_NUM_THREADS": str(threads)})
+    environment = None if threads is None else {"OMP_NUM_THREADS": str(threads)}
+    used = run_measured(calling(function, *arguments), environment=environment)
     if used.code:
         raise RuntimeError(f"{function}{tuple(arguments)} ended with {used.code}; call it by itself to see why")
     found = json.loads(used.output)
@@ -122,10 +122,17 @@ def measured_apart(function: str, *arguments: Any, threads: int | None = None) -
     return found
 
 
-def call(function: str, arguments: Sequence[Any]) -> Any:
-    """Call ``module:function``, as the process of `measured_apart` does."""
+def calling(function: str, *arguments: Any) -> list[str]:
+    """Return the command of a process that calls ``module:function``, to be killed or to talk while it runs."""
+    return [sys.executable, "-m", "interlingua.benchmarks", "--call", function, json.dumps(arguments)]
+
+
+def call(function: str, arguments: str) -> None:
+    """Call ``module:function`` with arguments in JSON, and write what it returns, as the process of `calling` does."""
     module, _, name = function.partition(":")
-    return getattr(importlib.import_module(module), name)(*arguments)
+    found = getattr(importlib.import_module(module), name)(*json.loads(arguments))
+    if found is not None:
+        sys.stdout.write(json.dumps(found))
 
 
 def kept(path: Path, function: str, *arguments: Any, again: bool = False, threads: int | None = None) -> Any:

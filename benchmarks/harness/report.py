@@ -1,24 +1,20 @@
 """Results as files, and the tables of README and docs made from them.
 
-    python -m interlingua.benchmarks.harness.report           # write the tables anew
-    python -m interlingua.benchmarks.harness.report --check   # exit 1 where a table is not what the results say
+    python -m interlingua.benchmarks report           # write the tables anew
+    python -m interlingua.benchmarks report --check   # exit 1 where a table is not what the results say
 
 A table stands between ``<!-- table NAME -->`` and ``<!-- end -->``: the rows of ``results/NAME.json``, one line for
 each task, data and method, one column for each metric. ``<!-- table NAME | TEXT -->`` keeps the rows whose data, method
 or metric holds TEXT or whose task is TEXT; several texts, with further bars, must each be held.
 """
 
-import argparse
 import json
 import os
 import platform
 import re
-import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 RESULTS = Path(__file__).parents[1] / "results"
 _KEYS = ("task", "data", "method", "metric", "value", "n", "command", "seconds", "peak_mb", "environment")
@@ -54,8 +50,11 @@ def row(
     return dict(zip(_KEYS, (*values, peak_mb and round(peak_mb), environment())))
 
 
-def write_results(name: str, rows: list[dict[str, Any]]) -> Path:
-    """Write ``results/NAME.json`` whole or not at all, and return its path."""
+def write_results(name: str, rows: list[dict[str, Any]], *, others_stay: bool = False) -> Path:
+    """Write ``results/NAME.json`` whole or not at all, and return its path.
+
+    With `others_stay`, rows that are there of other tasks, data, methods and metrics stay, in their places.
+    """
     from interlingua.align.files import replacing
 
     for each in rows:
@@ -63,6 +62,10 @@ def write_results(name: str, rows: list[dict[str, Any]]) -> Path:
             raise ValueError(f"a result row has the keys {_KEYS}, but one has {tuple(each)}")
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
+    if others_stay and path.exists():
+        fresh = {tuple(each.values())[:4]: each for each in rows}
+        kept = [fresh.pop(tuple(each.values())[:4], each) for each in json.loads(path.read_text(encoding="utf-8"))]
+        rows = [*kept, *fresh.values()]
     with replacing(path) as file:
         lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in rows)  # a line a row, for diffs
         file.write(f"[\n{lines}\n]\n".encode())
@@ -102,16 +105,20 @@ def update_tables(root: Path, *, check: bool = False) -> list[Path]:
     return stale
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    parser = argparse.ArgumentParser(prog="interlingua.benchmarks.harness.report", description="Tables from results.")
-    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 where a table is stale")
-    options = parser.parse_args(arguments)
-    console = Console(stderr=True)
-    stale = update_tables(Path.cwd(), check=options.check)
+def report(*, check: bool = False) -> int:
+    """Write the tables below the current folder anew.
+
+    Parameters
+    ----------
+    check : bool
+        Write nothing, and exit with 1 where a table is stale.
+    """
+    from rich.console import Console
+
+    stale = update_tables(Path.cwd(), check=check)
     for page in stale:
-        console.print(f"{'stale' if options.check else 'written'}: {page}")
-    return int(options.check and bool(stale))
+        Console(stderr=True).print(f"{'stale' if check else 'written'}: {page}")
+    return int(check and bool(stale))
 
 
 def _pages(root: Path) -> list[Path]:
@@ -140,7 +147,3 @@ def _filled(match: re.Match[str]) -> str:
 
 def _figure(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.4g}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

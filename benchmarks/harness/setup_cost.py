@@ -1,6 +1,6 @@
 """What each of the README's two commands costs on a fresh clone: wall time and disk.
 
-    python -m interlingua.benchmarks.harness.setup_cost
+    python -m interlingua.benchmarks setup
 
 For each, clones this repository into a temporary folder of its own, with an empty environment, an empty cache of
 packages and an empty cache of vectors, and runs `make demo` or `make test` there. Wall time includes getting the
@@ -12,13 +12,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from .measure import run_benchmark, watch
-from .report import row
-
-COMMAND = "python -m interlingua.benchmarks.harness.setup_cost"
+from .measure import Case, watch
 
 
 def folder_mb(folder: Path) -> float:
@@ -39,18 +36,19 @@ def folder_mb(folder: Path) -> float:
     return sum(sizes.values()) / 1e6
 
 
-def run() -> list[dict[str, Any]]:
-    """Clone and run each command, and return the result rows.
+def run() -> Iterator[Case]:
+    """Clone and run each command.
 
     Raises
     ------
     subprocess.CalledProcessError
         If a command fails; its output is on standard error.
     """
-    return [each for target in ("demo", "test") for each in _run_target(target)]
+    for target in ("demo", "test"):
+        yield _run_target(target)
 
 
-def _run_target(target: str) -> list[dict[str, Any]]:
+def _run_target(target: str) -> Case:
     import resource
 
     make, git = shutil.which("make") or "make", shutil.which("git") or "git"
@@ -70,26 +68,9 @@ def _run_target(target: str) -> list[dict[str, Any]]:
             "disk MB": folder_mb(clone) + folder_mb(cache),
             "of it packages MB": folder_mb(clone / ".venv"),
         }
-    return [
-        row(
-            task="set up and run",
-            data=f"fresh clone, make {target}",
-            method=f"{os.cpu_count()} cores, torch {torch}",
-            metric=metric,
-            value=value,
-            n=1,
-            command=COMMAND,
-            seconds=running.seconds,
-            peak_mb=peak,
-        )
-        for metric, value in figures.items()
-    ]
+    machine = f"{os.cpu_count()} cores, torch {torch}"
+    return Case(task="set up and run", data=f"fresh clone, make {target}", method=machine, figures=figures, n=1,
+                seconds=running.seconds, peak_mb=peak)  # fmt: skip
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("setup", run, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+BENCHMARKS = {"setup": run}

@@ -1,6 +1,6 @@
 """A table reconciled and extended in OpenRefine itself, which asks our service.
 
-    python -m interlingua.benchmarks.linking.openrefine
+    python -m interlingua.benchmarks openrefine
 
 OpenRefine (Debian's package `openrefine`, or any launcher that OPENREFINE names) runs on 127.0.0.1 beside
 ``interlingua reconcile serve``. This program does over OpenRefine's HTTP interface what its pages do: it makes a
@@ -15,7 +15,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,12 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from interlingua.benchmarks.harness.datasets import data_folder
-from interlingua.benchmarks.harness.measure import run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, watch
 
 from .reconcile import COLUMNS, serving, write_table
 
-COMMAND = "python -m interlingua.benchmarks.linking.openrefine"
 _PORT = 3399
 
 
@@ -128,12 +125,11 @@ def openrefine(folder: Path, port: int = _PORT) -> Iterator[str]:
         process.wait(30)
 
 
-def run() -> list[dict[str, Any]]:
-    """Reconcile in OpenRefine and return the result rows."""
+def run() -> Iterator[Case]:
+    """Reconcile in OpenRefine."""
     import httpx
 
     entries = json.loads((data_folder("countries") / "countries.json").read_text(encoding="utf-8"))
-    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "countries.csv"
         write_table(table, entries)
@@ -150,13 +146,10 @@ def run() -> list[dict[str, Any]]:
                 for given in (False, True):
                     with watch() as working:
                         figures = _reconciled(refine, service, column, entries, subregion=given)
-                    rows += [
-                        row(task="reconciled in OpenRefine", data=f"countries, English names only; {language} column",
-                            method=f"OpenRefine {version}, name{' + subregion' * given}", metric=metric, value=value,
-                            n=len(entries), command=COMMAND, seconds=working.seconds)
-                        for metric, value in figures.items()
-                    ]  # fmt: skip
-    return rows
+                    yield Case(task="reconciled in OpenRefine",
+                               data=f"countries, English names only; {language} column",
+                               method=f"OpenRefine {version}, name{' + subregion' * given}", figures=figures,
+                               n=len(entries), seconds=working.seconds)  # fmt: skip
 
 
 def _write_column(path: Path, entries: list[dict[str, Any]], code: str) -> None:
@@ -246,12 +239,3 @@ def _asked_directly(service: str, names: list[str], parts: list[str] | None) -> 
         found = httpx.post(service, data={"queries": json.dumps(queries)}, timeout=60).json()
         answers += [found[key] for key in queries]
     return answers
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("openrefine", run, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """The reconciliation service, asked over HTTP: speed, validity of its answers, and right and wrong matches.
 
-    python -m interlingua.benchmarks.linking.reconcile
+    python -m interlingua.benchmarks reconcile
 
 The table holds the 250 countries of mledoze/countries with their English names only. The service is the command
 ``interlingua reconcile serve`` in a process of its own on 127.0.0.1; the client is httpx. *First* asks 10,000 names in
@@ -30,10 +30,8 @@ import numpy as np
 
 from interlingua.align.arrays import require
 from interlingua.benchmarks.harness.datasets import data_folder
-from interlingua.benchmarks.harness.measure import run_benchmark
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case
 
-COMMAND = "python -m interlingua.benchmarks.linking.reconcile"
 SCHEMAS = Path(__file__).parents[2] / "tests" / "pipelines" / "link" / "reconcile" / "reconciliation_schemas.json"
 COLUMNS = {"German": "deu", "Chinese": "zho", "Arabic": "ara"}
 _QUERIES, _BATCH, _THREADS, _BROKEN = 10_000, 50, 4, 1000
@@ -42,8 +40,8 @@ _DATA = "countries, English names only"
 Answered = list[tuple[float, int, Any]]  # seconds, status, JSON
 
 
-def run() -> list[dict[str, Any]]:
-    """Measure everything and return the result rows."""
+def run() -> Iterator[Case]:
+    """Ask for names, columns and everything else, rightly and wrongly."""
     import httpx
 
     entries = json.loads((data_folder("countries") / "countries.json").read_text(encoding="utf-8"))
@@ -51,14 +49,14 @@ def run() -> list[dict[str, Any]]:
         table = Path(folder) / "countries.csv"
         write_table(table, entries)
         with serving(table, cache=Path(folder) / "cache") as url, httpx.Client(base_url=url, timeout=120) as client:
-            rows = _load(url, entries) + _broken(client, entries)
+            yield from _load(url, entries)
+            yield _broken(client, entries)
             for language, code in COLUMNS.items():
                 for given in ((), ("subregion",), ("subregion", "capital")):
-                    rows += _column(client, entries, language, code, given)
-            rows += _validity(client, "0.2", entries)
+                    yield _column(client, entries, language, code, given)
+            yield _validity(client, "0.2", entries)
         with serving(table, "1.0-draft") as url, httpx.Client(base_url=url, timeout=120) as client:
-            rows += _validity(client, "1.0-draft", entries)
-    return rows
+            yield _validity(client, "1.0-draft", entries)
 
 
 def write_table(path: Path, entries: list[dict[str, Any]]) -> None:
@@ -95,7 +93,7 @@ def serving(table: Path, api: str = "0.2", *, cache: Path | None = None) -> Iter
         process.wait(30)
 
 
-def _load(url: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _load(url: str, entries: list[dict[str, Any]]) -> Iterator[Case]:
     names = [
         name
         for entry in entries
@@ -109,7 +107,6 @@ def _load(url: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for start in range(0, len(names), _BATCH)
     ]
     valid = _validator("0.2", "reconciliation-result-batch.json")
-    rows = []
     for method, threads in (("first", 1), ("again", 1), (f"again, {_THREADS} clients", _THREADS)):
         begin = time.perf_counter()
         answered = _asked(url, batches, threads)
@@ -123,9 +120,8 @@ def _load(url: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "failed requests": float(len(whole) - sum(whole)),
             "answers against the schema": float(sum(not valid(found) for _, _, found in answered)),
         }
-        rows += _rows("10,000 queries over HTTP", f"{_DATA}; {len(set(names))} names in 24 languages", method, figures,
-                      len(names), seconds)  # fmt: skip
-    return rows
+        yield _case("10,000 queries over HTTP", f"{_DATA}; {len(set(names))} names in 24 languages", method, figures,
+                    len(names), seconds)  # fmt: skip
 
 
 def _asked(url: str, batches: list[dict[str, Any]], threads: int) -> Answered:
@@ -158,7 +154,7 @@ def _asked(url: str, batches: list[dict[str, Any]], threads: int) -> Answered:
     return [found[number] for number in range(len(batches))]
 
 
-def _broken(client: Any, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _broken(client: Any, entries: list[dict[str, Any]]) -> Case:
     """Post damaged requests; a status of 500 or more, or none, is a crash."""
     rng = random.Random(1)  # noqa: S311
     begin = time.perf_counter()
@@ -179,12 +175,10 @@ def _broken(client: Any, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
         refused += 400 <= status < 500
         crashed += status == 0 or status >= 500
     figures = {"refused with 4xx": float(refused), "crashes": float(crashed)}
-    return _rows("damaged requests", _DATA, "0.2", figures, _BROKEN, time.perf_counter() - begin)
+    return _case("damaged requests", _DATA, "0.2", figures, _BROKEN, time.perf_counter() - begin)
 
 
-def _column(
-    client: Any, entries: list[dict[str, Any]], language: str, code: str, given: tuple[str, ...]
-) -> list[dict[str, Any]]:
+def _column(client: Any, entries: list[dict[str, Any]], language: str, code: str, given: tuple[str, ...]) -> Case:
     """Reconcile one column of names; `given` are columns beside it, in English, sent as properties."""
     cells = [entry for entry in entries if entry["translations"].get(code, {}).get("common")]
     begin = time.perf_counter()
@@ -209,11 +203,11 @@ def _column(
         "wrongly matched": float(sum(match and not right for match, right in zip(matched, first))),
     }
     method = "name" + "".join(f" + {each}" for each in given)
-    return _rows("reconciled column", f"{_DATA}; {language} column", method, figures, len(cells),
+    return _case("reconciled column", f"{_DATA}; {language} column", method, figures, len(cells),
                  time.perf_counter() - begin)  # fmt: skip
 
 
-def _validity(client: Any, api: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _validity(client: Any, api: str, entries: list[dict[str, Any]]) -> Case:
     """Ask every address of one version for many things and count the answers against the schemas."""
     draft = api == "1.0-draft"
     begin = time.perf_counter()
@@ -245,7 +239,7 @@ def _validity(client: Any, api: str, entries: list[dict[str, Any]]) -> list[dict
     for schema, ask_it in asked:
         answer = ask_it()
         wrong += answer.status_code != 200 or not _validator(api, f"{schema}.json")(answer.json())
-    return _rows("all kinds of answers", _DATA, api, {"answers against the schema": float(wrong)}, len(asked),
+    return _case("all kinds of answers", _DATA, api, {"answers against the schema": float(wrong)}, len(asked),
                  time.perf_counter() - begin)  # fmt: skip
 
 
@@ -261,17 +255,5 @@ def _validator(version: str, name: str) -> Callable[[Any], bool]:
     return lambda value: bool(validator.is_valid(value))
 
 
-def _rows(task: str, data: str, method: str, figures: dict[str, float], n: int, seconds: float) -> list[dict[str, Any]]:
-    return [
-        row(task=task, data=data, method=method, metric=metric, value=value, n=n, command=COMMAND, seconds=seconds)
-        for metric, value in figures.items()
-    ]
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("reconcile", run, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _case(task: str, data: str, method: str, figures: dict[str, float], n: int, seconds: float) -> Case:
+    return Case(task=task, data=data, method=method, figures=figures, n=n, seconds=seconds)

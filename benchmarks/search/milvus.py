@@ -1,7 +1,7 @@
 """Milvus Lite, the Milvus server and our own Collection on the same rows; and a server that is killed meanwhile.
 
-    python -m interlingua.benchmarks.search.milvus_server --install FOLDER
-    INTERLINGUA_MILVUS_SERVER=FOLDER python -m interlingua.benchmarks.search.milvus
+    python -m interlingua.benchmarks milvus_server --install FOLDER
+    INTERLINGUA_MILVUS_SERVER=FOLDER python -m interlingua.benchmarks milvus
 
 20 000 x 384 clustered vectors with a language (ten, so that one is a tenth of the rows); HNSW with M 16 and
 efConstruction 100; one query a call, 20 seconds after the flush: until then another index than the graph answers on
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import fold_csls, fold_query, mean_neighbor_similarity, top_k
-from interlingua.benchmarks.harness.measure import run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.index import Collection, create_index
 from interlingua.index.engines.base import Batch
 from interlingua.index.milvus.client import MilvusError, connect
@@ -33,7 +32,6 @@ from interlingua.index.milvus.collection import MilvusCollection
 
 from .milvus_server import MilvusServer
 
-COMMAND = "python -m interlingua.benchmarks.search.milvus"
 ROWS, DIMENSION, QUERIES, K, BATCH = 20_000, 384, 200, 10, 1000
 LANGUAGES = [f"l{number}" for number in range(10)]
 BUILD = {"M": 16, "efConstruction": 100}
@@ -42,30 +40,23 @@ _FOLDED, _ASKED = 10_000, 500
 DATA = f"{ROWS} x {DIMENSION} clustered"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("milvus", measure, arguments)
-
-
-def measure() -> list[dict[str, Any]]:
-    """Return the rows of all engines, and of the restarts."""
+def run() -> Iterator[Case]:
+    """Measure all engines, and the restarts."""
     vectors, queries = clustered(ROWS + QUERIES, DIMENSION, seed=0)[:ROWS], clustered(ROWS + QUERIES, DIMENSION)[ROWS:]
-    found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        found += _ours(vectors, queries)
+        yield from _ours(vectors, queries)
         for ef in (64, 256):
             uri = str(Path(folder) / f"lite{ef}.db")
-            found += _milvus("Milvus Lite", uri, vectors, queries, ef, ["Session"])
-        found += _in_the_log(str(Path(folder) / "log.db"), vectors, queries)
-        found += _hub_corrected("Milvus Lite", str(Path(folder) / "folded.db"))
+            yield from _milvus("Milvus Lite", uri, vectors, queries, ef, ["Session"])
+        yield from _in_the_log(str(Path(folder) / "log.db"), vectors, queries)
+        yield from _hub_corrected("Milvus Lite", str(Path(folder) / "folded.db"))
     if not (server_folder := os.environ.get("INTERLINGUA_MILVUS_SERVER")):
-        return found
+        return
     with MilvusServer(Path(server_folder)) as server:
-        found += _milvus("Milvus server", server.uri, vectors, queries, 64, ["Session", "Bounded", "Strong"])
-        found += _milvus("Milvus server", server.uri, vectors, queries, 256, ["Session"])
-        found += _hub_corrected("Milvus server", server.uri)
-        found += _killed(server, vectors)
-    return found
+        yield from _milvus("Milvus server", server.uri, vectors, queries, 64, ["Session", "Bounded", "Strong"])
+        yield from _milvus("Milvus server", server.uri, vectors, queries, 256, ["Session"])
+        yield from _hub_corrected("Milvus server", server.uri)
+        yield from _killed(server, vectors)
 
 
 def clustered(n: int, dimension: int, seed: int = 0) -> NDArray[np.float32]:
@@ -85,8 +76,7 @@ def _batches(vectors: NDArray[np.float32]) -> Iterator[Batch]:
         yield Batch(tuple(str(number) for number in numbers), vectors[numbers.start : numbers.stop], about)
 
 
-def _ours(vectors: NDArray[np.float32], queries: NDArray[np.float32]) -> list[dict[str, Any]]:
-    found = []
+def _ours(vectors: NDArray[np.float32], queries: NDArray[np.float32]) -> Iterator[Case]:
     for ef in (64, 256):
         config = {"M": 16, "ef_construction": 100, "ef_search": ef, "threads": 1}
         collection = Collection.create(DIMENSION, "cosine", "hnsw", config)
@@ -94,44 +84,41 @@ def _ours(vectors: NDArray[np.float32], queries: NDArray[np.float32]) -> list[di
             for batch in _batches(vectors):
                 collection.add(batch.ids, batch.vectors, batch.metadata)
         name = f"Collection, HNSW, ef {ef}"
-        found.append(_row("load", name, "rows/s", ROWS / loading.seconds, ROWS, loading.seconds))
-        found += _searches(name, collection.search, vectors, queries)
-    return found
+        yield _case("load", name, {"rows/s": ROWS / loading.seconds}, ROWS, loading.seconds)
+        yield from _searches(name, collection.search, vectors, queries)
 
 
 def _milvus(
     engine: str, uri: str, vectors: NDArray[np.float32], queries: NDArray[np.float32], ef: int, levels: list[str]
-) -> list[dict[str, Any]]:
+) -> Iterator[Case]:
     config = {"uri": uri, "collection": f"bench_{ef}", "index_type": "HNSW", "build": BUILD, "search": {"ef": ef}}
     collection = MilvusCollection(config, DIMENSION)
     name = f"{engine}, HNSW, ef {ef}"
     with watch() as loading:
         collection.load_batches(_batches(vectors))
-    found = [_row("load", name, "rows/s", ROWS / loading.seconds, ROWS, loading.seconds)]
+    yield _case("load", name, {"rows/s": ROWS / loading.seconds}, ROWS, loading.seconds)
     with watch() as indexing:
         collection.flush()
-    found.append(_row("load", name, "then flush and index, s", indexing.seconds, ROWS, indexing.seconds))
+    yield _case("load", name, {"then flush and index, s": indexing.seconds}, ROWS, indexing.seconds)
     collection.search(queries[:1], K)
     time.sleep(_SETTLING)
     for level in levels:
         reader = MilvusCollection({**config, "consistency": level})
         reader.search(queries[:1], K)
-        found += _searches(f"{name}, {level}", reader.search, vectors, queries)
+        yield from _searches(f"{name}, {level}", reader.search, vectors, queries)
     with watch() as one:
         for number in range(20):
             collection.upsert([str(number)], vectors[number : number + 1], [{"language": LANGUAGES[number % 10]}])
             collection.get([str(number)])
-    found.append(_row("write one, read it", name, "ms a pair", 1000 * one.seconds / 20, 20, one.seconds))
+    yield _case("write one, read it", name, {"ms a pair": 1000 * one.seconds / 20}, 20, one.seconds)
     if len(collection) != ROWS:
         raise RuntimeError(f"{name} holds {len(collection)} rows, not {ROWS}")
     collection.drop()
-    return found
 
 
 def _searches(
     name: str, search: Callable[..., Any], vectors: NDArray[np.float32], queries: NDArray[np.float32]
-) -> list[dict[str, Any]]:
-    found = []
+) -> Iterator[Case]:
     for task, languages in (("search", None), ("search, one of ten languages", ["l3"])):
         allowed = np.arange(ROWS) if languages is None else np.arange(3, ROWS, 10)
         exact = create_index("faiss-flat", DIMENSION, "cosine", {"threads": 1})
@@ -144,12 +131,11 @@ def _searches(
                 answers.append(search(query[None], K, languages=languages).ids[0])
             seconds.append(one.seconds)
         hits = [len(set(map(int, answer)) & set(ids.tolist())) for answer, ids in zip(answers, truth, strict=True)]
-        found.append(_row(task, name, "recall@10", float(np.mean(hits)) / K, QUERIES, sum(seconds)))
-        found.append(_row(task, name, "median ms", 1000 * float(np.median(seconds)), QUERIES, sum(seconds)))
-    return found
+        figures = {"recall@10": float(np.mean(hits)) / K, "median ms": 1000 * float(np.median(seconds))}
+        yield _case(task, name, figures, QUERIES, sum(seconds))
 
 
-def _in_the_log(uri: str, vectors: NDArray[np.float32], queries: NDArray[np.float32]) -> list[dict[str, Any]]:
+def _in_the_log(uri: str, vectors: NDArray[np.float32], queries: NDArray[np.float32]) -> Iterator[Case]:
     """Time Milvus Lite's own answers before and after its rows are put away."""
     config = {"uri": uri, "collection": "log", "index_type": "HNSW", "build": BUILD, "search": {"ef": 64}}
     collection = MilvusCollection(config, DIMENSION)
@@ -169,19 +155,17 @@ def _in_the_log(uri: str, vectors: NDArray[np.float32], queries: NDArray[np.floa
     client.flush(name)
     times["rows put away"] = median(queries)
     collection.drop()
-    return [
-        _row("pymilvus alone", f"Milvus Lite, HNSW, ef 64, {key}", "median ms", value, QUERIES, value / 1000)
-        for key, value in times.items()
-    ]
+    for key, value in times.items():
+        name = f"Milvus Lite, HNSW, ef 64, {key}"
+        yield _case("pymilvus alone", name, {"median ms": value}, QUERIES, value / 1000)
 
 
-def _hub_corrected(engine: str, uri: str) -> list[dict[str, Any]]:
+def _hub_corrected(engine: str, uri: str) -> Iterator[Case]:
     """Compare folded CSLS in a graph with exact CSLS; sources are other vectors of the same clusters."""
     drawn = clustered(2 * _FOLDED + _ASKED, DIMENSION, seed=1)
     vectors, sources, queries = np.split(drawn, [_FOLDED, 2 * _FOLDED])
     folded, asked = fold_csls(vectors, mean_neighbor_similarity(vectors, sources, K)), fold_query(queries)
     truth = top_k(asked, folded, K).ids
-    found = []
     build = {"M": 16, "efConstruction": 200}
     config = {"uri": uri, "collection": "folded", "index_type": "HNSW", "build": build, "search": {"ef": 64}}
     collection = MilvusCollection(config, DIMENSION + 1, "ip")
@@ -196,16 +180,13 @@ def _hub_corrected(engine: str, uri: str) -> list[dict[str, Any]]:
             answers = reader.search(asked, K).ids
         hits = [len(set(map(int, answer)) & set(ids.tolist())) for answer, ids in zip(answers, truth, strict=True)]
         name = f"{engine}, HNSW, efConstruction 200, ef {ef}"
-        found.append(
-            row(task="hub-corrected", data=f"{_FOLDED} x {DIMENSION + 1} clustered, folded", method=name,
-                metric="recall@10 of exact CSLS", value=float(np.mean(hits)) / K, n=_ASKED, command=COMMAND,
-                seconds=working.seconds)
-        )  # fmt: skip
+        yield Case(task="hub-corrected", data=f"{_FOLDED} x {DIMENSION + 1} clustered, folded", method=name,
+                   figures={"recall@10 of exact CSLS": float(np.mean(hits)) / K}, n=_ASKED,
+                   seconds=working.seconds)  # fmt: skip
     collection.drop()
-    return found
 
 
-def _killed(server: MilvusServer, vectors: NDArray[np.float32], times: int = 3) -> list[dict[str, Any]]:
+def _killed(server: MilvusServer, vectors: NDArray[np.float32], times: int = 3) -> Iterator[Case]:
     """Kill the server while rows are written and read; count what was acknowledged and is missing."""
     config: dict[str, Any] = {"uri": server.uri, "collection": "killed", "index_type": "FLAT"}
     MilvusCollection(config, DIMENSION)  # making it takes some seconds
@@ -263,9 +244,7 @@ def _killed(server: MilvusServer, vectors: NDArray[np.float32], times: int = 3) 
     }
     sys.stderr.write("".join(f"{text}\n" for text in [*errors[:1], *wrong[:3]]))
     lasting.drop()
-    return [
-        _row("killed server", "SIGKILL, start again", key, value, times, whole.seconds) for key, value in counts.items()
-    ]
+    yield _case("killed server", "SIGKILL, start again", counts, times, whole.seconds)
 
 
 def _read_all(collection: MilvusCollection, patience: float = 420.0) -> tuple[str, ...]:
@@ -291,9 +270,5 @@ def _kill_often(server: MilvusServer, times: int, stop: threading.Event) -> None
         stop.set()
 
 
-def _row(task: str, method: str, metric: str, value: float, n: int, seconds: float) -> dict[str, Any]:
-    return row(task=task, data=DATA, method=method, metric=metric, value=value, n=n, command=COMMAND, seconds=seconds)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _case(task: str, method: str, figures: Mapping[str, float], n: int, seconds: float) -> Case:
+    return Case(task=task, data=DATA, method=method, figures=figures, n=n, seconds=seconds)

@@ -1,9 +1,9 @@
 """Run the real Milvus server of PyPI's ``milvus`` package on this machine, for tests and measurements.
 
-    python -m interlingua.benchmarks.search.milvus_server --install FOLDER  # once: a virtual environment with it
-    python -m interlingua.benchmarks.search.milvus_server FOLDER                     # run until Ctrl-C
-    python -m interlingua.benchmarks.search.milvus_server FOLDER -- pytest tests/index -k server
-    python -m interlingua.benchmarks.search.milvus_server --secure FOLDER -- pytest tests/index -k server
+    python -m interlingua.benchmarks milvus_server --install FOLDER  # once: a virtual environment with it
+    python -m interlingua.benchmarks milvus_server FOLDER                     # run until Ctrl-C
+    python -m interlingua.benchmarks milvus_server FOLDER -- pytest tests/index -k server
+    python -m interlingua.benchmarks milvus_server --secure FOLDER -- pytest tests/index -k server
 
 The last forms start the server, run the command with INTERLINGUA_MILVUS_URI set, and stop the server. The package
 holds a single-node server of 2023 (2.3.5; about 60 MB) for Linux and macOS; it needs an environment of its own, as its
@@ -12,7 +12,6 @@ with ``--secure``: then it speaks TLS under a certificate of its own (made by th
 user ``root`` with Milvus' first password, and the command finds INTERLINGUA_MILVUS_PEM and MILVUS_TOKEN set.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -44,7 +43,7 @@ server.server_proc.wait()
 """
 
 
-def install(folder: Path) -> None:
+def install_server(folder: Path) -> None:
     """Make a virtual environment in ``FOLDER/environment`` and install the server in it."""
     environment = folder / "environment"
     venv.create(environment, with_pip=True)
@@ -69,7 +68,7 @@ class MilvusServer:
     Parameters
     ----------
     folder : Path
-        That `install` was given.
+        That `install_server` was given.
     port : int
         0 for any free one.
     secure : bool
@@ -88,7 +87,7 @@ class MilvusServer:
         self._settings: Mapping[str, object] = {}
         if not _python(self._folder).exists():
             raise FileNotFoundError(
-                f"no Milvus in {folder}; python -m interlingua.benchmarks.search.milvus_server --install {folder}"
+                f"no Milvus in {folder}; python -m interlingua.benchmarks milvus_server --install {folder}"
             )
         self._port = port or _free_port()
         if secure:
@@ -181,24 +180,29 @@ def _wait_for_port(port: int, end: float) -> None:
         time.sleep(0.5)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="interlingua.benchmarks.search.milvus_server", description="A Milvus of one node."
-    )
-    parser.add_argument("folder", type=Path, help="where it is installed and keeps its data")
-    parser.add_argument("--install", action="store_true", help=f"install {MILVUS_PACKAGE} there, and end")
-    parser.add_argument("--port", type=int, default=19530, help="default: 19530")
-    parser.add_argument("--secure", action="store_true", help="with TLS and passwords")
-    parser.add_argument("command", nargs="*", metavar="COMMAND", help="run it with INTERLINGUA_MILVUS_URI set, and end")
-    options = parser.parse_args(arguments)
-    if options.install:
-        install(options.folder)
+def milvus_server(folder: Path, *command: str, install: bool = False, port: int = 19530, secure: bool = False) -> int:
+    """Run a Milvus of one node until Ctrl-C, or while a command runs.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is installed and keeps its data.
+    *command : str
+        Run it with INTERLINGUA_MILVUS_URI set, and end.
+    install : bool
+        Install the server there, and end.
+    port : int
+        Where it listens.
+    secure : bool
+        With TLS and passwords.
+    """
+    if install:
+        install_server(folder)
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server ends with us
-    with MilvusServer(options.folder, options.port, secure=options.secure) as server:
-        if options.command:
-            return subprocess.run(options.command, env={**os.environ, **server.variables}).returncode
+    with MilvusServer(folder, port, secure=secure) as server:
+        if command:
+            return subprocess.run(command, env={**os.environ, **server.variables}).returncode
         sys.stderr.write(f"Milvus listens at {server.uri}; Ctrl-C ends it\n")
         try:
             while True:
@@ -215,7 +219,3 @@ def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Response selection among 100, in one language and across languages, from parallel news.
 
-    python -m interlingua.benchmarks.search.respond
+    python -m interlingua.benchmarks respond
 
 The dialogues are made from NTREX-128: two consecutive sentences of a news document are the turns, the next sentence of
 the document is the reply, and 99 sentences of other documents, drawn at random, are the other candidates. Turns and
@@ -8,27 +8,23 @@ candidates may be of different languages. *Last turn* leaves the first of the tw
 other more loosely than turns of a dialogue, so the figures are low; chance is 1 %.
 """
 
-import sys
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
-from interlingua.benchmarks.harness.datasets import data_folder, read_ntrex
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.datasets import read_ntrex, read_ntrex_documents
+from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.pipelines import Encoder, Exchange, ResponseSelector, load_encoder
 
-COMMAND = "python -m interlingua.benchmarks.search.respond"
 _PAIRS = (("eng", "eng"), ("deu", "deu"), ("tur", "tur"), ("deu", "eng"), ("zho-CN", "eng"), ("fin", "rus"))
 _POOLS, _POOL = 20, 100
 _ASKED = 20  # dialogues a pool
 
 
-def run(encoder: Encoder | None = None) -> list[dict[str, Any]]:
-    """Build the pools, ask, and return the result rows."""
+def run(encoder: Encoder | None = None) -> Iterator[Case]:
+    """Build the pools, and ask."""
     encoder = load_encoder() if encoder is None else encoder
-    documents = np.array(_documents())
-    rows: list[dict[str, Any]] = []
+    documents = np.array(read_ntrex_documents())
     for said, replied in _PAIRS:
         turns, replies = (read_ntrex(language) for language in (said, replied))
         right: dict[str, list[bool]] = {"both turns": [], "last turn": []}
@@ -43,13 +39,10 @@ def run(encoder: Encoder | None = None) -> list[dict[str, Any]]:
                         bot.decay = decay
                         found = bot.respond(turns[line - 2 : line], 1, language=said)
                         right[name].append(found[0].response == replies[line])
-        rows += [
-            row(task="response selection among 100", data=f"NTREX-128, {said} to {replied}", method=name,
-                metric="recall@1", value=float(np.mean(values)), n=len(values), command=COMMAND,
-                seconds=working.seconds / 2, peak_mb=peak_mb())
-            for name, values in right.items()
-        ]  # fmt: skip
-    return rows
+        for name, values in right.items():
+            yield Case(task="response selection among 100", data=f"NTREX-128, {said} to {replied}", method=name,
+                       figures={"recall@1": float(np.mean(values))}, n=len(values),
+                       seconds=working.seconds / 2)  # fmt: skip
 
 
 def _pool(documents: np.ndarray, rng: np.random.Generator) -> list[int]:
@@ -65,17 +58,3 @@ def _pool(documents: np.ndarray, rng: np.random.Generator) -> list[int]:
             break
     others = rng.permutation([line for line in range(len(documents)) if documents[line] not in used])
     return [*chosen, *(int(line) for line in others[: _POOL - _ASKED])]
-
-
-def _documents() -> list[str]:
-    lines = (data_folder("ntrex-128") / "DOCUMENT_IDS.tsv").read_text(encoding="utf-8").splitlines()
-    return [line.split("\t")[0] for line in lines]
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("respond", run, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """A collection of 200,000 vectors built over shards: by one process, by two Ray nodes, and by two of which one dies.
 
-    python -m interlingua.benchmarks.search.scale
+    python -m interlingua.benchmarks scale
 
 The nodes are two raylets on this machine, bound to 127.0.0.1, which share its cores: times tell what Ray costs, not
 what machines gain. One is killed (SIGKILL) after three shards of the first stage. "resumed" is a build by one process
@@ -21,30 +21,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.benchmarks.harness.measure import run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, calling, watch
 from interlingua.index import Collection, create_index
 from interlingua.pipelines.search import LocalRunner, RayRunner, build_index
 
 _N, _QUERIES, _SHARDS = 200_000, 1_000, 16
-_COMMAND = "python -m interlingua.benchmarks.search.scale"
 _CONFIG = {"n_lists": 512, "nprobe": 16, "train_size": 25_000}
 _KIND = "ivf-flat"
 _DATA = f"{_N // 1000}k x 384 synthetic"
 
 
-def measure() -> list[dict[str, Any]]:
+def run() -> Iterator[Case]:
     """Build four times, and compare ids and recall."""
-    rows: list[dict[str, Any]] = []
-
-    def note(method: str, metric: str, value: float, n: int, seconds: float) -> None:
-        rows.append(
-            row(
-                task=f"build over {_SHARDS} shards, {_KIND}", data=_DATA, method=method, metric=metric, value=value,
-                n=n, command=_COMMAND, seconds=seconds,
-            )
-        )  # fmt: skip
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         vectors = _synthetic(_N + _QUERIES)
@@ -71,11 +59,12 @@ def measure() -> list[dict[str, Any]]:
             shares = [len(set(map(int, got)) & set(true.tolist())) / 10 for got, true in zip(hits, truth)]
             same_ids = collection.ids == found["one process"][0]
             same_hits = np.mean([got == first for got, first in zip(hits, found["one process"][1])])
-            note(method, "seconds", running.seconds, 1, running.seconds)
-            note(method, "same ids", float(same_ids), _N, running.seconds)
-            note(method, "same hits %", 100 * float(same_hits), _QUERIES, running.seconds)
-            note(method, "recall@10 %", 100 * float(np.mean(shares)), _QUERIES, running.seconds)
-    return rows
+            common: dict[str, Any] = {"task": f"build over {_SHARDS} shards, {_KIND}", "data": _DATA, "method": method}
+            common["seconds"] = running.seconds
+            figures = {"same hits %": 100 * float(same_hits), "recall@10 %": 100 * float(np.mean(shares))}
+            yield Case(figures={"seconds": running.seconds}, n=1, **common)
+            yield Case(figures={"same ids": float(same_ids)}, n=_N, **common)
+            yield Case(figures=figures, n=_QUERIES, **common)
 
 
 def _build(source: Path, output: Path, runner: Any, *, resume: bool = False) -> None:
@@ -100,11 +89,12 @@ def _stop_and_resume(source: Path, output: Path) -> None:
 def _on_two_nodes(source: Path, output: Path, victim: str) -> None:
     # read when Ray is imported: without, it takes 127.0.0.1 for the machine's outer address
     settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-    command = [sys.executable, "-m", "interlingua.benchmarks.search.scale", "--nodes", str(source), str(output), victim]
-    subprocess.run(command, check=True, env={**os.environ, **settings}, timeout=540)
+    command = calling(f"{__name__}:build_on_nodes", str(source), str(output), victim)
+    subprocess.run(command, check=True, stdout=sys.stderr, env={**os.environ, **settings}, timeout=540)
 
 
-def _nodes(source: str, output: str, victim: str) -> None:
+def build_on_nodes(source: str, output: str, victim: str) -> None:
+    """Build on two Ray nodes, of which one is killed if the victim is called "node"."""
     import ray
     from ray.cluster_utils import Cluster
 
@@ -139,10 +129,3 @@ def _synthetic(n: int) -> NDArray[np.float32]:
     vectors += 0.15 * rng.normal(size=(n, 384))
     unit: NDArray[np.float32] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     return unit
-
-
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["--nodes"]:
-        _nodes(*sys.argv[2:])
-    else:
-        sys.exit(run_benchmark("scale", measure))

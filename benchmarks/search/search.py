@@ -1,6 +1,6 @@
 """What each step of the search pipeline is worth, on two collections that hold several languages at once.
 
-    python -m interlingua.benchmarks.search.search
+    python -m interlingua.benchmarks search
 
 XQuAD-R (Roy et al. 2020, doi:10.18653/v1/2020.emnlp-main.477), English, Chinese, Arabic and Russian: each question is
 asked, its language given, of all sentences of all four languages; mAP@200 over the four right sentences, and the share
@@ -11,22 +11,19 @@ alone. *Balanced* brings the best passages of all languages level (``search(...,
 first and the third collection say the same.
 """
 
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from interlingua.benchmarks.harness.datasets import AnswerSet, read_xquad_r
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.benchmarks.sentences.xquad_r import read_paragraphs
 from interlingua.pipelines import CrossLingualSearch, Encoder, Passage, load_declaration, load_encoder
 from interlingua.pipelines.demo.demo import load_questions, question_accuracy
 from interlingua.pipelines.search.languages import LanguageMethod
 
-COMMAND = "python -m interlingua.benchmarks.search.search"
 LANGUAGES = ("en", "zh", "ar", "ru")
 _TOP = 5
 
@@ -47,8 +44,8 @@ def average_precision(found: Iterable[str], right: set[str]) -> float:
     return total / len(right)
 
 
-def run(encoder: Encoder | None = None) -> list[dict[str, Any]]:
-    """Build each variant on both collections, ask, and return the result rows."""
+def run(encoder: Encoder | None = None) -> Iterator[Case]:
+    """Build each variant on both collections, and ask."""
     encoder = load_encoder() if encoder is None else encoder
     sets = {language: read_xquad_r(language) for language in LANGUAGES}
     xquad = [
@@ -78,24 +75,20 @@ def run(encoder: Encoder | None = None) -> list[dict[str, Any]]:
         "the default (auto)": lambda passages: CrossLingualSearch.build(passages, encoder),
         "the default, balanced": lambda passages: _Balanced(CrossLingualSearch.build(passages, encoder)),
     }
-    rows: list[dict[str, Any]] = []
     for method, build in variants.items():
         with watch() as asking:
             precision, own, _ = _ask_all(build(xquad), sets)
-        common: dict[str, Any] = {"method": method, "command": COMMAND, "peak_mb": peak_mb()}
         n = sum(len(each.questions) for each in sets.values())
-        for metric, value in (("mAP@200", precision), ("share of own language in top 5", own)):
-            rows.append(row(task="search", data="XQuAD-R en zh ar ru", metric=metric, value=value, n=n,
-                            seconds=asking.seconds, **common))  # fmt: skip
+        yield Case(task="search", data="XQuAD-R en zh ar ru", method=method, n=n, seconds=asking.seconds,
+                   figures={"mAP@200": precision, "share of own language in top 5": own})  # fmt: skip
         with watch() as asking:
             *_, reciprocal = _ask_all(build(split), sets)
-        rows.append(row(task="search", data="XQuAD-R, one language a paragraph", metric="MRR@200", value=reciprocal,
-                        n=n, seconds=asking.seconds, **common))  # fmt: skip
+        yield Case(task="search", data="XQuAD-R, one language a paragraph", method=method, n=n, seconds=asking.seconds,
+                   figures={"MRR@200": reciprocal})  # fmt: skip
         with watch() as asking:
             accuracy = question_accuracy(build(articles), declaration)
-        rows.append(row(task="search", data="UDHR, 41 languages", metric="top-1", value=accuracy,
-                        n=len(load_questions()), seconds=asking.seconds, **common))  # fmt: skip
-    return rows
+        yield Case(task="search", data="UDHR, 41 languages", method=method, n=len(load_questions()),
+                   figures={"top-1": accuracy}, seconds=asking.seconds)  # fmt: skip
 
 
 class _Balanced:
@@ -147,12 +140,3 @@ def _ask_all(search: Any, sets: dict[str, AnswerSet]) -> tuple[float, float, flo
             own.append(float(np.mean([hit.language == language for hit in hits[:_TOP]])))
             reciprocal.append(next((1 / rank for rank, id in enumerate(found, start=1) if id in right), 0.0))
     return float(np.mean(precision)), float(np.mean(own)), float(np.mean(reciprocal))
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("search", run, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Document alignment: NTREX-128's documents with sentences merged and deleted on both sides.
 
-    python -m interlingua.benchmarks.sentences.documents
+    python -m interlingua.benchmarks documents
 
 Of either side, independently, a tenth of the sentences is deleted and 15 % of those that are left are joined with the
 next one. *Documents*: each is aligned with its own translation. *Shuffled documents*: a tenth of the documents of
@@ -14,33 +14,28 @@ chosen on Spanish, Turkish and Japanese.
 """
 
 import math
-import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from interlingua.align.sentence import align_in_order
-from interlingua.benchmarks.harness.datasets import read_ntrex
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.datasets import read_ntrex, read_ntrex_documents
+from interlingua.benchmarks.harness.measure import Case, peak_mb, watch
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.mine import AlignedDocuments, match_documents
 
-from .mining import _documents
-
-COMMAND = "python -m interlingua.benchmarks.sentences.documents"
 LANGUAGES = ("deu", "fra", "rus", "cmn")
 _DELETED, _JOINED = 0.1, 0.15
 Bead = tuple[frozenset[int], frozenset[int]]
 Segments = list[list[int]]
 
 
-def run() -> list[dict[str, Any]]:
-    """Measure all languages and return the result rows."""
-    rows: list[dict[str, Any]] = []
+def run() -> Iterator[Case]:
+    """Measure all languages."""
     encoder = load_encoder()
     english = read_ntrex("eng")
-    documents = np.array([each.replace(".", "-") for each in _documents()])
+    documents = np.array([each.replace(".", "-") for each in read_ntrex_documents()])
     for language in LANGUAGES:
         texts = read_ntrex(language), english
         for task in ("documents", "shuffled documents", "shuffled sentences"):
@@ -63,14 +58,11 @@ def run() -> list[dict[str, Any]]:
                 with watch() as working:
                     methods["lengths (Gale and Church)"] = _by_lengths(sides), working.seconds
             for method, (beads, seconds) in methods.items():
-                rows += [
-                    row(task="document alignment", data=f"{language} to English, {task}", method=method, metric=metric,
-                        value=value, n=len(gold), command=COMMAND, seconds=seconds, peak_mb=peak_mb())
-                    for metric, value in scores(beads, gold).items()
-                ]  # fmt: skip
+                yield Case(task="document alignment", data=f"{language} to English, {task}", method=method,
+                           figures=scores(beads, gold), n=len(gold), seconds=seconds)  # fmt: skip
             if task == "shuffled documents":
-                rows.append(_documents_row(found, language, working.seconds))
-    return rows + _time()
+                yield _matched_documents(found, language, working.seconds)
+    yield from _time()
 
 
 def scores(found: set[Bead], gold: set[Bead]) -> dict[str, float]:
@@ -201,37 +193,23 @@ def _held(lines: list[tuple[str, list[int]]]) -> frozenset[int]:
     return frozenset(each for _, segment in lines for each in segment)
 
 
-def _documents_row(found: AlignedDocuments, language: str, seconds: float) -> dict[str, Any]:
+def _matched_documents(found: AlignedDocuments, language: str, seconds: float) -> Case:
     names = [(found.sources[a].name, found.targets[b].name) for a, b in found.pairs.tolist()]
     there = {each.name for each in found.sources} & {each.name for each in found.targets}
     right = sum(a == b for a, b in names)
-    return row(
-        task="document matching", data=f"{language} to English, shuffled documents", method="interlingua",
-        metric="F1 %", value=200 * right / (len(names) + len(there)), n=len(there), command=COMMAND, seconds=seconds,
-        peak_mb=peak_mb(),
-    )  # fmt: skip
+    figures = {"F1 %": 200 * right / (len(names) + len(there))}
+    return Case(task="document matching", data=f"{language} to English, shuffled documents", method="interlingua",
+                figures=figures, n=len(there), seconds=seconds)  # fmt: skip
 
 
-def _time() -> list[dict[str, Any]]:
+def _time() -> Iterator[Case]:
     """Two drawn texts of n sentences, the second a noisy copy."""
-    rows = []
     for n in (1_000, 10_000, 50_000):
         rng = np.random.default_rng(0)
         x = rng.standard_normal((n, 128)).astype(np.float32)
         y = x + 0.7 * rng.standard_normal((n, 128)).astype(np.float32)
         with watch() as working:
             align_in_order(x, y)
-        for metric, value in {"seconds": working.seconds, "peak MB": peak_mb()}.items():
-            rows.append(row(task="time of document alignment", data=f"{n} drawn sentences a side, 128 dimensions",
-                            method="interlingua", metric=metric, value=value, n=1, command=COMMAND,
-                            seconds=working.seconds))  # fmt: skip
-    return rows
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("documents", run, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        yield Case(task="time of document alignment", data=f"{n} drawn sentences a side, 128 dimensions",
+                   method="interlingua", figures={"seconds": working.seconds, "peak MB": peak_mb()}, n=1,
+                   seconds=working.seconds)  # fmt: skip

@@ -1,6 +1,6 @@
 """Settings of sentence heads, told apart by domains that they did not learn from.
 
-    python -m interlingua.benchmarks.sentences.head_settings [--minutes 7]
+    python -m interlingua.benchmarks head_settings [--minutes 7]
 
 NTREX-128, SIB-200 and the New Testament, each left out in turn: a head learns from the other two and finds the
 translations of the third, from and to English. XCOPA, short sentences without English, is scored by what is learned
@@ -10,11 +10,9 @@ seed, 200 steps in batches of 1024, none stopped early. With ``--minutes`` it st
 next call; rows are written when it is done.
 """
 
-import argparse
 import json
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +22,12 @@ from interlingua.align import SharedSpace
 from interlingua.align.files import replacing
 from interlingua.align.sentence import Consensus, ContrastiveHead, ParallelVectors, translation_quality
 from interlingua.benchmarks.harness.datasets import TATOEBA_LANGUAGES
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, NotDoneError, watch
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.encoders.cache import user_cache_folder
 
 from .tatoeba import parallel_domains, validation_domains
 
-COMMAND = "python -m interlingua.benchmarks.sentences.head_settings"
 Fit = Callable[[ParallelVectors], SharedSpace]
 
 
@@ -70,8 +66,14 @@ def left_out_scores(
     return scores
 
 
-def run(minutes: float | None = None, notes: Path | None = None) -> list[dict[str, Any]]:
-    """Score every setting, or those that are not in `notes` yet; no row until all are."""
+def run(minutes: float | None = None, notes: Path | None = None) -> Iterator[Case]:
+    """Score every setting, or those that are not in `notes` yet.
+
+    Raises
+    ------
+    NotDoneError
+        If `minutes` are over before all are.
+    """
     notes = user_cache_folder() / "benchmarks" / "head_settings.json" if notes is None else notes
     done: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8")) if notes.exists() else {}
     encoder = load_encoder()
@@ -82,7 +84,7 @@ def run(minutes: float | None = None, notes: Path | None = None) -> list[dict[st
         if name in done:
             continue
         if time.monotonic() > end:
-            return []
+            raise NotDoneError(f"{name} and what follows")
         with watch() as fitting:
             scores = left_out_scores(fit, learned, others)
         done[name] = {"scores": scores, "seconds": fitting.seconds}
@@ -90,38 +92,9 @@ def run(minutes: float | None = None, notes: Path | None = None) -> list[dict[st
         with replacing(notes) as file:
             file.write(json.dumps(done).encode())
     names = ("there %", "back %", "surprisal, nats")
-    rows = []
     for name, each in done.items():
         mean = np.mean(list(each["scores"].values()), axis=0)
         for domain, values in {"mean of the domains left out": mean, **each["scores"]}.items():
-            rows += [
-                row(
-                    task="translations of an unseen domain",
-                    data=domain,
-                    method=name,
-                    metric=metric,
-                    value=value,
-                    n=len(each["scores"]),
-                    command=COMMAND,
-                    seconds=each["seconds"],
-                    peak_mb=peak_mb(),
-                )
-                for metric, value in zip(names, values, strict=True)
-            ]
-    return rows
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--minutes", type=float)
-    options, rest = parser.parse_known_args(arguments)
-    rows = run(options.minutes)
-    if not rows:
-        sys.stderr.write("not done yet: call it again to go on\n")
-        return 3
-    return run_benchmark("head_settings", lambda: rows, rest)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+            yield Case(task="translations of an unseen domain", data=domain, method=name,
+                       figures=dict(zip(names, values, strict=True)), n=len(each["scores"]),
+                       seconds=each["seconds"])  # fmt: skip

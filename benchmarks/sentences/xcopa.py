@@ -1,6 +1,6 @@
 """Which of two sentences is the cause, or the effect, of a third: frozen vectors and a choice between pairs.
 
-    python -m interlingua.benchmarks.sentences.xcopa
+    python -m interlingua.benchmarks xcopa
 
 XCOPA (Ponti et al. 2020, doi:10.18653/v1/2020.emnlp-main.185) in six languages; English COPA, its training set, is not
 among the data here. So the choice is learned from the 100 validation items of Italian, or of all languages but the one
@@ -9,8 +9,7 @@ with the premise. Floors: the more frequent answer, and the first one.
 """
 
 import json
-import sys
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +17,18 @@ from numpy.typing import NDArray
 from interlingua.align import Centring
 from interlingua.benchmarks.field.protocols import ChoiceClassifier, Choices, nearer
 from interlingua.benchmarks.harness.datasets import data_folder, read_lines
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.pipelines import Encoder, load_encoder
 
-COMMAND = "python -m interlingua.benchmarks.sentences.xcopa"
 LANGUAGES = ("id", "it", "sw", "tr", "vi", "zh")
 Labels = NDArray[np.int64]
 
 
-def run(encoder: Encoder | None = None) -> list[dict[str, Any]]:
-    """Encode, learn to choose, and return the result rows."""
+def run(encoder: Encoder | None = None) -> Iterator[Case]:
+    """Encode, and learn to choose."""
     encoder = load_encoder() if encoder is None else encoder
     parts = {(name, part): _read(encoder, name, part) for name in LANGUAGES for part in ("val", "test")}
     centring = Centring().fit({name: np.concatenate(parts[name, "val"][0].vectors) for name in LANGUAGES}).space_
-    rows: list[dict[str, Any]] = []
     for prefix in ("", "centred, "):
         if prefix:
             parts = {
@@ -43,10 +39,10 @@ def run(encoder: Encoder | None = None) -> list[dict[str, Any]]:
         for method in ("nearer", "learned in it", "learned in the others"):
             with watch() as working:
                 found = {name: _accuracy(parts, name, method, from_italian) for name in LANGUAGES}
-            rows += _rows(f"{prefix}{method}", found, working.seconds)
+            yield _case(f"{prefix}{method}", found, working.seconds)
     first = {name: float((parts[name, "test"][1] == 0).mean()) for name in LANGUAGES}
-    rows += _rows("floor: the more frequent answer", {name: max(each, 1 - each) for name, each in first.items()}, 0.0)
-    return rows + _rows("floor: the first answer", first, 0.0)
+    yield _case("floor: the more frequent answer", {name: max(each, 1 - each) for name, each in first.items()}, 0.0)
+    yield _case("floor: the first answer", first, 0.0)
 
 
 def _accuracy(
@@ -64,24 +60,11 @@ def _accuracy(
     return float((said == gold).mean())
 
 
-def _rows(method: str, found: dict[str, float], seconds: float) -> list[dict[str, Any]]:
+def _case(method: str, found: dict[str, float], seconds: float) -> Case:
     named = {**found, f"mean of {len(found)}": float(np.mean(list(found.values())))}
-    return [
-        row(task="cause or effect", data="XCOPA", method=method, metric=name, value=value, n=500, command=COMMAND,
-            seconds=seconds, peak_mb=peak_mb())
-        for name, value in named.items()
-    ]  # fmt: skip
+    return Case(task="cause or effect", data="XCOPA", method=method, figures=named, n=500, seconds=seconds)
 
 
 def _read(encoder: Encoder, language: str, part: str) -> tuple[Choices, Labels]:
     lines = read_lines(data_folder("xcopa") / language / f"{part}.{language}.jsonl")
     return Choices.of([json.loads(line) for line in lines], encoder.encode)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    return run_benchmark("xcopa", run, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

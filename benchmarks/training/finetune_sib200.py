@@ -1,6 +1,6 @@
 """Fine-tuning in English, tested in other languages: topics of SIB-200, and parts of speech of Parallel UD.
 
-    python -m interlingua.benchmarks.training.finetune_sib200 --parts FOLDER [--minutes M]
+    python -m interlingua.benchmarks finetune_sib200 [--parts FOLDER] [--minutes M] [--partial]
 
 multilingual-e5-small with frozen word embeddings and the defaults of `FineTuning`, selected on nothing. SIB-200: 701
 English texts, 204 test texts in each language; plainly, and against a discriminator of the 20 languages that reads the
@@ -12,10 +12,9 @@ Each part is written to FOLDER when it is done; with `--minutes` no further part
 command goes on, also several at once, and writes the results when all parts are there.
 """
 
-import argparse
 import json
-import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import product
@@ -23,19 +22,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from interlingua.align.files import replacing
 from interlingua.align.language.probe import language_probe
 from interlingua.benchmarks.harness.datasets import data_folder, read_sib200
-from interlingua.benchmarks.harness.report import row, write_results
-from interlingua.pipelines.commands.output import table
+from interlingua.benchmarks.harness.measure import Case, NotDoneError
+from interlingua.pipelines.encoders.cache import user_cache_folder
 from interlingua.pipelines.texts.labelled import Labelled, LabelledWords, read_conll
 from interlingua.pipelines.train.classifier import TextClassifier
 from interlingua.pipelines.train.settings import FineTuning
 from interlingua.pipelines.train.transfer import TransferRow, TransferTable, few_shot, zero_shot
 
-COMMAND = "python -m interlingua.benchmarks.training.finetune_sib200 --parts FOLDER"
 SEEDS = (0, 1, 2)
 FEW_SHOT = ("swh_Latn", "yor_Latn", "tam_Taml")
 _ENGLISH = "eng_Latn"
@@ -150,14 +147,33 @@ def measure_parts(folder: Path, minutes: float | None) -> dict[str, dict[str, An
     return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in found.items() if path.is_file()}
 
 
-def result_rows(parts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the result rows of the parts."""
-    rows: list[dict[str, Any]] = []
+def run(parts: Path | None = None, minutes: float | None = None, partial: bool = False) -> Iterator[Case]:
+    """Measure what no other process has taken on, and give the figures of all parts.
 
-    def add(task: str, data: str, method: str, values: dict[str, float], n: int, seconds: float) -> None:
-        common: dict[str, Any] = {"task": task, "data": data, "method": method, "n": n, "command": COMMAND}
-        rows.extend(row(metric=metric, value=each, seconds=seconds, **common) for metric, each in values.items())
+    Parameters
+    ----------
+    parts : Path, optional
+        Folder where the parts are kept; by default in the user's cache.
+    minutes : float, optional
+        Begin no part after so long.
+    partial : bool
+        Give the figures though parts are missing.
 
+    Raises
+    ------
+    NotDoneError
+        If parts are missing.
+    """
+    folder = user_cache_folder() / "benchmarks" / "finetune_sib200" if parts is None else parts
+    found = measure_parts(folder, minutes)
+    missing = [name for name in PARTS if name not in found]
+    if missing and not partial:
+        raise NotDoneError(", ".join(missing))
+    yield from cases_of(found)
+
+
+def cases_of(parts: dict[str, dict[str, Any]]) -> Iterator[Case]:
+    """Give the figures of the parts."""
     task = "SIB-200, fine-tuned e5-small"
     read = {name: [TransferRow(**each) for each in part.get("rows", ())] for name, part in parts.items()}
     runs = list({each for name, part in read.items() if name[-1].isdigit() for each in part})
@@ -169,49 +185,31 @@ def result_rows(parts: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
             values["deviation over seeds"] = line["deviation"]
         n = len({each.language for each in runs}) - 1
         percent = {metric: 100 * each for metric, each in values.items()}
-        add(task, f"{n} other languages, zero-shot", method, percent, n, line["seconds"])
+        yield _case(task, f"{n} other languages, zero-shot", method, percent, n, line["seconds"])
     for language in sorted({each.language for each in runs}):
         for variant, name in _NAMES.items():
             mine = [each for each in runs if each.language == language and each.adversarial == variant]
             if mine:
                 mean = 100 * float(np.mean([each.accuracy for each in mine]))
                 method = f"{name}, {_seeds(len(mine))}"
-                add(task, language, method, {"accuracy %": mean}, mine[0].n, sum(each.seconds for each in mine))
+                seconds = sum(each.seconds for each in mine)
+                yield _case(task, language, method, {"accuracy %": mean}, mine[0].n, seconds)
     told = parts.get("probe", {})
     for variant, value in told.get("probe", {}).items():
         method = _NAMES.get(variant, "before fine-tuning") + ", seed 0"
-        add(task, "language probe of its features", method, {"accuracy %": 100 * value}, told["n"], 0.0)
+        yield _case(task, "language probe of its features", method, {"accuracy %": 100 * value}, told["n"], 0.0)
     for language, (kind, method) in product(FEW_SHOT, _FEW.items()):
         for each in read.get(f"{kind}-{language}", ()):
             values = {f"{each.shots} examples": 100 * each.accuracy}
-            add(task, f"{language}, few-shot, accuracy %", method, values, each.n, each.seconds)
+            yield _case(task, f"{language}, few-shot, accuracy %", method, values, each.n, each.seconds)
     for each in read.get("ud-pud", ()):
         values = {"accuracy %": 100 * each.accuracy, "macro-F1": 100 * each.f1}
-        add("UD-PUD parts of speech, fine-tuned e5-small", each.language, "plain, 1 seed", values, each.n, each.seconds)
-    return rows
+        yield _case("UD-PUD parts of speech, fine-tuned e5-small", each.language, "plain, 1 seed", values, each.n,
+                    each.seconds)  # fmt: skip
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    parser = argparse.ArgumentParser(prog="interlingua.benchmarks.training.finetune_sib200")
-    parser.add_argument("--parts", required=True, type=Path, metavar="FOLDER", help="where the parts are kept")
-    parser.add_argument("--minutes", type=float, metavar="M", help="begin no part after so long")
-    parser.add_argument("--partial", action="store_true", help="write the results though parts are missing")
-    options = parser.parse_args(arguments)
-    parts = measure_parts(options.parts, options.minutes)
-    rows = result_rows(parts)
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    shown = (
-        (each["task"], each["data"], each["method"], each["metric"], f"{each['value']:.4g}", each["n"]) for each in rows
-    )
-    console.print(table("task", "data", "method", "metric", "value>", "n>", rows=shown))
-    missing = [name for name in PARTS if name not in parts]
-    if missing:
-        console.print(f"to be measured: {', '.join(missing)}")
-        if not options.partial:
-            return 3
-    console.print(f"written: {write_results('finetune_sib200', rows)}")
-    return 0
+def _case(task: str, data: str, method: str, figures: dict[str, float], n: int, seconds: float) -> Case:
+    return Case(task=task, data=data, method=method, figures=figures, n=n, seconds=seconds)
 
 
 def _seeds(n: int) -> str:
@@ -225,7 +223,3 @@ def _needed(part: str) -> str:
         return f"alternating-{SEEDS[0]}.json"  # the last of the three
     plain = {"few-shot": SEEDS[0], "alone": SEEDS[0], "reversal": rest, "alternating": rest}.get(kind)
     return "" if plain is None else f"none-{plain}.json"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

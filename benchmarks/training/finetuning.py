@@ -1,6 +1,6 @@
 """What fine-tuning the encoder itself adds on Tatoeba and XQuAD-R, for the CPU minutes that it costs.
 
-    python -m interlingua.benchmarks.training.finetuning [--minutes 7] [--folder FOLDER]
+    python -m interlingua.benchmarks finetuning [--minutes 7] [--folder FOLDER]
 
 multilingual-e5-small, its word embeddings frozen, on NTREX-128 (15 languages to English) and the New Testament (Swahili
 to English); the weights are selected on held-out pairs of those. *Fine-tuned* trains all other weights; *LoRA* low-rank
@@ -14,11 +14,9 @@ updates of the linear layers (rank 16, ten times the learning rate), merged in t
 With ``--minutes`` training stops after so long and goes on at the next call; rows are written when it is done.
 """
 
-import argparse
 import json
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,15 +26,13 @@ from numpy.typing import NDArray
 
 from interlingua.align import Centring, MeanCovariance, parallel_accuracy
 from interlingua.benchmarks.harness.datasets import TATOEBA_LANGUAGES, read_bible, read_ntrex, read_tatoeba
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, NotDoneError, watch
 from interlingua.benchmarks.sentences.xquad_r import read_pools, score_pool
 from interlingua.pipelines import Encoder, load_encoder
 from interlingua.pipelines.encoders.cache import user_cache_folder
 from interlingua.pipelines.texts import Pair
 from interlingua.pipelines.train import ContrastiveSettings, finetune_contrastive
 
-COMMAND = "python -m interlingua.benchmarks.training.finetuning"
 SETTINGS = ContrastiveSettings(
     steps=50, batch_size=32, mini_batch_size=32, learning_rate=2e-5, max_tokens=64, held_out=20, evaluations=2,
     same_language_negatives=True, one_language_pair_a_batch=True,
@@ -127,93 +123,58 @@ def score_answers(encoder: Encoder) -> dict[str, dict[str, float]]:
     }
 
 
-def run(folder: Path | None = None, minutes: float | None = None) -> list[dict[str, Any]]:
-    """Train where that is not done, score, and return the rows; none if training has to go on."""
+def run(folder: Path | None = None, minutes: float | None = None) -> Iterator[Case]:
+    """Train where that is not done, and score.
+
+    Raises
+    ------
+    NotDoneError
+        If training has to go on after `minutes`.
+    """
     place = user_cache_folder() / "benchmarks" if folder is None else folder
     place.mkdir(parents=True, exist_ok=True)
     spent = {name: _train(place, each, minutes) for name, each in VARIANTS.items()}
     folders = {name: place / each.folder for name, each in VARIANTS.items()}
-    if not all(each.exists() for each in folders.values()):
-        return []
-    rows: list[dict[str, Any]] = []
+    if unfinished := [name for name, each in folders.items() if not each.exists()]:
+        raise NotDoneError(", ".join(unfinished))
     for name, source in {"frozen": None, **folders}.items():
-        rows += _score_rows(name, load_encoder(source))
+        yield from _scored(name, load_encoder(source))
     for name, each in spent.items():
-        rows += _cost_rows(name, each)
-    return rows
+        yield from _cost(name, each)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--minutes", type=float)
-    options, rest = parser.parse_known_args(arguments)
-    rows = run(options.folder, options.minutes)
-    if not rows:
-        sys.stderr.write("not done yet: call it again to go on\n")
-        return 3
-    return run_benchmark("finetuning", lambda: rows, rest)
-
-
-def _score_rows(name: str, encoder: Encoder) -> list[dict[str, Any]]:
-    rows = []
+def _scored(name: str, encoder: Encoder) -> Iterator[Case]:
     with watch() as scoring:
         scores = score_encoder(encoder)
-    common: dict[str, Any] = {"command": COMMAND, "seconds": scoring.seconds, "peak_mb": peak_mb()}
     for method, by_language in scores.items():
         means = tuple(np.mean(list(by_language.values()), axis=0))
         for language, (there, back) in {f"mean of {len(by_language)} languages": means, **by_language}.items():
             n = min(SUBSET, len(read_tatoeba(language)[0])) if language in by_language else len(by_language)
-            data = f"first {SUBSET}, {language}"
-            rows += [
-                row(task="Tatoeba", data=data, method=f"{name}, {method}", metric=metric, value=value, n=n, **common)
-                for metric, value in (("xx-en top-1 %", there), ("en-xx top-1 %", back))
-            ]
+            yield Case(task="Tatoeba", data=f"first {SUBSET}, {language}", method=f"{name}, {method}", n=n,
+                       figures={"xx-en top-1 %": there, "en-xx top-1 %": back}, seconds=scoring.seconds)  # fmt: skip
     with watch() as scoring:
         answers = score_answers(encoder)
-    common = {"command": COMMAND, "seconds": scoring.seconds, "peak_mb": peak_mb()}
-    rows += [
-        row(
-            task="answer retrieval",
-            data="XQuAD-R, all languages",
-            method=f"{name}, {method}",
-            metric=metric,
-            value=value,
-            n=7140,
-            **common,
-        )
-        for method, metrics in answers.items()
-        for metric, value in metrics.items()
-    ]
-    return rows
+    for method, metrics in answers.items():
+        yield Case(task="answer retrieval", data="XQuAD-R, all languages", method=f"{name}, {method}", figures=metrics,
+                   n=7140, seconds=scoring.seconds)  # fmt: skip
 
 
-def _cost_rows(name: str, spent: Mapping[str, Any]) -> list[dict[str, Any]]:
-    told = {
+def _cost(name: str, spent: Mapping[str, Any]) -> Iterator[Case]:
+    settings = VARIANTS[name].settings
+    common: dict[str, Any] = {"task": "fine-tuning", "data": "NTREX-128 and New Testament", "seconds": spent["seconds"]}
+    common["method"] = f"{name}, batches of {settings.batch_size}, learning rate {settings.learning_rate:g}"
+    cost = {
         "CPU minutes of training": spent["cpu_seconds"] / 60,
         "steps": spent["steps"],
         "million parameters trained": spent["n_trained"] / 1e6,
-        "held-out MRR before": spent["start"]["mrr"],
-        "held-out MRR after": spent["best"]["mrr"],
-        "held-out top-1 before": spent["start"]["accuracy"],
-        "held-out top-1 after": spent["best"]["accuracy"],
     }
-    settings = VARIANTS[name].settings
-    return [
-        row(
-            task="fine-tuning",
-            data="NTREX-128 and New Testament",
-            method=f"{name}, batches of {settings.batch_size}, learning rate {settings.learning_rate:g}",
-            metric=metric,
-            value=value,
-            n=settings.held_out * len(TATOEBA_LANGUAGES) if metric.startswith("held-out") else spent["pairs"],
-            command=COMMAND,
-            seconds=spent["seconds"],
-            peak_mb=peak_mb(),
-        )
-        for metric, value in told.items()
-    ]
+    held_out = {
+        f"held-out {metric} {when}": spent[part][key]
+        for metric, key in (("MRR", "mrr"), ("top-1", "accuracy"))
+        for part, when in (("start", "before"), ("best", "after"))
+    }
+    yield Case(figures=cost, n=spent["pairs"], **common)
+    yield Case(figures=held_out, n=settings.held_out * len(TATOEBA_LANGUAGES), **common)
 
 
 def _train(place: Path, variant: Variant, minutes: float | None) -> dict[str, Any]:
@@ -239,7 +200,3 @@ def _train(place: Path, variant: Variant, minutes: float | None) -> dict[str, An
     }
     notes.write_text(json.dumps(spent, indent=1), encoding="utf-8")
     return spent
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,7 @@
 """Pre-train a small BERT with and without translation pairs, and search translations with its vectors.
 
-    python -m interlingua.benchmarks.training.pretraining
-    python -m interlingua.benchmarks.training.pretraining --minutes 7 --part 0   # in pieces: what is done is kept
+    python -m interlingua.benchmarks pretraining
+    python -m interlingua.benchmarks pretraining --minutes 7 --part 0   # in pieces: what is done is kept
 
 Eight languages of NTREX-128, SIB-200 and, in English and Swahili, the New Testament; the same sentences whether or not
 pairs of them are seen. A batch of pairs holds half as many pairs as one of sentences holds sentences, so that both
@@ -11,13 +11,11 @@ The steps, the share of pairs and the layers were settled on the 400 lines befor
 run is killed and resumed beside one that is not.
 """
 
-import argparse
 import json
 import multiprocessing
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,8 +27,7 @@ from interlingua.align import Centring
 from interlingua.align.arrays import require
 from interlingua.align.files import replacing
 from interlingua.benchmarks.harness.datasets import read_bible, read_ntrex, read_sib200
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark
-from interlingua.benchmarks.harness.report import row
+from interlingua.benchmarks.harness.measure import Case, NotDoneError
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.encoders.cache import user_cache_folder
 from interlingua.pipelines.texts import Corpus, Pair, as_corpus
@@ -40,7 +37,6 @@ from interlingua.pipelines.train.pretraining import held_out_loss
 from interlingua.pipelines.train.pretraining_model import first_position, load_model
 from interlingua.pipelines.train.trainer import last_checkpoint
 
-COMMAND = "python -m interlingua.benchmarks.training.pretraining"
 #: NTREX's names of the languages, and SIB-200's.
 LANGUAGES = {
     "eng": "eng_Latn",
@@ -65,48 +61,43 @@ _DATA = "NTREX-128, SIB-200, Bible: 8 languages"
 _TASK = "pre-training from nothing"
 
 
-def run(folder: Path, *, minutes: float | None = None, only: int | None = None) -> list[dict[str, Any]]:
-    """Train what is not yet trained in `folder`, and return the result rows; none if something is left to be done.
+def run(folder: Path | None = None, minutes: float | None = None, part: int | None = None) -> Iterator[Case]:
+    """Train what is not yet trained in `folder`, and measure it.
 
     Parameters
     ----------
-    folder : Path
-        Holds the models, and what is needed to go on with one that is not finished.
+    folder : Path, optional
+        Holds the models, and what is needed to go on with one that is not finished; by default in the user's cache.
     minutes : float, optional
         Stop after so long.
-    only : int, optional
-        Train the model of that number only, so that several processes can share the work.
+    part : int, optional
+        Train the model of that number only, from 0, so that several processes can share the work.
+
+    Raises
+    ------
+    NotDoneError
+        If something is left to be done.
     """
+    place = user_cache_folder() / "benchmarks" / "pretraining" if folder is None else folder
+    place.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     end = None if minutes is None else time.monotonic() + 60 * minutes
     parts = [(name, seed) for seed in _SEEDS for name in reversed(_METHODS)]
-    for name, seed in parts if only is None else [parts[only]]:
+    for name, seed in parts if part is None else [parts[part]]:
         left = None if end is None else (end - time.monotonic()) / 60
-        target = _run_folder(folder, name, seed)
+        target = _run_folder(place, name, seed)
         if target.exists():
             continue
         if left is not None and left <= 0:
-            return []
+            raise NotDoneError(f"{name}, seed {seed} and what follows")
         console.print(f"{name}, seed {seed}")
         if not _train(target, _METHODS[name], seed, left, console):
-            return []
-    if only is not None or (end is not None and time.monotonic() > end):
-        return []
-    return [*_loss_rows(folder), *_retrieval_rows(folder), _resume_row()]
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command in the module's docstring; exit code 3: not finished, run it again."""
-    parser = argparse.ArgumentParser(prog="interlingua.benchmarks.training.pretraining", add_help=False)
-    parser.add_argument("--minutes", type=float)
-    parser.add_argument("--part", type=int, choices=range(len(_METHODS) * len(_SEEDS)))
-    parser.add_argument("--folder", type=Path, default=user_cache_folder() / "benchmarks" / "pretraining")
-    options, others = parser.parse_known_args(arguments)
-    options.folder.mkdir(parents=True, exist_ok=True)
-    rows = run(options.folder, minutes=options.minutes, only=options.part)
-    if not rows:
-        return 3
-    return run_benchmark("pretraining", lambda: rows, others)
+            raise NotDoneError(f"{name}, seed {seed}")
+    if part is not None or (end is not None and time.monotonic() > end):
+        raise NotDoneError("the other models" if part is not None else "the measurements")
+    yield from _losses(place)
+    yield from _retrieval(place)
+    yield _resumed()
 
 
 @cache
@@ -189,8 +180,7 @@ def _train(target: Path, share: float, seed: int, minutes: float | None, console
     return result.finished
 
 
-def _loss_rows(folder: Path) -> list[dict[str, Any]]:
-    rows = []
+def _losses(folder: Path) -> Iterator[Case]:
     for name in _METHODS:
         records = [json.loads((_run_folder(folder, name, seed) / "pretraining.json").read_text()) for seed in _SEEDS]
         seconds = [float(_run_folder(folder, name, seed).with_suffix(".seconds").read_text()) for seed in _SEEDS]
@@ -199,52 +189,28 @@ def _loss_rows(folder: Path) -> list[dict[str, Any]]:
             for at in (0, -1)
         )
         figures = {
-            "held-out loss, start": begin,
-            "held-out loss, end": end,
-            "million tokens": np.mean([record["tokens"] for record in records]) / 1e6,
-            "CPU s": np.mean(seconds),
+            "held-out loss, start": float(begin),
+            "held-out loss, end": float(end),
+            "million tokens": float(np.mean([record["tokens"] for record in records])) / 1e6,
+            "CPU s": float(np.mean(seconds)),
         }
-        rows += [
-            row(
-                task=_TASK,
-                data=_DATA,
-                method=f"{name}, {_STEPS} steps, {_OVER}",
-                metric=metric,
-                value=float(value),
-                n=_MEASURED * len(LANGUAGES),
-                command=COMMAND,
-                seconds=float(np.mean(seconds)),
-            )
-            for metric, value in figures.items()
-        ]
-    return rows
+        yield Case(task=_TASK, data=_DATA, method=f"{name}, {_STEPS} steps, {_OVER}", figures=figures,
+                   n=_MEASURED * len(LANGUAGES), seconds=figures["CPU s"])  # fmt: skip
 
 
-def _retrieval_rows(folder: Path) -> list[dict[str, Any]]:
-    rows = []
+def _retrieval(folder: Path) -> Iterator[Case]:
     for name in _METHODS:
         start = time.perf_counter()
         found = [_search(_run_folder(folder, name, seed)) for seed in _SEEDS]
+        figures: dict[str, float] = {}
         for metric in found[0]:
             values = [each[metric] for each in found]
-            figures = {metric: float(np.mean(values))}
+            figures[metric] = float(np.mean(values))
             if len(values) > 1:
                 figures[f"{metric}, spread"] = float(np.ptp(values))
-            rows += [
-                row(
-                    task="NTREX-128 lines not trained on",
-                    data="7 languages to English and back",
-                    method=f"{name}, {_STEPS} steps, {_OVER}",
-                    metric=label,
-                    value=value,
-                    n=_HELD_OUT,
-                    command=COMMAND,
-                    seconds=time.perf_counter() - start,
-                    peak_mb=peak_mb(),
-                )
-                for label, value in figures.items()
-            ]
-    return rows
+        yield Case(task="NTREX-128 lines not trained on", data="7 languages to English and back",
+                   method=f"{name}, {_STEPS} steps, {_OVER}", figures=figures, n=_HELD_OUT,
+                   seconds=time.perf_counter() - start)  # fmt: skip
 
 
 def _search(folder: Path) -> dict[str, float]:
@@ -309,7 +275,7 @@ def _top_1(vectors: dict[str, Any]) -> float:
     return float(100 * np.mean(found))
 
 
-def _resume_row() -> dict[str, Any]:
+def _resumed() -> Case:
     """Kill a short run once its first checkpoint is there, resume it, and compare it with one that was left alone."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as made:
@@ -323,16 +289,9 @@ def _resume_row() -> dict[str, Any]:
         if killed.exists():
             raise RuntimeError("the run was to be killed, but it had finished; make it longer")
         curves = [_curve(_short_run(folder)) for folder in (killed, whole)]
-    return row(
-        task="a run killed and resumed",
-        data=_DATA,
-        method=f"MLM + TLM, {_SHORT} steps",
-        metric="largest difference of a loss",
-        value=float(np.abs(curves[0] - curves[1]).max()),
-        n=curves[0].size,
-        command=COMMAND,
-        seconds=time.perf_counter() - start,
-    )
+    return Case(task="a run killed and resumed", data=_DATA, method=f"MLM + TLM, {_SHORT} steps",
+                figures={"largest difference of a loss": float(np.abs(curves[0] - curves[1]).max())},
+                n=curves[0].size, seconds=time.perf_counter() - start)  # fmt: skip
 
 
 _SHORT = 36
@@ -346,7 +305,3 @@ def _short_run(folder: Path) -> PretrainingResult:
 
 def _curve(result: PretrainingResult) -> Any:
     return np.array([[value for name, value in sorted(entry.items())] for entry in result.history[1:]])
-
-
-if __name__ == "__main__":
-    sys.exit(main())

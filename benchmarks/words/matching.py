@@ -140,7 +140,7 @@ def without_partner(table: NDArray[np.float32], gold: NDArray[np.int64], data: s
 
 
 def asked(task: str, data: str, way: str, sure: NDArray[Any], right: NDArray[np.bool_]) -> Iterator[Case]:
-    """Give the share of the pairs that is right where a precision was asked for, and how many of the right ones stay."""
+    """Give the share of pairs that is right where a precision was asked for, and how many of the right ones stay."""
     order = np.argsort(-sure, kind="stable")
     figures: dict[str, float] = {}
     for wanted in _ASKED:

@@ -53,7 +53,8 @@ def run() -> Iterator[Case]:
             space = fit()
         score = score_dictionary(space, russian, french, test)
         yield Case(task="lexicon induction through a hub", data="ru-fr", method=method,
-                   figures={"P@1 % (CSLS)": 100 * score.precision_at_1}, n=score.n_words, seconds=fitting.seconds)  # fmt: skip
+                   figures={"P@1 % (CSLS)": 100 * score.precision_at_1}, n=score.n_words,
+                   seconds=fitting.seconds)  # fmt: skip
 
 
 def _direct(aligner: Any, source: Embeddings, target: Embeddings, pairs: Any) -> SharedSpace:

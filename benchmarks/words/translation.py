@@ -244,8 +244,8 @@ def _in_context(
             "context": before + plain._fit(texts, pairs[number][0]),
             "context and examples": before + with_examples._fit(texts, pairs[number][0]),
         }
-        for name, values in scores.items():
-            right[name].append(texts[int(values.argmax())] == wanted)
+        for name, fits in scores.items():
+            right[name].append(texts[int(fits.argmax())] == wanted)
     for name, values in right.items():
         figures = {"accuracy@1 %": 100 * float(np.mean(values))}
         yield _case("words in context", data, name, figures, len(values), watch)

@@ -234,7 +234,7 @@ def mine_bitext(
         margin=margin,
         retrieval=retrieval,
         search=_search_approximately if approximate else top_k,
-        allowed=_length_check(sides[0][0], sides[1][0], length_ratio),
+        allowed=length_check(sides[0][0], sides[1][0], length_ratio),
     )
     found = found.keep(np.array([left != right for left, right in _texts_of(found, sides)], bool))
     counts["proposed pairs"] = len(found)
@@ -305,7 +305,7 @@ def filter_bitext(
     order = np.argsort(-margins, kind="stable")
     found = MinedPairs(np.stack([order, order], axis=1), margins[order], sure[order])
     differ = np.array([pairs[row].source != pairs[row].target for row in order.tolist()])
-    found = found.keep(_length_check(own[0], own[1], length_ratio)(found.rows, "pairs") & differ)
+    found = found.keep(length_check(own[0], own[1], length_ratio)(found.rows, "pairs") & differ)
     counts = {"pairs": n, "pairs of unlike lengths or equal texts": n - len(found)}
     found = _cut(found, precision, threshold)
     return MinedBitext(
@@ -406,9 +406,22 @@ def _in_language(texts: Sequence[str], language: str) -> NDArray[np.bool_]:
     return kept
 
 
-def _length_check(
+def length_check(
     source: Sequence[str], target: Sequence[str], length_ratio: float
 ) -> Callable[[NDArray[np.int64], str], NDArray[np.bool_]]:
+    """Return a check that keeps pairs whose lengths, in characters, have a ratio near the usual one.
+
+    Parameters
+    ----------
+    source, target : sequence of str
+    length_ratio : float
+        How many times longer or shorter than usual one may be, at least 1.
+
+    Returns
+    -------
+    callable
+        Takes (p, 2) rows and what they are of: "pairs", or both of one side ("source" or "target").
+    """
     lengths = {
         side: np.log([max(len(text), 1) for shard in _shards(texts) for text in shard])
         for side, texts in (("source", source), ("target", target))

@@ -76,4 +76,4 @@ def test_check_exits_with_one_where_a_table_is_stale(results, monkeypatch):
     report.write_results("name", [a_row()])
     (results / "README.md").write_text("<!-- table name -->\n<!-- end -->\n", encoding="utf-8")
     monkeypatch.chdir(results)
-    assert [report.main(["--check"]), report.main([]), report.main(["--check"])] == [1, 0, 0]
+    assert [report.report(check=True), report.report(), report.report(check=True)] == [1, 0, 0]

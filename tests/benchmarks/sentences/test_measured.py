@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from interlingua.align import Centring
-from interlingua.benchmarks.harness.measure import peak_mb, run_benchmark, watch
+from interlingua.benchmarks.harness.measure import peak_mb, result_rows, watch
 from interlingua.benchmarks.sentences import tatoeba, udhr
 from interlingua.benchmarks.sentences.udhr_extract import ArticleParser, extract
 from interlingua.pipelines import load_declaration
@@ -32,7 +32,7 @@ class OffsetEncoder:
 def test_udhr_rows_hold_the_mean_and_the_worst_pairs(monkeypatch):
     few = dict(list(load_declaration().items())[:6])
     monkeypatch.setattr(udhr, "load_declaration", lambda: few)
-    rows = udhr.run(OffsetEncoder(offset=0.0))
+    rows = result_rows(udhr.run(OffsetEncoder(offset=0.0)), "")
     means = {each["method"]: each["value"] for each in rows if "mean of 30 pairs" in each["data"]}
     assert means == dict.fromkeys(["cosine (raw)", "CSLS alone", "centred", "centred + CSLS"], 100.0)
     assert len(rows) == 4 * 6
@@ -63,13 +63,6 @@ def test_a_watch_stops_at_the_end_of_its_block():
 
 def test_peak_memory_is_that_of_a_python_process():
     assert 10 < peak_mb() < 50_000
-
-
-def test_a_dry_run_writes_nothing(monkeypatch, capsys):
-    monkeypatch.setattr("interlingua.benchmarks.harness.measure.write_results", lambda *_: pytest.fail("written"))
-    row = {"task": "T", "data": "D", "method": "M", "metric": "m", "value": 0.5, "n": 1}
-    assert run_benchmark("name", lambda: [row], ["--dry-run"]) == 0
-    assert "0.5" in capsys.readouterr().out
 
 
 def test_headings_and_preamble_are_no_article():

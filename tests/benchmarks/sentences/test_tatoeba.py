@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from interlingua.align import SharedSpace
+from interlingua.benchmarks.harness.measure import result_rows
 from interlingua.benchmarks.sentences import tatoeba
 
 pytest.importorskip("torch")
@@ -59,7 +60,7 @@ def made_up(monkeypatch):
 
 @pytest.mark.slow
 def test_every_method_is_scored_in_both_directions_and_the_head_is_saved(made_up, tmp_path):
-    rows = tatoeba.run(NumberEncoder(), save_space=str(tmp_path / "head"))
+    rows = result_rows(tatoeba.run(NumberEncoder(), save_space=tmp_path / "head"), "")
     scored = {(each["method"], each["data"], each["metric"]) for each in rows if each["task"] == "Tatoeba"}
     scored = {each for each in scored if each[2].endswith("top-1 %")}
     assert len(scored) == len(tatoeba.METHODS) * 3 * 2

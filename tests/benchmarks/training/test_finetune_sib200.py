@@ -2,8 +2,9 @@
 
 import pytest
 
+from interlingua.benchmarks.harness.measure import NotDoneError, result_rows
 from interlingua.benchmarks.training import finetune_sib200
-from interlingua.benchmarks.training.finetune_sib200 import PARTS, measure_parts, result_rows
+from interlingua.benchmarks.training.finetune_sib200 import PARTS, cases_of, measure_parts
 
 
 def row(language, accuracy, *, adversarial="none", seed=0, shots=0):
@@ -57,6 +58,9 @@ def test_a_part_that_fails_can_be_measured_again(tmp_path, monkeypatch):
 
 def test_no_part_is_begun_when_time_is_up(measured, tmp_path):
     assert measure_parts(tmp_path, -1.0) == {}
+    with pytest.raises(NotDoneError, match="none-0, none-1"):
+        list(finetune_sib200.run(tmp_path, minutes=-1.0))
+    assert list(finetune_sib200.run(tmp_path, minutes=-1.0, partial=True)) == []
     assert measured == []
 
 
@@ -68,7 +72,7 @@ def test_rows_hold_means_over_languages_and_seeds():
         "ud-pud": {"rows": [row("de", 0.5)]},
         "probe": {"probe": {"before": 1.0, "none": 0.9}, "n": 50, "majority": 0.05},
     }
-    found = {(each["data"], each["method"], each["metric"]): each["value"] for each in result_rows(parts)}
+    found = {(each["data"], each["method"], each["metric"]): each["value"] for each in result_rows(cases_of(parts), "")}
     plain = ("2 other languages, zero-shot", "plain, 2 seeds")
     assert found[(*plain, "mean %")] == pytest.approx(75)
     assert found[(*plain, "deviation over seeds")] == pytest.approx(10 / 2**0.5, abs=1e-4)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from interlingua.benchmarks.harness.measure import NotDoneError
 from interlingua.benchmarks.training import pretraining
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.train import NewModel, PretrainingResult
@@ -43,5 +44,6 @@ def test_curves_are_compared_entry_by_entry_without_the_start():
 
 
 def test_a_run_that_has_no_time_left_asks_to_be_run_again(tmp_path):
-    assert pretraining.main(["--minutes", "0", "--folder", str(tmp_path / "runs")]) == 3
+    with pytest.raises(NotDoneError, match="seed 0 and what follows"):
+        list(pretraining.run(tmp_path / "runs", minutes=0))
     assert list((tmp_path / "runs").iterdir()) == []

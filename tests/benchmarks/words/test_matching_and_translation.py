@@ -5,8 +5,8 @@ from interlingua.align.matching import as_candidates
 from interlingua.benchmarks.words import matching, translation
 
 
-def _figures(rows):
-    return {(each["method"], each["metric"]): each["value"] for each in rows}
+def _figures(cases):
+    return {(each.method, metric): value for each in cases for metric, value in each.figures.items()}
 
 
 @pytest.fixture

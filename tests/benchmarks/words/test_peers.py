@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from interlingua.align import Embeddings, SeedDictionary
+from interlingua.benchmarks.harness.measure import result_rows
 from interlingua.benchmarks.harness.processes import run_measured
 from interlingua.benchmarks.words import peers
 
@@ -45,7 +46,7 @@ def data(monkeypatch):
 def test_a_peer_is_run_measured_and_scored(data, tmp_path, monkeypatch):
     (tmp_path / "map_embeddings.py").write_text(PEER)
     monkeypatch.setattr(peers, "_ours", lambda folder: ())
-    rows = peers.run({"vecmap": tmp_path}, only="5k pairs")
+    rows = result_rows(peers.run(vecmap=tmp_path, only="5k pairs"), "")
     values = {each["metric"]: each["value"] for each in rows}
     assert values["P@1 %"] == 100.0
     assert {each["method"] for each in rows} == {"VecMap supervised, 100d"}
@@ -57,7 +58,7 @@ def test_a_peer_is_run_measured_and_scored(data, tmp_path, monkeypatch):
 def test_a_peer_that_fails_is_reported_without_a_score(data, tmp_path, monkeypatch):
     (tmp_path / "map_embeddings.py").write_text(PEER)
     monkeypatch.setattr(peers, "_ours", lambda folder: ())
-    rows = peers.run({"vecmap": tmp_path}, only="no pairs")
+    rows = result_rows(peers.run(vecmap=tmp_path, only="no pairs"), "")
     assert {each["method"] for each in rows} == {"VecMap unsupervised 4000, 100d (ended with 3, no result)"}
     assert {each["metric"] for each in rows} == {"CPU s", "peak MB"}
 
@@ -65,7 +66,7 @@ def test_a_peer_that_fails_is_reported_without_a_score(data, tmp_path, monkeypat
 def test_a_peer_stopped_at_its_cpu_seconds_says_so(data, tmp_path, monkeypatch):
     (tmp_path / "map_embeddings.py").write_text("while True: pass")
     monkeypatch.setattr(peers, "_ours", lambda folder: ())
-    rows = peers.run({"vecmap": tmp_path}, only="25 pairs, 20,000 words", cpu_limit=1)
+    rows = result_rows(peers.run(vecmap=tmp_path, only="25 pairs, 20,000 words", cpu_limit=1), "")
     assert {each["method"] for each in rows} == {"VecMap semi-supervised, 100d (stopped)"}
     assert {each["metric"]: each["value"] for each in rows}["CPU s"] > 0.9
 
