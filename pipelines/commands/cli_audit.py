@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from interlingua.pipelines.audit.measure import Audit, AuditVectors, audit
-from interlingua.pipelines.texts.lines import input_name, open_lines
+from interlingua.pipelines.texts.lines import input_name, read_lines
 from interlingua.pipelines.texts.vectors import VectorFile, read_vectors, require_one_origin
 
 from .arguments import UsageError, check_output_file, named_file, require_collection
@@ -209,9 +209,8 @@ def _encode_texts(options: Namespace, output: Output) -> AuditVectors:
 
 
 def _read_labels(path: str, n: int, what: str) -> tuple[str, ...]:
-    with open_lines(path) as lines:
-        labels = tuple(lines)
-    if len(labels) != n or not all(labels):
+    labels = tuple(line for _, line in read_lines(path, blank="skip"))
+    if len(labels) != n:
         raise ValueError(f"{path} must hold one of the {what} a line, for {n} vectors, but has {len(labels)} lines")
     return labels
 

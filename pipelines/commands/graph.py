@@ -14,7 +14,7 @@ from .command import EncoderName, OutputFile, command, options_of
 from .output import Output, shorten, table
 
 if TYPE_CHECKING:
-    from interlingua.pipelines.graphs.graph import GraphPair, KnowledgeGraph
+    from interlingua.pipelines.graphs.graph import GraphPair
 
 _SHOWN = 10
 
@@ -73,6 +73,7 @@ def align(
     """
     from interlingua.pipelines.encoders.load import load_encoder
     from interlingua.pipelines.graphs.align import align_graphs
+    from interlingua.pipelines.graphs.graph import read_links, read_positions
 
     for path in (output, same_as):
         if path:
@@ -90,10 +91,10 @@ def align(
     if seeds in pair.links:
         known = pair.links[seeds]
     elif seeds:
-        known = _links(seeds, pair)
+        known = read_links(seeds, pair)
     if candidates:
         left, right = candidates
-        aligning["candidates"] = (_ids(left, pair.left), _ids(right, pair.right))
+        aligning["candidates"] = (read_positions(left, pair.left), read_positions(right, pair.right))
     if "names" in aligning["features"]:
         aligning["encoder"] = load_encoder(encoder)
     with console.working("aligning"):
@@ -133,33 +134,3 @@ def _more(pair: GraphPair, names: Sequence[str], attributes: Sequence[str]) -> G
     for side, path in enumerate(attributes):
         graphs[side] = graphs[side].with_attributes(path)
     return replace(pair, left=graphs[0], right=graphs[1])
-
-
-def _links(path: str, pair: GraphPair) -> list[tuple[int, int]]:
-    from interlingua.pipelines.texts.lines import open_lines
-
-    left, right = ({entity: row for row, entity in enumerate(graph.entities)} for graph in (pair.left, pair.right))
-    rows = []
-    with open_lines(path) as lines:
-        for number, line in enumerate(lines, 1):
-            cells = line.split("\t")
-            if len(cells) < 2 or cells[0] not in left or cells[1] not in right:
-                raise ValueError(
-                    f"{path}, line {number}: expected an entity of either graph between tabs: {line[:80]!r}"
-                )
-            rows.append((left[cells[0]], right[cells[1]]))
-    return rows
-
-
-def _ids(path: str, graph: KnowledgeGraph) -> list[int]:
-    from interlingua.pipelines.texts.lines import open_lines
-
-    places = {entity: row for row, entity in enumerate(graph.entities)}
-    with open_lines(path) as lines:
-        wanted = [line.strip() for line in lines if line.strip()]
-    missing = [entity for entity in wanted if entity not in places]
-    if missing or not wanted:
-        raise ValueError(
-            f"{path}: expected ids of entities, one a line; {len(missing)} are not in the graph: {missing[:3]}"
-        )
-    return [places[entity] for entity in dict.fromkeys(wanted)]

@@ -230,6 +230,45 @@ def read_graph_pair(folder: PathLike) -> GraphPair:
     )
 
 
+def read_links(path: PathLike, pair: GraphPair) -> list[tuple[int, int]]:
+    """Return the positions of known pairs: a left and a right entity between tabs, a pair a line; more is ignored.
+
+    Raises
+    ------
+    GraphError
+        If a line names no entity of either graph.
+    """
+    left, right = ({entity: row for row, entity in enumerate(graph.entities)} for graph in (pair.left, pair.right))
+    rows = []
+    for number, line in read_lines(path, blank="skip", error=GraphError):
+        cells = line.split("\t")
+        if len(cells) < 2 or cells[0] not in left or cells[1] not in right:
+            raise GraphError(
+                f"{input_name(path)}, line {number}: expected an entity of either graph between tabs: {line[:80]!r}"
+            )
+        rows.append((left[cells[0]], right[cells[1]]))
+    return rows
+
+
+def read_positions(path: PathLike, graph: KnowledgeGraph) -> list[int]:
+    """Return the positions of the entities that a file names, one id a line, each once.
+
+    Raises
+    ------
+    GraphError
+        If there is none, or one is not in the graph.
+    """
+    places = {entity: row for row, entity in enumerate(graph.entities)}
+    wanted = [line.strip() for _, line in read_lines(path, blank="skip", error=GraphError)]
+    missing = [entity for entity in wanted if entity not in places]
+    if missing or not wanted:
+        raise GraphError(
+            f"{input_name(path)}: expected ids of entities, one a line; {len(missing)} are not in the graph: "
+            f"{missing[:3]}"
+        )
+    return [places[entity] for entity in dict.fromkeys(wanted)]
+
+
 def _read_numbered(folder: Path) -> GraphPair:
     graphs, ids = [], []
     for side in (1, 2):

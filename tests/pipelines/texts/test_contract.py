@@ -16,6 +16,7 @@ import pytest
 
 from interlingua.pipelines.answer.respond import read_exchanges
 from interlingua.pipelines.graphs import KnowledgeGraph, read_graph, read_graph_pair
+from interlingua.pipelines.graphs.graph import GraphPair, read_links, read_positions
 from interlingua.pipelines.link.sources import read_entity_table, read_wikidata
 from interlingua.pipelines.mine.documents import Document
 from interlingua.pipelines.texts import lines as module
@@ -130,6 +131,10 @@ READERS = {
     "graph attributes": Reader(
         "a.tsv", "ex/Köln\tsize\t1\tm\nex/Bonn\tsize\t2\n", lambda path: _sorted(GRAPH.with_attributes(path))
     ),
+    "graph links": Reader(
+        "a.tsv", "ex/Köln\tex/Köln\t0.9\nex/Bonn\tex/Bonn\t1\n", lambda path: read_links(path, GraphPair(GRAPH, GRAPH))
+    ),
+    "graph entities": Reader("a.txt", "ex/Köln\nex/Bonn\n", lambda path: read_positions(path, GRAPH), from_input=True),
     "OpenEA": Reader(
         "rel_triples_1", TRIPLES, _folder, others=(("rel_triples_2", TRIPLES), ("ent_links", "ex/Bonn\tex/Bonn\n"))
     ),
