@@ -5,6 +5,7 @@ from scipy.stats import bootstrap
 from interlingua.align.arrays import unit_rows
 from interlingua.align.word.evaluation import (
     bootstrap_interval,
+    gold_rows,
     lexicon_ranks,
     lexicon_report,
     lexicon_score,
@@ -107,3 +108,8 @@ def test_report_agrees_with_the_score_and_its_bands_add_up():
 def test_report_refuses_edges_that_do_not_rise():
     with pytest.raises(ValueError, match="must be positive and rise"):
         lexicon_report(np.eye(3), np.eye(3), {0: np.array([0])}, bin_edges=(5, 5))
+
+
+def test_gold_rows_group_the_translations():
+    grouped = gold_rows(np.array([[3, 1], [2, 5], [3, 0]]))
+    assert {word: rows.tolist() for word, rows in grouped.items()} == {3: [1, 0], 2: [5]}

@@ -19,7 +19,7 @@ from interlingua.align.word import (
     auto,
 )
 from interlingua.align.word.auto import fit_dictionary
-from interlingua.align.word.refit import aligner_of, recorded_parameters
+from interlingua.align.word.refit import aligner_of, data_hash, recorded_parameters
 from interlingua.align.word.restarts import STARTS
 
 
@@ -128,3 +128,18 @@ def test_a_ranking_is_learned_of_spaces_by_align(given):
     assert space.method.startswith("self-learning (")
     learned = Reranker(n_candidates=5, n_folds=2).fit(space, english, french, rows(120)).ranking_
     assert learned.scores["csls_precision_at_1"] > 0.8
+
+
+def test_the_hash_tells_any_change_of_the_data():
+    english, french, dictionary = made()
+    vectors = english.vectors.copy()
+    vectors[7, 3] += 1e-3
+    variants = [
+        (english, french, dictionary),
+        (english, french, None),
+        (Embeddings(english.labels, vectors, "en"), french, dictionary),
+        (english, french, SeedDictionary(dictionary.pairs[1:])),
+        (Embeddings(english.labels[::-1], english.vectors, "en"), french, dictionary),
+    ]
+    assert len({data_hash(*each) for each in variants}) == len(variants)
+    assert data_hash(*variants[0]) == data_hash(*variants[0])
