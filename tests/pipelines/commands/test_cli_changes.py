@@ -26,6 +26,13 @@ def test_texts_are_added_and_replaced_by_id_and_found(cli, collection):
     assert cli("index", "add", collection, "-", stdin=lines).out.rstrip().endswith("0 added, 2 replaced; 4 passages")
 
 
+def test_texts_of_a_table_are_added_too(cli, collection, tmp_path):
+    (tmp_path / "more.csv").write_text('id,text,language\nnew,"queen, of the moon",en\nb,bread,en\n\n')
+    done = cli("index", "add", collection, tmp_path / "more.csv", "--json")
+    assert (done.result["added"], done.result["replaced"]) == (1, 1)
+    assert ids(cli, collection, "queen")[0] == "new"
+
+
 def test_texts_without_ids_would_replace_others_and_are_refused(cli, collection):
     before = ids(cli, collection, "sun")
     done = cli("index", "add", collection, "-", stdin='{"text": "sun", "id": "x"}\n\n{"text": "moon"}\n')
