@@ -298,12 +298,7 @@ class HubCorrectedCollection:
             raise ValueError(f"max_staleness must lie between 0 and 1, but is {max_staleness!r}")
         collection.attributes.setdefault(_ATTRIBUTE, {})  # what `own_vectors` goes by
         self._rows = CorrectedRows(collection)
-        self.sources = _unit(sources, "sources")
-        if self.sources.shape[1] != self.dimension:
-            raise ValueError(
-                f"sources and targets differ in dimension ({self.sources.shape[1]} vs {self.dimension}); "
-                "map both into the same shared space"
-            )
+        self.sources = self._checked(sources, "sources")
         self.neighborhood = neighborhood
         self.max_staleness = max_staleness
         self._pending: NDArray[np.float32] | None = None
@@ -380,20 +375,11 @@ class HubCorrectedCollection:
         **filters
             ``where`` and ``languages`` of `Collection.search`.
         """
-        rows = _unit(queries, "queries")
-        if rows.shape[1] != self.dimension:
-            raise ValueError(
-                f"queries and targets differ in dimension ({rows.shape[1]} vs {self.dimension}); "
-                "encode both with the same model and the same shared space"
-            )
-        return self._rows.search(rows, k, **filters)
+        return self._rows.search(self._checked(queries, "queries"), k, **filters)
 
     def update_sources(self, sources: ArrayLike) -> float:
         """Take note of other sources and return the staleness; compute all means anew where it exceeds the bound."""
-        rows = _unit(sources, "sources")
-        if rows.shape[1] != self.dimension:
-            raise ValueError(f"sources and targets differ in dimension ({rows.shape[1]} vs {self.dimension})")
-        self._pending = rows
+        self._pending = self._checked(sources, "sources")
         stale = self.staleness
         if stale > self.max_staleness:
             self.refresh()
@@ -538,6 +524,16 @@ class HubCorrectedCollection:
         }
         collection.attachments |= {_SOURCES: array_to_bytes(self.sources), **self._rows.attachments()}
 
+    def _checked(self, vectors: ArrayLike, name: str) -> NDArray[np.float32]:
+        """Return rows of unit length and of the collection's dimension."""
+        rows = _unit(vectors, name)
+        if rows.shape[1] != self.dimension:
+            raise ValueError(
+                f"{name} and targets differ in dimension ({rows.shape[1]} vs {self.dimension}); "
+                "encode both with the same model, and map both into the same shared space"
+            )
+        return rows
+
     def _writer(self) -> CollectionStore:
         if self._rows.store is None:
             raise ValueError("this collection is not open for writing; use save, or HubCorrectedCollection.open")
@@ -549,12 +545,7 @@ class HubCorrectedCollection:
     def _put(
         self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None, *, replace: bool
     ) -> None:
-        rows = _unit(vectors, "vectors")
-        if rows.shape[1] != self.dimension:
-            raise ValueError(
-                f"vectors and sources differ in dimension ({rows.shape[1]} vs {self.dimension}); "
-                "map both into the same shared space"
-            )
+        rows = self._checked(vectors, "vectors")
         means = mean_neighbor_similarity(rows, self.sources, self.neighborhood)
         self._rows.put(ids, rows, means, metadata, replace=replace)
 

@@ -107,6 +107,12 @@ def read_search(folder: str | Path, kind: Kind = "search", *, mapped: bool = Fal
     return SearchParts(collection, space, question_space, background, held.about["neighborhood"]), held
 
 
+def encode_passages(encoder: Encoder, passages: Sequence[Passage], *, progress: bool = False) -> NDArray[np.float32]:
+    """Return the vectors of passages; an error about a text that the encoder does not know names its passage."""
+    names = [f"the passage {each.id!r}" for each in passages]
+    return encode_named(encoder, [each.text for each in passages], names, "passage", progress=progress)
+
+
 Ranking = Literal["csls", "cosine"]
 
 
@@ -245,13 +251,7 @@ class CrossLingualSearch:
         if isinstance(space, SharedSpace):
             space.check_encoder(encoder.identity)
             check_languages(space, languages)
-        raw = encode_named(
-            encoder,
-            [each.text for each in given],
-            [f"the passage {each.id!r}" for each in given],
-            "passage",
-            progress=progress,
-        )
+        raw = encode_passages(encoder, given, progress=progress)
         question_space = space if isinstance(space, SharedSpace) else None
         if isinstance(space, str):
             space = remove_languages(raw, languages, encoder.identity, space)
@@ -309,13 +309,7 @@ class CrossLingualSearch:
         check_passages(given)
         if self.space is not None:
             check_languages(self.space, [each.language for each in given])
-        raw = encode_named(
-            self.encoder,
-            [each.text for each in given],
-            [f"the passage {each.id!r}" for each in given],
-            "passage",
-            progress=progress,
-        )
+        raw = encode_passages(self.encoder, given, progress=progress)
         self._put(given, map_by_language(self.space, raw, [each.language for each in given]))
 
     def remove(self, ids: Sequence[str]) -> None:

@@ -29,13 +29,13 @@ from interlingua.index.engines.faiss import build_trained, load_faiss
 from interlingua.index.engines.flat import write_array
 from interlingua.index.folder import read_folder, refuse_foreign, write_folder
 from interlingua.pipelines.encoders.base import Encoder
-from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
+from interlingua.pipelines.encoders.load import lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote
 
 from .languages import check_languages, check_method, map_by_language, remove_languages, shift_to_questions
 from .ranked import CorrectedRows, folds, hubness_of, laid_out, ranked_spec, sample_languages, typical_hubness
 from .runners import LocalRunner, Runner
-from .search import SearchParts, write_search
+from .search import SearchParts, encode_passages, write_search
 from .shard_sources import Shard, cut_shards, read_passages_of, read_vectors_of
 
 _BATCH = 4096
@@ -134,9 +134,7 @@ def encode_shard(work: Work, number: int) -> None:
         rows = [(each.id, {**each.metadata, "text": each.text, "language": each.language}) for each in passages]
         parts = [np.empty((0, encoder.dimension), np.float32)]
         for start in range(0, len(passages), _BATCH):
-            some = passages[start : start + _BATCH]
-            names = [f"the passage {each.id!r}" for each in some]
-            parts.append(encode_named(encoder, [each.text for each in some], names, "passage"))
+            parts.append(encode_passages(encoder, passages[start : start + _BATCH]))
         vectors = np.concatenate(parts)
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
     _write(work, "encoded", number, {"vectors.npy": lambda path: write_array(vectors, path), "rows.jsonl": lines})

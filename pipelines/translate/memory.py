@@ -190,17 +190,17 @@ class TranslationMemory:
         answers = []
         for text, spoken, hits in zip(texts, guessed, found, strict=True):
             matches: dict[str, MemoryMatch] = {}
-            for name in self._exact.get(_key(text), ()):
+            for name in self._exact.get(_as_compared(text), ()):
                 row = self._search.collection.get([name])[0]
                 if wanted is None or row["translation_language"] in wanted:
-                    matches.setdefault(_unit(name), _match(name, row, text, True, 1.0, float("inf"), 1.0))
+                    matches.setdefault(_pair_of(name), _match(name, row, text, True, 1.0, float("inf"), 1.0))
             for hit in hits:
                 if len(matches) >= k:
                     break
-                if _unit(hit.id) in matches or (sure := self._confidence(hit, hits, spoken)) < least:
+                if _pair_of(hit.id) in matches or (sure := self._confidence(hit, hits, spoken)) < least:
                     continue
                 row = {**hit.metadata, "text": hit.text, "language": hit.language}
-                matches[_unit(hit.id)] = _match(hit.id, row, text, False, sure, hit.score, hit.cosine)
+                matches[_pair_of(hit.id)] = _match(hit.id, row, text, False, sure, hit.score, hit.cosine)
             answers.append(list(matches.values())[:k])
         return answers
 
@@ -244,7 +244,7 @@ class TranslationMemory:
 
         What weakens all cosines of a query, such as a language that the memory does not know, cancels out.
         """
-        others = [h.cosine for h in hits if h.language == hit.language and _unit(h.id) != _unit(hit.id)][:_NEAR]
+        others = [h.cosine for h in hits if h.language == hit.language and _pair_of(h.id) != _pair_of(hit.id)][:_NEAR]
         calibration = self._calibrations[matches(spoken, hit.language)]
         if calibration is None or not others:
             return float("nan")
@@ -256,7 +256,7 @@ class TranslationMemory:
         found: dict[str, list[str]] = {}
         ids = self._search.collection.ids
         for name, row in zip(ids, self._search.collection.get(ids), strict=True):
-            found.setdefault(_key(row["text"]), []).append(name)
+            found.setdefault(_as_compared(row["text"]), []).append(name)
         return {key: tuple(names) for key, names in found.items()}
 
     @cached_property
@@ -266,14 +266,14 @@ class TranslationMemory:
         Planted pairs are the memory's own; decoys are each sentence's nearest one that is not its translation. Both are
         cosines relative to the mean cosine of the next `_NEAR` sentences.
         """
-        units = sorted({_unit(name) for name in self._search.collection.ids})
+        units = sorted({_pair_of(name) for name in self._search.collection.ids})
         if len(units) < _FEWEST:
             return None, None
         chosen = np.random.default_rng(0).permutation(len(units))[:_SAMPLE]
         names = [units[number] for number in np.sort(chosen).tolist()]
         left, right = (self._search.vectors([f"{name}.{side}" for name in names]) for side in _SIDES)
         texts = [
-            np.unique([_key(row["text"]) for row in self._search.collection.get([f"{n}.{s}" for n in names])],
+            np.unique([_as_compared(row["text"]) for row in self._search.collection.get([f"{n}.{s}" for n in names])],
                       return_inverse=True)[1]
             for s in _SIDES
         ]  # fmt: skip
@@ -333,10 +333,10 @@ def _match(
     return MemoryMatch(pair if side == "source" else pair.swapped, side, exact, sure, similarity, score, cosine)
 
 
-def _unit(name: str) -> str:
+def _pair_of(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _key(text: str) -> str:
+def _as_compared(text: str) -> str:
     """Return a text as exact matches compare it."""
     return " ".join(unicodedata.normalize("NFC", text).split())
