@@ -21,26 +21,26 @@ Method = Literal["mutual", "csls", "ratio", "distance", "reciprocal-rank", "sink
 def mutual_best(table: Candidates) -> NDArray[np.int64]:
     """Return the positions of the candidates that are the best of their row and of their column, rising.
 
-    Of equal ones the first row's first; no row or column is in two.
+    Of equal scores the first counts, so that no row or column is in two.
     """
-    by_row, by_column = (np.full(size, -np.inf, table.scores.dtype) for size in table.shape)
-    np.maximum.at(by_row, table.rows, table.scores)
-    np.maximum.at(by_column, table.columns, table.scores)
-    best = (table.scores == by_row[table.rows]) & (table.scores == by_column[table.columns])
-    chosen = np.flatnonzero(best)
-    for ends in (table.rows, table.columns):
-        chosen = np.sort(chosen[np.unique(ends[chosen], return_index=True)[1]])
-    return chosen
+    best = []
+    for ends, size in zip((table.rows, table.columns), table.shape, strict=True):
+        highest = np.full(size, -np.inf, table.scores.dtype)
+        np.maximum.at(highest, ends, table.scores)
+        at = np.flatnonzero(table.scores == highest[ends])
+        best.append(at[np.unique(ends[at], return_index=True)[1]])
+    return np.asarray(np.intersect1d(best[0], best[1]), np.int64)
 
 
 def mutual_pairs(table: "NDArray[np.float32] | Candidates") -> Pairs:
     """Return the pairs that are the best of their row and of their column, shape (p, 2), by row."""
     if 0 in table.shape or (isinstance(table, Candidates) and not len(table)):
         return np.empty((0, 2), np.int64)
-    if not isinstance(table, Candidates):
-        rows, columns = np.nonzero((table == table.max(axis=1, keepdims=True)) & (table == table.max(axis=0)))
-        table = Candidates(rows, columns, table[rows, columns], table.shape)
-    return table.pairs(mutual_best(table))
+    if isinstance(table, Candidates):
+        return table.pairs(mutual_best(table))
+    best = table.argmax(axis=1)
+    rows = np.flatnonzero(table.argmax(axis=0)[best] == np.arange(len(table)))
+    return np.stack([rows, best[rows]], axis=1).astype(np.int64)
 
 
 def stable_pairs(table: "NDArray[np.float32] | Candidates") -> Pairs:
