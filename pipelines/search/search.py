@@ -32,6 +32,7 @@ from .languages import (
 from .ranked import CorrectedRows, hubness_of, ranked_collection, sample_languages, typical_hubness
 
 _SPACE, _QUESTION_SPACE = "passages.space", "questions.space"
+Background = Mapping[str, NDArray[np.float32]]  # by language, what hubness is measured against
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class SearchParts:
     collection: Collection
     space: SharedSpace | None
     question_space: SharedSpace | None
-    background: Mapping[str, NDArray[np.float32]]
+    background: Background
     neighborhood: int
     means: Mapping[str, bytes] = field(default_factory=dict)
     """`CorrectedRows.attachments`."""
@@ -69,7 +70,6 @@ def write_search(
     about, files : mapping, optional
         What that pipeline adds.
     """
-    spaces = {_SPACE: parts.space, _QUESTION_SPACE: parts.question_space}
     save_collection(
         folder,
         kind,
@@ -77,9 +77,8 @@ def write_search(
         encoder,
         about={"neighborhood": parts.neighborhood, "background": list(parts.background), **(about or {})},
         files={
-            **{f"background-{n}.npy": array_to_bytes(each) for n, each in enumerate(parts.background.values())},
+            **learned_files(parts.space, parts.question_space, parts.background),
             **parts.means,
-            **{name: space.to_bytes() for name, space in spaces.items() if space is not None},
             **(files or {}),
         },
     )
@@ -96,15 +95,29 @@ def read_search(folder: str | Path, kind: Kind = "search", *, mapped: bool = Fal
         If it is not there.
     """
     collection, held = load_collection(folder, kind, mapped=mapped)
+    learned = learned_from(held.files, held.about["background"], folder)
+    return SearchParts(collection, *learned, held.about["neighborhood"]), held
+
+
+def learned_files(
+    space: SharedSpace | None, question_space: SharedSpace | None, background: Background
+) -> dict[str, bytes]:
+    """Return what was learned from passages as files."""
+    spaces = {_SPACE: space, _QUESTION_SPACE: question_space}
+    samples = {f"background-{number}.npy": array_to_bytes(each) for number, each in enumerate(background.values())}
+    return samples | {name: each.to_bytes() for name, each in spaces.items() if each is not None}
+
+
+def learned_from(
+    files: Mapping[str, bytes], languages: Sequence[str], folder: str | Path
+) -> tuple[SharedSpace | None, SharedSpace | None, dict[str, NDArray[np.float32]]]:
+    """Return the spaces and the background of `learned_files`; `languages` are those of the background."""
     space, question_space = (
-        SharedSpace.from_bytes(held.files[name], name=f"{name} in {folder}") if name in held.files else None
+        SharedSpace.from_bytes(files[name], name=f"{name} in {folder}") if name in files else None
         for name in (_SPACE, _QUESTION_SPACE)
     )
-    background = {
-        language: np.asarray(bytes_to_array(held.files[f"background-{number}.npy"]), np.float32)
-        for number, language in enumerate(held.about["background"])
-    }
-    return SearchParts(collection, space, question_space, background, held.about["neighborhood"]), held
+    samples = (bytes_to_array(files[f"background-{number}.npy"]) for number in range(len(languages)))
+    return space, question_space, {name: np.asarray(each, np.float32) for name, each in zip(languages, samples)}
 
 
 def encode_passages(encoder: Encoder, passages: Sequence[Passage], *, progress: bool = False) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from interlingua.align import SharedSpace
 from interlingua.align.files import replacing
-from interlingua.index import Collection, FaissIndex, Metric, VectorIndex, array_to_bytes, create_index
+from interlingua.index import Collection, FaissIndex, Metric, VectorIndex, create_index
 from interlingua.index.collection.metadata import MetadataTable
 from interlingua.index.engines.base import IndexSpec, check_vectors
 from interlingua.index.engines.choose import INDEX_KINDS
@@ -35,7 +35,7 @@ from interlingua.pipelines.stored import EncoderNote
 from .languages import check_languages, check_method, map_by_language, remove_languages, shift_to_questions
 from .ranked import CorrectedRows, folds, hubness_of, laid_out, ranked_spec, sample_languages, typical_hubness
 from .runners import LocalRunner, Runner
-from .search import SearchParts, encode_passages, write_search
+from .search import SearchParts, encode_passages, learned_files, learned_from, write_search
 from .shard_sources import Shard, cut_shards, read_passages_of, read_vectors_of
 
 _BATCH = 4096
@@ -208,6 +208,11 @@ def _files(folder: Path) -> dict[str, Path]:
     return read_folder(folder, lambda _, files: files)
 
 
+def _bytes_of(files: dict[str, Path]) -> dict[str, bytes]:
+    """Return the content of the files of what was learned; the quantiser, which is large, is none of them."""
+    return {name: path.read_bytes() for name, path in files.items() if not name.endswith(".faiss")}
+
+
 def _digest_of(work: Work) -> str:
     return sha256((work.place("common") / "manifest.json").read_bytes()).hexdigest()
 
@@ -224,11 +229,7 @@ def _common(
     """Return space, background and typical hubness; once a worker, for `digest` names what the folder holds."""
 
     def parse(contents: dict[str, Any], files: dict[str, Path]) -> Any:
-        space = SharedSpace.load(files["passages.space"]) if "passages.space" in files else None
-        background = {
-            language: np.load(files[f"background-{number}.npy"], allow_pickle=False)
-            for number, language in enumerate(contents["background"])
-        }
+        space, _, background = learned_from(_bytes_of(files), contents["background"], folder)
         return space, background, typical_hubness(background, neighborhood)
 
     result: tuple[SharedSpace | None, dict[str, NDArray[np.float32]], float] = read_folder(Path(folder), parse)
@@ -483,13 +484,12 @@ def _prepare(work: Work, space: SharedSpace | str | None) -> tuple[dict[str, Any
             question_space = None if space is None else shift_to_questions(space, encoder)
         else:
             question_space = space
-        if space is not None and question_space is not None:
+        if space is not None:
             check_languages(space, languages)
-            files |= {"passages.space": space.to_bytes(), "questions.space": question_space.to_bytes()}
         if settings.ranking == "csls":
             mapped = map_by_language(space, raw, spoken)
             background = sample_languages(mapped, spoken, neighborhood=settings.neighborhood, seed=settings.seed)
-        files |= {f"background-{number}.npy": array_to_bytes(each) for number, each in enumerate(background.values())}
+        files |= learned_files(space, question_space, background)
     place = work.place("common")
     if (place / "manifest.json").is_file() and _contents(place)["recipe"] == recipe:
         kept = _contents(place)
@@ -534,14 +534,8 @@ def _save(work: Work, collection: Collection, target: Path) -> None:
         return
 
     def parse(contents: dict[str, Any], files: dict[str, Path]) -> SearchParts:
-        spaces = [
-            SharedSpace.load(files[each]) if each in files else None for each in ("passages.space", "questions.space")
-        ]
-        background = {
-            each: np.load(files[f"background-{number}.npy"], allow_pickle=False)
-            for number, each in enumerate(contents["background"])
-        }
-        return SearchParts(collection, spaces[0], spaces[1], background, settings.neighborhood, rows.attachments())
+        learned = learned_from(_bytes_of(files), contents["background"], work.folder)
+        return SearchParts(collection, *learned, settings.neighborhood, rows.attachments())
 
     rows = CorrectedRows(collection)
     shards = [_files(work.place("filled", number))["means.npy"] for number in range(len(work.shards))]
