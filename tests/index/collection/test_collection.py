@@ -293,3 +293,15 @@ def test_a_number_is_a_rows_own_through_saves(tmp_path):
     again = Collection.load(tmp_path / "c")
     again.add(["d"], [[1.0, 2.0]])
     assert again.numbers.tolist() == [1, 2, 4]
+
+
+def test_values_of_a_field_are_counted_most_first_without_the_rows_that_lack_it():
+    collection = Collection.create(2)
+    values = ["sw", "zh", None, "zh", "en", "sw", "en", "zh"]
+    rows = [{} if value is None else {"language": value, "n": number} for number, value in enumerate(values)]
+    collection.add([str(number) for number in range(8)], np.eye(2)[[0, 1] * 4], rows)
+    assert collection.counts("language") == [("zh", 3), ("sw", 2), ("en", 2)]
+    collection.remove(["0", "1", "3"])
+    assert collection.counts("language") == [("en", 2), ("sw", 1), ("zh", 1)]
+    assert collection.counts("no such field") == []
+    assert Collection.create(2).counts("language") == []
