@@ -1,7 +1,7 @@
 """Generalised Procrustes: one rotation a language, all learned at once from dictionaries between any of them."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, to_numpy
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
+from interlingua.align.word.methods import Callback
 from interlingua.align.word.methods.procrustes import check_pairs
 
 Products = Mapping[tuple[str, str], NDArray[np.float64]]
 Pairs = Mapping[tuple[str, str], NDArray[np.int64]]
-Callback = Callable[[Mapping[str, float]], None]
 
 
 def joint_rotations(

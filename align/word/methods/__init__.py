@@ -6,13 +6,16 @@ A new method is a new file here, with a class of `WordMethod`: `align`, the comm
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from interlingua.align.space import SharedSpace
+
+#: Gets what there is to tell after each iteration: its number, the objective and more.
+Callback = Callable[[Mapping[str, float]], None]
 
 #: Methods that run other methods live beside the loop that runs them.
 _ELSEWHERE = ("interlingua.align.word.restarts",)

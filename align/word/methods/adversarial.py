@@ -1,6 +1,5 @@
 """Unsupervised map by adversarial training: mapped source words that a discriminator takes for target words."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,7 +11,7 @@ from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.induction import induce_dictionary, mean_csls_cosine
 from interlingua.align.word.starts import principal_directions
 
-from . import WordMethod
+from . import Callback, WordMethod
 from .procrustes import check_vocabularies, normalized, orthogonal_map
 
 _LOWEST_RATE = 1e-6
@@ -96,7 +95,7 @@ class Adversarial(WordMethod):
     criterion_vocabulary: int = 10_000
     seed: int = 0
     device: str = "auto"
-    callback: Callable[[Mapping[str, float]], None] | None = None
+    callback: Callback | None = None
 
     def fit(self, source: Any, target: Any, *, names: tuple[str, str] = ("source", "target")) -> "Adversarial":
         """Learn the maps from (n, d_source) and (m, d_target) arrays, most frequent words first.

@@ -2,7 +2,6 @@
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,14 +12,12 @@ from interlingua.align.arrays import require, to_numpy, unit_rows
 from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.evaluation import lexicon_ranks, reciprocal_ranks
 
-from . import WordMethod
+from . import Callback, WordMethod
 from .multi_step import MultiStep, check_weights, rare_words
 from .procrustes import check_fit
 
 _FEWEST_HELD_OUT = 20
 _BACKGROUND = 2000
-
-Callback = Callable[[Mapping[str, float]], None]
 
 
 @dataclass(kw_only=True, eq=False)

@@ -1,6 +1,5 @@
 """Unsupervised map by optimal transport: Wasserstein-Procrustes."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,10 +11,8 @@ from interlingua.align.matching.sinkhorn import sinkhorn_plan
 from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.starts import reducing_maps
 
-from . import WordMethod
+from . import Callback, WordMethod
 from .procrustes import check_vocabularies, normalized, orthogonal_map
-
-Callback = Callable[[Mapping[str, float]], None]
 
 
 def convex_initialization(

@@ -1,7 +1,6 @@
 """Relaxed CSLS: train the map on the criterion that ranks translations."""
 
 import warnings
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -13,7 +12,7 @@ from interlingua.align.neighbors import top_k
 from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.evaluation import lexicon_score
 
-from . import WordMethod
+from . import Callback, WordMethod
 from .multi_step import MultiStep, Shrinkage
 from .procrustes import check_fit, normalized, orthogonal_map, take_rows
 
@@ -23,8 +22,6 @@ _PATIENCE = 3
 _FEWEST_HELD_OUT = 20
 _HELD_OUT_BACKGROUND = 5000
 _BLOCK = 1024
-
-Callback = Callable[[Mapping[str, float]], None]
 
 
 def relaxed_csls(

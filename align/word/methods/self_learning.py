@@ -1,7 +1,7 @@
 """Self-learning: from a few pairs to a dictionary of the whole vocabulary, round by round, with any aligner."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from interlingua.align.tensors import TensorFormat
 from interlingua.align.word.induction import InducedDictionary, induce_dictionary
 from interlingua.align.word.starts import pairs_from_similarity, reduce_dimension
 
-from . import WordAligner, WordMethod
+from . import Callback, WordAligner, WordMethod
 from .multi_step import MultiStep
 from .procrustes import Procrustes, check_fit, normalized
 
@@ -230,7 +230,7 @@ class SelfLearning(WordMethod):
     pair_weight: float = 0.15
     tolerance: float = 0.01
     seed: int = 0
-    callback: Callable[[Mapping[str, float]], None] | None = None
+    callback: Callback | None = None
 
     def fit(
         self,
