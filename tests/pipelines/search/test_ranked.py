@@ -3,7 +3,13 @@ import pytest
 
 from interlingua.align import mean_neighbor_similarity, retrieve
 from interlingua.index import Collection, CollectionStore, FaissIndex, LockedError, UnsupportedOperation, recall_at_k
-from interlingua.pipelines.search.ranked import HubCorrectedCollection, own_vectors
+from interlingua.pipelines.search.ranked import (
+    HubCorrectedCollection,
+    measure_hubness,
+    own_vectors,
+    sample_languages,
+    typical_hubness,
+)
 
 LISTS = {"threads": 1, "n_lists": 20, "nprobe": 8, "train_size": 2000}
 GRAPH = {"threads": 1, "M": 16, "ef_construction": 80, "ef_search": 100, "train_size": 1000}
@@ -288,3 +294,35 @@ def test_a_mapped_collection_answers_alike_and_refuses_changes(tmp_path):
 def test_a_collection_that_is_not_open_says_how_to_save_it():
     with pytest.raises(ValueError, match=r"not open for writing; use save, or HubCorrectedCollection.open"):
         built("flat").checkpoint()
+
+
+@pytest.fixture
+def rows():
+    raw = np.random.default_rng(2).normal(size=(12, 5))
+    return (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float32)
+
+
+def mean_of_best(row, others, count):
+    return np.mean(sorted((float(row @ other) for other in others), reverse=True)[:count])
+
+
+@pytest.mark.parametrize("neighborhood", [1, 3, 50])
+def test_hubness_is_the_mean_cosine_of_the_nearest_others(rows, neighborhood):
+    background = {"fi": rows[:8]}
+    inside = measure_hubness(rows[:8], ["fi"] * 8, background, neighborhood)
+    expected = [mean_of_best(row, np.delete(rows[:8], i, axis=0), neighborhood) for i, row in enumerate(rows[:8])]
+    np.testing.assert_allclose(inside, expected, atol=1e-6)
+    outside = measure_hubness(rows[8:], ["fi"] * 4, background, neighborhood)
+    np.testing.assert_allclose(outside, [mean_of_best(row, rows[:8], neighborhood) for row in rows[8:]], atol=1e-6)
+    assert typical_hubness(background, neighborhood) == pytest.approx(np.mean(expected), abs=1e-6)
+
+
+def test_a_language_without_background_is_not_measured(rows):
+    assert np.isnan(measure_hubness(rows[:2], ["sw", "fi"], {"fi": rows[4:]}, 3)).tolist() == [True, False]
+    assert typical_hubness({}, 3) == 0.0
+
+
+def test_languages_with_few_rows_have_no_background(rows):
+    found = sample_languages(rows, ["fi"] * 5 + ["sw"] * 3 + ["zh"] * 4, neighborhood=3, seed=0)
+    assert list(found) == ["fi", "zh"]
+    np.testing.assert_array_equal(found["zh"], rows[8:])
