@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -91,7 +91,6 @@ class WriterRun:
 
     acknowledged: int
     begun: int
-    seconds: list[float]
 
 
 def run(
@@ -163,19 +162,24 @@ def kill_writers(
             folder = folders[kind]
             before = int(rng.integers(1, 5))
             steps = list(_plan(folder, [*rng.choice(CALLS[:3], size=before).tolist(), call, "add"], rng))
-            run = _write(folder.path, steps, kill_in=before, after=float(rng.uniform(0, usual[kind][call])))
+            run = _write(folder.path, steps, before, float(rng.uniform(0, usual[kind][call])))
             counts[call] += judge(folder, steps, run, before)
     return counts
 
 
 def write_steps(folder: str, steps: Sequence[Step]) -> None:
     """Be the writer that is killed, and say of each step when it begins and when it is done."""
-    hub = Path(folder).name in HUB_KINDS
-    store: Any = _hub_corrected().open(folder, threads=1) if hub else CollectionStore(folder, threads=1)
-    with store:
+    _take_steps(Path(folder), steps, _say)
+
+
+def _take_steps(folder: Path, steps: Sequence[Step], say: Callable[[str], None]) -> list[float]:
+    """Take the steps, and return the seconds of each."""
+    opened: Any = _hub_corrected().open if folder.name in HUB_KINDS else CollectionStore
+    seconds = []
+    with opened(folder, threads=1) as store:
         for number, (call, group, generation) in enumerate(steps):
             ids, vectors, metadata = group_rows(group, generation)
-            _say(f"begin {number}")
+            say(f"begin {number}")
             start = time.perf_counter()
             if call == "add":
                 store.add(ids, vectors, metadata)
@@ -187,7 +191,9 @@ def write_steps(folder: str, steps: Sequence[Step]) -> None:
                 store.compact()
             else:
                 store.checkpoint()
-            _say(f"done {number} {time.perf_counter() - start}")
+            seconds.append(time.perf_counter() - start)
+            say(f"done {number} {seconds[-1]}")
+    return seconds
 
 
 def _hub_corrected() -> Any:
@@ -221,17 +227,20 @@ def _new_folder(path: Path, name: str, config: Mapping[str, Any]) -> WrittenFold
         made.save(path)
     else:
         CollectionStore.create(path, Collection.create(_DIMENSION, "ip", kind, config or None)).close()
-    steps = list(_plan(folder, ["add"] * _FIRST_GROUPS, np.random.default_rng(0)))
-    _write(path, steps)
-    folder.state = _after(folder.state, steps)
+    _take_undisturbed(folder, ["add"] * _FIRST_GROUPS, np.random.default_rng(0))
     return folder
 
 
 def _usual_seconds(folder: WrittenFolder, rng: np.random.Generator) -> dict[str, float]:
-    steps = list(_plan(folder, [*CALLS, *CALLS, *CALLS], rng))
-    seconds = _write(folder.path, steps).seconds
-    folder.state = _after(folder.state, steps)
+    seconds = _take_undisturbed(folder, CALLS * 3, rng)
     return {call: float(np.median(seconds[place :: len(CALLS)])) for place, call in enumerate(CALLS)}
+
+
+def _take_undisturbed(folder: WrittenFolder, calls: Sequence[str], rng: np.random.Generator) -> list[float]:
+    """Make calls in this process, and return the seconds of each."""
+    steps = list(_plan(folder, calls, rng))
+    folder.state = _after(folder.state, steps)
+    return _take_steps(folder.path, steps, lambda _: None)
 
 
 def _plan(folder: WrittenFolder, calls: Sequence[str], rng: np.random.Generator) -> Iterator[Step]:
@@ -262,10 +271,10 @@ def _after(state: State, steps: Sequence[Step]) -> State:
     return state
 
 
-def _write(folder: Path, steps: Sequence[Step], *, kill_in: int | None = None, after: float = 0.0) -> WriterRun:
+def _write(folder: Path, steps: Sequence[Step], kill_in: int, after: float) -> WriterRun:
     """Let a process take the steps, and kill it `after` seconds of the step `kill_in`."""
     command = calling(f"{__name__}:write_steps", str(folder), steps)
-    seconds, begun = list[float](), 0
+    done = begun = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         stream = process.stdout
         if stream is None:
@@ -278,10 +287,10 @@ def _write(folder: Path, steps: Sequence[Step], *, kill_in: int | None = None, a
                     time.sleep(after)
                     process.kill()
             elif rest:  # subtle: the last line of a killed process may be cut short, and was then not said
-                seconds.append(float(rest[0]))
-    if kill_in is None and process.returncode != 0:
-        raise RuntimeError(f"the writer ended with exit status {process.returncode}")
-    return WriterRun(len(seconds), begun, seconds)
+                done += 1
+    if begun <= kill_in:
+        raise RuntimeError(f"the writer ended with exit status {process.returncode} before it was killed")
+    return WriterRun(done, begun)
 
 
 def judge(folder: WrittenFolder, steps: Sequence[Step], run: WriterRun, target: int) -> Counter[str]:

@@ -28,7 +28,7 @@ def folder(tmp_path):
 
 
 def judged(folder, steps, acknowledged, begun):
-    return durability.judge(folder, steps, durability.WriterRun(acknowledged, begun, []), target=0)
+    return durability.judge(folder, steps, durability.WriterRun(acknowledged, begun), target=0)
 
 
 def test_a_whole_state_before_or_after_the_call_that_had_begun_is_sound(folder):
