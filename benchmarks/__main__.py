@@ -40,7 +40,7 @@ _TOOLS = {
     "report": "harness.report:report",
     "ann_plot": "search.ann:ann_plot",
     "milvus_server": "search.milvus_server:milvus_server",
-    "udhr_extract": "sentences.udhr_extract:udhr_extract",
+    "udhr_extract": "sentences.udhr:udhr_extract",
 }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import Embeddings, SeedDictionary
+from interlingua.pipelines.texts.pairs import Pair
 
 TATOEBA_LANGUAGES = (
     "ara",
@@ -110,6 +111,17 @@ def read_ntrex(language: str) -> list[str]:
     if language == "eng":
         return read_lines(folder / "newstest2019-src.eng.txt")
     return read_lines(folder / f"newstest2019-ref.{NTREX_CODES.get(language, language)}.txt")
+
+
+def ntrex_pairs() -> list[Pair]:
+    """Return NTREX-128 in Tatoeba's languages, each line with its English one."""
+    english = read_ntrex("eng")
+    return [
+        Pair(text, translation, language, "eng")
+        for language in TATOEBA_LANGUAGES
+        for text, translation in zip(read_ntrex(language), english, strict=True)
+        if text.strip() and translation.strip()
+    ]
 
 
 def read_ntrex_documents() -> list[str]:

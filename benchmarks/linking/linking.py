@@ -174,10 +174,10 @@ def _ask(method: str, entities: list[Entity], index: EntityIndex, names: Sequenc
         scores = index.encoder.encode(names) @ index.encoder.encode(texts).T
     else:
         scores = SpellingIndex(texts).scores(list(names))
-    return [_best(scored, ids) for scored in scores]
+    return [_best_entities(scored, ids) for scored in scores]
 
 
-def _best(scores: NDArray[np.float32], ids: list[str]) -> list[tuple[str, float]]:
+def _best_entities(scores: NDArray[np.float32], ids: list[str]) -> list[tuple[str, float]]:
     found: dict[str, float] = {}
     for place in np.argsort(-scores, kind="stable"):
         found.setdefault(ids[place], float(scores[place]))

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from interlingua.align import parallel_accuracy
-from interlingua.benchmarks.harness.datasets import TATOEBA_LANGUAGES, read_ntrex, read_tatoeba
+from interlingua.benchmarks.harness.datasets import TATOEBA_LANGUAGES, ntrex_pairs, read_tatoeba
 from interlingua.benchmarks.harness.measure import Case, NotDoneError
 from interlingua.pipelines import Encoder, load_encoder
 from interlingua.pipelines.encoders.cache import user_cache_folder
@@ -82,7 +82,7 @@ def run(folder: Path | None = None, minutes: float | None = None) -> Iterator[Ca
     place.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     teacher = load_encoder(teacher_folder())
-    pairs = _pairs()
+    pairs = ntrex_pairs()
     jobs: dict[str, Any] = {
         "teacher itself": lambda path: {"encoder": teacher},
         "student before": lambda path: {"encoder": load_encoder()},
@@ -104,16 +104,6 @@ def run(folder: Path | None = None, minutes: float | None = None) -> Iterator[Ca
             note.write_text(json.dumps(made, indent=1), encoding="utf-8")
         notes[method] = json.loads(note.read_text(encoding="utf-8"))
     yield from _cases(notes)
-
-
-def _pairs() -> list[Pair]:
-    english = read_ntrex("eng")
-    return [
-        Pair(text, translation, language, "eng")
-        for language in TATOEBA_LANGUAGES
-        for text, translation in zip(read_ntrex(language), english, strict=True)
-        if text.strip() and translation.strip()
-    ]
 
 
 def _start(teacher: Encoder, pairs: list[Pair], path: Path) -> dict[str, Any]:

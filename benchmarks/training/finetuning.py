@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import Centring, MeanCovariance, parallel_accuracy
-from interlingua.benchmarks.harness.datasets import TATOEBA_LANGUAGES, read_bible, read_ntrex, read_tatoeba
+from interlingua.benchmarks.harness.datasets import TATOEBA_LANGUAGES, ntrex_pairs, read_bible, read_ntrex, read_tatoeba
 from interlingua.benchmarks.harness.measure import Case, NotDoneError, watch
 from interlingua.benchmarks.sentences.xquad_r import read_pools, score_pool
 from interlingua.pipelines import Encoder, load_encoder
@@ -65,14 +65,8 @@ VARIANTS: Mapping[str, Variant] = {
 
 def training_pairs() -> list[Pair]:
     """Return NTREX-128 in Tatoeba's languages and the New Testament, all with English as the target."""
-    english = read_ntrex("eng")
-    pairs = [
-        Pair(text, translation, language, "eng")
-        for language in TATOEBA_LANGUAGES
-        for text, translation in zip(read_ntrex(language), english, strict=True)
-        if text.strip() and translation.strip()
-    ]
-    return pairs + [Pair(swahili, verse, "swh", "eng") for verse, swahili in zip(*read_bible(), strict=True)]
+    verses = [Pair(swahili, verse, "swh", "eng") for verse, swahili in zip(*read_bible(), strict=True)]
+    return ntrex_pairs() + verses
 
 
 def score_encoder(encoder: Encoder, *, subset: int = SUBSET) -> dict[str, dict[str, tuple[float, float]]]:

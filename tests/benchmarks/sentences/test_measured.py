@@ -8,7 +8,7 @@ import pytest
 from interlingua.align import Centring
 from interlingua.benchmarks.harness.measure import peak_mb, result_rows, watch
 from interlingua.benchmarks.sentences import tatoeba, udhr
-from interlingua.benchmarks.sentences.udhr_extract import ArticleParser, extract
+from interlingua.benchmarks.sentences.udhr import ArticleParser, extract
 from interlingua.pipelines import load_declaration
 
 
