@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +133,7 @@ class SeedDictionary:
     @classmethod
     def read(
         cls,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | BinaryIO,
         *,
         lowercase: bool = False,
         on_malformed: Literal["raise", "skip"] = "raise",
@@ -145,9 +145,10 @@ class SeedDictionary:
 
         Parameters
         ----------
-        path : str or path
+        path : str, path or binary file
+            An open file is called ``<stream>``.
         lowercase : bool
-            Lower-case both sides; pairs that become equal are kept once.
+            Lower-case all words; pairs that become equal are kept once.
         on_malformed : {"raise", "skip"}
             A line that holds no pair: raise, or drop, count and name it in the report.
 
@@ -160,11 +161,15 @@ class SeedDictionary:
         """
         if on_malformed not in ("raise", "skip"):
             raise ValueError(f"on_malformed must be 'raise' or 'skip', got {on_malformed!r}")
-        name = os.fspath(path)
+        name, content = (
+            (os.fspath(path), Path(path).read_bytes())
+            if isinstance(path, str | os.PathLike)
+            else ("<stream>", path.read())
+        )
         pairs: list[tuple[str, str]] = []
         malformed: list[int] = []
         # Split at newlines only: str.splitlines() also breaks at U+0085 and U+2028, which occur as labels.
-        for number, raw in enumerate(Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+        for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
             if not raw.strip(b" \t\r"):
                 continue
             pair = _parse(raw.removesuffix(b"\r"))

@@ -83,7 +83,9 @@ def align(
     dictionary : SeedDictionary, optional
         Translation pairs; those without both vectors are left out and counted.
     method : str
-        "auto", or a name from `WORD_METHODS`, or without pairs from `UNSUPERVISED_METHODS`.
+        "auto" is the best on held-out pairs, or what fits what is given.
+
+        Otherwise a name from `WORD_METHODS`, or without pairs from `UNSUPERVISED_METHODS`.
     seeds : {"identical", "numerals"}, optional
         Instead of a dictionary: start from the labels, or the numerals, that both vocabularies hold.
     held_out : float
@@ -92,12 +94,14 @@ def align(
     seed : int
         For all that is drawn at random.
     on_failure : {"raise", "warn", "ignore"}
-        What to do with a result whose confidence lies below the threshold.
+        What to do with a result that shows no sign of being right: whose confidence lies below the threshold.
     callback : callable, optional
         Gets {"method", "iteration", "objective", ...} after each iteration.
     checkpoint : str or path, optional
         Where self-learning keeps its state after each round of the last fit, and goes on from if the file is there;
-        removed once the fit is done. The data and parameters must be the same as before.
+        removed once the fit is done.
+
+        The data and parameters must be the same as before.
     **parameters
         For the method's constructor; with "auto" each candidate gets those that it takes.
 

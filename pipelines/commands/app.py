@@ -48,8 +48,8 @@ COMMANDS = {
         "chat": "answer:chat",
     },
     "Translate": {
-        "translate": legacy.VERB,
-        "lexicon": legacy.VERB,
+        "translate": "words:translate",
+        "lexicon": "words:lexicon",
         "memory build": legacy.VERB,
         "memory add": legacy.VERB,
         "memory search": legacy.VERB,
@@ -64,10 +64,10 @@ COMMANDS = {
         "graph align": "graph:align",
     },
     "Align": {
-        "align": legacy.VERB,
+        "align": "words:align",
         "space fit": legacy.VERB,
-        "map": legacy.VERB,
-        "evaluate": legacy.VERB,
+        "map": "words:map_vectors",
+        "evaluate": "evaluate:evaluate",
     },
     "Train": {
         "train head": legacy.VERB,

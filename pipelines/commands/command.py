@@ -64,8 +64,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from inspect import Parameter as Variable
-from types import NoneType
-from typing import Annotated, Any, get_args, get_origin
+from types import MappingProxyType, NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from cyclopts import Group, Parameter
 
@@ -115,13 +115,14 @@ class Options:
     only: tuple[str, ...] | None
     omit: tuple[str, ...]
     commas: tuple[str, ...]
+    choices: Mapping[str, tuple[str, ...]]
     group: str | None
     flags: Mapping[str, str | tuple[str, ...]]
 
     def select(self, own: Iterable[str]) -> tuple[Declaration, list[str]]:
         """Return the declaration, and which of its parameters become options beside the command's own."""
         declaration = Declaration(self.target)
-        for name in (*(self.only or ()), *self.omit, *self.commas, *self.flags):
+        for name in (*(self.only or ()), *self.omit, *self.commas, *self.choices, *self.flags):
             declaration.require(name)
         left_out = {*own, *self.omit, "seed", "progress"}
         return declaration, [each for each in self.only or declaration.names if each not in left_out]
@@ -133,6 +134,7 @@ def options_of(
     only: Sequence[str] | None = None,
     omit: Sequence[str] = (),
     commas: Sequence[str] = (),
+    choices: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     group: str | None = None,
     **flags: str | tuple[str, ...],
 ) -> Options:
@@ -148,6 +150,8 @@ def options_of(
         All but these.
     commas : sequence of str
         These take several values between commas: ``--languages sw,zh``.
+    choices : mapping of str to tuple of str
+        The values of a parameter that the library declares as a plain text, such as names of its methods.
     group : str, optional
         Heading in `--help`.
     **flags : str or tuple of str
@@ -164,6 +168,7 @@ def options_of(
         only=None if only is None else tuple(only),
         omit=tuple(omit),
         commas=tuple(commas),
+        choices=choices,
         group=group,
         flags=flags,
     )
@@ -277,8 +282,10 @@ class _Composed:
             raise TypeError(f"the docstring of {options.target} does not describe {each.name!r}")
         flag = options.flags.get(each.name, _flag(each.name))
         flag = (flag,) if isinstance(flag, str) else flag
-        made = _parameter(each.type, flag, each.help, each.said, each.default, group=options.group)
-        if each.type is bool and each.default is True and each.name in options.flags:
+        choices = options.choices.get(each.name)
+        kind = each.type if choices is None else Literal[choices]
+        made = _parameter(kind, flag, each.help, each.said, each.default, group=options.group)
+        if kind is bool and each.default is True and each.name in options.flags:
             made = Parameter.combine(made, Parameter(name=_flag(each.name), negative=flag))
         if each.name in options.commas:
             made = Parameter.combine(
@@ -286,8 +293,8 @@ class _Composed:
             )
         self.flags[each.name] = typing.cast(tuple[str, ...], made.name)[0]
         default = Variable.empty if each.default is Declared.REQUIRED else each.default
-        kind = each.type | None if default is None else each.type
-        return Variable(each.name, Variable.KEYWORD_ONLY, default=default, annotation=Annotated[kind, made])
+        annotation: Any = Annotated[kind | None if default is None else kind, made]
+        return Variable(each.name, Variable.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def _flag(name: str) -> tuple[str, ...]:

@@ -144,6 +144,42 @@ class Declaration:
         )
 
 
+def names_in(*modules: str) -> tuple[str, ...]:
+    """Return what classes call themselves by ``name: ClassVar[str] = ...``; a package stands for its modules.
+
+    Examples
+    --------
+    >>> names_in("interlingua.align.language")
+    ('centring', 'mean-variance', 'mean-covariance', 'lir', 'lsar', 'leace')
+    """
+    return tuple(
+        statement.value.value
+        for module in modules
+        for tree in _Source.of(module).trees()
+        for node in tree.body
+        for statement in (node.body if isinstance(node, ast.ClassDef) else ())
+        if isinstance(statement, ast.AnnAssign)
+        and ast.unparse(statement.target) == "name"
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def keys_of(target: str) -> tuple[str, ...]:
+    """Return the keys of a constant mapping.
+
+    Examples
+    --------
+    >>> keys_of("interlingua.align.space:PRESETS")[:3]
+    ('none', 'unit', 'centre')
+    """
+    module, _, name = target.partition(":")
+    found = _Source.of(module).resolve(name)
+    if found is None or not isinstance(found[1], ast.Dict):
+        raise LookupError(f"{module} has no mapping {name!r}")
+    return tuple(found[0].value_of(key) for key in found[1].keys if key is not None)
+
+
 def described(docstring: str) -> dict[str, tuple[str, str]]:
     r"""Return type and first paragraph of each entry under "Parameters" or "Attributes" of a NumPy docstring.
 
@@ -178,11 +214,19 @@ class _Source:
         self.tree = ast.parse((stub if stub.exists() else path).read_text(encoding="utf-8"))
         self.package = module if spec.submodule_search_locations is not None else module.rpartition(".")[0]
         self.module = module
+        self._folder = path.parent
 
     @staticmethod
     @cache
     def of(module: str) -> "_Source":
         return _Source(module)
+
+    def trees(self) -> Iterator[ast.Module]:
+        """Yield the parsed module, or those of a package."""
+        yield self.tree
+        if self.module == self.package:
+            # subtle: to find the modules by their names would import the package
+            yield from (ast.parse(path.read_text(encoding="utf-8")) for path in sorted(self._folder.glob("[!_]*.py")))
 
     def find(self, path: str) -> tuple["_Source", Any]:
         """Return the function or class of a dotted path, and the module that holds it."""

@@ -41,12 +41,7 @@ SUMMARIES = {
     "train pretrain": "Pre-train an encoder to guess masked words",
     "train finetune": "Train a classifier in one language and test it in others",
     "encode": "Turn texts, one a line, into vectors",
-    "align": "Learn a shared space of two or more languages",
-    "map": "Map vectors of a language into a saved space",
-    "translate": "Translate words through a saved space",
-    "evaluate": "Score a saved space on a test dictionary",
     "search": "Search a collection with questions of any language",
-    "lexicon": "Count word translations in sentence pairs, for `align`",
     "link": "Link mentions in any language to the entities of an index",
     "tune": "Search settings of `train finetune` with a small study",
     "audit": "Measure how strongly language decides what an index finds",
@@ -80,22 +75,18 @@ def build_parser() -> ArgumentParser:
     from .cli_audit import add_audit_command
     from .cli_classify import add_classify_commands
     from .cli_collections import add_collection_commands
-    from .cli_lexicon import add_lexicon_command
     from .cli_link import add_link_commands
     from .cli_memory import add_memory_commands
     from .cli_reconcile import add_reconcile_commands
     from .cli_sentences import add_sentence_commands
     from .cli_train import add_train_commands
     from .cli_tune import add_tune_commands
-    from .cli_words import add_word_commands
 
     parser: ArgumentParser = _Parser(prog="interlingua")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_sentence_commands(commands)
-    add_word_commands(commands)
     add_collection_commands(commands)
     add_classify_commands(commands)
-    add_lexicon_command(commands)
     add_memory_commands(commands)
     add_link_commands(commands)
     add_reconcile_commands(commands)

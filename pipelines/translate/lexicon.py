@@ -77,11 +77,15 @@ def lexicon_from_bitext(
         Words to be found, such as those that have vectors; needed for scripts without spaces. By default all runs of
         letters and digits, in lower case.
     association : {"log-likelihood", "dice"}
+        The score.
     one_to_one : {"mutual", "stable"}
+        Which pairs are kept: the best of both words, or, further, the best of what remains.
     at_least : int
-        Least k.
+        Least number of sentence pairs that hold both words, k.
     least : float
-        Least score. A G^2 above 10.8 has a chance of 0.001 for one pair of independent words; there are many pairs, but
+        Least score.
+
+        A G^2 above 10.8 has a chance of 0.001 for one pair of independent words; there are many pairs, but
         k = 2 among thousands passes 20 already.
 
     Returns

@@ -7,7 +7,10 @@ from typing import Literal
 
 import pytest
 
-from interlingua.pipelines.commands.declared import Declaration, Declared, described
+from interlingua.align import REMOVAL_METHODS
+from interlingua.align.space import PRESETS
+from interlingua.align.word.methods import UNSUPERVISED_METHODS, WORD_METHODS
+from interlingua.pipelines.commands.declared import Declaration, Declared, described, keys_of, names_in
 
 LIBRARY = '''
 import os
@@ -170,3 +173,12 @@ def test_what_is_read_is_what_the_function_has(target):
         assert declared.default == default
     assert checked > 2
     assert dataclasses.is_dataclass(real) or callable(real)
+
+
+def test_names_read_from_the_source_are_those_of_the_tables():
+    named = names_in("interlingua.align.word.methods", "interlingua.align.word.restarts")
+    assert sorted(named) == sorted([*WORD_METHODS, *UNSUPERVISED_METHODS])
+    assert sorted(names_in("interlingua.align.language")) == sorted(REMOVAL_METHODS)
+    assert keys_of("interlingua.align.space:PRESETS") == tuple(PRESETS)
+    with pytest.raises(LookupError, match="has no mapping 'Step'"):
+        keys_of("interlingua.align.space:Step")

@@ -18,9 +18,9 @@ CHANGED = {
     "align-text --least": (0.2, "the library's default is shown; None stood for it"),
 }
 #: Choices that came since.
-ADDED = {"mine --margin": {"csls"}}
+ADDED = {"mine --margin": {"csls"}, "align --on-failure": {"ignore"}}
 #: Needed then, checked by the command itself now, which says more.
-CHECKED = {"graph align graphs", "mine texts", "answer questions"}
+CHECKED = {"graph align graphs", "mine texts", "answer questions", "align vectors", "translate words"}
 
 CONVERTED = [name for _, name, target in (*app._own(), *app.added_commands()) if "legacy" not in target]
 COMPARED = [name for name in CONVERTED if name in THEN]

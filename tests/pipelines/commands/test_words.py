@@ -1,4 +1,4 @@
-"""align in all its forms, and evaluate."""
+"""align in all its forms, translate, and evaluate."""
 
 import numpy as np
 import pytest
@@ -106,7 +106,16 @@ def test_files_and_dictionaries_that_do_not_fit_together_exit_with_2(cli, argume
 def test_only_one_start_can_be_given(cli):
     done = cli("align", "a", "b", "--unsupervised", "--seeds", "identical", "-o", "s")
     assert done.code == 2
-    assert "not allowed with" in done.err
+    assert "--unsupervised and --seeds exclude each other" in done.err
+
+
+def test_a_dictionary_comes_from_standard_input_and_is_called_so(cli, folder, tmp_path):
+    arguments = ("align", folder / "en.vec", folder / "fr.vec", "--dictionary", "-", "--method", "procrustes")
+    done = cli(*arguments, "-o", tmp_path / "s", stdin=(folder / "en-fr.tsv").read_bytes())
+    assert done.code == 0
+    assert "standard input: 350 of 350 pairs kept" in done.err
+    done = cli(*arguments, "-o", tmp_path / "s", stdin="one\n")
+    assert (done.code, "standard input, line 1: " in done.err, "use --skip-malformed" in done.err) == (1, True, True)
 
 
 # --- evaluate
@@ -158,6 +167,55 @@ def test_evaluate_refuses_unknown_languages_and_one_language_twice(cli, known):
     assert done.code == 1
     assert "has no language 'de'" in done.err
     assert cli(*arguments, f"en={known}/en.vec", f"en={known}/fr.vec").code == 2
+
+
+def test_evaluate_scores_judgements_and_analogies_before_and_after_the_map(cli, known):
+    (known / "en.tsv").write_text("e0\te0\t9\ne0\te1\t1\nE1\te1\t8\ne0\tnone\t2\n")
+    (known / "en-fr.tsv").write_text("e0\tf0\t9\ne0\tf1\t1\ne1\tf2\t1\ne6\tf6\t0\n")
+    (known / "questions.txt").write_text(": axes\ne0 e1 e0 e1\ne0 e1 e0 e2\n: others\ne0 e1 e2 none\n")
+    given = ("--judgements", known / "en.tsv", f"en-fr={known}/en-fr.tsv", "--analogies", known / "questions.txt")
+    result = cli(*evaluate(known, *given, "--json", "--quiet")).result
+    alone, across = result["judgements"]
+    assert (alone["file"], alone["languages"], alone["n_pairs"], alone["n_asked"]) == (
+        str(known / "en.tsv"),
+        ["en"],
+        3,
+        4,
+    )
+    assert alone["spearman_before"] == alone["spearman"] == pytest.approx(0.866, abs=1e-3)
+    assert (across["languages"], across["n_pairs"], across["spearman_before"]) == (["en", "fr"], 4, None)
+    assert across["spearman"] == pytest.approx(0.816, abs=1e-3)
+    (analogies,) = result["analogies"]
+    assert (analogies["language"], analogies["n_scored"], analogies["n_asked"]) == ("en", 2, 3)
+    assert analogies["by_section"] == {"axes": analogies["accuracy"]}
+    shown = cli(*evaluate(known, *given, "--quiet")).out
+    for part in ("judgements of", "3 of 4", "0.866", "en-fr", "analogies of", "2 of 3"):
+        assert part in shown
+
+
+def test_what_a_map_does_to_a_language_is_told_by_its_judgements(cli, known):
+    """Centring takes away what all words share, and with it an order of cosines."""
+    vectors = np.array([[5, 0.1, 0], [5, -0.1, 0], [5, 1, 1], [5, 2, 2], [5, -3, -3]], np.float32)
+    Embeddings(tuple("abcde"), vectors, "en").write(known / "en.vec")
+    maps = {name: SpaceMap(Normalization.fit(vectors, "centre")) for name in ("en", "fr")}
+    SharedSpace(maps, method="identity").save(known / "space")
+    Embeddings(tuple("abcde"), vectors, "fr").write(known / "fr.vec")
+    SeedDictionary((("a", "a"),)).write(known / "test.tsv")
+    (known / "said.tsv").write_text("a\tb\t9\nc\td\t1\n")
+    done = cli(*evaluate(known, "--judgements", f"fr={known}/said.tsv", "--json", "--quiet"))
+    (scored,) = done.result["judgements"]
+    assert scored["languages"] == ["fr"]
+    assert (scored["spearman_before"], scored["spearman"]) == pytest.approx((1.0, -1.0))
+
+
+def test_judgements_name_languages_of_the_space_and_may_cover_nothing(cli, known):
+    (known / "none.tsv").write_text("x\ty\t1\n")
+    done = cli(*evaluate(known, "--judgements", f"en={known}/none.tsv", "--json", "--quiet"))
+    assert (done.result["judgements"][0]["n_pairs"], done.result["judgements"][0]["spearman"]) == (0, None)
+    for option, languages in (("--judgements", "en or fr or en-fr"), ("--analogies", "en or fr")):
+        done = cli(*evaluate(known, option, f"de={known}/none.tsv"))
+        assert done.code == 2
+        assert f"{option} takes LANGUAGE=FILE, of {languages}, but got 'de=" in done.err
 
 
 def test_a_ranking_is_learned_beside_the_space_and_used_on_request(cli, folder, tmp_path):
