@@ -92,9 +92,6 @@ def bench(
     console.result(value, lambda: _shown(found))
 
 
-add_bench_command = bench  # what an installation of before names as its entry point
-
-
 def _predict(
     benchmark: str,
     tasks: Sequence[str],

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import SharedSpace
-from interlingua.align.arrays import require
+from interlingua.align.arrays import require, unit_rows
 from interlingua.pipelines import Encoder
 from interlingua.pipelines.encoders.base import Role
 from interlingua.pipelines.encoders.cache import CachedEncoder
@@ -187,7 +187,7 @@ def text_tokens(encoder: Encoder, texts: Sequence[str], *, role: Role = "passage
                 start += 1
             if start < end:
                 spans[number] = (start, end)
-        found[row] = Tokens(tuple(spans.values()), _unit(states[list(spans)]))
+        found[row] = Tokens(tuple(spans.values()), np.asarray(unit_rows(states[list(spans)]), np.float32))
 
     _run(source, [prompt + text for text in texts], (layer,), keep, return_offsets_mapping=True)
     return found
@@ -242,8 +242,3 @@ def _neighbours(encoder: Encoder, sentences: Sequence[Sequence[str]]) -> list[Ve
 def _words(encoder: Encoder, text: str, role: Role) -> Tokens:
     spans = tuple(match.span() for match in _WORD.finditer(text))
     return Tokens(spans, encoder.encode([text[start:end] for start, end in spans], role=role))
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(norms > 0, norms, 1), np.float32)

@@ -194,9 +194,6 @@ def write_prediction(path: Path_, prediction: Mapping[str, Any] | Iterable[Any])
                 file.write(f"{each}\n")
 
 
-_Path = str | os.PathLike[str]
-
-
 @dataclass(frozen=True)
 class Question:
     """A question on a passage.
@@ -217,7 +214,7 @@ class Question:
     start: int = -1
 
 
-def read_questions(path: _Path) -> list[Question]:
+def read_questions(path: Path_) -> list[Question]:
     """Return the questions of a file in SQuAD's layout; answers may be missing."""
     found = []
     for paragraph in (each for article in read_json(path)["data"] for each in article["paragraphs"]):
@@ -229,7 +226,7 @@ def read_questions(path: _Path) -> list[Question]:
     return found
 
 
-def lareqa_pool(task: Task, folder: _Path) -> dict[str, AnswerSet]:
+def lareqa_pool(task: Task, folder: Path_) -> dict[str, AnswerSet]:
     """Return LAReQA's questions and sentences of every language whose file is there; their sentences are the pool."""
     files = {name: Path(folder) / task.files[0].format(l=name) for name in task.languages}
     there = {name: path for name, path in files.items() if path.is_file()}
@@ -246,7 +243,7 @@ def lareqa_gold(pool: dict[str, AnswerSet], language: str) -> dict[str, list[str
     }
 
 
-def read_mentions(path: _Path) -> dict[str, str]:
+def read_mentions(path: Path_) -> dict[str, str]:
     """Return each mention of Mewsli-X by its id: the sentence it stands in, itself between braces.
 
     Braces of the text become parentheses, as in the authors' code.
@@ -265,7 +262,7 @@ def read_mentions(path: _Path) -> dict[str, str]:
     return found
 
 
-def read_entities(path: _Path) -> tuple[list[str], list[str], list[str]]:
+def read_entities(path: Path_) -> tuple[list[str], list[str], list[str]]:
     """Return ids, texts (title and description) and languages of Mewsli-X's candidates."""
     entries = read_json(path)
     return (

@@ -27,6 +27,7 @@ import numpy as np
 from interlingua.align.graph import EntityAlignment, align_entities
 from interlingua.benchmarks.harness.datasets import data_folder
 from interlingua.benchmarks.harness.measure import Case, kept, peak_mb
+from interlingua.benchmarks.harness.scores import f1
 from interlingua.pipelines.encoders.cache import user_cache_folder
 from interlingua.pipelines.graphs.graph import GraphPair, read_graph_pair
 from interlingua.pipelines.graphs.names import name_features, name_spellings, similar_names
@@ -162,8 +163,7 @@ def _refusal(found: EntityAlignment, gold: Any) -> dict[str, float]:
             ("refusals", rightly, len(refused), (gold < 0).sum()),
         ):
             precision, recall = hits / max(given, 1), hits / wanted
-            f1 = 2 * precision * recall / max(precision + recall, 1e-9)
-            parts = {"precision": precision, "recall": recall, "F1": f1}
+            parts = {"precision": precision, "recall": recall, "F1": f1(precision, recall)}
             figures |= {f"{name}: {metric} of {what}": float(value) for metric, value in parts.items()}
     return figures
 

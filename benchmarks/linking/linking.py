@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from interlingua.align.arrays import require
 from interlingua.benchmarks.harness.datasets import data_folder
 from interlingua.benchmarks.harness.measure import Case, watch
+from interlingua.benchmarks.harness.scores import calibration_error
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.graphs import read_graph_pair
@@ -128,7 +129,7 @@ def _nil(everything: list[Entity], english: list[Entity], encoder: Encoder) -> I
             "right %": 100 * float(np.where(unknown, nil, right & ~nil).mean()),
         }
         if method == _LINK:
-            figures["calibration error %"] = 100 * _calibration_error(scores, right)
+            figures["calibration error %"] = 100 * calibration_error(scores, right)
         yield _case("linking, a fifth unknown", "24 languages", method, figures, len(pairs), working.seconds)
 
 
@@ -201,13 +202,6 @@ def _best_threshold(scores: NDArray[np.floating], unknown: NDArray[np.bool_]) ->
 
 def _f1(said: NDArray[np.bool_], true: NDArray[np.bool_]) -> float:
     return 2 * float((said & true).sum()) / max(1.0, float(said.sum() + true.sum()))
-
-
-def _calibration_error(sure: NDArray[np.floating], right: NDArray[np.bool_]) -> float:
-    bins = np.minimum((sure * 10).astype(int), 9)
-    return float(
-        sum(abs(sure[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean() for b in set(bins.tolist()))
-    )
 
 
 def _case(task: str, data: str, method: str, figures: Mapping[str, float], n: int, seconds: float) -> Case:
@@ -288,10 +282,8 @@ def _quality(model: LinkModel, asked: list[Draw]) -> dict[str, float]:
     chances = [model.probability(features) for features, _ in asked]
     sure = np.array([each.max() for each in chances])
     hit = np.array([each.argmax() == right for each, (_, right) in zip(chances, asked, strict=True)])
-    bins, nil = np.minimum((sure * 10).astype(int), 9), sure < 0.5
-    error = sum(abs(float((sure - hit)[bins == each].sum())) for each in set(bins.tolist())) / len(asked)
-    f1 = 2 * float((nil & ~known).sum()) / float(nil.sum() + (~known).sum())
-    return {"right": float(hit[known].mean()), "calibration error": error, "NIL F1": f1}
+    nil = _f1(sure < 0.5, ~known)
+    return {"right": float(hit[known].mean()), "calibration error": calibration_error(sure, hit), "NIL F1": nil}
 
 
 BENCHMARKS = {"linking": run, "linking_weights": run_weights}

@@ -33,6 +33,7 @@ from interlingua.benchmarks.field.scorers import question_answering
 from interlingua.benchmarks.field.tasks import Question, read_questions
 from interlingua.benchmarks.harness.datasets import AnswerSet, data_folder, read_xquad_r
 from interlingua.benchmarks.harness.measure import Case, watch
+from interlingua.benchmarks.harness.scores import calibration_error
 from interlingua.benchmarks.sentences.xquad_r import LANGUAGES
 from interlingua.pipelines import Encoder, Passage, QuestionAnswerer, load_encoder
 from interlingua.pipelines.train import FineTuning
@@ -80,9 +81,8 @@ def _measure(
             if answer is not None:
                 sure[number] = answer.probability or 0.0
                 hits[number] = answer.sentence in right.get(asked[number][0], ())
-    bins = np.minimum((sure * 10).astype(int), 9)
-    error = sum(abs(sure[bins == b].mean() - hits[bins == b].mean()) * (bins == b).mean() for b in set(bins.tolist()))
-    always = {"answered %": 100.0, "right %": 100 * float(hits.mean()), "calibration error %": 100 * float(error)}
+    error = 100 * calibration_error(sure, hits)
+    always = {"answered %": 100.0, "right %": 100 * float(hits.mean()), "calibration error %": error}
     figures = {"always": always}
     for wanted in _PRECISIONS:
         least = answerer.calibration.threshold(wanted) if answerer.calibration else 0.0

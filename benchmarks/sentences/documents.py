@@ -22,6 +22,7 @@ import numpy as np
 from interlingua.align.sentence import align_in_order
 from interlingua.benchmarks.harness.datasets import read_ntrex, read_ntrex_documents
 from interlingua.benchmarks.harness.measure import Case, peak_mb, watch
+from interlingua.benchmarks.harness.scores import f1
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.mine import AlignedDocuments, match_documents
 
@@ -84,8 +85,8 @@ def scores(found: set[Bead], gold: set[Bead]) -> dict[str, float]:
     figures: dict[str, float] = {}
     for name, (right, recalled) in {"strict": (strict, strict), "lax": (lax, len(touched))}.items():
         precision, recall = right / max(len(found), 1), recalled / max(len(gold), 1)
-        f1 = 2 * precision * recall / max(precision + recall, 1e-9)
-        figures |= {f"{name} precision %": 100 * precision, f"{name} recall %": 100 * recall, f"{name} F1 %": 100 * f1}
+        both = {"precision": precision, "recall": recall, "F1": f1(precision, recall)}
+        figures |= {f"{name} {metric} %": 100 * value for metric, value in both.items()}
     return figures
 
 
