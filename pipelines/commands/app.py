@@ -30,7 +30,7 @@ from .declared import Declaration
 COMMANDS = {
     "Search and ask": {
         "demo": "demo:demo",
-        "encode": legacy.VERB,
+        "encode": "sentences:encode",
         "index build": legacy.VERB,
         "index add": legacy.VERB,
         "index remove": legacy.VERB,
@@ -65,7 +65,7 @@ COMMANDS = {
     },
     "Align": {
         "align": "words:align",
-        "space fit": legacy.VERB,
+        "space fit": "sentences:fit",
         "map": "words:map_vectors",
         "evaluate": "evaluate:evaluate",
     },

@@ -13,7 +13,6 @@ Subcommands = _SubParsersAction  # argparse has no public name for what add_subp
 VERB = "legacy:forward"
 TARGET = f"{__package__}.{VERB}"
 SUMMARIES = {
-    "space fit": "Learn a shared space from the vectors of each language",
     "index build": "Encode, align and index texts",
     "index add": "Encode more texts into a collection; those with known ids are replaced",
     "index remove": "Take rows out of a collection; on the disk when it returns",
@@ -40,7 +39,6 @@ SUMMARIES = {
     "train distill": "Teach an encoder to give another one's vectors, in all languages",
     "train pretrain": "Pre-train an encoder to guess masked words",
     "train finetune": "Train a classifier in one language and test it in others",
-    "encode": "Turn texts, one a line, into vectors",
     "search": "Search a collection with questions of any language",
     "link": "Link mentions in any language to the entities of an index",
     "tune": "Search settings of `train finetune` with a small study",
@@ -78,13 +76,11 @@ def build_parser() -> ArgumentParser:
     from .cli_link import add_link_commands
     from .cli_memory import add_memory_commands
     from .cli_reconcile import add_reconcile_commands
-    from .cli_sentences import add_sentence_commands
     from .cli_train import add_train_commands
     from .cli_tune import add_tune_commands
 
     parser: ArgumentParser = _Parser(prog="interlingua")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    add_sentence_commands(commands)
     add_collection_commands(commands)
     add_classify_commands(commands)
     add_memory_commands(commands)

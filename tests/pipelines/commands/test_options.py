@@ -20,7 +20,14 @@ CHANGED = {
 #: Choices that came since.
 ADDED = {"mine --margin": {"csls"}, "align --on-failure": {"ignore"}}
 #: Needed then, checked by the command itself now, which says more.
-CHECKED = {"graph align graphs", "mine texts", "answer questions", "align vectors", "translate words"}
+CHECKED = {
+    "graph align graphs",
+    "mine texts",
+    "answer questions",
+    "align vectors",
+    "translate words",
+    "space fit vectors",
+}
 
 CONVERTED = [name for _, name, target in (*app._own(), *app.added_commands()) if "legacy" not in target]
 COMPARED = [name for name in CONVERTED if name in THEN]
