@@ -1,6 +1,6 @@
 """The examples of the docstrings run.
 
-Not by `pytest --doctest-modules`: that would import `align.neighbors` beside `interlingua.align.neighbors`.
+Not by `pytest --doctest-modules`: that would import `align.arrays` beside `interlingua.align.arrays`.
 """
 
 import doctest
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(
-    "interlingua." + ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    "interlingua." + ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for room in ("align", "index", "pipelines", "benchmarks")
     for path in (ROOT / room).rglob("*.py")
     if ">>>" in path.read_text(encoding="utf-8")
