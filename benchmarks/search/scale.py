@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from interlingua.benchmarks.harness.measure import Case, calling, watch
 from interlingua.index import Collection, create_index
 from interlingua.pipelines.search import LocalRunner, RayRunner, build_index
+from interlingua.pipelines.search.ranked import IndexKind
 
 _N, _QUERIES, _SHARDS = 200_000, 1_000, 16
 _CONFIG = {"n_lists": 512, "nprobe": 16, "train_size": 25_000}
-_KIND = "ivf-flat"
+_KIND: IndexKind = "ivf-flat"
 _DATA = f"{_N // 1000}k x 384 synthetic"
 
 

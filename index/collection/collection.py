@@ -252,8 +252,10 @@ class Collection:
         path : str or Path
         where : mapping or filter, optional
             As in `search`.
-        id, vector : str
-            Names of their columns; the others are named as the metadata fields are.
+        id : str
+            Call the column of ids so.
+        vector : str
+            Call the column of vectors so; the others are named as the metadata fields are.
         batch_size : int
             Rows a row group, and rows in memory at a time.
 
@@ -302,13 +304,18 @@ class Collection:
         Parameters
         ----------
         path : str or Path
-        id, vector : str, optional
-            The columns of texts or whole numbers that are ids, and of lists of numbers that are vectors; by default
-            as the file notes, else ``id`` and ``vector``.
+        id : str, optional
+            The column of ids, texts or whole numbers; by default what the file notes, else id.
+        vector : str, optional
+            The column of vectors, lists of numbers; by default what the file notes, else vector.
         columns : sequence of str, optional
             The columns that become metadata; by default all others. A null is a row without the field.
-        metric, kind, config
-            As in `create`; by default as the file notes, else ``cosine`` and ``flat``.
+        metric : Metric or str, optional
+            As in `create`; by default what the file notes, else cosine.
+        kind : str, optional
+            Of the index, as in `create`; by default what the file notes, else flat (exact).
+        config : FaissConfig or mapping, optional
+            As in `create`; by default what the file notes.
         batch_size : int
             Rows that are read at a time.
 

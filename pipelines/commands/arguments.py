@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,31 @@ def check_output_folder(path: str) -> None:
             return
         if place.exists():
             raise NotADirectoryError(f"cannot write the folder {path}: {place} is a file; name another folder")
+
+
+def check_collection_folder(path: str) -> None:
+    """Refuse a place where no collection can be written, before the work that leads up to it.
+
+    Raises
+    ------
+    OSError
+        As `check_output_folder`, or if a folder holds files of somebody else.
+    """
+    from interlingua.index.folder import refuse_foreign
+
+    refuse_foreign(Path(path))
+    check_output_folder(path)
+
+
+def words_or_lines(words: Sequence[str]) -> list[str]:
+    """Return words of the command line, or with ``-`` among them those and the lines of standard input as well."""
+    from interlingua.pipelines.texts.lines import open_lines
+
+    given = [word for word in words if word != "-"]
+    if "-" in words:
+        with open_lines("-") as lines:
+            given += [line for line in lines if line.strip()]
+    return given
 
 
 def require_collection(path: str) -> None:

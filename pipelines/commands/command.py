@@ -10,26 +10,9 @@ options, their defaults, choices, types and descriptions come from the functions
         mining: dict[str, Any],
         *texts: Annotated[str, Parameter("LANGUAGE=FILE")],
         output: OutputFile,
-        encoder: Commas = Annotated[
-    list[str] | None, Parameter(converter=_split, n_tokens=1, consume_multiple=False, metavar="NAME,...")
-]
-EncoderName = None,
+        encoder: EncoderName = None,
     ) -> None:
-        '''Find the translations between two texts.
-
-Parameters
-----------
-        texts : str
-            Two files, a sentence a line.
-        output : str
-            A file in .tsv, .tmx or .jsonl.
-
-Examples
---------
-        ::
-
-            interlingua mine de=DE.txt en=EN.txt -o OUT.tmx
-        '''
+        '''Find the translations between two texts.'''
         found = mine_bitext(left, right, languages=names, encoder=load_encoder(encoder), **mining)
 
 - Parameters before ``*`` or ``*name`` are positionals, those behind it are options: ``length_ratio`` is
@@ -48,8 +31,10 @@ Examples
 - ``list[str]`` takes several words, `Commas` several between commas, `Repeated` one each time it is given;
   ``tuple[str, str]`` takes two, ``Annotated[list[str] | None, Parameter(consume_multiple=(0, 1))]`` one or none.
 - ``exclusive=[("precision", "threshold")]``: at most one of these may be given.
-- A flag that is on by default is switched off by ``--no-...``.
-- The summary is the first line of the command's docstring; the example is what stands under "Examples".
+- A flag that is on by default is switched off by ``--no-...``. Where the library takes one of some words or None, and
+  None is not the default, the word ``none`` stands for it.
+- The summary is the first line of the command's docstring, what stands under "Parameters" describes its own parameters,
+  and the example is the line that begins with ``interlingua`` under "Examples".
 
 The library's modules are imported in the function's body: `--help` reads their source and loads none, see declared.py.
 Errors of usage are `UsageError`; `guarded` says what becomes of errors.
@@ -103,6 +88,7 @@ _IN_OPTIONS = {
     ", or choose unknown='zero'": "",
     "<stream>": "standard input",
 }
+_NONE = "none"
 _INJECTED = ("console", "seed", "given")
 _MOST_SEED = 2**32 - 1
 
@@ -155,8 +141,8 @@ def options_of(
     group : str, optional
         Heading in `--help`.
     **flags : str or tuple of str
-        Names of options that are called otherwise than their parameter; of a flag that is on by default, the name of
-        what switches it off.
+        Names of options that are called otherwise than their parameter; of a flag that is on by default, or by a name
+        that begins with ``--no-``, the name of what switches it off.
 
     Raises
     ------
@@ -172,6 +158,10 @@ def options_of(
         group=group,
         flags=flags,
     )
+
+
+#: How an encoder is driven, for the commands that take one by name.
+ENCODING = options_of("interlingua.pipelines.encoders.load:load_encoder", only=("device", "cache"))
 
 
 def command(
@@ -228,6 +218,7 @@ class _Composed:
         ]
         self._sets: dict[str, dict[str, Any]] = {}  # for each dictionary, its options and their defaults
         self._filled: dict[str, list[str]] = {}
+        self._none: set[str] = set()  # options that take the word for None
         borrowed: dict[str, Variable] = {}
         for key, options in taken.items():
             declaration, names = options.select([each.name for each in made])
@@ -247,6 +238,7 @@ class _Composed:
         common = {"seed": seed, "progress": console.progress}
         for key, defaults in self._sets.items():
             own[key] = {name: named.get(name, default) for name, default in defaults.items()}
+            own[key] |= {name: None for name in self._none if own[key].get(name) == _NONE}
             own[key] |= {name: common[name] for name in self._filled[key]}
         injected = {"console": console, "seed": seed, "given": frozenset(named)}
         own |= {name: injected[name] for name in self._injected}
@@ -284,8 +276,12 @@ class _Composed:
         flag = (flag,) if isinstance(flag, str) else flag
         choices = options.choices.get(each.name)
         kind = each.type if choices is None else Literal[choices]
+        if get_origin(kind) is Literal and each.or_none and each.default is not None:
+            kind = Literal[(*get_args(kind), _NONE)]
+            self._none.add(each.name)
         made = _parameter(kind, flag, each.help, each.said, each.default, group=options.group)
-        if kind is bool and each.default is True and each.name in options.flags:
+        off = each.default is True or flag[0].startswith("--no-")
+        if kind is bool and off and each.name in options.flags:
             made = Parameter.combine(made, Parameter(name=_flag(each.name), negative=flag))
         if each.name in options.commas:
             made = Parameter.combine(
@@ -338,8 +334,10 @@ def _numbers(bounds: Bounds) -> Callable[[Any, Sequence[Any]], Any]:
     return convert
 
 
-def parsed_by(read: Callable[[str], Any]) -> Parameter:
+def parsed_by(read: Callable[[str], Any], *, several: bool = False) -> Parameter:
     """Return what makes an option's value of one word by a function, which raises ValueError with what it expects.
+
+    Of `several` words, it makes one value each.
 
     Examples
     --------
@@ -348,9 +346,9 @@ def parsed_by(read: Callable[[str], Any]) -> Parameter:
     """
 
     def convert(_: Any, tokens: Sequence[Any]) -> Any:
-        return read(tokens[0].value)
+        return [read(each.value) for each in tokens] if several else read(tokens[0].value)
 
-    return Parameter(converter=convert, n_tokens=1, consume_multiple=False)
+    return Parameter(converter=convert) if several else Parameter(converter=convert, n_tokens=1, consume_multiple=False)
 
 
 def _without_none(kind: Any) -> Any:

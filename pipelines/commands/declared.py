@@ -39,6 +39,8 @@ class Declared:
         What the docstring calls its type, such as "int, at least 0".
     help : str
         First paragraph of its description, without what refers to other parts of the library ("see `mine_pairs`").
+    or_none : bool
+        Whether the library takes None as well.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Declared:
     default: Any
     said: str
     help: str
+    or_none: bool = False
 
     REQUIRED = _REQUIRED
 
@@ -98,7 +101,7 @@ class Declaration:
             raise TypeError(f"a command line cannot give {name!r} of {self.target}; omit it")
         value = _REQUIRED if default is None else source.value_of(default)
         said, text = self._texts.get(name, ("", ""))
-        return Declared(name, kind, value, said, text)
+        return Declared(name, kind, value, said, text, source.takes_none(annotation))
 
     def require(self, name: str) -> None:
         """Refuse a parameter that is not declared.
@@ -273,6 +276,13 @@ class _Source:
         """Return the type that an annotation names, without None, or `_OTHER` if no command line can give it."""
         kind = self._kind(node)
         return _OTHER if kind is NoneType else kind
+
+    def takes_none(self, node: ast.AST | None) -> bool:
+        """Return whether None is among the types that an annotation names."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node = ast.parse(node.value, mode="eval").body
+        kinds = _alternatives(node) if isinstance(node, ast.expr) else ()
+        return any(isinstance(each, ast.Constant) and each.value is None for each in kinds)
 
     def _kind(self, node: ast.AST | None) -> Any:
         if isinstance(node, ast.Constant):

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .arguments import check_output_folder
-from .command import EncoderName, OutputFolder, command, options_of
+from .command import ENCODING, EncoderName, OutputFolder, command
 from .output import Output, shorten, table
 
 if TYPE_CHECKING:
     from interlingua.pipelines.demo.demo import Findings, Translation
 
 
-@command(encoding=options_of("interlingua.pipelines.encoders.load:load_encoder", only=("device", "cache")))
+@command(encoding=ENCODING)
 def demo(
     console: Output,
     seed: int,

@@ -13,18 +13,6 @@ Subcommands = _SubParsersAction  # argparse has no public name for what add_subp
 VERB = "legacy:forward"
 TARGET = f"{__package__}.{VERB}"
 SUMMARIES = {
-    "index build": "Encode, align and index texts",
-    "index add": "Encode more texts into a collection; those with known ids are replaced",
-    "index remove": "Take rows out of a collection; on the disk when it returns",
-    "index verify": "Check every file of a collection, and name what is damaged",
-    "index snapshot": "Copy a collection as it is now, its journal included",
-    "index compact": "Save a collection anew: no journal, no removed vectors",
-    "index recommend": "Say which kind of index suits, why, and what memory it takes",
-    "index export": "Write a collection into a Parquet file, for other programs as well",
-    "index import": "Make a collection of a Parquet file: id, vector, other columns",
-    "index restore": "Write what a snapshot holds to a new place, once it is verified",
-    "index build-shards": "Encode, align and index many files, shard by shard; on Ray with --ray",
-    "index plan": "Say what so many vectors need: memory, disk, hours, and which engine",
     "classify train": "Learn labels from texts, and where other languages lie",
     "classify predict": "Label texts",
     "classify evaluate": "Compare with known labels, language by language",
@@ -39,7 +27,6 @@ SUMMARIES = {
     "train distill": "Teach an encoder to give another one's vectors, in all languages",
     "train pretrain": "Pre-train an encoder to guess masked words",
     "train finetune": "Train a classifier in one language and test it in others",
-    "search": "Search a collection with questions of any language",
     "link": "Link mentions in any language to the entities of an index",
     "tune": "Search settings of `train finetune` with a small study",
     "audit": "Measure how strongly language decides what an index finds",
@@ -72,7 +59,6 @@ def build_parser() -> ArgumentParser:
     """Return the parser of the commands that are not converted yet."""
     from .cli_audit import add_audit_command
     from .cli_classify import add_classify_commands
-    from .cli_collections import add_collection_commands
     from .cli_link import add_link_commands
     from .cli_memory import add_memory_commands
     from .cli_reconcile import add_reconcile_commands
@@ -81,7 +67,6 @@ def build_parser() -> ArgumentParser:
 
     parser: ArgumentParser = _Parser(prog="interlingua")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    add_collection_commands(commands)
     add_classify_commands(commands)
     add_memory_commands(commands)
     add_link_commands(commands)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from .arguments import UsageError, check_output_file, named_file, require_language
-from .command import EncoderName, SpaceFile, command, options_of
+from .command import ENCODING, EncoderName, SpaceFile, command, options_of
 from .declared import names_in
 from .output import Output, table
 
@@ -20,7 +20,7 @@ else:
 
 @command(
     encoding=options_of("interlingua.pipelines.encoders.base:Encoder.encode", only=("role", "progress")),
-    loading=options_of("interlingua.pipelines.encoders.load:load_encoder", only=("device", "cache")),
+    loading=ENCODING,
 )
 def encode(
     console: Output,

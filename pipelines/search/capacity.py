@@ -89,6 +89,15 @@ def capacity_plan(n: int, dimension: int = 384, assumptions: Assumptions | None 
     n p / c codes read. A graph follows M ef log2(n) / 15.6 links to take in or to find a vector; log2 of the
     50,000 vectors of the measured rate is 15.6.
 
+    Parameters
+    ----------
+    n : int
+        Vectors.
+    dimension : int
+        Numbers in each.
+    assumptions : Assumptions, optional
+        By default those of `Assumptions`.
+
     Examples
     --------
     >>> plan = capacity_plan(10**9, 384)

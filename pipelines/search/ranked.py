@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,8 @@ from interlingua.index.collection.journal import Change, read_journal
 from interlingua.index.collection.parts import settled
 from interlingua.index.folder import manifest_digest
 
+#: Of index that a collection of texts may have; see `interlingua.index.create_index`.
+IndexKind = Literal["flat", "faiss-flat", "hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq"]
 _NUMBERS, _MEANS = "hub-rows.npy", "hub-means.npy"
 _APPROXIMATE = ("hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq")
 _CANDIDATES = 100  # by cosine, in inverted lists

@@ -44,8 +44,8 @@ class RayRunner:
     address : str
         "local" starts Ray on this machine, bound to 127.0.0.1, and stops it afterwards; anything else is an address
         of a cluster, as in `ray.init`. Where this process is connected already, that cluster is used.
-    cpus : float
-        That a task reserves.
+    cpus : float, above 0
+        CPUs that Ray reserves for a task.
     """
 
     def __init__(self, address: str = "local", *, cpus: float = 1.0) -> None:

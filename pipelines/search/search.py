@@ -29,7 +29,7 @@ from .languages import (
     remove_languages,
     shift_to_questions,
 )
-from .ranked import CorrectedRows, hubness_of, ranked_collection, sample_languages, typical_hubness
+from .ranked import CorrectedRows, IndexKind, hubness_of, ranked_collection, sample_languages, typical_hubness
 
 _SPACE, _QUESTION_SPACE = "passages.space", "questions.space"
 Background = Mapping[str, NDArray[np.float32]]  # by language, what hubness is measured against
@@ -203,7 +203,7 @@ class CrossLingualSearch:
         encoder_name: str | Path | None = None,
         space: SharedSpace | LanguageMethod | None = "auto",
         ranking: Ranking = "csls",
-        kind: str = "flat",
+        kind: IndexKind = "flat",
         neighborhood: int = 10,
         seed: int = 0,
         progress: bool = False,
@@ -220,22 +220,26 @@ class CrossLingualSearch:
             What `load_encoder` takes, kept so that `load` can make the encoder again; paths are made absolute. Not
             needed for an encoder of `load_encoder`, which knows it.
         space : SharedSpace, str or None
-            A space learned before, which serves questions too; or None to leave vectors alone; or how to remove
-            language by the passages themselves: "auto", "centring", "mean-variance", "mean-covariance", "lir", "lsar"
-            or "leace", see `interlingua.align.REMOVAL_METHODS`. "auto" is "mean-covariance" for languages with as many
-            passages as the vectors have dimensions, if there are two of them, and "centring" otherwise. Languages with
-            fewer than 10 passages share the mean of the other languages' means, and with fewer than 10 passages in all,
-            vectors are left alone. Questions are mapped as passages of their language, with their mean moved towards
-            that of questions about anything. With "lsar" and "leace" no question needs a language; with "lir" none can
-            be guessed.
+            How to remove language by the texts themselves: "auto" is mean-covariance for languages with as many texts
+            as the vectors have dimensions, if there are two of them, and centring otherwise; with "lsar" and "leace" no
+            question needs a language, and with "lir" none can be guessed.
+
+            Or a space learned before, which serves questions too; or None to leave vectors alone. The methods are those
+            of `interlingua.align.REMOVAL_METHODS`. Languages with fewer than 10 passages share the mean of the other
+            languages' means, and with fewer than 10 passages in all, vectors are left alone. Questions are mapped as
+            passages of their language, with their mean moved towards that of questions about anything.
         ranking : {"csls", "cosine"}
-            With CSLS a passage that is near to everything in its language is ranked lower: the score is
-            2 cos(q, p) - r(p) - r(q), where r(p) is the mean cosine of p and its nearest `neighborhood` passages in its
-            own language, and r(q) that of the question and its nearest passages. Languages with `neighborhood` passages
-            or fewer get the mean r of the others; where all are so small, the ranking is by cosine.
+            With CSLS a passage that is near to everything in its language is ranked lower.
+
+            The score is 2 cos(q, p) - r(p) - r(q), where r(p) is the mean cosine of p and its nearest `neighborhood`
+            passages in its own language, and r(q) that of the question and its nearest passages. Languages with
+            `neighborhood` passages or fewer get the mean r of the others; where all are so small, the ranking is by
+            cosine.
         kind : str
-            Of the index, see `interlingua.index.create_index`; inverted lists find 100 candidates by cosine, which are
-            ranked as above.
+            Of the index; "flat" is exact, and `interlingua index recommend` chooses one.
+
+            See `interlingua.index.create_index`; inverted lists find 100 candidates by cosine, which are ranked as
+            above.
         neighborhood : int
             Neighbours in the means of CSLS.
         seed : int
@@ -348,15 +352,17 @@ class CrossLingualSearch:
         k : int
             Hits a question, at most.
         language : str, optional
-            The language of all questions; guessed for each by the nearest language mean if not given.
+            The questions' language; guessed for each by the nearest language mean if not given.
         languages : iterable of str, optional
-            Only passages of these languages; ``fr`` finds ``fr-FR`` too, see `interlingua.pipelines.texts.languages`.
+            Only passages of these languages; fr finds fr-FR too, see `interlingua.pipelines.texts.languages`.
         where : mapping, optional
             Only passages with this metadata, see `Collection.search`.
         balance : bool
-            Bring the best passages of all languages level: the score is less the mean of the question's three best in
-            the passage's language. For collections whose languages say the same, such as translated manuals; where only
-            one language holds the answer, the best of the others would be raised to it.
+            Bring the best passages of all languages level, where all hold the answer.
+
+            The score is less the mean of the question's three best in the passage's language. For collections whose
+            languages say the same, such as translated manuals; where only one language holds the answer, the best of
+            the others would be raised to it.
 
         Returns
         -------
@@ -438,7 +444,8 @@ class CrossLingualSearch:
         cache : bool
             Likewise.
         mapped : bool
-            Leave the passages' vectors on the disk; such a search can only be read, see `Collection.load`.
+            Leave the vectors on the disk: less memory, shared by processes; such a search can only be read, see
+            `Collection.load`.
 
         Raises
         ------

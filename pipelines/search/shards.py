@@ -13,7 +13,7 @@ from functools import cache, partial
 from hashlib import sha256
 from math import sqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ from interlingua.align.files import replacing
 from interlingua.index import Collection, FaissIndex, Metric, VectorIndex, create_index
 from interlingua.index.collection.metadata import MetadataTable
 from interlingua.index.engines.base import IndexSpec, check_vectors
-from interlingua.index.engines.choose import INDEX_KINDS
 from interlingua.index.engines.config import CONFIGS
 from interlingua.index.engines.faiss import build_trained, load_faiss
 from interlingua.index.engines.flat import write_array
@@ -32,10 +31,26 @@ from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote
 
-from .languages import check_languages, check_method, map_by_language, remove_languages, shift_to_questions
-from .ranked import CorrectedRows, folds, hubness_of, laid_out, ranked_spec, sample_languages, typical_hubness
+from .languages import (
+    LanguageMethod,
+    check_languages,
+    check_method,
+    map_by_language,
+    remove_languages,
+    shift_to_questions,
+)
+from .ranked import (
+    CorrectedRows,
+    IndexKind,
+    folds,
+    hubness_of,
+    laid_out,
+    ranked_spec,
+    sample_languages,
+    typical_hubness,
+)
 from .runners import LocalRunner, Runner
-from .search import SearchParts, encode_passages, learned_files, learned_from, write_search
+from .search import Ranking, SearchParts, encode_passages, learned_files, learned_from, write_search
 from .shard_sources import Shard, cut_shards, read_passages_of, read_vectors_of
 
 _BATCH = 4096
@@ -312,10 +327,10 @@ def build_index(
     output: str | Path,
     *,
     encoder_name: str | Path | None = None,
-    space: SharedSpace | str | None = "auto",
+    space: SharedSpace | LanguageMethod | None = "auto",
     language: str | None = None,
-    ranking: str = "csls",
-    kind: str = "flat",
+    ranking: Ranking = "csls",
+    kind: IndexKind = "flat",
     config: Mapping[str, Any] | None = None,
     neighborhood: int = 10,
     seed: int = 0,
@@ -344,26 +359,32 @@ def build_index(
         See `cut_shards`.
     output : str or Path
         The folder to write.
-    encoder_name, space, neighborhood, seed
+    encoder_name, neighborhood, seed
         As in `CrossLingualSearch.build`.
+    space : SharedSpace, str or None
+        How to remove language, learned from a sample of the texts.
+
+        Or a space, or None; all as in `CrossLingualSearch.build`.
     language : str, optional
         Of texts that name none, or of all vectors.
     ranking : {"csls", "cosine"}
-        As in `CrossLingualSearch.build`.
+        With CSLS a text that is near to everything in its language is ranked lower.
     kind : str
-        Of the index; not "milvus".
+        Of the index; "flat" is exact, and `interlingua index recommend` chooses one.
     config : mapping, optional
         Of the index. Inverted lists by default get 4 sqrt(n) cells, 50 vectors a cell to learn from, and search 1/32.
     sample_size : int
         Records in the sample; inverted lists take as many as their `train_size` if that is more.
     shards : int, optional
-        How many; see `cut_shards`.
+        How many; by default one for each 16 MB of text, see `cut_shards`.
     runner : Runner, optional
         `RayRunner()`, for example; by default this process.
     resume : bool
-        Go on where an earlier build of the same settings and input was cut off.
-    device, cache
-        As in `load_encoder`.
+        Go on where the same build, of the same settings and input, was cut off.
+    device : str
+        "auto" (cuda, else mps, else cpu) or a torch device.
+    cache : bool
+        Keep the vectors of each text on disk, beside those of the shards.
     callback : callable, optional
         Called with "encoded" or "filled", the number of shards done, and of all.
 
@@ -376,9 +397,9 @@ def build_index(
     """
     target = Path(output).absolute()
     refuse_foreign(target)
-    if kind not in INDEX_KINDS or kind == "milvus":
-        raise ValueError(f"a build over shards makes {', '.join(INDEX_KINDS[:-1])}, but the kind is {kind!r}")
-    if ranking not in ("csls", "cosine"):
+    if kind not in get_args(IndexKind):
+        raise ValueError(f"a build over shards makes {', '.join(get_args(IndexKind))}, but the kind is {kind!r}")
+    if ranking not in get_args(Ranking):
         raise ValueError(f"ranking must be csls or cosine, but is {ranking!r}")
     if neighborhood < 1 or sample_size < 1:
         raise ValueError(f"neighborhood ({neighborhood}) and sample_size ({sample_size}) must be at least 1")

@@ -19,6 +19,7 @@ from interlingua.align.matching import ScoreCalibration
 from interlingua.pipelines.encoders.base import Encoder, Role
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder
 from interlingua.pipelines.search.languages import LanguageMethod
+from interlingua.pipelines.search.ranked import IndexKind
 from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit, read_search, write_search
 from interlingua.pipelines.stored import EncoderNote, encoder_of
 from interlingua.pipelines.texts.languages import matches, matching_languages
@@ -106,7 +107,7 @@ class TranslationMemory:
         *,
         encoder_name: str | Path | None = None,
         space: SharedSpace | LanguageMethod | None = "auto",
-        kind: str = "flat",
+        kind: IndexKind = "flat",
         seed: int = 0,
         progress: bool = False,
     ) -> TranslationMemory:

@@ -35,6 +35,8 @@ def library(
     split: bool = True,
     names: Sequence[str] = ("a", "b"),
     rounds: int = 3,
+    way: Literal["fast", "slow"] | None = "fast",
+    keep: bool = False,
     seed: int = 0,
     progress: bool = False,
 ) -> None:
@@ -58,12 +60,16 @@ def library(
         Who.
     rounds : int, at least 0
         How often.
+    way : str or None
+        Where.
+    keep : bool
+        For later.
     """
 
 
 @command(
     exclusive=[("rate", "least")],
-    taken=options_of("probe_module:library", omit=("text",), commas=("names",), split="--whole"),
+    taken=options_of("probe_module:library", omit=("text",), commas=("names",), split="--whole", keep="--no-keep"),
     again=options_of("probe_module:library", only=("k",)),
 )
 def probe(
@@ -81,6 +87,7 @@ def probe(
     where: Repeated = None,
     ray: Annotated[list[str] | None, Parameter(consume_multiple=(0, 1))] = None,
     size: Annotated[int, parsed_by(lambda text: 10 ** int(text))] = 7,
+    sizes: Annotated[list[int] | None, parsed_by(lambda text: 10 ** int(text), several=True)] = None,
 ) -> None:
     """Try things out.
 
@@ -104,6 +111,8 @@ def probe(
         Here.
     size : int
         So big.
+    sizes : list of int
+        So big, each.
 
     Examples
     --------
@@ -112,7 +121,7 @@ def probe(
         interlingua probe one two -k 3
     """
     own = {"first": first, "words": words, "least": least, "encoder": encoder, "data": data, "filter": filter_}
-    own |= {"where": where, "ray": ray, "size": size}
+    own |= {"where": where, "ray": ray, "size": size, "sizes": sizes}
     console.result({"taken": taken, "again": again, "given": sorted(given), "seed": seed, **own}, lambda: [])
 '''
 
@@ -145,29 +154,43 @@ def test_defaults_are_those_of_the_library(probe):
     assert found == {
         "taken": {
             "k": 5, "margin": "ratio", "rate": None, "cache": True, "split": True, "names": ["a", "b"], "rounds": 3,
-            "seed": 0, "progress": False,
+            "way": "fast", "keep": False, "seed": 0, "progress": False,
         },
         "again": {"k": 5}, "given": [], "seed": 0, "first": "one", "words": [], "least": None, "encoder": None,
-        "data": None, "filter": None, "where": None, "ray": None, "size": 7,
+        "data": None, "filter": None, "where": None, "ray": None, "size": 7, "sizes": None,
     }  # fmt: skip
 
 
 def test_options_reach_the_library_and_the_command(probe):
     found = probe(
         "one", "two", "-k", "7", "--margin=distance", "--rate", "0.5", "--no-cache", "--whole", "--names", "x, y",
-        "--rounds", "0", "--seed", "3", "--filter", "p", "q", "--data", "here",
+        "--rounds", "0", "--way", "none", "--keep", "--seed", "3", "--filter", "p", "q", "--data", "here",
     ).result  # fmt: skip
     assert found["taken"] == {
         "k": 7, "margin": "distance", "rate": 0.5, "cache": False, "split": False, "names": ["x", "y"], "rounds": 0,
-        "seed": 3, "progress": False,
+        "way": None, "keep": True, "seed": 3, "progress": False,
     }  # fmt: skip
     assert (found["again"], found["seed"], found["words"], found["filter"]) == ({"k": 7}, 3, ["two"], ["p", "q"])
-    assert found["given"] == ["cache", "data", "filter_", "k", "margin", "names", "rate", "rounds", "split"]
+    assert found["given"] == [
+        "cache",
+        "data",
+        "filter_",
+        "k",
+        "keep",
+        "margin",
+        "names",
+        "rate",
+        "rounds",
+        "split",
+        "way",
+    ]
+    assert probe("one", "--way", "slow", "--no-keep").result["taken"]["way"] == "slow"
 
 
 def test_options_of_one_none_or_many_words(probe):
     found = probe("--where", "a", "one", "--where", "b", "--ray", "--size", "2").result
     assert (found["where"], found["ray"], found["size"], found["first"]) == (["a", "b"], [], 100, "one")
+    assert probe("one", "--sizes", "1", "2").result["sizes"] == [10, 100]
     found = probe("one", "--ray", "here", "--filter", "a", "b").result
     assert (found["ray"], found["filter"], found["first"]) == (["here"], ["a", "b"], "one")
 

@@ -29,5 +29,5 @@ def test_an_unknown_format_is_said_in_one_line(tmp_path, capsys):
 def test_help_names_the_options(capsys):
     assert main(["index", "build-shards", "--help"]) == 0
     out = capsys.readouterr().out
-    assert "--ray [ADDRESS]" in out
+    assert "--ray ADDRESS" in out
     assert "--resume" in out

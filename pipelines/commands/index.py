@@ -1,0 +1,649 @@
+"""The commands `index ...` and `search`: collections that can be searched, made, changed, looked after and searched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from .arguments import (
+    UsageError,
+    check_collection_folder,
+    check_output_file,
+    check_output_folder,
+    require_collection,
+    words_or_lines,
+)
+from .command import ENCODING, EncoderName, OutputFolder, Repeated, SpaceFile, command, options_of, parsed_by
+from .output import Output, shorten, table
+
+if TYPE_CHECKING:
+    from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit
+    from interlingua.pipelines.texts.passages import Passage
+
+_SEARCH = "interlingua.pipelines.search.search:CrossLingualSearch"
+_COLLECTION = "interlingua.index.collection.collection:Collection"
+_CAPACITY = "interlingua.pipelines.search.capacity"
+_READING = options_of("interlingua.pipelines.texts.passages:read_passage_file", only=("language",))
+
+
+def memory_size(text: str) -> float:
+    """Return the bytes in a size such as 4GB, 512 MB or 1.5GiB.
+
+    Examples
+    --------
+    >>> memory_size("4GB"), memory_size("1.5 GiB")
+    (4000000000.0, 1610612736.0)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?)b?|b)?\s*", text, re.IGNORECASE)
+    if not match or float(match[1]) <= 0:
+        raise ValueError(f"expected a size such as 4GB or 512MB, but got {text!r}")
+    power = " kmgt".index(match[2].lower()) if match[2] else 0
+    return float(match[1]) * float((1024 if match[3] else 1000) ** power)
+
+
+def large_number(text: str) -> int:
+    """Return a whole number, which may be written as 1e9.
+
+    Examples
+    --------
+    >>> large_number("1e9"), large_number("1000000")
+    (1000000000, 1000000)
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= 1e15 or value != int(value):
+        raise ValueError(f"expected a whole number such as 1000000 or 1e9, but got {text!r}")
+    return int(value)
+
+
+@command(
+    exclusive=[("saved", "space")],
+    reading=_READING,
+    building=options_of(f"{_SEARCH}.build", only=("space", "ranking", "kind", "seed", "progress"), space="--method"),
+    encoding=ENCODING,
+)
+def build(
+    console: Output,
+    reading: dict[str, Any],
+    building: dict[str, Any],
+    encoding: dict[str, Any],
+    texts: str,
+    *,
+    output: OutputFolder,
+    saved: Annotated[SpaceFile, Parameter("--space")] = None,
+    encoder: EncoderName = None,
+) -> None:
+    """Encode, align and index texts.
+
+    Parameters
+    ----------
+    texts : str
+        One {"text": ..., "language": ..., "id": ...} a line, or a table with these columns; - for standard input.
+    output : str
+        The folder to write.
+    saved : str, optional
+        Map by a saved space.
+    encoder : str
+        A sentence-transformers model, a folder, or a file of word vectors; by default the bundled one.
+
+    Examples
+    --------
+    ::
+
+        interlingua index build TEXTS.jsonl -o COLLECTION
+    """
+    from interlingua.align import SharedSpace
+    from interlingua.pipelines.encoders.load import load_encoder
+    from interlingua.pipelines.search.search import CrossLingualSearch
+
+    check_collection_folder(output)
+    passages = _passages(texts, **reading)
+    if saved:
+        building["space"] = SharedSpace.load(saved)
+    with console.working("loading the encoder"):
+        model = load_encoder(encoder, **encoding)
+    search = CrossLingualSearch.build(passages, model, **building)
+    search.save(output)
+    languages = search.languages
+    result = {
+        "collection": output,
+        "passages": len(search),
+        "languages": languages,
+        "ranking": search.ranking,
+        "method": "none" if search.space is None else search.space.method,
+        "encoder": model.identity,
+    }
+    console.result(
+        result,
+        lambda: [
+            table("language", "passages>", rows=languages.items()),
+            f"{output}: {len(search)} passages, languages mapped by: {result['method']}",
+        ],
+    )
+
+
+@command(reading=_READING, encoding=ENCODING)
+def add(
+    console: Output,
+    reading: dict[str, Any],
+    encoding: dict[str, Any],
+    collection: str,
+    texts: str,
+    *,
+    encoder: EncoderName = None,
+) -> None:
+    """Encode more texts into a collection; those with known ids are replaced.
+
+    Parameters
+    ----------
+    collection : str
+        The folder of a collection.
+    texts : str
+        As for `index build`, each with an id; - for standard input.
+    encoder : str
+        By default that of the collection.
+
+    Examples
+    --------
+    ::
+
+        interlingua index add COLLECTION MORE.jsonl
+    """
+    from interlingua.pipelines.search.search import CrossLingualSearch
+    from interlingua.pipelines.stored import changing
+
+    require_collection(collection)
+    passages = _passages(texts, **reading, with_ids=True)
+    with changing(collection):
+        with console.working("loading"):
+            search = CrossLingualSearch.load(collection, encoder, **encoding)
+        before = len(search)
+        search.upsert(passages, progress=console.progress)
+        search.save(collection)
+    added, languages = len(search) - before, search.languages
+    counts = {"added": added, "replaced": len(passages) - added, "passages": len(search)}
+    console.result(
+        {"collection": collection, **counts, "languages": languages},
+        lambda: [
+            table("language", "passages>", rows=languages.items()),
+            f"{collection}: {added} added, {counts['replaced']} replaced; {len(search)} passages",
+        ],
+    )
+
+
+def _passages(texts: str, **reading: Any) -> list[Passage]:
+    from interlingua.pipelines.texts.lines import input_name
+    from interlingua.pipelines.texts.passages import read_passage_file
+
+    passages = read_passage_file(texts, **reading)
+    if not passages:
+        raise ValueError(f"{input_name(texts)} holds no text; give one JSON object, or one row, a line")
+    return passages
+
+
+@command()
+def remove(console: Output, collection: str, ids: Annotated[list[str], Parameter("ID")]) -> None:
+    """Take rows out of a collection; on the disk when it returns.
+
+    Parameters
+    ----------
+    collection : str
+        The folder of a collection.
+    ids : str
+        Of the rows; - for one a line from standard input.
+
+    Examples
+    --------
+    ::
+
+        interlingua index remove COLLECTION ID ID
+    """
+    from interlingua.index import CollectionStore
+
+    require_collection(collection)
+    gone = words_or_lines(ids)
+    if not gone:
+        raise ValueError("standard input holds no id; give one a line")
+    if len(set(gone)) < len(gone):
+        raise UsageError("an id is named twice; name each once")
+    with CollectionStore(collection) as store:
+        store.remove(gone)
+        left = len(store)
+    result = {"collection": collection, "removed": len(gone), "rows": left}
+    console.result(result, lambda: [f"{collection}: {len(gone)} removed; {left} rows"])
+
+
+@command(
+    exclusive=[("saved", "space")],
+    building=options_of(
+        "interlingua.pipelines.search.shards:build_index",
+        only=("space", "language", "ranking", "kind", "shards", "resume", "device", "cache", "seed"),
+        space="--method",
+        cache="--no-cache",
+    ),
+    running=options_of("interlingua.pipelines.search.runners:RayRunner", only=("cpus",)),
+)
+def build_shards(
+    console: Output,
+    building: dict[str, Any],
+    running: dict[str, Any],
+    inputs: Annotated[list[str], Parameter("FILE")],
+    *,
+    output: OutputFolder,
+    saved: Annotated[SpaceFile, Parameter("--space")] = None,
+    ray: Annotated[list[str] | None, Parameter(consume_multiple=(0, 1), metavar="ADDRESS")] = None,
+    encoder: EncoderName = None,
+) -> None:
+    """Encode, align and index many files, shard by shard; on Ray with --ray.
+
+    Parameters
+    ----------
+    inputs : str
+        Texts (.jsonl, .tsv, .txt, .parquet) or vectors (.npy).
+    output : str
+        The folder to write.
+    saved : str, optional
+        Map by a saved space.
+    ray : str, optional
+        Run on Ray, on this machine or at an address; by default without it.
+    encoder : str
+        A sentence-transformers model, a folder, or a file of word vectors; by default the bundled one.
+
+    Examples
+    --------
+    ::
+
+        interlingua index build-shards A.jsonl B.jsonl -o COLLECTION
+    """
+    from interlingua.align import SharedSpace
+    from interlingua.pipelines.search.runners import LocalRunner, RayRunner
+    from interlingua.pipelines.search.shards import build_index
+
+    check_output_folder(output)
+    if saved:
+        building["space"] = SharedSpace.load(saved)
+    report = build_index(
+        inputs,
+        output,
+        encoder_name=encoder,
+        runner=LocalRunner() if ray is None else RayRunner(*ray, **running),
+        callback=lambda stage, done, total: console.note(f"{stage}: {done} of {total} shards"),
+        **building,
+    )
+    result = {"collection": output, **asdict(report)}
+    text = f"{output}: {report.records} records from {report.shards} shards"
+    if building["resume"]:
+        text += f"; this run encoded {report.encoded} and filled {report.filled} of them"
+    console.result(result, lambda: [text])
+
+
+@command(
+    planning=options_of(f"{_CAPACITY}:capacity_plan", only=("dimension",), dimension="--dim"),
+    assuming=options_of(f"{_CAPACITY}:Assumptions", only=("cores",)),
+)
+def plan(
+    console: Output,
+    planning: dict[str, Any],
+    assuming: dict[str, Any],
+    n: Annotated[list[int], Parameter("N"), parsed_by(large_number, several=True)],
+) -> None:
+    """Say what so many vectors need: memory, disk, hours, and which engine.
+
+    Parameters
+    ----------
+    n : int
+        Vectors, such as 1e9.
+
+    Examples
+    --------
+    ::
+
+        interlingua index plan 1e6 1e9 --dim 384
+    """
+    from interlingua.pipelines.search.capacity import Assumptions, capacity_plan
+
+    plans = [capacity_plan(each, assumptions=Assumptions(**assuming), **planning) for each in n]
+    columns = ("vectors>", "engine", "kind", "memory GB>", "disk GB>", "encode h>", "build h>", "ms a query>")
+    rows = [
+        (f"{each.n:,}", each.engine, each.kind, each.memory_gb, each.disk_gb, each.encode_hours, each.build_hours,
+         each.query_ms)
+        for each in plans
+    ]  # fmt: skip
+    console.result([asdict(each) for each in plans], lambda: [table(*columns, rows=rows)])
+
+
+@command(advising=options_of("interlingua.index.engines.choose:recommend", only=("recall",)))
+def recommend(
+    console: Output,
+    advising: dict[str, Any],
+    n: int,
+    dimension: Annotated[int, Parameter("DIM")],
+    *,
+    memory: Annotated[float | None, parsed_by(memory_size), Parameter(metavar="SIZE")] = None,
+) -> None:
+    """Say which kind of index suits, why, and what memory it takes.
+
+    Parameters
+    ----------
+    n : int
+        Vectors when the index is full.
+    dimension : int
+        Numbers in each.
+    memory : float, optional
+        It may take, such as 4GB or 512MB.
+
+    Examples
+    --------
+    ::
+
+        interlingua index recommend 1000000 384 --memory 4GB
+    """
+    from interlingua.index import recommend as recommended
+
+    found = recommended(n, dimension, memory_bytes=memory, **advising)
+    result = {
+        "kind": found.kind,
+        "reason": found.reason,
+        "memory_bytes": found.memory_bytes,
+        "config": asdict(found.config),
+    }
+    settings = ", ".join(f"{name}={value}" for name, value in found.config.to_json().items())
+    rows = [
+        ("kind", found.kind),
+        ("reason", found.reason),
+        ("memory", f"{found.memory_bytes / 1e6:,.0f} MB"),
+        ("settings", settings or "none to choose"),
+    ]
+    console.result(result, lambda: [table("", "", rows=rows)])
+
+
+@command()
+def verify(console: Output, collection: str) -> None:
+    """Check every file of a collection, and name what is damaged.
+
+    Parameters
+    ----------
+    collection : str
+        The folder of a collection.
+
+    Examples
+    --------
+    ::
+
+        interlingua index verify COLLECTION
+    """
+    from interlingua.index import CorruptCollectionError
+    from interlingua.index import verify as verified
+
+    require_collection(collection)
+    found = verified(collection)
+    if found.problems:
+        raise CorruptCollectionError(f"{len(found.problems)} problems: " + "; ".join(found.problems))
+    text = f"{collection} is sound: {found.rows} rows, {found.files} files, {found.changes} changes in the journal"
+    console.result({**asdict(found), "path": collection}, lambda: [text])
+
+
+@command()
+def snapshot(console: Output, collection: str, *, output: OutputFolder) -> None:
+    """Copy a collection as it is now, its journal included.
+
+    Parameters
+    ----------
+    collection : str
+        The folder of a collection.
+    output : str
+        A new folder.
+
+    Examples
+    --------
+    ::
+
+        interlingua index snapshot COLLECTION -o COPY
+    """
+    from interlingua.index import Collection
+
+    if Path(output).exists():
+        raise FileExistsError(f"{output} is there already; choose a new folder for the snapshot")
+    require_collection(collection)
+    loaded = Collection.load(collection)
+    loaded.save(output)
+    console.result({"snapshot": output, "rows": len(loaded)}, lambda: [f"{output}: {len(loaded)} rows"])
+
+
+@command()
+def restore(console: Output, snapshot: str, *, output: OutputFolder) -> None:
+    """Write what a snapshot holds to a new place, once it is verified.
+
+    Parameters
+    ----------
+    snapshot : str
+        A folder of `index snapshot`.
+    output : str
+        A new folder.
+
+    Examples
+    --------
+    ::
+
+        interlingua index restore COPY -o COLLECTION
+    """
+    from interlingua.index import Collection
+    from interlingua.index import restore as restored
+
+    require_collection(snapshot)
+    restored(snapshot, output)
+    rows = len(Collection.load(output))
+    console.result({"collection": output, "rows": rows}, lambda: [f"{output}: {rows} rows"])
+
+
+@command()
+def compact(console: Output, collection: str) -> None:
+    """Save a collection anew: no journal, no removed vectors.
+
+    Parameters
+    ----------
+    collection : str
+        The folder of a collection.
+
+    Examples
+    --------
+    ::
+
+        interlingua index compact COLLECTION
+    """
+    from interlingua.index import CollectionStore
+
+    require_collection(collection)
+    with CollectionStore(collection) as store:
+        store.compact()
+        rows = len(store)
+    console.result({"collection": collection, "rows": rows}, lambda: [f"{collection}: {rows} rows, saved anew"])
+
+
+@command(columns=options_of(f"{_COLLECTION}.to_parquet", only=("id", "vector")))
+def export(
+    console: Output,
+    columns: dict[str, Any],
+    collection: str,
+    file: Annotated[str, Parameter("OUT.parquet")],
+    *,
+    where: Annotated[Repeated, Parameter(metavar="FIELD=VALUE")] = None,
+) -> None:
+    """Write a collection into a Parquet file, for other programs as well.
+
+    Parameters
+    ----------
+    collection : str
+        The folder of a collection.
+    file : str
+        The file to write.
+    where : str
+        Only rows with this value; may be repeated.
+
+    Examples
+    --------
+    ::
+
+        interlingua index export COLLECTION OUT.parquet --where language=sw
+    """
+    from interlingua.index import Collection
+
+    require_collection(collection)
+    check_output_file(file)
+    loaded = Collection.load(collection)
+    wanted: dict[str, Any] = {}
+    for each in where or ():
+        field, equals, value = each.partition("=")
+        if not equals or not field:
+            raise UsageError(f"--where takes FIELD=VALUE, such as --where language=sw, but got {each!r}")
+        wanted.setdefault(field, []).extend(_readings(value))
+    rows = loaded.to_parquet(file, where=wanted, **columns)
+    result = {"file": file, "rows": rows, "dimension": loaded.dimension, "metric": str(loaded.metric)}
+    console.result(result, lambda: [f"{file}: {rows} rows"])
+
+
+def _readings(text: str) -> list[Any]:
+    """Return what a value on the command line may mean: the text, and a number or truth value that is written so."""
+    readings: list[Any] = [text]
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        if abs(number) < float("inf"):
+            readings.append(number)
+    words: dict[str, Any] = {"true": True, "false": False, "null": None}
+    return [*readings, words[text]] if text in words else readings
+
+
+@command(
+    reading=options_of(f"{_COLLECTION}.from_parquet", only=("id", "vector", "columns", "kind"), commas=("columns",))
+)
+def import_(
+    console: Output,
+    reading: dict[str, Any],
+    file: Annotated[str, Parameter("FILE.parquet")],
+    *,
+    metric: Literal["cosine", "ip", "l2"] | None = None,
+    output: OutputFolder,
+) -> None:
+    """Make a collection of a Parquet file: id, vector, other columns.
+
+    Parameters
+    ----------
+    file : str
+        Of `index export` or of any other program.
+    metric : {"cosine", "ip", "l2"}, optional
+        By default what the file notes, else cosine.
+    output : str
+        The folder to write.
+
+    Examples
+    --------
+    ::
+
+        interlingua index import FILE.parquet -o COLLECTION
+    """
+    from interlingua.index import Collection
+
+    check_collection_folder(output)
+    with console.working("reading"):
+        collection = Collection.from_parquet(file, metric=metric, **reading)
+        collection.save(output)
+    facts = collection.info
+    result = {"collection": output, **{key: facts[key] for key in ("count", "dimension", "metric", "kind", "fields")}}
+    console.result(result, lambda: [f"{output}: {len(collection)} rows, fields: {', '.join(facts['fields'])}"])
+
+
+@command(
+    loading=options_of(f"{_SEARCH}.load", only=("mapped",)),
+    searching=options_of(f"{_SEARCH}.search", only=("k", "language", "languages", "balance"), commas=("languages",)),
+    encoding=ENCODING,
+)
+def search(
+    console: Output,
+    loading: dict[str, Any],
+    searching: dict[str, Any],
+    encoding: dict[str, Any],
+    collection: str,
+    questions: Annotated[list[str], Parameter("QUESTION")],
+    *,
+    encoder: EncoderName = None,
+) -> None:
+    """Search a collection with questions of any language.
+
+    Parameters
+    ----------
+    collection : str
+        The folder of a collection.
+    questions : str
+        In any language; - for one a line from standard input.
+    encoder : str
+        By default that of the collection.
+
+    Examples
+    --------
+    ::
+
+        interlingua search COLLECTION "QUESTION" --languages sw,zh
+    """
+    from interlingua.pipelines.search.search import CrossLingualSearch
+
+    asked = words_or_lines(questions)
+    if not all(question.strip() for question in asked):
+        raise UsageError("a question must say something, but one is blank; give what to search for")
+    if not asked:
+        raise ValueError("standard input holds no question; give one a line")
+    require_collection(collection)
+    with console.working("loading"):
+        loaded = CrossLingualSearch.load(Path(collection), encoder, **loading, **encoding)
+    _check_languages(collection, loaded, searching["language"], searching["languages"], console)
+    answers = loaded.search(asked, **searching)
+    found = [
+        {"question": question, "hits": [_hit(hit) for hit in hits]}
+        for question, hits in zip(asked, answers, strict=True)
+    ]
+    console.result(found, lambda: [_hits(*each) for each in zip(asked, answers, strict=True)])
+
+
+def _check_languages(
+    collection: str, loaded: CrossLingualSearch, asked_in: str | None, wanted: Sequence[str] | None, console: Output
+) -> None:
+    """Refuse languages that no text is in, and note where questions are mapped as of no language."""
+    from interlingua.pipelines.texts.languages import find_language
+    from interlingua.pipelines.texts.passages import UNDETERMINED
+
+    if wanted is not None and not wanted:
+        raise UsageError("--languages needs at least one language, such as --languages sw,zh")
+    held = loaded.languages
+    missing = [each for each in wanted or () if find_language(each, held) is None]
+    if missing:
+        raise ValueError(
+            f"{collection} has no text in {', '.join(map(repr, missing))}; it has: {', '.join(sorted(held))}"
+        )
+    known = loaded.space.maps if loaded.space is not None else {}
+    if asked_in and UNDETERMINED in known and find_language(asked_in, known) is None:
+        console.note(f"the collection knows no mean of {asked_in!r}: questions are mapped as 'und'")
+
+
+def _hit(hit: SearchHit) -> dict[str, Any]:
+    return {
+        "id": hit.id,
+        "language": hit.language,
+        "score": round(hit.score, 6),
+        "cosine": round(hit.cosine, 6),
+        "text": hit.text,
+        "metadata": dict(hit.metadata),
+    }
+
+
+def _hits(question: str, hits: Sequence[SearchHit]) -> Any:
+    rows = [(hit.score, hit.cosine, hit.language, hit.id, shorten(hit.text, 90)) for hit in hits]
+    return table("score>", "cosine>", "language", "id", "text", rows=rows, title=question)
