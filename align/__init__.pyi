@@ -16,8 +16,6 @@ from .word.confidence import (
     Confidence,
     assess,
     assess_space,
-    gram_distance,
-    laplacian_distance,
 )
 from .word.evaluation import (
     Interval,
@@ -29,6 +27,7 @@ from .word.evaluation import (
     lexicon_score,
     parallel_accuracy,
 )
+from .word.signs import gram_distance, laplacian_distance
 from .word.similarity import Analogies, SimilarityJudgements, analogy_accuracy, monolingual_quality, word_similarity
 
 __all__ = [
