@@ -1,4 +1,4 @@
-"""Languages are compared here, and only here: basic filtering of RFC 4647 [1]_.
+"""Languages are compared and recognised here, and only here: basic filtering of RFC 4647 [1]_.
 
 A range that is asked for finds the tags that are it, or that go on from it: ``fr`` finds ``fr`` and ``fr-FR``,
 ``fr-FR`` finds no ``fr``, ``*`` finds all. Upper and lower case, ``_`` and ``-`` are the same.
@@ -8,11 +8,28 @@ References
 .. [1] Phillips and Davis (2006), "Matching of language tags", RFC 4647, section 3.3.1.
 """
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 #: The tag of what is said alike in several languages, such as a name; it stands in where a language has nothing.
 MULTIPLE = "mul"
+
+#: How a language is named in files, if in lower case.
+TAG = re.compile("[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
+#: Written like a tag, but the names of columns and files that are no language.
+NO_LANGUAGES = frozenset({"doc", "id", "ids", "key", "log", "txt", "url", "xml"})
+
+# ISO 639-1, of which a header is recognised: three letters are too often a word, as in the pair "cat", "gat"
+_ISO_639_1 = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
+    "eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv "
+    "ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne "
+    "ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss "
+    "st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
+)
+_CODES = frozenset(_ISO_639_1.split())
+_SCRIPT_OR_REGION = re.compile("([-_]([A-Z][a-z]{3}|[A-Z]{2}|[0-9]{3})){0,2}")
 
 
 def matches(wanted: str, tag: str) -> bool:
@@ -45,7 +62,7 @@ def find_language(wanted: str, tags: Collection[str]) -> str | None:
     >>> find_language("fr", ["fr-CA", "fr"]), find_language("fr", ["en", "fr-CA"]), find_language("fr", ["mul"])
     ('fr', 'fr-CA', None)
     """
-    return _best(wanted, tags, 2)
+    return _best_tag(wanted, tags, 2)
 
 
 def find_label(wanted: str, tags: Collection[str]) -> str | None:
@@ -56,7 +73,7 @@ def find_label(wanted: str, tags: Collection[str]) -> str | None:
     >>> find_label("fr", ["en", "mul"]), find_label("fr", ["en"])
     ('mul', None)
     """
-    return _best(wanted, tags, 1)
+    return _best_tag(wanted, tags, 1)
 
 
 def matching_languages(wanted: Iterable[str], known: Sequence[str], *, what: str = "text") -> list[str]:
@@ -93,7 +110,18 @@ def matching_languages(wanted: Iterable[str], known: Sequence[str], *, what: str
     return found
 
 
-def _best(wanted: str, tags: Collection[str], least: int) -> str | None:
+def is_code(name: str) -> bool:
+    """Tell whether a name is a code of ISO 639-1, with or without a script and a region.
+
+    Examples
+    --------
+    >>> is_code("pt-BR"), is_code("cat"), is_code("xx")
+    (True, False, False)
+    """
+    return name[:2] in _CODES and _SCRIPT_OR_REGION.fullmatch(name[2:]) is not None
+
+
+def _best_tag(wanted: str, tags: Collection[str], least: int) -> str | None:
     if wanted in tags:  # mostly so, and of a mapping known at once
         return wanted
     best = max(tags, key=lambda tag: label_rank(wanted, tag), default=None)

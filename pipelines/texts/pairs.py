@@ -16,28 +16,16 @@ from typing import Any, Literal, cast
 
 from interlingua.align.files import replacing
 
-from . import tmx
-from .languages import find_language, matches
+from . import moses, tmx
+from .languages import NO_LANGUAGES, TAG, find_language, is_code, matches
 from .lines import PathLike, json_value, numbered_lines, open_binary, plain_name
 
 Row = tuple[str, str, str, str]  # source, target, source language, target language
 
 _SUFFIXES = {".tsv": "tsv", ".txt": "tsv", ".tmx": "tmx", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _BLANKS = re.compile("[ \t\r\n\f\v]+")  # ASCII only: a narrow no-break space belongs to the text
-_TAG = re.compile("[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 _GENERIC = (("source", "target"), ("anchor", "positive"), ("sentence1", "sentence2"), ("src", "tgt"))
 _UNNAMED = ("source", "target")
-# ISO 639-1, of which a header is recognised: three letters are too often a word, as in the pair "cat", "gat"
-_ISO_639_1 = (
-    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
-    "eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv "
-    "ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne "
-    "ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk sl sm sn so sq sr ss "
-    "st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
-)
-_CODES = frozenset(_ISO_639_1.split())
-_SCRIPT_OR_REGION = re.compile("([-_]([A-Z][a-z]{3}|[A-Z]{2}|[0-9]{3})){0,2}")
-_NO_LANGUAGES = frozenset({"doc", "id", "ids", "key", "log", "txt", "url", "xml"})  # but written like a tag
 _N_NAMED = 20
 
 
@@ -380,11 +368,11 @@ def _find_source(
             raise ValueError(f"two files are read row by row (moses), got {len(paths)} file(s) and format {format!r}")
         for each in paths:
             _check_file(each)
-        return _Source(paths, "moses", languages or _suffix_languages(paths))
+        return _Source(paths, "moses", languages or moses.languages_of(paths) or _UNNAMED)
     one = Path(path)
     if format == "moses" or (format is None and not one.exists()):
-        found = _moses_files(one, languages)
-        return _Source(found, "moses", languages or _suffix_languages(found))
+        found = moses.find_files(one, languages)
+        return _Source(found, "moses", languages or moses.languages_of(found) or _UNNAMED)
     _check_file(one)
     kind = format or _SUFFIXES.get(plain_name(one).suffix.lower())
     if kind is None:
@@ -398,34 +386,6 @@ def _check_file(path: Path) -> None:
         raise IsADirectoryError(f"{path} is a folder; name a file in it")
     if not path.exists():
         raise FileNotFoundError(f"no file of sentence pairs at {path}")
-
-
-def _moses_files(prefix: Path, languages: tuple[str, str] | None) -> tuple[Path, ...]:
-    """Return the two files ``PREFIX.LANGUAGE``, each maybe with .gz."""
-    if languages is not None:
-        tried = [[Path(f"{prefix}.{name}{gz}") for gz in ("", ".gz")] for name in languages]
-        found = [next((path for path in both if path.exists()), both[0]) for both in tried]
-        for path in found:
-            if not path.exists():
-                raise FileNotFoundError(f"no file of sentence pairs at {prefix}, nor Moses' file {path}")
-        return tuple(found)
-    siblings = sorted(prefix.parent.glob(f"{prefix.name}.*")) if prefix.parent.is_dir() else []
-    suffixes = {path: plain_name(path).name.removeprefix(f"{prefix.name}.") for path in siblings if path.is_file()}
-    named = [path for path, tag in suffixes.items() if _TAG.fullmatch(tag) and tag not in _NO_LANGUAGES]
-    if len(named) != 2:
-        held = ", ".join(path.name for path in named) or "none"
-        raise FileNotFoundError(
-            f"no file of sentence pairs at {prefix}, nor two of Moses' files {prefix}.LANGUAGE (found: {held}); "
-            "name both files, or the languages"
-        )
-    # subtle: OPUS names its files corpus.en-fr.en and corpus.en-fr.fr: that pair says which is the source
-    first = prefix.suffix.removeprefix(".").partition("-")[0]
-    return tuple(sorted(named, key=lambda path: plain_name(path).suffix != f".{first}"))
-
-
-def _suffix_languages(paths: Sequence[Path]) -> tuple[str, str]:
-    left, right = (plain_name(path).suffix.removeprefix(".") for path in paths)
-    return (left, right) if left != right and _TAG.fullmatch(left) and _TAG.fullmatch(right) else _UNNAMED
 
 
 def _chosen(row: Row, wanted: tuple[str, str]) -> Row | None:
@@ -484,13 +444,13 @@ def _header(cells: Sequence[str], source: _Source) -> tuple[int | None, ...] | N
         left, right = (find_language(one, names) for one in source.languages)
         if left is not None and right is not None:
             return names.index(left), names.index(right), None, None
-    elif len(names) == 2 and names[0] != names[1] and all(_is_code(name) for name in names):
+    elif len(names) == 2 and names[0] != names[1] and all(is_code(name) for name in names):
         return 0, 1, None, None
     for left, right in wanted:
         if left in lower and right in lower:
             tags = (lower.index(name) if name in lower else None for name in (f"{left}_language", f"{right}_language"))
             return lower.index(left), lower.index(right), *tags
-    tagged = [row for row, name in enumerate(names) if _TAG.fullmatch(name) and name not in _NO_LANGUAGES]
+    tagged = [row for row, name in enumerate(names) if TAG.fullmatch(name) and name not in NO_LANGUAGES]
     if source.header and source.languages is None and len(tagged) == 2:
         return tagged[0], tagged[1], None, None
     if source.header:
@@ -499,30 +459,19 @@ def _header(cells: Sequence[str], source: _Source) -> tuple[int | None, ...] | N
     return None
 
 
-def _is_code(name: str) -> bool:
-    return name[:2] in _CODES and _SCRIPT_OR_REGION.fullmatch(name[2:]) is not None
-
-
 def _first_line(first: str, columns: tuple[int | None, ...] | None, source: _Source) -> str:
     """Return what the first line was taken for, where it is or may be a header."""
     names = [cell.strip() for cell in first.split("\t")]
     if columns is not None:
         return f"taken as the header: {', '.join(names)}"
-    doubtful = source.header is None and len(names) == 2 and all(_TAG.fullmatch(name) for name in names)
+    doubtful = source.header is None and len(names) == 2 and all(TAG.fullmatch(name) for name in names)
     return f"taken as a pair, not as a header: {', '.join(names)}" if doubtful else ""
 
 
 def _read_moses(given: _Pass) -> Iterator[Row]:
-    source = given.source
-    languages = source.languages or _UNNAMED
-    sides = (numbered_lines(path, error=BitextError) for path in source.paths)
-    for number, (left, right) in enumerate(itertools.zip_longest(*sides), 1):
-        if left is None or right is None:
-            short, long = source.paths if left is None else source.paths[::-1]
-            raise BitextError(
-                f"{short} ends after line {number - 1}, but {long} goes on: rows must correspond; get both files anew"
-            )
-        yield clean(left[1]), clean(right[1]), *languages
+    languages = given.source.languages or _UNNAMED
+    for left, right in moses.read_rows(given.source.paths, BitextError):
+        yield clean(left), clean(right), *languages
 
 
 def _read_tmx(given: _Pass) -> Iterator[Row]:
@@ -582,7 +531,7 @@ def _record(record: Mapping[str, Any], languages: tuple[str, str] | None) -> Row
             return _texts(record, pair, (names[0] or default[0], names[1] or default[1]))
     if languages is not None:
         return None
-    tags = [key for key, value in record.items() if isinstance(value, str) and key not in _NO_LANGUAGES]
+    tags = [key for key, value in record.items() if isinstance(value, str) and key not in NO_LANGUAGES]
     return _texts(record, tags, (tags[0], tags[1])) if len(tags) == 2 else None
 
 
@@ -609,21 +558,8 @@ def _write_moses(pairs: Iterable[Pair], path: PathLike, measures: Iterable[tuple
     first = next(given, None)
     if first is None:
         raise ValueError("there is no pair to write, so Moses' files would have no names; write .tsv")
-    count = 0
-    with (
-        replacing(f"{path}.{first.source_language}", "w") as left,
-        replacing(f"{path}.{first.target_language}", "w") as right,
-        replacing(f"{path}.scores", "w") if measures is not None else nullcontext() as scores,
-    ):
-        for pair, row in zip(itertools.chain([first], given), itertools.repeat(()) if measures is None else measures):
-            if any(mark in text for text in (pair.source, pair.target) for mark in "\n\r"):
-                raise ValueError(f"a line of Moses' files holds no line break, got {pair!r}; write .jsonl instead")
-            left.write(pair.source + "\n")
-            right.write(pair.target + "\n")
-            if scores is not None:
-                scores.write("\t".join(row) + "\n")
-            count += 1
-    return count
+    texts = ((pair.source, pair.target) for pair in itertools.chain([first], given))
+    return moses.write_rows(path, (first.source_language, first.target_language), texts, measures)
 
 
 def _of_one_pair(pairs: Iterable[Pair], kind: str) -> Iterator[Pair]:
