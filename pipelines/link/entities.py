@@ -16,6 +16,7 @@ from interlingua.index import Collection, CollectionStore
 from interlingua.pipelines.encoders.base import check_texts
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote, encoder_of, load_collection, save_collection
+from interlingua.pipelines.texts.lines import json_lines, lines_of
 
 from .model import LinkModel, calibrated, default_model, feature_rows
 from .names import NameTable, centred, centred_by_script, folded_name
@@ -398,14 +399,14 @@ class EntityIndex:
             If the folder, or the file of the encoder, is not there.
         """
         collection, held = load_collection(folder, "entities")
-        encoder, name = encoder_of(folder, held.encoder, encoder)
-        lines = held.files[_ENTITIES].decode().split("\n")
+        encoder, encoder_name = encoder_of(folder, held.encoder, encoder)
+        name = str(Path(folder, _ENTITIES))
         return cls(
-            [entity_from_json(json.loads(line)) for line in lines],
+            [entity_from_json(value) for _, value in json_lines(lines_of(held.files[_ENTITIES], name), name)],
             encoder,
             collection,
             model=LinkModel.from_json(held.about[_MODEL]),
-            encoder_name=name,
+            encoder_name=encoder_name,
             threshold=held.about["threshold"],
             folder=Path(folder),
         )

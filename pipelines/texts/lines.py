@@ -120,6 +120,11 @@ def read_lines(
     return list(numbered_lines(path, blank=blank, error=error))
 
 
+def lines_of(data: bytes, name: str) -> Iterator[tuple[int, str]]:
+    """Yield the number, from 1, and the text of each line of a file that is in memory, called `name` in errors."""
+    return _decoded(io.BufferedReader(io.BytesIO(data)), name, ValueError)
+
+
 def decode_line(raw: bytes, number: int, name: str, *, error: type[ValueError] = ValueError) -> str:
     """Return a line of a file as text, without its end and, in line 1, without a byte order mark.
 
