@@ -155,3 +155,27 @@ installed; install it with: pip install "interlingua[torch]"
             f'install it with: pip install "interlingua[{extra}]"',
             name=name,
         ) from error
+
+
+def torch_device(wanted: str, *, mps: bool = False) -> str:
+    """Return the torch device for "auto" (a CUDA GPU where there is one, else the CPU) or a name.
+
+    Parameters
+    ----------
+    wanted : str
+    mps : bool
+        Whether "auto" may take Apple's GPU.
+
+    Raises
+    ------
+    ValueError
+        If the device named is not there.
+    """
+    torch = require("torch", extra="torch")
+    has_mps = hasattr(torch.backends, "mps") and torch.backends.mps.is_available()
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if mps and has_mps else "cpu"
+    kind = wanted.split(":")[0]
+    if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not has_mps):
+        raise ValueError(f"device {wanted!r} is not available here; use 'cpu' or 'auto'")
+    return wanted

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from interlingua.align.arrays import require
+from interlingua.align.arrays import require, torch_device
 from interlingua.pipelines import Encoder
-from interlingua.pipelines.encoders.transformer import resolve_device
 from interlingua.pipelines.train.trainer import quiet_libraries
 
 from .frozen import Tokens, depth, text_tokens, word_vectors
@@ -251,7 +250,7 @@ class TextGenerator:
         transformers = require("transformers", extra="train")
         self.steps, self.batch_size, self.rate, self.beams, self.seed = steps, batch_size, rate, beams, seed
         self.longest_source, self.longest_target = longest_source, longest_target
-        self.device = resolve_device("auto")
+        self.device = torch_device("auto", mps=True)
         with quiet_libraries():
             self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(model)
             self.model: Any = transformers.AutoModelForSeq2SeqLM.from_pretrained(model).to(self.device)

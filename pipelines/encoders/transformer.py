@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import MissingExtraError, require
+from interlingua.align.arrays import MissingExtraError, require, torch_device
 
 from .base import Role, check_role, check_texts, resolve_prompts, unit_rows
 from .cache import encoding_progress
@@ -230,7 +230,7 @@ class TransformerEncoder:
     @cached_property
     def device(self) -> str:
         """The torch device that encodes."""
-        return resolve_device(self._wanted[0])
+        return torch_device(self._wanted[0], mps=True)
 
     @cached_property
     def dtype(self) -> str:
@@ -359,24 +359,6 @@ def _model_folder(name: str) -> Path | None:
     if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
         raise FileNotFoundError(f"no folder at {name}; give a model's folder, its name on the Hub, or 'bundled'")
     return None
-
-
-def resolve_device(wanted: str) -> str:
-    """Return the torch device for "auto" or a name.
-
-    Raises
-    ------
-    ValueError
-        If the device named is not there.
-    """
-    torch = require("torch", extra="torch")
-    has_mps = hasattr(torch.backends, "mps") and torch.backends.mps.is_available()
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
-    kind = wanted.split(":")[0]
-    if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not has_mps):
-        raise ValueError(f"device {wanted!r} is not available here; use 'cpu' or 'auto'")
-    return wanted
 
 
 def native_dtype(device: str) -> str:

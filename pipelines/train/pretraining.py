@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from interlingua.align.arrays import require
+from interlingua.align.arrays import require, torch_device
 from interlingua.align.files import replacing
-from interlingua.pipelines.encoders.transformer import native_dtype, resolve_device
+from interlingua.pipelines.encoders.transformer import native_dtype
 from interlingua.pipelines.texts.corpus import Corpus
 from interlingua.pipelines.texts.pairs import Pair
 
@@ -287,7 +287,7 @@ def _prepare(
 ) -> _Run:
     """Return the model at its start; a tokenizer that is trained stands in `folder` afterwards."""
     require("accelerate", extra="train")
-    device = resolve_device(settings.device)
+    device = torch_device(settings.device, mps=True)
     if isinstance(start, NewModel):
         tokenizer = _own_tokenizer(folder, texts, start, settings)
         model, usual_rate = build_model(start, tokenizer, settings.max_length), 5e-4

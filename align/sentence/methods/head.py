@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, require, to_numpy, unit_rows
+from interlingua.align.arrays import as_matrix, require, to_numpy, torch_device, unit_rows
 from interlingua.align.sentence.losses import translation_ranking_loss
 from interlingua.align.sentence.mining import HardNegatives, mean_rows, mine_hard_negatives, same_meaning_limit
 from interlingua.align.sentence.parallel import ParallelVectors, translation_quality
@@ -134,9 +134,7 @@ class HeadTraining:
     def __init__(self, start: SharedSpace, parallel: ParallelVectors, settings: "ContrastiveHead", seed: int) -> None:
         self.torch: Any = require("torch", extra="torch")
         torch, self.settings, self.start = self.torch, settings, start
-        device = settings.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = torch_device(settings.device)
         self.rng = np.random.default_rng(seed)
         generator = torch.Generator().manual_seed(seed)
         self.rows = {

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import require, to_numpy, unit_rows
+from interlingua.align.arrays import require, to_numpy, torch_device, unit_rows
 from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.induction import induce_dictionary, mean_csls_cosine
 from interlingua.align.word.starts import principal_directions
@@ -129,9 +129,7 @@ class Adversarial(WordMethod):
     def _play(self, x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
         """Return the map with the best criterion over the epochs, and that criterion."""
         torch = require("torch", extra="torch")
-        device = self.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = torch_device(self.device)
         # subtle: layers draw their weights from torch's global generator, which is put back afterwards
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import require, to_numpy, unit_rows
+from interlingua.align.arrays import require, to_numpy, torch_device, unit_rows
 from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.evaluation import lexicon_ranks, reciprocal_ranks
 
@@ -307,9 +307,7 @@ class _Tuning:
     ) -> None:
         torch = self.torch = require("torch", extra="torch")
         self.settings, self.rows, self.names = settings, rows, names
-        device = settings.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = torch_device(settings.device)
         self.steps = tuple(space.maps[name].normalization for name in names)
         self.vectors, self.maps = [], []
         for name, step, each in zip(names, self.steps, (source, target), strict=True):
