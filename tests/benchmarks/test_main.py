@@ -1,5 +1,7 @@
 """The command that runs benchmarks: what it prints and writes, its exit codes, and pieces in processes of their own."""
 
+import importlib
+import inspect
 import json
 import os
 import sys
@@ -17,7 +19,14 @@ def case(data="d", value=1.0):
     return Case(task="t", data=data, method="m", figures={"x %": value, "y": 2.0}, n=3)
 
 
-def made(data: str = "d", value: float = 1.0, only: str = "", encoder=None, hidden: tuple[int, ...] = ()):
+def made(
+    data: str = "d",
+    value: float = 1.0,
+    only: str = "",
+    encoder=None,
+    space: Path | None = None,
+    hidden: tuple[int, ...] = (),
+):
     """A benchmark; the annotations are read by the command."""
     yield from (case(each, value) for each in (data, "other") if only in each)
 
@@ -58,6 +67,12 @@ def test_rows_are_printed_and_written_with_the_command_that_made_them(run, tmp_p
 
 def test_a_dry_run_writes_nothing(run, tmp_path, capsys):
     assert run(["made", "--dry-run"]) == 0
+    assert "other" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_space_of_ones_own_gives_is_printed_and_no_result(run, tmp_path, capsys):
+    assert run(["made", "--space", "own.space"]) == 0
     assert "other" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
@@ -109,6 +124,16 @@ def test_an_unknown_name_lists_what_there_is(run, capsys):
 def test_tools_are_found_by_their_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert command.main(["report", "--check"]) == 0
+
+
+def test_every_benchmark_is_a_generator_whose_options_the_command_knows():
+    for name, where in command.benchmarks().items():
+        module, _, function = where.partition(":")
+        run = getattr(importlib.import_module(module), function)
+        assert inspect.isgeneratorfunction(run), name
+        known = inspect.signature(command._command(name, run, None, [])).parameters
+        unknown = set(inspect.signature(run).parameters) - set(known)
+        assert unknown <= {"second", "seeds", "fit", "notes"}, name  # for tests
 
 
 def test_every_benchmark_and_every_result_belong_together():
