@@ -80,11 +80,13 @@ def align_sentences(
     capacity : {"auto", "centring", "closed-form", "low-rank", "linear", "mlp"}
         The largest head that is tried; fewer pairs do not forbid it then.
     pivot : str
-        Score each language with this one only; half of the training steps take it too.
+        Score each language with this one only, and take it in half of the training steps.
     held_out : float
         Share of the sentences of each domain to choose by, in [0, 0.5].
-    n_seeds, seed : int
-        Of contrastive heads: repetitions, and the first seed.
+    n_seeds : int
+        Repetitions of a contrastive head.
+    seed : int
+        The first one's.
     encoder : str
         Identity of the encoder that made the vectors, kept in the space.
     device : str

@@ -36,6 +36,29 @@ def named_file(argument: str, *, named: bool = False) -> tuple[str, str]:
     return Path(argument).name.split(".")[0].lower() or argument, argument
 
 
+def named_pairs(argument: str) -> tuple[str, tuple[str, str] | None]:
+    """Split ``SOURCE-TARGET=FILE``; languages that hold a hyphen themselves are parted by a colon.
+
+    Raises
+    ------
+    UsageError
+        If what stands before the equals sign are no two languages.
+
+    Examples
+    --------
+    >>> named_pairs("en-sw=bible.tsv"), named_pairs("zh-Hans:en=a.tmx"), named_pairs("b.jsonl")
+    (('bible.tsv', ('en', 'sw')), ('a.tmx', ('zh-Hans', 'en')), ('b.jsonl', None))
+    """
+    named, equals, path = argument.partition("=")
+    # subtle: a folder may be called run=3, and a language holds no slash
+    if not equals or "/" in named or Path(argument).exists():
+        return argument, None
+    languages = tuple(named.split(":" if ":" in named else "-"))
+    if len(languages) != 2 or not all(languages) or not path:
+        raise UsageError(f"expected SOURCE-TARGET=FILE, such as en-sw=corpus.tsv, but got {argument!r}")
+    return path, (languages[0], languages[1])
+
+
 def check_output_file(path: str) -> None:
     """Refuse a place where no file can be written, before the work that leads up to it.
 

@@ -52,7 +52,7 @@ from inspect import Parameter as Variable
 from types import MappingProxyType, NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from cyclopts import Group, Parameter
+from cyclopts import CoercionError, Group, Parameter
 
 from .arguments import UsageError
 from .bounds import Bounds
@@ -102,13 +102,14 @@ class Options:
     omit: tuple[str, ...]
     commas: tuple[str, ...]
     choices: Mapping[str, tuple[str, ...]]
+    metavars: Mapping[str, str]
     group: str | None
     flags: Mapping[str, str | tuple[str, ...]]
 
     def select(self, own: Iterable[str]) -> tuple[Declaration, list[str]]:
         """Return the declaration, and which of its parameters become options beside the command's own."""
         declaration = Declaration(self.target)
-        for name in (*(self.only or ()), *self.omit, *self.commas, *self.choices, *self.flags):
+        for name in (*(self.only or ()), *self.omit, *self.commas, *self.choices, *self.metavars, *self.flags):
             declaration.require(name)
         left_out = {*own, *self.omit, "seed", "progress"}
         return declaration, [each for each in self.only or declaration.names if each not in left_out]
@@ -121,6 +122,7 @@ def options_of(
     omit: Sequence[str] = (),
     commas: Sequence[str] = (),
     choices: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    metavars: Mapping[str, str] = MappingProxyType({}),
     group: str | None = None,
     **flags: str | tuple[str, ...],
 ) -> Options:
@@ -138,6 +140,8 @@ def options_of(
         These take several values between commas: ``--languages sw,zh``.
     choices : mapping of str to tuple of str
         The values of a parameter that the library declares as a plain text, such as names of its methods.
+    metavars : mapping of str to str
+        What `--help` calls the values of a parameter, as "LANGUAGE=FILE".
     group : str, optional
         Heading in `--help`.
     **flags : str or tuple of str
@@ -155,6 +159,7 @@ def options_of(
         omit=tuple(omit),
         commas=tuple(commas),
         choices=choices,
+        metavars=metavars,
         group=group,
         flags=flags,
     )
@@ -283,6 +288,8 @@ class _Composed:
         off = each.default is True or flag[0].startswith("--no-")
         if kind is bool and off and each.name in options.flags:
             made = Parameter.combine(made, Parameter(name=_flag(each.name), negative=flag))
+        if each.name in options.metavars:
+            made = Parameter.combine(made, Parameter(metavar=options.metavars[each.name]))
         if each.name in options.commas:
             made = Parameter.combine(
                 made, *get_args(Commas)[1:], Parameter(show_default=_joined if each.default else False)
@@ -313,23 +320,31 @@ def _parameter(
     settings: dict[str, Any] = {"name": names, "help": text or None, "negative": ()}
     if kind is bool and default is not False:
         settings["negative"] = "--no-" + names[0].removeprefix("--")
-    if kind in (int, float, list[int], list[float]):
-        settings |= {"converter": _numbers(Bounds.of(said, whole=int in (kind, *get_args(kind))))}
+    numbers = {*get_args(kind)} if get_origin(kind) in (list, tuple) else {kind}
+    if numbers in ({int}, {float}):
+        settings |= {"converter": _numbers(Bounds.of(said, whole=int in numbers))}
     if several:
         settings["consume_multiple"] = (1, None)
     if not positional or default is None or default is Variable.empty:
-        settings["show_default"] = default not in (None, False, "", Variable.empty, Declared.REQUIRED)
+        settings["show_default"] = default not in (None, False, "", (), Variable.empty, Declared.REQUIRED)
     if group is not None:
-        settings["group"] = group
+        settings["group"] = Group(group, sort_key=5)  # before those of every command
     return Parameter(**settings)
 
 
 def _numbers(bounds: Bounds) -> Callable[[Any, Sequence[Any]], Any]:
     """Return a converter to numbers in these bounds."""
 
+    def read(kind: Any, token: Any) -> float:
+        try:
+            return bounds.read(token.value)
+        except ValueError as error:  # said with the option, which cyclopts does for a single word only
+            raise CoercionError(msg=str(error), token=token, target_type=kind) from error
+
     def convert(kind: Any, tokens: Sequence[Any]) -> Any:
-        numbers = [bounds.read(each.value) for each in tokens]
-        return numbers if get_origin(kind) is list else numbers[0]
+        numbers = [read(kind, each) for each in tokens]
+        several = get_origin(kind)
+        return several(numbers) if several in (list, tuple) else numbers[0]
 
     return convert
 

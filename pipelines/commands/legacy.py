@@ -22,13 +22,7 @@ SUMMARIES = {
     "entities build": "Index the entities of a table or of a Wikidata dump by their names",
     "entities accept": "Make a mention one of the names of an entity",
     "reconcile serve": "Serve a table of entities by the Reconciliation API",
-    "train head": "Learn a shared space from sentence pairs; the encoder stays as it is",
-    "train contrastive": "Fine-tune an encoder on sentence pairs",
-    "train distill": "Teach an encoder to give another one's vectors, in all languages",
-    "train pretrain": "Pre-train an encoder to guess masked words",
-    "train finetune": "Train a classifier in one language and test it in others",
     "link": "Link mentions in any language to the entities of an index",
-    "tune": "Search settings of `train finetune` with a small study",
     "audit": "Measure how strongly language decides what an index finds",
 }
 
@@ -62,8 +56,6 @@ def build_parser() -> ArgumentParser:
     from .cli_link import add_link_commands
     from .cli_memory import add_memory_commands
     from .cli_reconcile import add_reconcile_commands
-    from .cli_train import add_train_commands
-    from .cli_tune import add_tune_commands
 
     parser: ArgumentParser = _Parser(prog="interlingua")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -71,8 +63,6 @@ def build_parser() -> ArgumentParser:
     add_memory_commands(commands)
     add_link_commands(commands)
     add_reconcile_commands(commands)
-    add_train_commands(commands)
-    add_tune_commands(commands)
     add_audit_command(commands)
     return parser
 

@@ -87,8 +87,10 @@ def read_labelled(
         cells stand between tabs, or as CSV has them where the name ends in ``.csv``.
     language : str
         What to call its language.
-    text, label : int or str
-        Columns of the texts and of their labels.
+    text : int or str
+        Column of the texts: its name, or its number from 0.
+    label : int or str
+        Column of their labels, likewise.
 
     Raises
     ------

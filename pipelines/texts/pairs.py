@@ -27,6 +27,7 @@ _BLANKS = re.compile("[ \t\r\n\f\v]+")  # ASCII only: a narrow no-break space be
 _GENERIC = (("source", "target"), ("anchor", "positive"), ("sentence1", "sentence2"), ("src", "tgt"))
 _UNNAMED = ("source", "target")
 _N_NAMED = 20
+Format = Literal["tsv", "moses", "tmx", "jsonl"]
 
 
 class BitextError(ValueError):
@@ -169,7 +170,7 @@ class Pairs:
 def read_pairs(
     path: PathLike | Sequence[PathLike],
     *,
-    format: str | None = None,
+    format: Format | None = None,
     languages: tuple[str, str] | None = None,
     header: bool | None = None,
     keep: Iterable[str] = (),
@@ -193,7 +194,7 @@ def read_pairs(
     ----------
     path : str, path, or two of them
         What to read; two are the two files of Moses. gzip is seen by its first bytes.
-    format : str, optional
+    format : {"tsv", "moses", "tmx", "jsonl"}, optional
         By default what the name says: .tsv .txt, .tmx, .jsonl .ndjson .json, any of them with .gz; where no file has
         that name, the prefix of Moses' files.
     languages : (str, str), optional

@@ -4,6 +4,7 @@ No library is loaded here, so that the command line reads options, defaults and 
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
@@ -25,9 +26,9 @@ class Settings:
         Updates of the weights.
     batch_size : int
         Examples in a batch.
-    learning_rate : float, optional
+    learning_rate : float, at least 0, optional
         Of AdamW, at its highest: it rises over the share `warmup` of the steps, then falls linearly to 0.
-    warmup : float
+    warmup : float, from 0 to 1
         Share of the steps in which the learning rate rises.
     weight_decay : float
         Of AdamW.
@@ -64,7 +65,7 @@ class EpochSettings(Settings):
 
     Attributes
     ----------
-    epochs : float
+    epochs : float, above 0
         Passes over the examples; not used where `steps` is given.
     """
 
@@ -85,6 +86,8 @@ class TrainingSettings(EpochSettings):
 
     Attributes
     ----------
+    learning_rate : float, above 0
+        Of AdamW, at its highest.
     mini_batch_size : int
         Pairs in memory at once; a larger batch is worked through in parts.
     max_tokens : int
@@ -94,7 +97,7 @@ class TrainingSettings(EpochSettings):
         hardware computes in it.
     train_word_embeddings : bool
         They are frozen by default.
-    held_out : int
+    held_out : int, at least 0
         Pairs of each language pair to select by; see `hold_out`. With 0 all steps are done and the last weights kept.
     evaluations : int
         How often they are scored and a checkpoint is written, at even distances.
@@ -128,9 +131,9 @@ class ContrastiveSettings(TrainingSettings):
 
     Attributes
     ----------
-    temperature : float
+    temperature : float, above 0
         What cosines are divided by in the softmax.
-    margin : float
+    margin : float, at least 0
         Additive margin of the right answers; 0 is InfoNCE, LaBSE takes 0.3.
     same_language_negatives : bool
         The other texts of a text's own language are negatives too: for search among texts of all languages at once.
@@ -200,7 +203,7 @@ class PretrainingSettings(Settings):
         Tell the model the language of each token; see `add_language_embeddings`.
     untold : float
         Share of the examples for which it is not told, so that the model does without too.
-    learning_rate : float, optional
+    learning_rate : float, at least 0, optional
         The highest; by default 5e-4 for a new model and 5e-5 for one that goes on.
     report_every : int, optional
         Steps between reports, with the loss on what is held out; by default a twentieth of the steps.
@@ -282,21 +285,21 @@ class FineTuning(EpochSettings):
     Attributes
     ----------
     encoder : str, optional
-        As for `load_encoder`: None is the bundled encoder.
+        A transformer, by folder or name; by default the bundled one.
     revision : str, optional
         Branch, tag or commit of an encoder on the Hugging Face Hub.
     layer : int, optional
-        Hidden layer that the linear layer reads; those above are cut off. None is the last.
+        Hidden layer that the linear layer reads, by default the last; those above are cut off.
     pooling : {"mean", "cls"}
         How tokens become the text's features.
     prompt : str, optional
-        Before each text; None is what the encoder wants.
+        Before each text; by default what the encoder wants.
     max_length : int
         Tokens read of each text.
     freeze_embeddings : bool
         Keep the word embeddings: most of a multilingual model's weights, and most words of the other languages would
         not move along.
-    frozen_layers : int
+    frozen_layers : int, at least 0
         Keep all embeddings and that many of the lowest layers.
     adversarial : {"none", "reversal", "alternating"}
         Against a discriminator of languages: by the reversed gradient (Ganin et al. 2016) or in turns (Keung et al.
@@ -308,7 +311,7 @@ class FineTuning(EpochSettings):
         What the encoder strives for in turns; see `AlternatingGame`.
     discriminator_rate : float
         Learning rate of the discriminator.
-    learning_rate : float
+    learning_rate : float, at least 0
         Of the transformer, at its highest; linear warm-up and decay.
     head_rate : float
         Of the linear layer, likewise.
@@ -367,13 +370,13 @@ class SearchSpace:
     ----------
     batch_size : tuple of int, optional
         Choices.
-    learning_rate : (float, float), optional
+    learning_rate : (float, float), above 0, optional
         Lowest and highest, searched by their logarithms.
     warmup : (float, float), optional
         Lowest and highest.
     layer : tuple of int, optional
         Choices.
-    adversarial_weight : (float, float), optional
+    adversarial_weight : (float, float), above 0, optional
         Lowest and highest, searched by their logarithms, where a game is played.
     """
 
@@ -391,11 +394,13 @@ class SearchSpace:
         for name in ("learning_rate", "warmup", "adversarial_weight"):
             values = getattr(self, name)
             if values is not None and (len(values) != 2 or not values[0] <= values[1]):
-                raise ValueError(f"{name} takes the lowest and the highest value, in that order, got {values}")
+                raise ValueError(
+                    f"{name} takes the lowest and the highest value, in that order, but got {_joined(values)}"
+                )
             if values is not None and name != "warmup" and not 0 < values[0] <= values[1] < math.inf:
                 raise ValueError(f"{name} must be above 0, since its logarithm is searched, got {values}")
         if self.warmup is not None and not 0 <= self.warmup[0] <= self.warmup[1] <= 1:
-            raise ValueError(f"warmup is a share of the steps, between 0 and 1, got {self.warmup}")
+            raise ValueError(f"warmup takes shares of the steps, from 0 to 1, but got {_joined(self.warmup)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -561,6 +566,10 @@ class PretrainingResult(Result):
 
     n_parameters: int
     tokens: int
+
+
+def _joined(values: Iterable[float]) -> str:
+    return " ".join(f"{value:g}" for value in values)
 
 
 def _check_counts(settings: object, *names: str) -> None:

@@ -104,7 +104,7 @@ def tune(
     storage : str or Path, optional
         An SQLite file that keeps each trial when it is done.
     resume : bool
-        Go on with the study in `storage`. A resumed study tries what an unbroken one would have tried.
+        Go on with the study that is there. A resumed study tries what an unbroken one would have tried.
     seed : int
         Of the sampler (tree-structured Parzen estimators, Bergstra et al. 2011).
     callback : callable, optional

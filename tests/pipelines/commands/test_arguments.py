@@ -14,6 +14,7 @@ from interlingua.pipelines.commands.arguments import (
     check_output_file,
     check_output_folder,
     named_file,
+    named_pairs,
 )
 from interlingua.pipelines.commands.command import limit_threads
 from interlingua.pipelines.commands.legacy import count
@@ -223,3 +224,12 @@ def test_no_limit_changes_nothing(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     limit_threads(None)
     assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_pairs_are_named_by_two_languages(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert named_pairs("pairs.en") == ("pairs.en", None)
+    assert named_pairs("runs/a=b.tsv") == ("runs/a=b.tsv", None)
+    for wrong in ("a-b-c=x", "en=x", "en-=x", "en-fr="):
+        with pytest.raises(UsageError, match="SOURCE-TARGET=FILE"):
+            named_pairs(wrong)

@@ -21,9 +21,17 @@ CHANGED = {
     "index export --where": (None, "None stands for an empty list"),
     "align-text --skip": (0.02, "the library's default is shown; None stood for it"),
     "align-text --least": (0.2, "the library's default is shown; None stood for it"),
+    "train distill --learning-rate": (3e-5, "that of the library and of `train contrastive`"),
+    "train finetune --seeds": (3, "the docs' figures are means of three"),
+    "tune --search-adversarial-weight": ([0.01, 1.0], "the library's default is shown; None stood for it"),
 }
 #: Choices that came since.
-ADDED = {"mine --margin": {"csls"}, "align --on-failure": {"ignore"}}
+ADDED = {
+    "mine --margin": {"csls"},
+    "align --on-failure": {"ignore"},
+    "train finetune --dtype": {"float16"},
+    "tune --dtype": {"float16"},
+}
 #: Needed then, checked by the command itself now, which says more.
 CHECKED = {
     "graph align graphs",
@@ -32,6 +40,7 @@ CHECKED = {
     "align vectors",
     "translate words",
     "space fit vectors",
+    "train pretrain texts",
 }
 
 CONVERTED = [name for _, name, target in (*app._own(), *app.added_commands()) if "legacy" not in target]
@@ -50,7 +59,9 @@ def default_of(argument):
     default = argument.field_info.default
     if default is inspect.Parameter.empty:
         return None
-    return ",".join(default) if isinstance(default, tuple) and argument.parameter.n_tokens == 1 else default
+    if not isinstance(default, tuple):
+        return default
+    return ",".join(default) if argument.parameter.n_tokens == 1 else list(default) or None
 
 
 def test_every_command_of_then_is_here():
@@ -75,7 +86,7 @@ def test_options_of_then_are_options_now(name):
             assert default_of(argument) is off, place
             continue
         assert argument.required == then["required"], place
-        default, _ = CHANGED.get(place, (then["default"], ""))
+        default, _ = CHANGED.get(place, (then["default"] or None if then["nargs"] == "+" else then["default"], ""))
         assert default_of(argument) == default, place
         assert {*(argument.get_choices() or ())} == {*(then["choices"] or ()), *ADDED.get(place, ())}, place
         lists = [each for each in (argument.hint, *get_args(argument.hint)) if get_origin(each) is list]

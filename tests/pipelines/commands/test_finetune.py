@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("optuna")
 
-from interlingua.pipelines.commands.cli_labelled import command_line, fine_tuning, read_others
-from interlingua.pipelines.commands.legacy import build_parser
+from interlingua.pipelines.commands.app import build_app
+from interlingua.pipelines.commands.finetune import LabelledFiles, _command_line
 from interlingua.pipelines.commands.main import main
 from interlingua.pipelines.train.settings import FineTuning
 
@@ -60,6 +60,14 @@ def run(*arguments):
 
 def base(files, model):
     return ["--train", f"low={files / 'low.tsv'}", "--encoder", model, "--epochs", 1, "--dtype", "float32", "--quiet"]
+
+
+def parsed(command):
+    """Return the options that a command line sets."""
+    words = shlex.split(command)
+    assert words[:3] == ["interlingua", "train", "finetune"]
+    _, bound, _ = build_app().parse_args(words[1:], exit_on_error=False, print_error=False)
+    return bound.arguments
 
 
 def test_finetune_prints_both_trainings_and_the_curve(files, model, capsys):
@@ -147,10 +155,11 @@ def test_tune_prints_trials_the_warning_and_a_command_that_parses(files, model, 
     result = json.loads(said.out)
     assert len(result["trials"]) == 2
     assert "unstable guide" in said.err
-    parsed = build_parser().parse_args(shlex.split(result["command"])[1:])
-    settings = fine_tuning(parsed)
-    assert settings.layer == result["best"]["parameters"]["layer"]
-    assert settings.learning_rate == pytest.approx(result["best"]["parameters"]["learning_rate"], rel=1e-3)
+    settings = parsed(result["command"])
+    assert settings["layer"] == result["best"]["parameters"]["layer"]
+    assert settings["learning_rate"] == pytest.approx(result["best"]["parameters"]["learning_rate"], rel=1e-3)
+    assert (settings["train"], settings["encoder"]) == (f"low={files / 'low.tsv'}", str(model))
+    assert (settings["epochs"], settings["dtype"], settings["seed"]) == (1.0, "float32", 0)
     assert run(*arguments, "--search-layer", 1, 2, "-o", files / "study.db") == 1
     assert "holds a study; resume it" in capsys.readouterr().err
     assert run(*arguments, "--search-layer", 1, 2, "-o", files / "study.db", "--resume", "--quiet") == 0
@@ -187,21 +196,21 @@ def test_tune_looks_at_its_file_before_all_else(capsys, tmp_path):
     assert "create it first" in capsys.readouterr().err
 
 
-def test_options_without_values_are_the_defaults_of_the_settings():
-    parsed = build_parser().parse_args(["train", "finetune", "--train", "en=x.tsv", "-o", "out"])
-    assert fine_tuning(parsed) == FineTuning()
+def test_a_command_line_says_every_kind_of_option():
+    values = {
+        "train": "en=x y.tsv", "words": True, "others": ["cap=a b.txt", "de=c.txt"], "text": 0, "label": "topic",
+        "pooling": "cls", "prompt": "a b: ", "freeze_embeddings": False, "adversarial": "alternating",
+        "frozen_layers": 6, "batch_size": 8, "adversarial_weight": 0.25,
+    }  # fmt: skip
+    made = parsed(_command_line(values, 3))
+    assert made == {**values, "seed": 3, "output": "MODEL"}
+    kept = parsed(_command_line({"train": "en=x.tsv", "words": False, "freeze_embeddings": True}, 0))
+    assert kept == {"train": "en=x.tsv", "seed": 0, "output": "MODEL"}
 
 
-def test_a_command_line_says_what_differs_from_the_defaults(files):
-    line = ["tune", "--train", "en=x.tsv", "--dev", "en=y.tsv", "--words", "--pooling", "cls", "--prompt", "a b: "]
-    line += ["--adversarial", "alternating", "--others", "cap=cap.txt", "--frozen-layers", "6", "--seed", "3"]
-    options = build_parser().parse_args(line)
-    chosen = {"batch_size": 8, "adversarial_weight": 0.25}
-    made = build_parser().parse_args(shlex.split(command_line(options, chosen))[1:])
-    expected = FineTuning(
-        **{"pooling": "cls", "prompt": "a b: ", "adversarial": "alternating", "frozen_layers": 6, "seed": 3, **chosen}
-    )
-    assert fine_tuning(made) == expected
-    assert made.words
-    made.others = [f"cap={files / 'cap.txt'}"]
-    assert read_others(made) == {"cap": [["A", "B", "C"], ["X", "Y", "Z"]]}
+def test_other_languages_are_read_as_texts_or_as_words(files):
+    named = LabelledFiles(train="en=x.tsv", others=[f"cap={files / 'cap.txt'}"])
+    assert named.read_others() == {"cap": ["A B C", "X Y Z"]}
+    for words in (LabelledFiles(train="en=x.conll", others=named.others),
+                  LabelledFiles(train="en=x.tsv", words=True, others=named.others)):  # fmt: skip
+        assert words.read_others() == {"cap": [["A", "B", "C"], ["X", "Y", "Z"]]}

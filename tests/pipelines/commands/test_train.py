@@ -1,4 +1,4 @@
-"""train head, and the vectors of sentence pairs."""
+"""train head; the other trainings are tested beside what they train."""
 
 import json
 
@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from interlingua.align import SharedSpace
-from interlingua.pipelines.commands.cli_head import encode_pairs
-from interlingua.pipelines.texts.pairs import read_pairs
 
 N = 120
 
@@ -83,13 +81,3 @@ def test_a_pivot_that_no_pair_is_in_is_refused_with_the_languages(cli, bitext, t
         assert done.code == 2
         assert said in done.err
     assert not (bitext / "s").exists()
-
-
-def test_each_pair_of_languages_in_a_file_is_a_domain(tmp_path, fake_encoder):
-    rows = [{"en": "sun", "fr": "soleil"}, {"en": "moon", "fr": "lune"}, {"de": "Mond", "en": "moon"}]
-    path = tmp_path / "a.jsonl"
-    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    parallel = encode_pairs(fake_encoder, {"a": read_pairs(path)})
-    assert {name: set(each) for name, each in parallel} == {"a: en-fr": {"en", "fr"}, "a: de-en": {"de", "en"}}
-    expected = fake_encoder.encode(["sun", "moon"])
-    assert np.allclose(parallel.domains["a: en-fr"]["en"], expected, atol=1e-6)
