@@ -432,7 +432,7 @@ def bead_confidences(
     shifts = range(min(_SHIFTS, len(x) - 1) + 1)
     scores, *shifted = shifted_margins(x, y, shifts, k=k, background=background)
     decoys = np.concatenate([np.zeros(0, np.float32), *shifted])
-    return scores, decoy_confidence(scores, decoys, ratio=decoy_ratio(scores, decoys) if len(decoys) else 1.0)
+    return scores, decoy_confidence(scores, decoys, ratio=decoy_ratio(scores, decoys))
 
 
 _DENSE = 4_000_000  # pairs of sentences whose scores are held at once

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, check_same_dimension, to_numpy, unit_rows
+from interlingua.align.arrays import as_matrix, check_same_dimension, namespace, to_numpy, unit_rows
 from interlingua.align.matching.confidence import count_for_precision, isotonic
 from interlingua.align.matching.pairs import Retrieval
 from interlingua.align.matching.scores import Margin, check_margin, over_neighborhood
@@ -20,6 +20,15 @@ _LEAST = 1e-6
 _FITS = 2  # more rounds take doubtful pairs for right ones
 _SAMPLE, _DEVIATIONS, _HIGHEST_FLOOR = 500, 3, 0.9  # of the limit from which on two sentences mean the same
 _LEAST_WRONG = 20.0  # fewer wrong pairs do not tell where their bulk lies
+# subtle: two sentences of one side that are ten times nearer than usual say the same, and one's translation is right
+# for the other
+_COPY = 0.1
+_COPIES_LOOKED_PAST = 16  # neighbours that are looked at beyond k, where copies are among them
+
+
+Numbers = NDArray[np.int64]
+#: Numbers of the texts of the rows of either side; rows of one number are copies of each other.
+Copies = tuple[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,7 @@ def mine_pairs(
     retrieval: Retrieval = "intersection",
     search: Callable[[Any, Any, int], Neighbors] = nearest,
     allowed: Callable[[NDArray[np.int64], str], NDArray[np.bool_]] | None = None,
+    copies: Copies | None = None,
 ) -> MinedPairs:
     """Find the pairs of two sets of sentences that are translations, each sentence in one pair at most.
 
@@ -96,7 +106,8 @@ def mine_pairs(
     propose, ``max`` all of both, best first, as long as neither sentence is taken.
 
     Confidence comes from decoys [2]_, which need no known pair: each language is mined against itself, no sentence with
-    itself. What is found there is near, but no translation. Margins over 1 (over 0) of the decoys are scaled so that
+    itself or with a copy, of a cosine of 0.9 or more (0.9 + c / 10, with a mean cosine c on that side). What is found
+    there is near, but no translation. Margins over 1 (over 0) of the decoys are scaled so that
     their bulk lies where that of the wrong pairs does, since a translation attenuates what is near; their number is
     brought to that of the pairs below the decoys' median [3]_.
 
@@ -114,6 +125,9 @@ def mine_pairs(
     allowed : callable, optional
         Gets pairs of rows, (p, 2), and what they are of, "pairs", "source" or "target" (rows of this side both), and
         returns which to keep, (p,) of bool; such as a comparison of lengths. Decoys go through the same check.
+    copies : pair of (n,), (m,) arrays of int, optional
+        A number for the text of each row. Rows of one number, on one side or on both, are copies of each other: they
+        are neither translations nor neighbours, nor decoys. A row with a copy on the other side is no decoy at all.
 
     Returns
     -------
@@ -153,13 +167,24 @@ def mine_pairs(
     check_same_dimension(source, target, ("source", "target"))
     if min(source.shape[0], target.shape[0]) < 3:
         raise ValueError(f"each side needs 3 sentences, but they have {source.shape[0]} and {target.shape[0]}")
-    found = _propose(search(source, target, k), search(target, source, k), k, margin, retrieval)
+    numbers = _checked_copies(copies, (source, target))
+    forward, backward = (
+        _without(near, own[:, None] == others[near.ids], k)
+        for near, own, others in (
+            (search(source, target, k + _most_copies(*numbers)), *numbers),
+            (search(target, source, k + _most_copies(*numbers[::-1])), *numbers[::-1]),
+        )
+    )
     decoys = []
-    for side, vectors in (("source", source), ("target", target)):
-        own = _without_self(search(vectors, vectors, k + 1))
-        rows, scores = _propose(own, own, k, margin, retrieval)
+    for side, vectors, (own, others) in (("source", source, numbers), ("target", target, numbers[::-1])):
+        near = search(vectors, vectors, k + 1 + _COPIES_LOOKED_PAST)
+        # subtle: what was left untranslated has its translation on its own side, which is no decoy
+        foreign = np.isin(own, others)
+        same = (own[:, None] == own[near.ids]) | (near.scores >= _copy_limit(vectors))
+        near = _without(near, same | foreign[:, None] | foreign[near.ids], k)
+        rows, scores = _propose(near, near, k, margin, retrieval)
         decoys.append(scores if allowed is None else scores[allowed(rows, side)])
-    rows, scores = found
+    rows, scores = _propose(forward, backward, k, margin, retrieval)
     if allowed is not None:
         kept = allowed(rows, "pairs")
         rows, scores = rows[kept], scores[kept]
@@ -169,7 +194,13 @@ def mine_pairs(
 
 
 def pair_margins(
-    source: Any, target: Any, *, k: int = 4, margin: Margin = "ratio", background: tuple[Any, Any] | None = None
+    source: Any,
+    target: Any,
+    *,
+    k: int = 4,
+    margin: Margin = "ratio",
+    background: tuple[Any, Any] | None = None,
+    copies: Copies | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the margins of given pairs, row by row, and those of the same sentences paired wrongly.
 
@@ -181,12 +212,16 @@ def pair_margins(
         As in `mine_pairs`.
     background : pair of (n, d), (m, d) arrays, optional
         Further sentences of either language, for the neighbourhoods; the pairs' own are always there.
+    copies : pair of arrays of int, optional
+        As in `mine_pairs`, of the pairs' rows and then of the background's. Of the rows of one side that have one
+        number, the first is a neighbour, and none is of its copies on the other side.
 
     Returns
     -------
     margins : (p,) array of float32
-    decoys : (p,) array of float32
-        Source i with the target of the next pair.
+    decoys : (q,) array of float32
+        Source i with the target of the next pair, unless either is a copy of its counterpart's side, which would be
+        right.
 
     Raises
     ------
@@ -196,7 +231,9 @@ def pair_margins(
     source, target = (to_numpy(as_matrix(each, name)) for each, name in ((source, "source"), (target, "target")))
     if source.shape != target.shape:
         raise ValueError(f"pairs correspond row by row, but the sides have shapes {source.shape} and {target.shape}")
-    margins, decoys = shifted_margins(source, target, (0, 1), k=k, margin=margin, background=background)
+    if not len(source):
+        return np.zeros(0, np.float32), np.zeros(0, np.float32)
+    margins, decoys = shifted_margins(source, target, (0, 1), k=k, margin=margin, background=background, copies=copies)
     return margins, decoys
 
 
@@ -208,22 +245,46 @@ def shifted_margins(
     k: int,
     margin: Margin = "ratio",
     background: tuple[Any, Any] | None = None,
+    copies: Copies | None = None,
 ) -> list[NDArray[np.float32]]:
     """Return for each shift the margins of source i with target i + shift, the last with the first ones.
 
-    Parameters are those of `pair_margins`.
+    Where that source or that target is a copy of what it is paired with at shift 0, the margin is left out. Parameters
+    are those of `pair_margins`.
     """
-    pools = [source, target]
+    pools = (source, target)
     if background is not None:
-        pools = [np.concatenate([own, to_numpy(as_matrix(more, "background"))]) for own, more in zip(pools, background)]
-    own = nearest(source, pools[1], k).scores.mean(axis=1, dtype=np.float64)
-    others = nearest(target, pools[0], k).scores.mean(axis=1, dtype=np.float64)
+        more = [to_numpy(as_matrix(each, "background")) for each in background]
+        pools = (np.concatenate([source, more[0]]), np.concatenate([target, more[1]]))
+    numbers = _checked_copies(copies, pools)
+    n = len(source)
+    firsts = [np.unique(each, return_index=True)[1] for each in numbers]
+    means = []
+    for queries, own, pool, of, first in (
+        (source, numbers[0], pools[1], numbers[1], firsts[1]),
+        (target, numbers[1], pools[0], numbers[0], firsts[0]),
+    ):
+        near = nearest(queries, pool[first], k + _most_copies(own[:n], of[first]))
+        means.append(_means(_without(near, own[:n, None] == of[first][near.ids], k).scores))
     found = []
     for shift in shifts:
-        cosines = np.einsum("ij,ij->i", source, np.roll(target, -shift, axis=0), dtype=np.float64)
-        around = (own + np.roll(others, -shift)) / 2
-        found.append(over_neighborhood(cosines, around, margin).astype(np.float32))
+        moved = np.roll(target, -shift, axis=0)
+        cosines = np.einsum("ij,ij->i", source, moved, dtype=np.float64)
+        around = (means[0] + np.roll(means[1], -shift)) / 2
+        margins = over_neighborhood(cosines, around, margin).astype(np.float32)
+        found.append(margins if shift == 0 else margins[~_rolled_copies(source, target, numbers, shift)])
     return found
+
+
+def _rolled_copies(
+    source: NDArray[np.float32], target: NDArray[np.float32], numbers: tuple[Numbers, Numbers], shift: int
+) -> NDArray[np.bool_]:
+    """Tell of each row whether it and the one `shift` rows on are copies, on either side."""
+    same = np.zeros(len(source), bool)
+    for rows, own in ((source, numbers[0][: len(source)]), (target, numbers[1][: len(source)])):
+        same |= own == np.roll(own, -shift)
+        same |= np.einsum("ij,ij->i", rows, np.roll(rows, -shift, axis=0)) >= _copy_limit(rows)
+    return same
 
 
 def decoy_confidence(scores: Any, decoys: Any, *, ratio: float = 1.0) -> NDArray[np.float32]:
@@ -261,6 +322,8 @@ def decoy_confidence(scores: Any, decoys: Any, *, ratio: float = 1.0) -> NDArray
 def decoy_ratio(scores: Any, decoys: Any) -> float:
     """Return how many wrong pairs there are for each decoy, told by the half of them below the decoys' median [1]_.
 
+    Without a decoy, 1.
+
     References
     ----------
     .. [1] Storey (2002), "A direct approach to false discovery rates", Journal of the Royal Statistical Society B 64.
@@ -271,7 +334,7 @@ def decoy_ratio(scores: Any, decoys: Any) -> float:
     >>> decoy_ratio([5.0, 4.0, 0.5, 0.4, 0.3], [1.0, 2.0])
     3.0
     """
-    return 2 * float((np.asarray(scores) <= np.median(decoys)).sum()) / len(decoys)
+    return 2 * float((np.asarray(scores) <= np.median(decoys)).sum()) / len(decoys) if len(decoys) else 1.0
 
 
 @dataclass(frozen=True)
@@ -355,6 +418,7 @@ def _by_margin(neighbors: Neighbors, own: NDArray[Any], others: NDArray[Any], ma
     """Return the candidates sorted by their margins."""
     base = (own[:, None] + others[neighbors.ids]) / 2
     margins = over_neighborhood(neighbors.scores.astype(np.float64), base, margin)
+    margins[np.isneginf(neighbors.scores)] = -np.inf  # of a copy, whatever is around it
     order = np.argsort(-margins, axis=1, kind="stable")
     sorted_margins = np.take_along_axis(margins, order, axis=1)
     return Neighbors(np.take_along_axis(neighbors.ids, order, axis=1), sorted_margins.astype(np.float32))
@@ -364,7 +428,7 @@ def _propose(
     forward: Neighbors, backward: Neighbors, k: int, margin: Margin, retrieval: Retrieval
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the pairs, best first, and their margins."""
-    own, others = (each.scores[:, :k].mean(axis=1, dtype=np.float64) for each in (forward, backward))
+    own, others = (_means(each.scores[:, :k]) for each in (forward, backward))
     ahead, back = _by_margin(forward, own, others, margin), _by_margin(backward, others, own, margin)
     best = np.stack([np.arange(len(ahead)), ahead.ids[:, 0]], axis=1)
     best_back = np.stack([back.ids[:, 0], np.arange(len(back))], axis=1)
@@ -376,6 +440,7 @@ def _propose(
         rows = np.concatenate([best, best_back])[chosen]
         scores = np.concatenate([ahead.scores[:, 0], back.scores[:, 0]])[chosen]
     order = np.lexsort((rows[:, 1], rows[:, 0], -scores))
+    order = order[scores[order] > -np.inf]
     rows, scores = rows[order].astype(np.int64), scores[order]
     taken = np.zeros(len(ahead), bool), np.zeros(len(back), bool)
     kept = np.zeros(len(rows), bool)
@@ -385,12 +450,41 @@ def _propose(
     return rows[kept], scores[kept]
 
 
-def _without_self(neighbors: Neighbors) -> Neighbors:
-    """Return the neighbours of a set in itself, one fewer: without the sentence, else without the last one."""
-    n, k = neighbors.ids.shape
-    kept = neighbors.ids != np.arange(n)[:, None]
-    kept[kept.all(axis=1), -1] = False
-    return Neighbors(neighbors.ids[kept].reshape(n, k - 1), neighbors.scores[kept].reshape(n, k - 1))
+def _without(neighbors: Neighbors, which: NDArray[np.bool_], k: int) -> Neighbors:
+    """Return the k nearest without some, (n, more than k); fewer are filled up by a score of -inf."""
+    order = np.argsort(which, axis=1, kind="stable")[:, :k]
+    scores = np.where(which, np.float32(-np.inf), neighbors.scores)
+    return Neighbors(np.take_along_axis(neighbors.ids, order, axis=1), np.take_along_axis(scores, order, axis=1))
+
+
+def _copy_limit(vectors: Any) -> float:
+    """Return the cosine from which on two rows of one side say the same."""
+    mean = to_numpy(namespace(vectors).mean(vectors, axis=0))
+    return 1 - _COPY * (1 - float(mean @ mean))
+
+
+def _most_copies(own: Numbers, others: Numbers) -> int:
+    """Return how many of the others, at most, are copies of one row; no more than are looked past."""
+    shared = others[np.isin(others, own)]
+    return min(int(np.unique(shared, return_counts=True)[1].max(initial=0)), _COPIES_LOOKED_PAST)
+
+
+def _checked_copies(copies: Copies | None, sides: tuple[Any, Any]) -> tuple[Numbers, Numbers]:
+    """Return the numbers of either side's texts; without copies each row has one of its own."""
+    n, m = (int(each.shape[0]) for each in sides)
+    if copies is None:
+        return np.arange(n), np.arange(n, n + m)
+    given = np.asarray(copies[0], np.int64), np.asarray(copies[1], np.int64)
+    if given[0].shape != (n,) or given[1].shape != (m,):
+        raise ValueError(f"copies number {n} and {m} rows, but have shapes {given[0].shape} and {given[1].shape}")
+    return given
+
+
+def _means(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the mean of each row, of what is finite; 0 where nothing is."""
+    there = np.isfinite(scores)
+    sums = np.where(there, scores, 0).sum(axis=1, dtype=np.float64)
+    return np.asarray(sums / np.maximum(there.sum(axis=1), 1))
 
 
 def fitted_confidence(scores: NDArray[np.float32], decoys: NDArray[np.float32], base: float) -> NDArray[np.float32]:

@@ -23,6 +23,7 @@ from interlingua.align.sentence.mining import (
     mine_pairs,
     pair_margins,
 )
+from interlingua.pipelines.texts.characters import text_numbers
 from interlingua.pipelines.texts.lines import UniqueLines, take, unique_texts
 from interlingua.pipelines.texts.pairs import Pair, tidy_pairs, write_pairs
 
@@ -167,7 +168,8 @@ def mine_bitext(
 ) -> MinedBitext:
     """Find the translations between two texts, which need neither correspond nor be of equal length.
 
-    Equal lines count once, a sentence is in one pair at most, and equal texts are no translations. See
+    Equal lines count once, and a sentence is in one pair at most. Texts that are equal but for case, punctuation and
+    blanks are no translations and do not compete with any: lines that were left untranslated cost nothing. See
     `interlingua.align.sentence.mine_pairs` for scores and confidences.
 
     Parameters
@@ -226,6 +228,8 @@ def mine_bitext(
         _vectors(texts, encoders, name, space, folder and folder / f"{number}-{name}", progress)
         for number, ((texts, _), name) in enumerate(zip(sides, languages))
     ]
+    numbers = text_numbers(*(texts for texts, _ in sides))
+    counts["lines that the other text has as well"] = int(np.isin(numbers[0], numbers[1]).sum())
     if approximate is None:
         approximate = len(vectors[0]) * len(vectors[1]) > _EXACT_PRODUCTS
     found = mine_pairs(
@@ -235,8 +239,8 @@ def mine_bitext(
         retrieval=retrieval,
         search=_search_approximately if approximate else top_k,
         allowed=length_check(sides[0][0], sides[1][0], length_ratio),
+        copies=(numbers[0], numbers[1]),
     )
-    found = found.keep(np.array([left != right for left, right in _texts_of(found, sides)], bool))
     counts["proposed pairs"] = len(found)
     found = _cut(found, precision, threshold)
     pairs = tuple(Pair(left, right, *languages) for left, right in _texts_of(found, sides))
@@ -297,15 +301,23 @@ def filter_bitext(
         _vectors(texts + others, encoders, name, space, None, progress)
         for texts, others, name in zip(own, more, languages)
     ]
+    numbers = text_numbers(own[0] + more[0], own[1] + more[1])
     n = len(pairs)
+    # subtle: copies of either side are no pairs, and must not be decoys or neighbours of the others either
+    differ = np.flatnonzero(numbers[0][:n] != numbers[1][:n])
+    kept = [np.concatenate([differ, np.arange(n, len(each))]) for each in numbers]
     margins, decoys = pair_margins(
-        vectors[0][:n], vectors[1][:n], k=k, margin=margin, background=(vectors[0][n:], vectors[1][n:])
+        vectors[0][differ],
+        vectors[1][differ],
+        k=k,
+        margin=margin,
+        background=(vectors[0][n:], vectors[1][n:]),
+        copies=(numbers[0][kept[0]], numbers[1][kept[1]]),
     )
     sure = decoy_confidence(margins, decoys, ratio=min(decoy_ratio(margins, decoys), 1.0))
     order = np.argsort(-margins, kind="stable")
-    found = MinedPairs(np.stack([order, order], axis=1), margins[order], sure[order])
-    differ = np.array([pairs[row].source != pairs[row].target for row in order.tolist()])
-    found = found.keep(length_check(own[0], own[1], length_ratio)(found.rows, "pairs") & differ)
+    found = MinedPairs(np.stack([differ[order]] * 2, axis=1), margins[order], sure[order])
+    found = found.keep(length_check(own[0], own[1], length_ratio)(found.rows, "pairs"))
     counts = {"pairs": n, "pairs of unlike lengths or equal texts": n - len(found)}
     found = _cut(found, precision, threshold)
     return MinedBitext(

@@ -1,6 +1,8 @@
-"""Names as counts of the groups of characters that they are written with."""
+"""How texts are written: what copies have in common, and names as counts of their groups of characters."""
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
 from zlib import crc32
 
 import numpy as np
@@ -8,6 +10,37 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 _SIGN = 1 << 31
+
+
+def text_key(text: str) -> str:
+    """Return what two copies of a text have in common: letters, digits and symbols, whatever their case or form.
+
+    Examples
+    --------
+    >>> text_key("It is 5 o'clock.") == text_key("“It is 5  O’CLOCK”"), text_key("...")
+    (True, '...')
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(each for each in folded if unicodedata.category(each)[0] not in "PZC") or text
+
+
+def text_numbers(*sides: Iterable[str]) -> list[NDArray[np.int64]]:
+    """Return a number for each text of each side, equal where their `text_key` is.
+
+    Examples
+    --------
+    >>> [each.tolist() for each in text_numbers(["Yes.", "No."], ["no", "yes", "perhaps"])]
+    [[0, 1], [1, 0, 2]]
+    """
+    numbers: dict[bytes, int] = {}
+    return [
+        np.array([numbers.setdefault(_digest(text_key(text)), len(numbers)) for text in side], np.int64)
+        for side in sides
+    ]
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def groups(text: str, sizes: Sequence[int]) -> Iterator[str]:

@@ -22,6 +22,7 @@ from interlingua.pipelines.search.languages import LanguageMethod
 from interlingua.pipelines.search.ranked import IndexKind
 from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit, read_search, write_search
 from interlingua.pipelines.stored import EncoderNote, encoder_of
+from interlingua.pipelines.texts.characters import text_key, text_numbers
 from interlingua.pipelines.texts.languages import matches, matching_languages
 from interlingua.pipelines.texts.pairs import Pair
 from interlingua.pipelines.texts.passages import Passage
@@ -245,7 +246,8 @@ class TranslationMemory:
 
         What weakens all cosines of a query, such as a language that the memory does not know, cancels out.
         """
-        others = [h.cosine for h in hits if h.language == hit.language and _pair_of(h.id) != _pair_of(hit.id)][:_NEAR]
+        own = text_key(hit.text)
+        others = [h.cosine for h in hits if h.language == hit.language and text_key(h.text) != own][:_NEAR]
         calibration = self._calibrations[matches(spoken, hit.language)]
         if calibration is None or not others:
             return float("nan")
@@ -264,8 +266,9 @@ class TranslationMemory:
     def _calibrations(self) -> tuple[ScoreCalibration | None, ScoreCalibration | None]:
         """Calibrations for hits in another language than the query's, and in its own.
 
-        Planted pairs are the memory's own; decoys are each sentence's nearest one that is not its translation. Both are
-        cosines relative to the mean cosine of the next `_NEAR` sentences.
+        Planted pairs are the memory's own; decoys are each sentence's nearest one that is not its translation, nor that
+        of a copy, be it with other case or punctuation. Both are cosines relative to the mean cosine of the next
+        `_NEAR` sentences.
         """
         units = sorted({_pair_of(name) for name in self._search.collection.ids})
         if len(units) < _FEWEST:
@@ -274,18 +277,17 @@ class TranslationMemory:
         names = [units[number] for number in np.sort(chosen).tolist()]
         left, right = (self._search.vectors([f"{name}.{side}" for name in names]) for side in _SIDES)
         texts = [
-            np.unique([_as_compared(row["text"]) for row in self._search.collection.get([f"{n}.{s}" for n in names])],
-                      return_inverse=True)[1]
-            for s in _SIDES
-        ]  # fmt: skip
-        same = (texts[0][:, None] == texts[0]) | (texts[1][:, None] == texts[1])
+            [row["text"] for row in self._search.collection.get([f"{n}.{side}" for n in names])] for side in _SIDES
+        ]
+        one, other = text_numbers(*texts)
+        same = (one[:, None] == one) | (other[:, None] == other) | (one[:, None] == other) | (other[:, None] == one)
         cosines = np.einsum("ij,ij->i", left, right)
         found: list[ScoreCalibration | None] = []
         for others in (right, left):
             near = -np.sort(-np.where(same, -1.0, left @ others.T), axis=1)[:, : _NEAR + 1]
             planted = cosines / np.maximum(near[:, :_NEAR].mean(axis=1), _LEAST)
             decoys = near[:, 0] / np.maximum(near[:, 1:].mean(axis=1), _LEAST)
-            kept = near[:, -1] > -1
+            kept = (near[:, -1] > -1) & (one != other)
             found.append(ScoreCalibration.fit(planted[kept], decoys[kept]) if kept.sum() >= _FEWEST else None)
         return found[0], found[1]
 

@@ -193,3 +193,70 @@ def test_wrong_shapes_are_refused():
         mine_hard_negatives(meanings().astype("f4"))
     with pytest.raises(ValueError, match="k must be at least 1"):
         mine_hard_negatives(two_languages(meanings(), 0.1), 0)
+
+
+def near_copies(x, cosine, rng):
+    away = rng.normal(size=x.shape)
+    away -= (away * x).sum(1, keepdims=True) * x
+    return unit(cosine * x + np.sqrt(1 - cosine**2) * unit(away))
+
+
+@pytest.mark.parametrize("least", [1.0, 0.95])
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.5])
+def test_copies_on_a_side_are_no_decoys(least, share):
+    """Half of 500 sentences are translated; a share of the targets stands there twice, exactly or nearly."""
+    rng = np.random.default_rng(1)
+    x, y = (unit(rng.normal(size=(500, 64))) for _ in range(2))
+    y[:250] = near_copies(x[:250], 0.9, rng)
+    again = rng.permutation(500)[: int(share * 500)]
+    copies = near_copies(y[again], rng.uniform(least, 0.995, (len(again), 1)), rng) if least < 1 else y[again]
+    of = np.concatenate([np.arange(500), again])
+    rows = mine_pairs(x, np.concatenate([y, copies])).for_precision(0.95).rows
+    right = (of[rows[:, 1]] == rows[:, 0]) & (rows[:, 0] < 250)
+    assert right.sum() == 250
+
+
+@pytest.mark.parametrize("times", [2, 3, 5])
+def test_confidences_are_high_where_every_target_has_copies(times):
+    rng = np.random.default_rng(0)
+    x = unit(rng.normal(size=(200, 64)))
+    y = np.repeat(near_copies(x, 0.9, rng), times, axis=0)
+    assert len(mine_pairs(x, y).for_precision(0.95)) == 200
+
+
+def test_a_side_whose_sentences_are_all_near_each_other_keeps_its_decoys():
+    """Vectors that were not centred have cosines of .95 and more, and are no copies for that."""
+    x, y = planted(300, 100, seed=9)
+    common = np.eye(48)[0] * 5
+    found = mine_pairs(unit(x + common), unit(y + common))
+    assert found.confidences[:20].min() > 0.5
+
+
+def test_copies_across_sides_do_not_compete_with_the_translations():
+    rng = np.random.default_rng(2)
+    x = unit(rng.normal(size=(200, 64)))
+    y = np.concatenate([near_copies(x, 0.8, rng), near_copies(x[:60], 0.97, rng)])
+    numbers = np.arange(200), np.concatenate([np.arange(200, 400), np.arange(60)])
+    rows = mine_pairs(x, y, copies=numbers).for_best_f1().rows
+    assert (rows[:, 0] == rows[:, 1]).sum() == 200
+    alone = mine_pairs(x, y).for_best_f1().rows
+    assert (alone[:, 0] == alone[:, 1]).sum() < 145
+    with pytest.raises(ValueError, match="copies number 200 and 260 rows"):
+        mine_pairs(x, y, copies=(np.arange(200), np.arange(200)))
+
+
+def test_a_pair_of_the_next_ones_copy_is_no_decoy():
+    rng = np.random.default_rng(3)
+    x = unit(rng.normal(size=(40, 64)))
+    y = near_copies(x, 0.9, rng)
+    margins, decoys = pair_margins(np.repeat(x, 2, axis=0), np.repeat(y, 2, axis=0))
+    assert (len(margins), len(decoys)) == (80, 40)
+    assert decoys.max() < margins.min()
+    numbers = [np.repeat(np.arange(40), 2), np.repeat(np.arange(40), 2) + 40]
+    once, _ = pair_margins(x, y)
+    twice, _ = pair_margins(np.repeat(x, 2, axis=0), np.repeat(y, 2, axis=0), copies=(numbers[0], numbers[1]))
+    np.testing.assert_allclose(twice[::2], once, rtol=1e-4)
+
+
+def test_without_pairs_there_are_no_margins():
+    assert [len(each) for each in pair_margins(np.zeros((0, 4)), np.zeros((0, 4)))] == [0, 0]

@@ -141,3 +141,11 @@ def test_a_small_memory_says_that_it_does_not_know_how_sure_it_is(pairs, fake_en
 def test_there_must_be_a_pair(fake_encoder):
     with pytest.raises(ValueError, match="at least one pair"):
         TranslationMemory.build([], fake_encoder)
+
+
+def test_copies_with_other_punctuation_leave_the_confidence_as_it_is(memory, pairs, fake_encoder):
+    copies = [Pair(f"{each.source}!", f"{each.target}!", "fr", "en") for each in pairs]
+    asked = ["fish.en fish2.en and.en"]
+    (wanted,) = memory.search(asked, 1)[0]
+    (found,) = TranslationMemory.build([*pairs, *copies], fake_encoder).search(asked, 1)[0]
+    assert found.confidence > wanted.confidence - 0.1
