@@ -1,13 +1,10 @@
 from .alignment import EntityAlignment, align_entities
 from .counterparts import compress_spellings, predict_counterparts
-from .evidence import neighbor_evidence
 from .growth import GrownPairs, grow_pairs
 from .propagation import (
     as_triples,
     propagate_features,
-    propagate_labels,
     relation_weights,
-    relational_features,
     weighted_adjacency,
     with_inverses,
 )
@@ -19,12 +16,9 @@ __all__ = [
     "as_triples",
     "compress_spellings",
     "grow_pairs",
-    "neighbor_evidence",
     "predict_counterparts",
     "propagate_features",
-    "propagate_labels",
     "relation_weights",
-    "relational_features",
     "weighted_adjacency",
     "with_inverses",
 ]

@@ -95,7 +95,7 @@ def align_entities(
     Names are spread over the graphs by SEU's weighted adjacency [1]_ and compared; Sinkhorn's doubly stochastic
     scaling of the k best candidates of either side makes one-to-one scores. In each further round, the pairs that are
     sure (each other's best, score above 0.5) and the seeds become labels of LightEA's propagation [2]_ and matches of
-    `neighbor_evidence` [3]_, and
+    `weigh_neighbors` [3]_, and
 
         S = w_n names + w_c counterparts + w_s structure + w_e neighbours
 
@@ -220,6 +220,7 @@ class _Job:
     weights: dict[str, float]
     names: Matrix | None = None
     similar: Candidates | None = None
+    name_keys: NDArray[np.int64] | None = None
     grown: GrownPairs | None = None
     described: Matrix | None = None
     targets: Matrix | None = None
@@ -285,15 +286,15 @@ class _Job:
         drawn = rng.standard_normal((len(pairs), _LABELS), dtype=np.float32)
         drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
         labels[pairs[:, 0]] = labels[pairs[:, 1]] = drawn
-        entities, relations = spread_labels(self.edges, labels, self.n_relations, _STEPS)
+        entities, relations = spread_labels(self.edges, labels, self.n_relations, depth=_STEPS)
         vectors = describe_edges(
             self.edges,
             np.concatenate(entities, axis=1) / np.float32(np.sqrt(_STEPS + 1)),
             np.concatenate(relations, axis=1) / np.float32(np.sqrt(_STEPS + 1)),
             np.concatenate([self.left, self.right]),
-            _RELATIONS,
-            _WIDTH,
-            self.seed,
+            relation_dimension=_RELATIONS,
+            width=_WIDTH,
+            seed=self.seed,
         )
         self.gather(vectors, (pairs, sure))
 
@@ -309,13 +310,12 @@ class _Job:
             )
         if structure is not None:
             vectors["structure"] = (structure[:n], structure[n:])
-        keys = [
-            keys
-            for own, other in vectors.values()
-            for keys in (_keys(own, other, self.k, m, turned=False), _keys(other, own, self.k, m, turned=True))
+        keys = [_keys(*vectors[name], self.k) for name in ("counterparts", "structure") if name in vectors]
+        if "names" in vectors and self.name_keys is None:  # they are the same in each round
+            self.name_keys = _keys(*vectors["names"], self.k)
+        keys += [
+            each for each in (self.name_keys, None if self.similar is None else self.similar.keys) if each is not None
         ]
-        if self.similar is not None:
-            keys.append(self.similar.keys)
         rows, columns = np.divmod(np.unique(np.concatenate(keys)), m)
         self.decoded = Candidates(rows, columns, np.zeros(len(rows), np.float32), (n, m))
         self.blocks = {} if self.similar is None else {"names": self.similar.scores_of(rows, columns)}
@@ -335,10 +335,11 @@ def _entities(given: Any, n: int, name: str) -> NDArray[np.int64]:
     return entities.astype(np.int64)
 
 
-def _keys(own: Matrix, other: Matrix, k: int, m: int, *, turned: bool) -> NDArray[np.int64]:
-    ids = nearest(own, other, k).ids
-    queries = np.repeat(np.arange(len(own)), ids.shape[1])
-    return ids.ravel() * m + queries if turned else queries * m + ids.ravel()
+def _keys(left: Matrix, right: Matrix, k: int) -> NDArray[np.int64]:
+    """Return the keys of the k best candidates of each row on either side."""
+    forward, backward = nearest(left, right, k).ids, nearest(right, left, k).ids
+    own = np.arange(len(left))[:, None] * len(right) + forward
+    return np.concatenate([own.ravel(), (backward * len(right) + np.arange(len(right))[:, None]).ravel()])
 
 
 def _inner(own: Matrix, other: Matrix, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -10,22 +10,20 @@ from scipy import sparse
 
 from interlingua.align.matching.scores import Candidates, find_keys
 
-from .propagation import as_triples, with_inverses
-
 _AT_ONCE = 4_000_000  # products of edges held at a time
 _HUB = 400_000  # matched entities with more products of edges say little and cost much
 _SURE = 0.98
 _DOUBT = 2.0  # pseudo-count: a relation seen twice is not known
 
 
-def neighbor_evidence(
-    triples: Any,
+def weigh_neighbors(
+    edges: NDArray[np.int64],
+    n: int,
     n_relations: int,
     candidates: Candidates,
-    left: Any,
-    right: Any,
-    pairs: Any,
-    probabilities: Any,
+    sides: tuple[NDArray[np.int64], NDArray[np.int64]],
+    matched: NDArray[np.int64],
+    sure: NDArray[np.float64],
 ) -> NDArray[np.float32]:
     """Return for each candidate how much its neighbours speak for it.
 
@@ -35,21 +33,23 @@ def neighbor_evidence(
 
     with p the probability of the match, f(r) = distinct ends / edges of r (how well an end tells the beginning), c the
     likeness of two relations: how often edges of r whose entities are both matched have an edge of q as counterpart,
-    (larger + smaller share) / 2. Relations may run either way.
+    (larger + smaller share) / 2. Relations run either way.
 
     Parameters
     ----------
-    triples : (m, 3) array of integers
-        Head, relation, tail; both graphs under one numbering, no relation in both.
-    n_relations : int
+    edges : (m, 3) array of int64
+        Distinct triples that hold their inverses, see `with_inverses`; both graphs under one numbering, no relation in
+        both.
+    n, n_relations : int
+        Entities, and relations with the inverses counted.
     candidates : Candidates
-        Rows are positions in `left`, columns in `right`.
-    left, right : (a,), (b,) arrays of integers
+        Rows are positions in the left side, columns in the right one.
+    sides : two arrays of int64, (a,) and (b,)
         The entities to align.
-    pairs : (p, 2) array of integers
+    matched : (p, 2) array of int64
         Matched entities, distinct.
-    probabilities : (p,) array
-        Of these, up to 1.
+    sure : (p,) array of float64
+        The probability of each match, up to 1.
 
     Returns
     -------
@@ -58,33 +58,13 @@ def neighbor_evidence(
 
     Notes
     -----
-    Time grows with the sum over `pairs` of the product of their degrees.
+    Time grows with the sum over the matches of the product of their degrees.
 
     References
     ----------
     .. [1] Suchanek, Abiteboul and Senellart (2011), "PARIS: probabilistic alignment of relations, instances, and
        schema", PVLDB 5. doi:10.14778/2078331.2078332
     """
-    left, right = np.asarray(left, np.int64), np.asarray(right, np.int64)
-    matched = np.asarray(pairs, np.int64).reshape(-1, 2)
-    entities = (np.asarray(triples)[:, ::2], left, right, matched)
-    n = int(max(np.max(each, initial=0) for each in entities)) + 1
-    edges = with_inverses(as_triples(triples, n, n_relations), n_relations)
-    return weigh_neighbors(
-        edges, n, 2 * n_relations, candidates, (left, right), matched, np.asarray(probabilities, np.float64)
-    )
-
-
-def weigh_neighbors(
-    edges: NDArray[np.int64],
-    n: int,
-    total: int,
-    candidates: Candidates,
-    sides: tuple[NDArray[np.int64], NDArray[np.int64]],
-    matched: NDArray[np.int64],
-    sure: NDArray[np.float64],
-) -> NDArray[np.float32]:
-    """Return what `neighbor_evidence` does, of n entities, `total` relations and triples that hold their inverses."""
     edges = edges[np.argsort(edges[:, 2], kind="stable")]
     starts = np.searchsorted(edges[:, 2], np.arange(n + 1))
     degrees = np.diff(starts)
@@ -92,9 +72,9 @@ def weigh_neighbors(
     kept = (products > 0) & (products <= _HUB)
     matched, sure, products = matched[kept], sure[kept], products[kept]
     walk = _Walk(matched, products, starts, degrees)
-    likeness = _likeness(edges, walk, matched, sure, n, total)
-    counts = np.bincount(edges[:, 1], minlength=total)
-    ends = np.bincount(np.unique(edges[:, [1, 2]], axis=0)[:, 0], minlength=total)
+    likeness = _likeness(edges, walk, matched, sure, n, n_relations)
+    counts = np.bincount(edges[:, 1], minlength=n_relations)
+    ends = np.bincount(np.unique(edges[:, [1, 2]], axis=0)[:, 0], minlength=n_relations)
     telling = ends / np.maximum(counts, 1)
     row_of, column_of = (_places(each, n) for each in sides)
     like_keys, like_values = likeness
@@ -103,7 +83,7 @@ def weigh_neighbors(
     for which, a, b in walk:
         x, y = row_of[edges[a, 0]], column_of[edges[b, 0]]
         at = find_keys(keys, np.where((x >= 0) & (y >= 0), x * candidates.shape[1] + y, -1))
-        like = find_keys(like_keys, edges[a, 1] * total + edges[b, 1])
+        like = find_keys(like_keys, edges[a, 1] * n_relations + edges[b, 1])
         good = (at >= 0) & (like >= 0)
         which, a, b, at, like = which[good], a[good], b[good], at[good], like[good]
         weight = sure[which] * like_values[like] * np.minimum(telling[edges[a, 1]], telling[edges[b, 1]])

@@ -74,7 +74,7 @@ def grow_pairs(
         E(x, y) = - sum log(1 - p(u, v) c(r, q) / max(n(r, u), n(q, v)))
 
     in the manner of PARIS [1]_, with n(r, u) the edges of r into u and c(r, q) the likeness of two relations as in
-    `neighbor_evidence`, 0.1 and falling while nothing is known of them. With similarity s, and with t the mean cosine
+    `weigh_neighbors`, 0.1 and falling while nothing is known of them. With similarity s, and with t the mean cosine
     of what `predict_counterparts` tells of both and what is there,
 
         w = exp(3 E + 4 s + 8 max(0, t - 0.3)) - 1,    P(x, y) = w / (0.3 + sum_y' w(x, y') + sum_x' w(x', y) - w)

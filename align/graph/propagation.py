@@ -170,12 +170,12 @@ def propagate_features(adjacency: sparse.csr_array, features: Any, *, depth: int
     return hops
 
 
-def propagate_labels(
-    triples: Any, labels: Any, n_relations: int, *, depth: int = 2
+def spread_labels(
+    edges: Triples, labels: Matrix, n_relations: int, *, depth: int = 2
 ) -> tuple[list[Matrix], list[Matrix]]:
     """Spread the labels of some entities over entities and relations, as LightEA does.
 
-    All steps at once for entities E and relations R (each relation also inverted), unit rows after every step:
+    All steps at once for entities E and relations R, unit rows after every step:
 
         R[l + 1] = unit(RE E[l]),    E[l + 1] = unit(EE E[l] + ER R[l])
 
@@ -184,12 +184,12 @@ def propagate_labels(
 
     Parameters
     ----------
-    triples : (m, 3) array of integers
-        Head, relation, tail; entities of both graphs under one numbering.
+    edges : (m, 3) array of int64
+        Distinct triples that hold their inverses, see `with_inverses`; entities of both graphs under one numbering.
     labels : (n, d) array
-        One random unit vector for both entities of a seed pair, zero for all others [1]_; or feature vectors.
+        One random unit vector for both entities of a seed pair, zero for all others [1]_; or unit feature vectors.
     n_relations : int
-        Inverses not counted.
+        Inverses counted.
     depth : int
         Number of steps.
 
@@ -197,46 +197,27 @@ def propagate_labels(
     -------
     entities : list of (n, d) array of float32
         `depth` + 1 matrices.
-    relations : list of (2 n_relations, d) array of float32
-        Row r + n_relations is the inverse of r.
-
-    Raises
-    ------
-    ValueError
-        As in `as_triples`, or if the depth is negative.
+    relations : list of (n_relations, d) array of float32
 
     References
     ----------
     .. [1] Mao, Wang, Wu and Lan (2022), "LightEA: a scalable, robust, and interpretable entity alignment framework via
        three-view label propagation", EMNLP. doi:10.18653/v1/2022.emnlp-main.52
     """
-    start = np.asarray(labels, np.float32)
-    if start.ndim != 2:
-        raise ValueError(f"labels must be a matrix, one row an entity, but have shape {start.shape}")
-    if depth < 0:
-        raise ValueError(f"depth must be 0 or more, but is {depth}")
-    edges = with_inverses(as_triples(triples, start.shape[0], n_relations), n_relations)
-    return spread_labels(edges, _unit(start), 2 * n_relations, depth)
-
-
-def spread_labels(edges: Triples, start: Matrix, n_relations: int, depth: int) -> tuple[list[Matrix], list[Matrix]]:
-    """Spread unit labels as `propagate_labels` does, over triples that hold their inverses among the relations."""
-    between, leaving, entering = _three_views(edges, start.shape[0], n_relations)
-    entities, relations = [start], [np.zeros((n_relations, start.shape[1]), np.float32)]
+    n = len(labels)
+    views = _three_views(edges, n, n_relations)
+    steps = [np.concatenate([labels, np.zeros((n_relations, labels.shape[1]), np.float32)])]
     for _ in range(depth):
-        following = _unit(between @ entities[-1] + entering @ relations[-1])
-        relations.append(_unit(leaving @ entities[-1]))
-        entities.append(following)
-    return entities, relations
+        steps.append(_unit(views @ steps[-1]))
+    return [each[:n] for each in steps], [each[n:] for each in steps]
 
 
-def relational_features(
-    triples: Any,
-    entities: Any,
-    relations: Any,
-    n_relations: int,
+def describe_edges(
+    edges: Triples,
+    entities: Matrix,
+    relations: Matrix,
+    wanted: NDArray[np.int64],
     *,
-    rows: Any | None = None,
     relation_dimension: int = 512,
     width: int = 16,
     seed: int = 0,
@@ -251,16 +232,12 @@ def relational_features(
 
     Parameters
     ----------
-    triples : (m, 3) array of integers
-        Head, relation, tail.
-    entities : (n, d) array
-        Such as the concatenated steps of `propagate_labels`.
-    relations : (2 n_relations, e) array
-        Such as its concatenated relations.
-    n_relations : int
-        Inverses not counted.
-    rows : (k,) array of integers, optional
-        The entities to describe; all by default.
+    edges : (m, 3) array of int64
+        Head, relation, tail; with the inverses.
+    entities, relations : (n, d), (r, e) arrays
+        Such as the concatenated steps of `spread_labels`.
+    wanted : (k,) array of integers
+        The entities to describe.
     relation_dimension, width : int
         The result has `relation_dimension` * `width` columns.
     seed : int
@@ -271,11 +248,6 @@ def relational_features(
     (k, relation_dimension * width) array of float32
         Unit rows.
 
-    Raises
-    ------
-    ValueError
-        As in `as_triples`.
-
     Notes
     -----
     Memory is the result and, beside it, n * 32 * `width` numbers.
@@ -285,23 +257,6 @@ def relational_features(
     .. [1] Mao, Wang, Wu and Lan (2022), "LightEA: a scalable, robust, and interpretable entity alignment framework via
        three-view label propagation", EMNLP. doi:10.18653/v1/2022.emnlp-main.52
     """
-    entities, relations = np.asarray(entities, np.float32), np.asarray(relations, np.float32)
-    n = entities.shape[0]
-    edges = with_inverses(as_triples(triples, n, n_relations), n_relations)
-    wanted = np.arange(n) if rows is None else np.asarray(rows, np.int64)
-    return describe_edges(edges, entities, relations, wanted, relation_dimension, width, seed)
-
-
-def describe_edges(
-    edges: Triples,
-    entities: Matrix,
-    relations: Matrix,
-    wanted: NDArray[np.int64],
-    relation_dimension: int,
-    width: int,
-    seed: int,
-) -> Matrix:
-    """Describe the wanted entities as `relational_features` does, by triples that hold their inverses."""
     n = entities.shape[0]
     place = np.full(n, -1)
     place[wanted] = np.arange(wanted.size)
@@ -330,10 +285,8 @@ def describe_edges(
     return found
 
 
-def _three_views(
-    edges: Triples, n: int, n_relations: int
-) -> tuple[sparse.csr_array, sparse.csr_array, sparse.csr_array]:
-    """Return EE, RE and ER."""
+def _three_views(edges: Triples, n: int, n_relations: int) -> sparse.csr_array:
+    """Return [[EE, ER], [RE, 0]], (n + n_relations, n + n_relations)."""
     head, relation, tail = edges.T
     ones = np.ones(head.size, np.float32)
     degree = np.bincount(head, minlength=n).astype(np.float32)
@@ -346,7 +299,8 @@ def _three_views(
     for view in (leaving, entering):
         view.sum_duplicates()
         view.data[:] = 1.0  # which relations, not how often
-    return between, leaving, entering
+    views: sparse.csr_array = sparse.block_array([[between, entering], [leaving, None]], format="csr")
+    return views
 
 
 def _random_map(rng: np.random.Generator, d_in: int, d_out: int) -> Matrix:

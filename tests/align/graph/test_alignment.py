@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from interlingua.align.graph import align_entities, neighbor_evidence
+from interlingua.align.graph import align_entities, with_inverses
+from interlingua.align.graph.evidence import weigh_neighbors
 from interlingua.align.matching import as_candidates
 
 N, R = 150, 6
@@ -28,6 +29,11 @@ def sides(seed=1):
     """Left entities in order, right ones shuffled, and the position of each left entity's twin."""
     order = np.random.default_rng(seed).permutation(N)
     return np.arange(N), N + order, np.argsort(order)
+
+
+def evidence(triples, candidates, left, right, pairs, sure):
+    edges = with_inverses(triples, 2 * R)
+    return weigh_neighbors(edges, 2 * N, 4 * R, candidates, (left, right), pairs, sure)
 
 
 def brute_force(triples, candidates, left, right, pairs, sure):
@@ -65,7 +71,7 @@ def test_evidence_is_that_of_the_formula():
     left, right = np.arange(8), np.arange(8, 16)
     pairs, sure = np.array([[0, 8], [1, 9], [2, 10], [3, 12]]), np.array([1.0, 0.9, 0.8, 0.5])
     candidates = as_candidates(np.zeros((8, 8)))
-    found = neighbor_evidence(triples, 2 * R, candidates, left, right, pairs, sure)
+    found = evidence(triples, candidates, left, right, pairs, sure)
     expected = brute_force(triples, candidates, left, right, pairs, sure)
     assert expected.max() > 0.1
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
@@ -73,7 +79,7 @@ def test_evidence_is_that_of_the_formula():
 
 def test_no_match_gives_no_evidence():
     candidates = as_candidates(np.zeros((5, 5)))
-    found = neighbor_evidence(twins(), 2 * R, candidates, np.arange(5), np.arange(N, N + 5), np.zeros((0, 2), int), [])
+    found = evidence(twins(), candidates, np.arange(5), np.arange(N, N + 5), np.zeros((0, 2), int), np.zeros(0))
     assert not found.any()
 
 

@@ -6,11 +6,10 @@ import pytest
 from interlingua.align.graph import (
     as_triples,
     propagate_features,
-    propagate_labels,
-    relational_features,
     weighted_adjacency,
     with_inverses,
 )
+from interlingua.align.graph.propagation import describe_edges, spread_labels
 
 N, R = 12, 3
 
@@ -28,6 +27,10 @@ def unit(x):
 def edges_of(triples):
     both = {(h, r, t) for h, r, t in triples.tolist()} | {(t, r + R, h) for h, r, t in triples.tolist()}
     return sorted(both)
+
+
+def both_ways(triples):
+    return with_inverses(as_triples(triples, N, R), R)
 
 
 def test_adjacency_is_the_sum_of_logarithms_of_rarity():
@@ -52,7 +55,7 @@ def test_labels_spread_as_in_loops():
     labels[:3] = np.random.default_rng(2).normal(size=(3, 4))
     edges = edges_of(drawn())
     entity, relation = unit(labels), np.zeros((2 * R, 4))
-    entities, relations = propagate_labels(drawn(), labels, R, depth=3)
+    entities, relations = spread_labels(both_ways(drawn()), unit(labels), 2 * R, depth=3)
     for step in range(1, 4):
         new_entity, new_relation = np.zeros((N, 4)), np.zeros((2 * R, 4))
         for h, _, t in edges:
@@ -66,16 +69,16 @@ def test_labels_spread_as_in_loops():
         np.testing.assert_allclose(relations[step], relation, atol=1e-5)
 
 
-def test_relational_features_have_the_inner_products_of_the_tensor_sums():
+def test_described_edges_have_the_inner_products_of_the_tensor_sums():
     rng = np.random.default_rng(3)
     e, r = unit(rng.normal(size=(N, 6))), unit(rng.normal(size=(2 * R, 6)))
     exact = np.zeros((N, 36))
     for h, relation, t in edges_of(drawn()):
         exact[h] += np.outer(r[relation], e[t]).ravel()
     exact = unit(exact)
-    got = relational_features(drawn(), e, r, R, relation_dimension=512, width=16)
+    got = describe_edges(both_ways(drawn()), e, r, np.arange(N))
     np.testing.assert_allclose(got @ got.T, exact @ exact.T, atol=0.12)  # 8192 random dimensions
-    some = relational_features(drawn(), e, r, R, rows=[7, 2], relation_dimension=512, width=16)
+    some = describe_edges(both_ways(drawn()), e, r, np.array([7, 2]))
     np.testing.assert_allclose(some, got[[7, 2]], atol=1e-6)
 
 
@@ -88,10 +91,9 @@ def test_two_renamed_copies_are_aligned_from_a_few_seeds():
     seeds = np.arange(30)
     labels = np.zeros((2 * n, 256), np.float32)
     labels[seeds] = labels[renamed[seeds] + n] = rng.normal(size=(30, 256))
-    entities, relations = propagate_labels(np.concatenate([left, right]), labels, 10)
-    found = relational_features(
-        np.concatenate([left, right]), np.concatenate(entities, 1), np.concatenate(relations, 1), 10
-    )
+    edges = with_inverses(as_triples(np.concatenate([left, right]), 2 * n, 10), 10)
+    entities, relations = spread_labels(edges, unit(labels), 20)
+    found = describe_edges(edges, np.concatenate(entities, 1), np.concatenate(relations, 1), np.arange(2 * n))
     assert ((found[:n] @ found[n:].T).argmax(axis=1) == renamed).all()
 
 
