@@ -89,7 +89,9 @@ def align(
     from interlingua.pipelines.translate.words import RANKING_SUFFIX
 
     if not (dictionary or aligning["seeds"] or unsupervised):
-        raise UsageError("say what to start from: --dictionary PAIRS, --seeds or --unsupervised")
+        raise UsageError(
+            "say what to start from: --dictionary, --seeds or --unsupervised. See `interlingua align --help`."
+        )
     files = [named_file(each) for each in vectors]
     given = _dictionary_files(
         [name for name, _ in files], dictionary, pivot=pivot, rerank=rerank, resume=aligning["checkpoint"]
@@ -344,7 +346,7 @@ def translate(
         if language not in files:
             raise UsageError(f"--vectors must name {language!r}, but names {', '.join(files)}")
     if not words:
-        raise UsageError("there is no word to translate; give a WORD, or - for one a line from standard input")
+        raise UsageError("there is no WORD to translate. See `interlingua translate --help`.")
     asked = [word for word in words if word != "-"]
     if "-" in words:
         with open_lines("-") as lines:

@@ -37,6 +37,8 @@ def library(
     rounds: int = 3,
     way: Literal["fast", "slow"] | None = "fast",
     keep: bool = False,
+    span: tuple[float, float] = (0.5, 1.5),
+    method: str = "auto",
     seed: int = 0,
     progress: bool = False,
 ) -> None:
@@ -60,6 +62,10 @@ def library(
         Who.
     rounds : int, at least 0
         How often.
+    span : (float, float), above 0
+        From where to where.
+    method : str
+        By which.
     way : str or None
         Where.
     keep : bool
@@ -69,7 +75,16 @@ def library(
 
 @command(
     exclusive=[("rate", "least")],
-    taken=options_of("probe_module:library", omit=("text",), commas=("names",), split="--whole", keep="--no-keep"),
+    taken=options_of(
+        "probe_module:library",
+        omit=("text",),
+        commas=("names",),
+        choices={"method": ("auto", "best")},
+        metavars={"method": "HOW"},
+        group="Of the library",
+        split="--whole",
+        keep="--no-keep",
+    ),
     again=options_of("probe_module:library", only=("k",)),
 )
 def probe(
@@ -154,7 +169,7 @@ def test_defaults_are_those_of_the_library(probe):
     assert found == {
         "taken": {
             "k": 5, "margin": "ratio", "rate": None, "cache": True, "split": True, "names": ["a", "b"], "rounds": 3,
-            "way": "fast", "keep": False, "seed": 0, "progress": False,
+            "way": "fast", "keep": False, "span": [0.5, 1.5], "method": "auto", "seed": 0, "progress": False,
         },
         "again": {"k": 5}, "given": [], "seed": 0, "first": "one", "words": [], "least": None, "encoder": None,
         "data": None, "filter": None, "where": None, "ray": None, "size": 7, "sizes": None,
@@ -164,11 +179,12 @@ def test_defaults_are_those_of_the_library(probe):
 def test_options_reach_the_library_and_the_command(probe):
     found = probe(
         "one", "two", "-k", "7", "--margin=distance", "--rate", "0.5", "--no-cache", "--whole", "--names", "x, y",
-        "--rounds", "0", "--way", "none", "--keep", "--seed", "3", "--filter", "p", "q", "--data", "here",
+        "--rounds", "0", "--span", "1", "2", "--method", "best", "--way", "none", "--keep", "--seed", "3",
+        "--filter", "p", "q", "--data", "here",
     ).result  # fmt: skip
     assert found["taken"] == {
         "k": 7, "margin": "distance", "rate": 0.5, "cache": False, "split": False, "names": ["x", "y"], "rounds": 0,
-        "way": None, "keep": True, "seed": 3, "progress": False,
+        "way": None, "keep": True, "span": [1.0, 2.0], "method": "best", "seed": 3, "progress": False,
     }  # fmt: skip
     assert (found["again"], found["seed"], found["words"], found["filter"]) == ({"k": 7}, 3, ["two"], ["p", "q"])
     assert found["given"] == [
@@ -178,9 +194,11 @@ def test_options_reach_the_library_and_the_command(probe):
         "k",
         "keep",
         "margin",
+        "method",
         "names",
         "rate",
         "rounds",
+        "span",
         "split",
         "way",
     ]
@@ -214,6 +232,8 @@ def test_a_lone_dash_is_a_value_and_two_end_the_options(probe):
         (("one", "--margin", "RATIO"), 'Choose from: "ratio", "distance".'),
         (("one", "--seed", str(2**32)), "expected a whole number from 0 to 4294967295"),
         (("one", "-k"), "-k requires an argument"),
+        (("one", "--span", "1", "0"), "--span: expected a number above 0, but got '0'."),
+        (("one", "--method", "none"), 'Choose from: "auto", "best".'),
     ],
 )
 def test_wrong_usage_says_in_one_line_what_was_wrong_and_how_to_see_help(probe, arguments, said):
@@ -252,7 +272,13 @@ def test_a_command_that_takes_what_is_not_there_cannot_be_made():
     def run(taken):
         """Run."""
 
-    for wrong in ({"only": ("kk",)}, {"omit": ("kk",)}, {"kk": "-k"}):
+    for wrong in (
+        {"only": ("kk",)},
+        {"omit": ("kk",)},
+        {"choices": {"kk": ("a",)}},
+        {"metavars": {"kk": "K"}},
+        {"kk": "-k"},
+    ):
         with pytest.raises(LookupError, match="has no parameter 'kk'"):
             command(taken=options_of(target, **wrong))(run)
     with pytest.raises(TypeError, match="a command line cannot give 'encoder'"):
@@ -342,10 +368,16 @@ def test_help_shows_text_choices_default_and_example(probe):
         "--margin CHOICE Which one. [choices: ratio, distance] [default: ratio]",
         "--cache --no-cache Keep it.",
         "--split --whole In pieces.",
+        "--method HOW By which. [choices: auto, best] [default: auto]",
         "--names NAME,... Who. [default: a,b]",
         "Common options --json",
     ):
         assert part in text
+
+
+def test_groups_stand_before_what_every_command_takes(probe):
+    titles = [each.strip("╭─╮ ") for each in probe("--help").out.splitlines() if each.startswith("╭")]
+    assert titles == ["Arguments", "Options", "Of the library", "Common options"]
 
 
 def test_help_lists_commands_by_what_people_want_to_do(cli):

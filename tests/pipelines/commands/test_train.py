@@ -65,6 +65,15 @@ def test_files_without_languages_are_refused_with_the_way_out(cli, bitext):
     assert not (bitext / "s").exists()
 
 
+def test_several_files_are_given_at_once_or_one_by_one(cli, bitext):
+    settings = ("--capacity", "centring", "--encoder", bitext / "words.vec", "--no-cache", "-o", bitext / "s")
+    files = [f"en-fr={bitext / name}.tsv" for name in ("train", "other")]
+    for pairs in (("--pairs", *files), ("--pairs", files[0], "--pairs", files[1])):
+        done = cli("train", "head", *pairs, *settings, "--json")
+        assert done.code == 0, done.err
+        assert done.result["pairs"] == 396  # without repeated ones
+
+
 def test_a_file_to_learn_from_is_not_one_to_choose_by(cli, bitext):
     pairs = f"en-fr={bitext / 'train.tsv'}"
     done = cli("train", "head", "--pairs", pairs, "--validation", pairs, "-o", bitext / "s", "--quiet")

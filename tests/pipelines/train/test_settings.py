@@ -63,7 +63,7 @@ def test_what_every_training_is_told_is_checked(kind, changes, message):
         (NewModel, {"vocabulary_size": 0}, "^vocabulary_size must be at least 1, got 0"),
         (SearchSpace, {"learning_rate": (3e-4, 2e-5)}, "learning_rate takes the lowest and the highest value"),
         (SearchSpace, {"warmup": (0.3, 0.1)}, "warmup takes the lowest and the highest value"),
-        (SearchSpace, {"warmup": (0.0, 1.5)}, "warmup is a share"),
+        (SearchSpace, {"warmup": (0.0, 1.5)}, "warmup takes shares of the steps"),
         (SearchSpace, {"adversarial_weight": (0.0, 1.0)}, "adversarial_weight must be above 0"),
         (SearchSpace, {"batch_size": (0, 8)}, "batch_size takes choices of at least 1"),
         (SearchSpace, {"layer": ()}, "layer takes choices of at least 1"),
