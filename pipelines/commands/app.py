@@ -57,10 +57,10 @@ COMMANDS = {
         "align-text": "mine:align_text",
     },
     "Link": {
-        "link": legacy.VERB,
-        "entities build": legacy.VERB,
-        "entities accept": legacy.VERB,
-        "reconcile serve": legacy.VERB,
+        "link": "link:link",
+        "entities build": "link:build",
+        "entities accept": "link:accept",
+        "reconcile serve": "link:serve",
         "graph align": "graph:align",
     },
     "Align": {

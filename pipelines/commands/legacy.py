@@ -19,10 +19,6 @@ SUMMARIES = {
     "memory build": "Make a translation memory of sentence pairs",
     "memory add": "Add sentence pairs to a memory; those that it has are passed over",
     "memory search": "Find stored translations of sentences in any language",
-    "entities build": "Index the entities of a table or of a Wikidata dump by their names",
-    "entities accept": "Make a mention one of the names of an entity",
-    "reconcile serve": "Serve a table of entities by the Reconciliation API",
-    "link": "Link mentions in any language to the entities of an index",
     "audit": "Measure how strongly language decides what an index finds",
 }
 
@@ -53,16 +49,12 @@ def build_parser() -> ArgumentParser:
     """Return the parser of the commands that are not converted yet."""
     from .cli_audit import add_audit_command
     from .cli_classify import add_classify_commands
-    from .cli_link import add_link_commands
     from .cli_memory import add_memory_commands
-    from .cli_reconcile import add_reconcile_commands
 
     parser: ArgumentParser = _Parser(prog="interlingua")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_classify_commands(commands)
     add_memory_commands(commands)
-    add_link_commands(commands)
-    add_reconcile_commands(commands)
     add_audit_command(commands)
     return parser
 

@@ -276,9 +276,9 @@ class EntityIndex:
             Only entities of one of these types.
         k : int
             Candidates a mention, at most.
-        unknown : float, optional
-            Which share of the mentions means no entity, between 0 and 1; by default estimated from these mentions, and
-            near that of the index's calibration where they are few.
+        unknown : float, from 0 to 1, optional
+            Which share of the mentions means no entity; by default estimated from these mentions, and near that of the
+            index's calibration where they are few.
 
         Raises
         ------

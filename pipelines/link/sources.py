@@ -68,11 +68,12 @@ def read_wikidata(
     path : str or path
         ``.json``, ``.json.gz`` or ``.json.bz2``: an array with an entity a line, as Wikidata has it, or such lines.
     languages : collection of str, optional
-        Of labels, aliases and the description, of which the first counts; default: all, and English descriptions.
+        Languages of Wikidata's names, such as en,de, and of the description, of which the first counts; by default all,
+        and English descriptions.
     types : collection of str, optional
-        Only instances (P31) of these ids.
+        Only instances of these in Wikidata, such as Q6256,Q515.
     limit : int, optional
-        The most entities.
+        The most entities of Wikidata.
 
     Raises
     ------

@@ -10,14 +10,14 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qs
 
 from interlingua.align.arrays import require
 
 from .preview import accepted_languages
 from .queries import ReconciliationError, parse_json, whole_number
-from .service import API_VERSIONS, Reconciler
+from .service import ApiVersion, Reconciler
 
 MAX_BYTES = 4_000_000
 _CONNECTIONS = 256
@@ -29,7 +29,9 @@ _logger = logging.getLogger(__name__)
 Handler = Callable[[Any], Awaitable[Any]]
 
 
-def create_app(reconciler: Reconciler, *, api: str = "0.2", url: str | None = None, max_bytes: int = MAX_BYTES) -> Any:
+def create_app(
+    reconciler: Reconciler, *, api: ApiVersion = "0.2", url: str | None = None, max_bytes: int = MAX_BYTES
+) -> Any:
     """Return a FastAPI application that serves one version of the API.
 
     Parameters
@@ -50,8 +52,8 @@ def create_app(reconciler: Reconciler, *, api: str = "0.2", url: str | None = No
     MissingExtraError
         If FastAPI is not installed.
     """
-    if api not in API_VERSIONS:
-        raise ValueError(f"the versions of the API are {', '.join(API_VERSIONS)}, but {api!r} was asked for")
+    if api not in get_args(ApiVersion):
+        raise ValueError(f"the versions of the API are {', '.join(get_args(ApiVersion))}, but {api!r} was asked for")
     fastapi = require("fastapi", extra="serve")
     cors = require("fastapi.middleware.cors", extra="serve")
     service = _Service(reconciler, api, url, max_bytes)
@@ -84,7 +86,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
-    api: str = "0.2",
+    api: ApiVersion = "0.2",
     url: str | None = None,
     ready: Callable[[str], None] = lambda _: None,
 ) -> None:
@@ -92,10 +94,16 @@ def serve(
 
     Parameters
     ----------
-    reconciler, api, url
+    reconciler : Reconciler
         As of `create_app`.
-    host, port
-        Where to listen; port 0 is any free one.
+    host : str
+        Where to listen; 127.0.0.1 is this machine only.
+    port : int, from 0 to 65535
+        Where to listen; 0 is any free one.
+    api : {"0.2", "1.0-draft"}
+        Version of the API.
+    url : str, optional
+        Where clients reach the service, if behind a proxy.
     ready : callable
         Given the address as soon as it listens.
 

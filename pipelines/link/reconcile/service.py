@@ -12,14 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from importlib import metadata
-from typing import Any
+from typing import Any, Literal
 
 from .linked import LinkedCandidate, LinkedEntity, LinkingIndex
 from .preview import direction, display_name, preview_page
 from .properties import TYPE, PropertyEvidence, extension, proposed_properties
 from .queries import Condition, Query, ReconciliationError, parse_match, parse_queries
 
-API_VERSIONS = ("0.2", "1.0-draft")
+#: Versions of the API.
+ApiVersion = Literal["0.2", "1.0-draft"]
 PREVIEW_SIZE = {"width": 420, "height": 260}
 FEATURES = {
     "name": "similarity of the names",
@@ -62,16 +63,16 @@ class Reconciler:
     ----------
     index : LinkingIndex
         The entities to reconcile with.
-    threshold : float
-        A candidate is a `match` where its probability is at least this, and that of no other candidate is.
+    threshold : float, above 0 and at most 1
+        A candidate is a `match` from this probability on, if no other reaches it.
     batch : int
-        Queries that one request may hold.
+        Queries a request, at most.
     name : str
         Of the service, as a client shows it.
     view : str, optional
-        The address of an entity's page, with ``{{id}}`` where its id goes; default: the preview.
+        The address of an entity's page, with {{id}} where its id goes; by default the preview.
     identifiers : str, optional
-        The address space of the ids; default: below the service's own address.
+        The address space of the ids; by default below the service's own address.
 
     Raises
     ------
