@@ -50,9 +50,9 @@ COMMANDS = {
     "Translate": {
         "translate": "words:translate",
         "lexicon": "words:lexicon",
-        "memory build": legacy.VERB,
-        "memory add": legacy.VERB,
-        "memory search": legacy.VERB,
+        "memory build": "memory:build",
+        "memory add": "memory:add",
+        "memory search": "memory:search",
         "mine": "mine:mine",
         "align-text": "mine:align_text",
     },

@@ -16,9 +16,6 @@ SUMMARIES = {
     "classify train": "Learn labels from texts, and where other languages lie",
     "classify predict": "Label texts",
     "classify evaluate": "Compare with known labels, language by language",
-    "memory build": "Make a translation memory of sentence pairs",
-    "memory add": "Add sentence pairs to a memory; those that it has are passed over",
-    "memory search": "Find stored translations of sentences in any language",
     "audit": "Measure how strongly language decides what an index finds",
 }
 
@@ -49,12 +46,10 @@ def build_parser() -> ArgumentParser:
     """Return the parser of the commands that are not converted yet."""
     from .cli_audit import add_audit_command
     from .cli_classify import add_classify_commands
-    from .cli_memory import add_memory_commands
 
     parser: ArgumentParser = _Parser(prog="interlingua")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_classify_commands(commands)
-    add_memory_commands(commands)
     add_audit_command(commands)
     return parser
 

@@ -1,8 +1,8 @@
 import pytest
 
 from interlingua.align import SeedDictionary
-from interlingua.pipelines.encoders import load as encoder_loading
-from interlingua.pipelines.encoders import load as encoder_names
+from interlingua.pipelines import stored
+from interlingua.pipelines.encoders import load
 from interlingua.pipelines.texts.pairs import Pair, write_pairs
 
 TOPICS = ("sun", "moon", "star", "sea", "fish", "bird", "tree", "stone", "road", "king", "bread", "fire")
@@ -10,7 +10,8 @@ TOPICS = ("sun", "moon", "star", "sea", "fish", "bird", "tree", "stone", "road",
 
 @pytest.fixture
 def tmx(tmp_path, monkeypatch, fake_encoder):
-    for module in (encoder_loading, encoder_names):
+    monkeypatch.setattr(type(fake_encoder), "loaded_as", "bundled", raising=False)
+    for module in (load, stored):
         monkeypatch.setattr(module, "load_encoder", lambda *_, **__: fake_encoder)
     pairs = [Pair(f"{each}.fr and.fr {each}2.fr", f"{each}.en and.en {each}2.en", "fr", "en") for each in TOPICS]
     write_pairs(pairs[:10], tmp_path / "first.tmx")
@@ -34,7 +35,8 @@ def test_a_memory_is_built_from_tmx_extended_and_searched(cli, tmx):
 
 
 def test_what_is_no_memory_or_no_pair_of_languages_is_refused(cli, tmx):
-    assert "no collection at" in cli("memory", "search", tmx / "none", "text").err
+    for command in (("search", tmx / "none", "text"), ("add", tmx / "none", tmx / "all.tsv")):
+        assert "none is no folder; `interlingua memory build` writes one" in cli("memory", *command).err
     done = cli("memory", "build", tmx / "first.tmx", "-o", tmx / "m", "--languages", "fr")
     assert (done.code, "two names, such as en,fr" in done.err) == (2, True)
     (tmx / "empty.tsv").write_text("")
