@@ -66,7 +66,9 @@ class CrossLingualClassifier:
     encoder : str, Path or Encoder, optional
         As for `load_encoder`; by default the bundled one.
     languages : str
-        What removes language: a name of `REMOVAL_METHODS`, or "none".
+        How languages are made alike; lsar, leace and none ask for no language later.
+
+        A name of `REMOVAL_METHODS`, or "none".
     encoder_name : str, optional
         What `load_encoder` takes to make the encoder again; by default as it was made.
     **options

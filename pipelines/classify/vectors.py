@@ -39,7 +39,7 @@ class VectorClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     Parameters
     ----------
     method : {"mixed", "logistic", "prototype", "knn"}
-        The mixture, one of its parts alone (s = 0 or 1), or the softmax of cosines with the means of the classes.
+        The mixture, one of its parts alone, or the softmax of cosines with the means of the classes.
     strength : float, optional
         C of the logistic regression; None chooses.
     calibrate : bool

@@ -76,9 +76,9 @@ COMMANDS = {
         "train pretrain": "train:pretrain",
         "train finetune": "finetune:finetune",
         "tune": "finetune:tune",
-        "classify train": legacy.VERB,
-        "classify predict": legacy.VERB,
-        "classify evaluate": legacy.VERB,
+        "classify train": "classify:train",
+        "classify predict": "classify:predict",
+        "classify evaluate": "classify:evaluate",
     },
     "Look after": {
         "info": "info:info",

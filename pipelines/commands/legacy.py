@@ -13,9 +13,6 @@ Subcommands = _SubParsersAction  # argparse has no public name for what add_subp
 VERB = "legacy:forward"
 TARGET = f"{__package__}.{VERB}"
 SUMMARIES = {
-    "classify train": "Learn labels from texts, and where other languages lie",
-    "classify predict": "Label texts",
-    "classify evaluate": "Compare with known labels, language by language",
     "audit": "Measure how strongly language decides what an index finds",
 }
 
@@ -45,11 +42,9 @@ class _Parser(ArgumentParser):
 def build_parser() -> ArgumentParser:
     """Return the parser of the commands that are not converted yet."""
     from .cli_audit import add_audit_command
-    from .cli_classify import add_classify_commands
 
     parser: ArgumentParser = _Parser(prog="interlingua")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    add_classify_commands(commands)
     add_audit_command(commands)
     return parser
 

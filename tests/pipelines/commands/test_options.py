@@ -19,6 +19,7 @@ CHANGED = {
     "index export --id": ("id", "the library's default is shown; None stood for it"),
     "index export --vector": ("vector", "the library's default is shown; None stood for it"),
     "index export --where": (None, "None stands for an empty list"),
+    "classify train --unlabelled": (None, "None stands for an empty list"),
     "entities build --column": (None, "None stands for an empty list"),
     "align-text --skip": (0.02, "the library's default is shown; None stood for it"),
     "align-text --least": (0.2, "the library's default is shown; None stood for it"),
