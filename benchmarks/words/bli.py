@@ -23,19 +23,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
-from interlingua.align import AlignmentWarning, Embeddings, SeedDictionary, SharedSpace, lexicon_report
+from interlingua.align import AlignmentWarning, Embeddings, SeedDictionary, SharedSpace
 from interlingua.align.neighbors import Criterion
 from interlingua.align.word import align, fit_dictionary
 from interlingua.align.word.auto import Seeds, covered_pairs
 from interlingua.align.word.confidence import THRESHOLD
-from interlingua.align.word.evaluation import gold_ranks, gold_rows, ranks_report
 from interlingua.align.word.methods import is_available
 from interlingua.align.word.reranking.ranking import CandidateRanking, Reranker
 from interlingua.benchmarks.harness.datasets import read_lexicon, read_vectors
 from interlingua.benchmarks.harness.measure import Case, measured_apart
-from interlingua.pipelines.translate.words import RANKING_SUFFIX
+from interlingua.pipelines.translate.words import RANKING_SUFFIX, score_translations
 
 Given = Literal["5k pairs", "1k pairs", "25 pairs", "identical strings", "no pairs"]
 
@@ -131,17 +128,11 @@ def _scored(
 ) -> Iterator[Case]:
     """Give the figures of one fit: by CSLS or its ranking, for Procrustes by the other criteria too."""
     source, target = _vocabularies(pair)
-    pairs, coverage = read_lexicon(_lexicon(pair), "test").index_pairs(source, target)
-    gold = gold_rows(pairs)
-    first, second = (space.transform(each.vectors, each.space) for each in (source, target))
+    test = read_lexicon(_lexicon(pair), "test")
+    learned = CandidateRanking.load(f"{path}{RANKING_SUFFIX}") if ranking else None
     criteria: Sequence[tuple[str, Criterion]] = _CRITERIA if name == "Procrustes" else _CRITERIA[1:2]
     for label, criterion in ((ranking, "csls"),) if ranking else criteria:
-        if ranking:
-            asked = np.array(list(gold), np.int64)
-            found = CandidateRanking.load(f"{path}{RANKING_SUFFIX}").rank(space, source, target, asked, k=10)
-            report = ranks_report(gold_ranks(found.ids, gold), asked, len(source), n_asked=coverage.n_sources)
-        else:
-            report = lexicon_report(first, second, gold, n_asked=coverage.n_sources, criterion=criterion)
+        report = score_translations(space, source, target, test, criterion=criterion, ranking=learned)
         score = report.score
         figures = {
             "P@1 %": 100 * score.precision_at_1,

@@ -16,9 +16,8 @@ from .output import Output, table
 from .words import CASE, READING, TwoFiles, read_dictionary, read_ranking, read_words, require_one_stdin
 
 if TYPE_CHECKING:
-    from interlingua.align import Embeddings, LexiconReport, SeedDictionary, SharedSpace
+    from interlingua.align import Embeddings, LexiconReport, SharedSpace
     from interlingua.align.neighbors import Hubness
-    from interlingua.align.word.reranking.ranking import CandidateRanking
 
 #: The rows of the vocabulary that hubness is counted over.
 _HUB_QUERIES = 10_000
@@ -73,6 +72,8 @@ def evaluate(
         interlingua evaluate en-fr.space --dictionary TEST.tsv --vectors en=EN.vec fr=FR.vec
     """
     from interlingua.align import SharedSpace
+    from interlingua.align.neighbors import hubness
+    from interlingua.pipelines.translate.words import score_translations
 
     files = [named_file(each, named=True) for each in vectors]
     languages = [name for name, _ in files]
@@ -91,7 +92,9 @@ def evaluate(
     source, target = words.values()
     ranking = read_ranking(space) if rerank else None
     with console.working("ranking"):
-        report, hubs = _scored(loaded, source, target, test, evaluating["criterion"], ranking, seed)
+        report = score_translations(loaded, source, target, test, ranking=ranking, seed=seed, **evaluating)
+        mapped = [_mapped(loaded, each).vectors for each in (source, target)]
+        hubs = hubness(mapped[0][:_HUB_QUERIES], mapped[1], **evaluating)
         scores = [_similarity(loaded, [words[name] for name in names], path) for names, path in judged]
         answered = [_answered(loaded, words[names[0]], path) for names, path in asked]
     result = {
@@ -123,33 +126,6 @@ def _of_languages(argument: str, option: str, known: Mapping[str, list[str]]) ->
     if name not in known:
         raise UsageError(f"{option} takes LANGUAGE=FILE, of {' or '.join(known)}, but got {argument!r}")
     return known[name], path
-
-
-def _scored(
-    space: SharedSpace,
-    source: Embeddings,
-    target: Embeddings,
-    test: SeedDictionary,
-    criterion: Any,
-    ranking: CandidateRanking | None,
-    seed: int,
-) -> tuple[LexiconReport, Hubness]:
-    import numpy as np
-
-    from interlingua.align.neighbors import hubness
-    from interlingua.align.word.auto import covered_pairs
-    from interlingua.align.word.evaluation import gold_ranks, gold_rows, lexicon_ranks, ranks_report
-
-    pairs, coverage = covered_pairs(source, target, test)
-    mapped = [space.transform(each.vectors, each.space) for each in (source, target)]
-    gold = gold_rows(pairs)
-    rows = np.array(list(gold), np.int64)
-    if ranking is not None:
-        ranks = gold_ranks(ranking.rank(space, source, target, rows, k=10).ids, gold)
-    else:
-        ranks = lexicon_ranks(mapped[0], mapped[1], gold, criterion=criterion)
-    report = ranks_report(ranks, rows, len(source), n_asked=coverage.n_sources, seed=seed)
-    return report, hubness(mapped[0][:_HUB_QUERIES], mapped[1], criterion=criterion)
 
 
 def _similarity(space: SharedSpace, words: Sequence[Embeddings], path: str) -> dict[str, Any]:

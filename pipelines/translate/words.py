@@ -16,9 +16,22 @@ from itertools import islice, permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import Embeddings, SharedSpace, fold_csls, fold_query, mean_neighbor_similarity, retrieve, top_k
+from interlingua.align import (
+    Embeddings,
+    LexiconReport,
+    SeedDictionary,
+    SharedSpace,
+    fold_csls,
+    fold_query,
+    lexicon_report,
+    mean_neighbor_similarity,
+    retrieve,
+    top_k,
+)
 from interlingua.align.arrays import unit_rows
 from interlingua.align.neighbors import Criterion
+from interlingua.align.word.auto import covered_pairs
+from interlingua.align.word.evaluation import gold_ranks, gold_rows, ranks_report
 from interlingua.align.word.reranking.ranking import CandidateRanking
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.static import WordSegmenter, is_unspaced, text_runs
@@ -112,6 +125,52 @@ def translate_words(
         WordTranslations(word, label, () if label is None else next(ranked))
         for word, label in zip(words, looked_up, strict=True)
     ]
+
+
+def score_translations(
+    space: SharedSpace,
+    source: Embeddings,
+    target: Embeddings,
+    test: SeedDictionary,
+    *,
+    criterion: Criterion = "csls",
+    ranking: CandidateRanking | None = None,
+    seed: int = 0,
+) -> LexiconReport:
+    """Score the translations of a test dictionary's words among the whole target vocabulary.
+
+    Parameters
+    ----------
+    space, source, target, criterion, ranking
+        As in `translate_words`; the vocabularies are sorted by frequency.
+    test : SeedDictionary
+        Words without a vector, and those none of whose translations has one, are left out and counted.
+    seed : int
+        Of the bootstrap interval.
+
+    Raises
+    ------
+    ValueError
+        If no pair has both vectors.
+
+    Examples
+    --------
+    >>> from interlingua.align.word import Procrustes
+    >>> english, french = (Embeddings(("a", "b", "c"), np.eye(3), name) for name in ("en", "fr"))
+    >>> pairs = np.array([[0, 0], [1, 1], [2, 2]])
+    >>> space = Procrustes(normalize="unit").fit(english.vectors, french.vectors, pairs, names=("en", "fr")).space_
+    >>> found = score_translations(space, english, french, SeedDictionary((("a", "a"), ("b", "c"), ("d", "a"))))
+    >>> found.score.precision_at_1, found.score.n_words, found.score.n_asked
+    (0.5, 2, 3)
+    """
+    pairs, coverage = covered_pairs(source, target, test)
+    gold = gold_rows(pairs)
+    if ranking is None:
+        mapped = [space.transform(each.vectors, each.space) for each in (source, target)]
+        return lexicon_report(*mapped, gold, n_asked=coverage.n_sources, criterion=criterion, seed=seed)
+    rows = np.array(list(gold), np.int64)
+    ranks = gold_ranks(ranking.rank(space, source, target, rows, k=10).ids, gold)
+    return ranks_report(ranks, rows, len(source), n_asked=coverage.n_sources, seed=seed)
 
 
 _NEIGHBORHOOD = 10

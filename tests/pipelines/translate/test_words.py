@@ -8,6 +8,7 @@ from interlingua.align import Embeddings, SeedDictionary, SharedSpace, SpaceErro
 from interlingua.align.space import Normalization, SpaceMap
 from interlingua.align.word import fit_dictionary
 from interlingua.pipelines import Translator, translate_words
+from interlingua.pipelines.translate.words import score_translations
 
 
 @pytest.fixture
@@ -46,6 +47,20 @@ def test_an_unknown_word_has_no_translation_and_does_not_shift_the_others(space,
 def test_nothing_asked_or_nothing_known_gives_nothing(space, word_files):
     assert translate_words(space, word_files.english, word_files.french, []) == []
     assert translate_words(space, word_files.english, word_files.french, ["zebra"])[0].translations == ()
+
+
+@pytest.mark.parametrize("criterion", ["csls", "nn", "isf"])
+def test_a_test_dictionary_is_scored_by_the_translations_that_are_found(space, word_files, criterion):
+    source, target = word_files.english, word_files.french
+    pairs = SeedDictionary.read(word_files.pairs).pairs
+    wrong = SeedDictionary((*pairs[:8], (pairs[8][0], pairs[0][1]), ("no such word", pairs[0][1])))
+    score = score_translations(space, source, target, wrong, criterion=criterion).score
+    words = list(wrong.by_source)[:-1]
+    found = translate_words(space, source, target, words, k=1, criterion=criterion)
+    right = [each.translations[0][0] in wrong.by_source[each.word] for each in found]
+    assert score.precision_at_1 == pytest.approx(np.mean(right))
+    assert 0 < score.precision_at_1 < 1
+    assert (score.n_words, score.n_asked) == (len(words), len(words) + 1)
 
 
 def test_more_translations_than_words_are_asked_for(space, word_files):
