@@ -167,7 +167,7 @@ def score_translations(
     gold = gold_rows(pairs)
     if ranking is None:
         mapped = [space.transform(each.vectors, each.space) for each in (source, target)]
-        return lexicon_report(*mapped, gold, n_asked=coverage.n_sources, criterion=criterion, seed=seed)
+        return lexicon_report(mapped[0], mapped[1], gold, n_asked=coverage.n_sources, criterion=criterion, seed=seed)
     rows = np.array(list(gold), np.int64)
     ranks = gold_ranks(ranking.rank(space, source, target, rows, k=10).ids, gold)
     return ranks_report(ranks, rows, len(source), n_asked=coverage.n_sources, seed=seed)
