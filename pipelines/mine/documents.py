@@ -21,7 +21,7 @@ from interlingua.align.sentence import (
     pair_documents,
     span_means,
 )
-from interlingua.pipelines.texts.lines import read_lines
+from interlingua.pipelines.texts.lines import read_lines, says_something
 from interlingua.pipelines.texts.pairs import Pair
 from interlingua.pipelines.texts.sentences import split_sentences
 
@@ -55,7 +55,7 @@ class Document:
 
     @classmethod
     def read(cls, texts: Texts, language: str, *, name: str = "", split: bool = False) -> "Document":
-        """Read the lines of a UTF-8 file or a sequence, blank ones left out; with `split` each may hold several.
+        """Read the lines of a UTF-8 file or a sequence, those with nothing to be seen left out; with `split` each may hold several.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class Document:
         sentences, lines = [], []
         for number, line in numbered:
             for sentence in split_sentences(line, language) if split else [" ".join(line.split())]:
-                if sentence:
+                if says_something(sentence):
                     sentences.append(sentence)
                     lines.append(number)
         return cls(name, language, tuple(sentences), tuple(lines))

@@ -11,8 +11,10 @@ import io
 import json
 import mmap
 import os
+import re
 import sys
 import tempfile
+import unicodedata
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +31,7 @@ MOST_BYTES = 1 << 24
 
 _DAMAGE = (EOFError, OSError, zlib.error)  # what reading compressed data raises where they are cut or damaged
 _BYTES_OF_HEAD = 10
+_SEEN = re.compile(rb"[!-~]")
 
 
 def input_name(path: PathLike) -> str:
@@ -171,8 +174,19 @@ def json_lines(lines: Iterable[tuple[int, str]], name: str) -> Iterator[tuple[in
             yield number, value
 
 
+def says_something(text: str) -> bool:
+    r"""Tell whether a text has a character that can be seen: no blank, no control or format character.
+
+    Examples
+    --------
+    >>> says_something("a"), says_something(" \u200b\x02\ufeff"), says_something("\u3000")
+    (True, False, False)
+    """
+    return any(unicodedata.category(each)[0] not in "ZC" or unicodedata.category(each) == "Co" for each in text)
+
+
 class UniqueLines(Sequence[str]):
-    """The distinct lines of a UTF-8 file, blank ones left out, in the order of their first occurrence.
+    """The distinct lines of a UTF-8 file, those with nothing to be seen left out, in the order of their first occurrence.
 
     A file is mapped and not read into memory; what is compressed or no file is unpacked into a temporary one. About 40
     bytes a line are held, whatever the lines are.
@@ -209,7 +223,8 @@ class UniqueLines(Sequence[str]):
                     copy.write(line)
                 text = line.strip(b" \t\r\n\xef\xbb\xbf") if number == 1 else line.strip(b" \t\r\n")
                 digest = blake2b(text, digest_size=8).digest()
-                if text and digest not in seen:
+                # most lines have a character of ASCII, and need not be decoded for this
+                if digest not in seen and (_SEEN.search(text) or says_something(text.decode(errors="replace"))):
                     seen.add(digest)
                     self._starts.append(position + line.index(text))
                     self._lengths.append(len(text))
@@ -243,7 +258,7 @@ class UniqueLines(Sequence[str]):
 
 
 def unique_texts(texts: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Return the distinct texts, stripped, blank ones left out, and the number of each, from 1.
+    """Return the distinct texts, stripped, those with nothing to be seen left out, and the number of each, from 1.
 
     Examples
     --------
@@ -252,7 +267,7 @@ def unique_texts(texts: Sequence[str]) -> tuple[list[str], list[int]]:
     """
     first: dict[str, int] = {}
     for number, text in enumerate(texts, 1):
-        if text.strip():
+        if says_something(text):
             first.setdefault(text.strip(), number)
     return list(first), list(first.values())
 

@@ -23,7 +23,8 @@ from .lines import PathLike, json_value, numbered_lines, open_binary, plain_name
 Row = tuple[str, str, str, str]  # source, target, source language, target language
 
 _SUFFIXES = {".tsv": "tsv", ".txt": "tsv", ".tmx": "tmx", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-_BLANKS = re.compile("[ \t\r\n\f\v]+")  # ASCII only: a narrow no-break space belongs to the text
+# ASCII only: a narrow no-break space belongs to the text; and what no format can hold, or not all of them can
+_BLANKS = re.compile("[\x00-\x20\ud800-\udfff\ufffe\uffff]+")
 _GENERIC = (("source", "target"), ("anchor", "positive"), ("sentence1", "sentence2"), ("src", "tgt"))
 _UNNAMED = ("source", "target")
 _N_NAMED = 20
@@ -188,7 +189,7 @@ def read_pairs(
                ``{"translation": {"en": ..., "fr": ...}}``
     =========  ==========================================================================================
 
-    Blanks, tabs and line breaks inside a text become one blank; those around it are dropped.
+    Blanks, tabs, line breaks and control characters inside a text become one blank; those around it are dropped.
 
     Parameters
     ----------
@@ -258,6 +259,8 @@ def write_pairs(
 ) -> int:
     """Write pairs so that `read_pairs` gives them back, whole or not at all; return how many.
 
+    Control characters, which XML cannot hold, become blanks in TMX, as they do where any format is read.
+
     Parameters
     ----------
     pairs : iterable of Pair
@@ -274,8 +277,7 @@ def write_pairs(
     Raises
     ------
     ValueError
-        If the format cannot be told; a text or language holds a tab or line break in TSV, or a character in TMX that
-        XML cannot hold; or the pairs of TMX or Moses are of several language pairs, of one language, or of none.
+        If the format cannot be told; a text or language holds a tab or line break in TSV; or the pairs of TMX or Moses are of several language pairs, of one language, or of none.
     """
     name = Path(path).name.lower().removesuffix(".gz")
     chosen = format or next(
@@ -312,7 +314,7 @@ def tidy_pairs(pairs: Iterable[Pair]) -> Iterator[Pair]:
 
 
 def clean(text: str) -> str:
-    """Make runs of blanks, tabs and line breaks one blank, and drop those around the text."""
+    """Make runs of blanks, tabs, line breaks and control characters one blank, and drop those around the text."""
     return _BLANKS.sub(" ", text).strip(" ")
 
 
@@ -479,7 +481,10 @@ def _read_tmx(given: _Pass) -> Iterator[Row]:
     source = given.source
     languages, path = source.languages, source.paths[0]
     with open_binary(path, error=BitextError) as file:
-        for line, sides in tmx.read_units(file, str(path), BitextError):
+        for line, sides, problem in tmx.read_units(file, str(path), BitextError):
+            if problem:
+                given.malformed(line, problem)
+                continue
             found = ", ".join(sides) or "none"
             if languages is None:
                 if len(sides) != 2:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from interlingua.pipelines.texts.pairs import BitextError, Pair, read_pairs, write_pairs
+from interlingua.pipelines.texts.pairs import BitextError, Pair, read_pairs, tidy_pairs, write_pairs
 
 SUN = Pair("the sun", "le soleil", "en", "fr")
 SEA = Pair("the sea", "la mer", "en", "fr")
@@ -193,10 +193,6 @@ def test_what_would_not_be_read_back_is_not_written(tmp_path):
         write_pairs([Pair("a\tb", "c")], path)
     assert not path.exists()
     for pairs, message in (
-        ([SUN, Pair("a\x02", "b", "en", "fr")], "XML 1.0 holds no control characters"),
-        ([Pair("a", "b\ufffe", "en", "fr")], "XML 1.0 holds no control characters"),
-        ([Pair("a", "b\ud800", "en", "fr")], "XML 1.0 holds no control characters"),
-        ([Pair("a", "b", "en\x00", "fr")], "XML 1.0 holds no control characters"),
         ([Pair("a", "b", "en", "en")], "two different language names"),
         ([Pair("a", "b", "en", "")], "two different language names"),
         ([SUN, Pair("sun", "Sonne", "en", "de")], "one language pair, in one direction; got en-fr and en-de"),
@@ -207,6 +203,56 @@ def test_what_would_not_be_read_back_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="tsv, jsonl, tmx"):
         write_pairs([SUN], tmp_path / "out.docx")
+
+
+@pytest.mark.parametrize("mark", ["\x00", "\x02", "\x0b", "\x1f", "\ufffe", "\ud800"])
+@pytest.mark.parametrize("name", ["out.tmx", "out.tsv", "out.jsonl", "out"])
+def test_control_characters_are_blanks_in_every_format(tmp_path, mark, name):
+    given = [SUN, Pair(f"a{mark}b", f"{mark}c{mark}", "en", "fr")]
+    pairs = given if name == "out.tmx" else tidy_pairs(given)
+    write_pairs(pairs, tmp_path / name, format="moses" if name == "out" else None)
+    assert list(read_pairs(tmp_path / name)) == [SUN, Pair("a b", "c", "en", "fr")]
+
+
+@pytest.mark.parametrize("text", ["a&#x1F;b", "a&#31;b", "a\x1fb", "a&#xD800;b", "a&#xFFFFFFF;b", "a\ufffeb"])
+def test_what_xml_cannot_hold_is_read_as_a_blank_and_costs_no_memory(tmp_path, text):
+    path = write(tmp_path / "a.tmx", TMX.replace("the sea", text))
+    assert [each.source for each in read_pairs(path)] == ["the sun", "a b"]
+
+
+def test_names_of_characters_are_read_wherever_a_piece_of_the_file_ends(tmp_path, monkeypatch):
+    from interlingua.pipelines.texts import tmx
+
+    path = write(tmp_path / "a.tmx", TMX.replace("the sea", "caf&eacute;&nbsp;&amp;&#x2003;&#39;&lt;&hellip;"))
+    for size in (1, 2, 3, 7, 50):
+        monkeypatch.setattr(tmx, "_CHUNK", size)
+        assert [each.source for each in read_pairs(path)][1] == "caf\u00e9\u00a0&\u2003'<\u2026"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize("declared", ["UTF-8", "ISO-8859-1", "utf-16", None])
+def test_a_byte_order_mark_says_more_than_a_stale_declaration(tmp_path, encoding, declared):
+    head = f'<?xml version="1.0" encoding="{declared}"?>' if declared else '<?xml version="1.0"?>'
+    path = tmp_path / "a.tmx"
+    path.write_bytes(TMX.replace('<?xml version="1.0"?>', head).replace("la mer", "la forêt").encode(encoding))
+    assert [each.target for each in read_pairs(path)] == ["le soleil", "la forêt"]
+
+
+def test_a_declared_encoding_is_used_and_an_unknown_one_named(tmp_path):
+    text = TMX.replace('<?xml version="1.0"?>', '<?xml version="1.0" encoding="windows-1252"?>').replace("mer", "forêt")
+    path = tmp_path / "a.tmx"
+    path.write_bytes(text.encode("cp1252"))
+    assert [each.target for each in read_pairs(path)][1] == "la forêt"
+    path.write_text(text.replace("windows-1252", "UTF-inf"), encoding="utf-8")
+    with pytest.raises(BitextError, match=r"a\.tmx, line 1: the encoding 'UTF-inf' is unknown"):
+        list(read_pairs(path))
+
+
+def test_a_unit_without_a_language_is_one_malformed_record(tmp_path):
+    unit = "<tu><tuv><seg>a</seg></tuv><tuv xml:lang='fr'><seg>b</seg></tuv></tu></body>"
+    path = write(tmp_path / "a.tmx", TMX.replace("</body>", unit))
+    pairs = read_pairs(path, on_malformed="skip")
+    assert (len(list(pairs)), pairs.report.malformed) == (2, 1)
 
 
 BROKEN = {
