@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .output import Output
+
 if TYPE_CHECKING:
     from interlingua.align import SharedSpace
+    from interlingua.pipelines.texts.pairs import Pair
 
 
 class UsageError(ValueError):
@@ -57,6 +60,29 @@ def named_pairs(argument: str) -> tuple[str, tuple[str, str] | None]:
     if len(languages) != 2 or not all(languages) or not path:
         raise UsageError(f"expected SOURCE-TARGET=FILE, such as en-sw=corpus.tsv, but got {argument!r}")
     return path, (languages[0], languages[1])
+
+
+def read_bitext(
+    paths: Sequence[str], languages: Sequence[str] | None, console: Output, *, skip_malformed: bool
+) -> "list[Pair]":
+    """Return the sentence pairs of some files, and say what was kept of each.
+
+    Raises
+    ------
+    UsageError
+        If `languages` are not two names.
+    """
+    from interlingua.pipelines.texts.pairs import read_pairs
+
+    if languages is not None and len(languages) != 2:
+        raise UsageError(f"--languages takes two names, such as en,fr, but is {','.join(languages)!r}")
+    both = None if languages is None else (languages[0], languages[1])
+    found: list[Pair] = []
+    for path in paths:
+        pairs = read_pairs(path, languages=both, on_malformed="skip" if skip_malformed else "raise")
+        found += pairs
+        console.note(pairs.report.summary())
+    return found
 
 
 def check_output_file(path: str) -> None:

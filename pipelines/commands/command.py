@@ -85,6 +85,8 @@ _EXPECTED = (ValueError, OSError, ImportError, LookupError, TypeError)
 # The library's errors name its own arguments; here the way out is an option.
 _IN_OPTIONS = {
     "read with on_malformed='skip'": "use --skip-malformed",
+    "choose two with languages=(..., ...)": "choose two with --languages A,B",
+    "; choose it with format=...": "; give it one of these endings",
     ", or choose unknown='zero'": "",
     "<stream>": "standard input",
 }

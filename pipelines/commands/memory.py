@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from .arguments import UsageError, check_collection_folder, words_or_lines
+from .arguments import check_collection_folder, read_bitext, words_or_lines
 from .command import ENCODING, Commas, EncoderName, OutputFolder, command, options_of
 from .output import Output, shorten, table
 
 if TYPE_CHECKING:
-    from interlingua.pipelines.texts.pairs import Pair
     from interlingua.pipelines.translate.memory import TranslationMemory
 
 _MEMORY = "interlingua.pipelines.translate.memory:TranslationMemory"
@@ -29,6 +27,7 @@ def build(
     *,
     output: OutputFolder,
     languages: Commas = None,
+    skip_malformed: bool = False,
     encoder: EncoderName = None,
 ) -> None:
     """Make a translation memory of sentence pairs.
@@ -40,7 +39,9 @@ def build(
     output : str
         The folder to write.
     languages : str, optional
-        Of the pairs, such as en,fr, where the files do not say.
+        Of the pairs, such as en,fr, where the files do not say, or which of theirs.
+    skip_malformed : bool
+        Leave out, and count, records that hold no pair.
     encoder : str
         A sentence-transformers model, a folder, or a file of word vectors; by default the bundled one.
 
@@ -54,7 +55,7 @@ def build(
     from interlingua.pipelines.translate.memory import TranslationMemory
 
     check_collection_folder(output)
-    found = _read(pairs, languages, console)
+    found = read_bitext(pairs, languages, console, skip_malformed=skip_malformed)
     with console.working("loading the encoder"):
         model = load_encoder(encoder, **encoding)
     memory = TranslationMemory.build(found, model, **building)
@@ -70,6 +71,7 @@ def add(
     pairs: list[str],
     *,
     languages: Commas = None,
+    skip_malformed: bool = False,
     encoder: EncoderName = None,
 ) -> None:
     """Add sentence pairs to a memory; those that it has are passed over.
@@ -81,7 +83,9 @@ def add(
     pairs : str
         TMX, TSV or JSONL.
     languages : str, optional
-        Of the pairs, such as en,fr, where the files do not say.
+        Of the pairs, such as en,fr, where the files do not say, or which of theirs.
+    skip_malformed : bool
+        Leave out, and count, records that hold no pair.
     encoder : str
         By default that of the memory.
 
@@ -96,7 +100,9 @@ def add(
     check_kind(memory, "memory")
     with changing(memory):
         loaded = _load(memory, encoder, encoding, console)
-        new = loaded.add(_read(pairs, languages, console), progress=console.progress)
+        new = loaded.add(
+            read_bitext(pairs, languages, console, skip_malformed=skip_malformed), progress=console.progress
+        )
         loaded.save(memory)
     _show(loaded, memory, new, console)
 
@@ -161,19 +167,6 @@ def search(
 
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _read(paths: Sequence[str], languages: Sequence[str] | None, console: Output) -> list[Pair]:
-    from interlingua.pipelines.texts.pairs import read_pairs
-
-    if languages is not None and len(languages) != 2:
-        raise UsageError(f"--languages takes two names, such as en,fr, but is {','.join(languages)!r}")
-    found: list[Pair] = []
-    for path in paths:
-        pairs = read_pairs(path, languages=None if languages is None else (languages[0], languages[1]))
-        found += pairs
-        console.note(pairs.report.summary())
-    return found
 
 
 def _load(folder: str, encoder: str | None, encoding: dict[str, Any], console: Output) -> TranslationMemory:

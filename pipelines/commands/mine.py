@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
-from .arguments import UsageError, check_output_file, named_file
-from .command import EncoderName, OutputFile, SpaceFile, command, options_of
+from .arguments import UsageError, check_output_file, named_file, read_bitext
+from .command import Commas, EncoderName, OutputFile, SpaceFile, command, options_of
 from .output import Output, shorten, table
 
 _SHOWN = 10
@@ -29,6 +29,8 @@ def mine(
     *texts: Annotated[str, Parameter("LANGUAGE=FILE")],
     output: OutputFile,
     filter_: Annotated[str | None, Parameter(metavar="PAIRS")] = None,
+    languages: Commas = None,
+    skip_malformed: bool = False,
     format_: Literal["tsv", "tmx", "jsonl", "moses"] | None = None,
     encoder: Annotated[list[str] | None, Parameter(metavar="NAME...")] = None,
     space: SpaceFile = None,
@@ -43,6 +45,10 @@ def mine(
         A file in .tsv, .tmx or .jsonl, or the prefix of Moses' files.
     filter_ : str, optional
         Keep what is a translation in this bitext (TSV, TMX, JSONL) instead.
+    languages : str, optional
+        Of the bitext, such as en,fr, where the file does not say, or which of its.
+    skip_malformed : bool
+        Leave out, and count, records of the bitext that hold no pair.
     format_ : {"tsv", "tmx", "jsonl", "moses"}, optional
         By default what the name of the output says.
     encoder : str
@@ -59,7 +65,6 @@ def mine(
     from interlingua.align import SharedSpace
     from interlingua.pipelines.encoders.load import load_encoder
     from interlingua.pipelines.mine.mining import filter_bitext, mine_bitext
-    from interlingua.pipelines.texts.pairs import read_pairs
 
     if bool(filter_) == bool(texts):
         raise UsageError("give two texts, LANGUAGE=FILE LANGUAGE=FILE, or --filter PAIRS")
@@ -72,8 +77,11 @@ def mine(
     if filter_:
         if reading["work"] or reading["identify"]:
             raise UsageError("--work and --identify are for mining, not for --filter")
-        found = filter_bitext(tuple(read_pairs(filter_)), encoder=encoders, **mining)
+        pairs = read_bitext([filter_], languages, console, skip_malformed=skip_malformed)
+        found = filter_bitext(pairs, encoder=encoders, **mining)
     else:
+        if languages or skip_malformed:
+            raise UsageError("--languages and --skip-malformed are for --filter, not for mining")
         (source, left), (target, right) = files
         found = mine_bitext(left, right, languages=(source, target), encoder=encoders, **mining, **reading)
     found.write(output, format_)

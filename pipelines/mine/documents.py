@@ -55,7 +55,9 @@ class Document:
 
     @classmethod
     def read(cls, texts: Texts, language: str, *, name: str = "", split: bool = False) -> "Document":
-        """Read the lines of a UTF-8 file or a sequence, those with nothing to be seen left out; with `split` each may hold several.
+        """Read the lines of a UTF-8 file or a sequence, but those that show nothing.
+
+        With `split` a line may hold several sentences.
 
         Raises
         ------

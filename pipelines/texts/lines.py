@@ -186,7 +186,7 @@ def says_something(text: str) -> bool:
 
 
 class UniqueLines(Sequence[str]):
-    """The distinct lines of a UTF-8 file, those with nothing to be seen left out, in the order of their first occurrence.
+    """The distinct lines of a UTF-8 file in the order of their first occurrence, but those that show nothing.
 
     A file is mapped and not read into memory; what is compressed or no file is unpacked into a temporary one. About 40
     bytes a line are held, whatever the lines are.
@@ -223,7 +223,7 @@ class UniqueLines(Sequence[str]):
                     copy.write(line)
                 text = line.strip(b" \t\r\n\xef\xbb\xbf") if number == 1 else line.strip(b" \t\r\n")
                 digest = blake2b(text, digest_size=8).digest()
-                # most lines have a character of ASCII, and need not be decoded for this
+                # most lines have a character of ASCII and need not be decoded for this
                 if digest not in seen and (_SEEN.search(text) or says_something(text.decode(errors="replace"))):
                     seen.add(digest)
                     self._starts.append(position + line.index(text))
@@ -258,7 +258,7 @@ class UniqueLines(Sequence[str]):
 
 
 def unique_texts(texts: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Return the distinct texts, stripped, those with nothing to be seen left out, and the number of each, from 1.
+    """Return the distinct texts, stripped, those that show nothing left out, and the number of each, from 1.
 
     Examples
     --------

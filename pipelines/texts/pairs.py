@@ -277,7 +277,8 @@ def write_pairs(
     Raises
     ------
     ValueError
-        If the format cannot be told; a text or language holds a tab or line break in TSV; or the pairs of TMX or Moses are of several language pairs, of one language, or of none.
+        If the format cannot be told; a text or language holds a tab or line break in TSV; or the pairs of
+        TMX or Moses are of several language pairs, of one language, or of none.
     """
     name = Path(path).name.lower().removesuffix(".gz")
     chosen = format or next(

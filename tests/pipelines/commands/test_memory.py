@@ -75,3 +75,28 @@ def test_sentences_without_common_words_give_no_dictionary(cli, bitext):
     assert (done.code, "stand together 9 times" in done.err) == (1, True)
     assert not (bitext / "d.tsv").exists()
     assert cli("lexicon", bitext / "pairs.tsv", "--languages", "fr", "-o", bitext / "d.tsv").code == 2
+
+
+def test_a_bad_record_of_a_bitext_is_skipped_by_the_option_that_its_error_names(cli, tmx):
+    with (tmx / "all.tsv").open("a", encoding="utf-8") as file:
+        file.write("no pair\n")
+    for command in (("memory", "build", tmx / "all.tsv", "-o", tmx / "m"), ("mine", "--filter", tmx / "all.tsv", "-o",
+                     tmx / "kept.tmx")):  # fmt: skip
+        refused = cli(*command)
+        assert (refused.code, "line 14:" in refused.err, "use --skip-malformed" in refused.err) == (1, True, True)
+        done = cli(*command, "--skip-malformed", "--json")
+        assert (done.code, "12 of 13 pairs kept (tsv); dropped: 1 malformed (at 14)" in done.err) == (0, True)
+    assert cli("memory", "add", tmx / "m", tmx / "all.tsv", "--skip-malformed", "--json").result["new"] == 0
+
+
+def test_the_languages_of_a_bitext_are_chosen_to_filter_it(cli, tmx):
+    """Units of three languages say no pair; the error names the option that chooses one."""
+    unit = "".join(f'<tuv xml:lang="{each}"><seg>sun.{each} {{n}}.{each}</seg></tuv>' for each in ("fr", "en", "de"))
+    units = "".join(f"<tu>{unit.format(n=each)}</tu>\n" for each in TOPICS)
+    (tmx / "three.tmx").write_text(f'<tmx version="1.4"><body>\n{units}</body></tmx>')
+    command = ("mine", "--filter", tmx / "three.tmx", "-o", tmx / "kept.tsv")
+    assert "choose two with --languages A,B" in cli(*command).err
+    assert cli(*command, "--languages", "de,fr", "--json").result["pairs of unlike lengths or equal texts"] == 0
+    assert (tmx / "kept.tsv").read_text().count("\tde\tfr\t") > 5
+    for option in (("--languages", "de,fr"), ("--skip-malformed",)):
+        assert "are for --filter" in cli("mine", "de=a", "fr=b", "-o", tmx / "x.tsv", *option).err
