@@ -42,11 +42,7 @@ def test_nothing_shadows_the_namespace():
         assert (ROOT / ".typing" / "interlingua" / room).resolve() == ROOT / room
 
 
-#: Commands that still read their arguments by hand, until they are functions.
-_BY_HAND = {name for name in NAMES if name.startswith("pipelines.commands.cli_")}
-
-
-@pytest.mark.parametrize("name", sorted(set(NAMES) - _BY_HAND - {"pipelines.search.ranked"}))
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"pipelines.search.ranked"}))
 def test_a_file_is_one_thing_and_a_body_fits_on_a_screen(name):
     assert len(_text(name).splitlines()) <= 600
     for node in ast.walk(TREES[name]):

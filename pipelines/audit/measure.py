@@ -135,7 +135,7 @@ def audit(
     searched: AuditVectors,
     questions: AuditVectors | None = None,
     *,
-    methods: Sequence[str] = (),
+    methods: Sequence[str] | None = (),
     k: int = 5,
     sample: int = 2000,
     seed: int = 0,
@@ -151,9 +151,13 @@ def audit(
         What is in the index.
     questions : AuditVectors, optional
         What it is asked; by default every text is asked of all others.
-    methods : sequence of str
-        Of `REMOVAL_METHODS`.
-    k, sample, seed
+    methods : sequence of str, optional
+        Of `REMOVAL_METHODS`; None for all of them.
+    k : int
+        Hits a question.
+    sample : int
+        Ask at most so many questions.
+    seed : int
         As in `language_bias`.
 
     Raises
@@ -170,7 +174,7 @@ def audit(
             name: _bias(
                 _removed(searched, name), None if questions is None else _removed(questions, name), k, sample, seed
             )
-            for name in methods
+            for name in (REMOVAL_METHODS if methods is None else methods)
         },
     )
 

@@ -22,7 +22,6 @@ from cyclopts import App, ArgumentCollection, CycloptsError, Group
 from cyclopts.config import Env, Toml
 from platformdirs import user_config_path
 
-from . import legacy
 from .command import fail, one_line
 from .declared import Declaration
 
@@ -43,7 +42,7 @@ COMMANDS = {
         "index compact": "index:compact",
         "index export": "index:export",
         "index import": "index:import_",
-        "search": "index:search",
+        "search": "search:search",
         "answer": "answer:answer",
         "chat": "answer:chat",
     },
@@ -83,7 +82,7 @@ COMMANDS = {
     "Look after": {
         "info": "info:info",
         "export": "info:export",
-        "audit": legacy.VERB,
+        "audit": "audit:audit",
         "completion": "completion:completion",
     },
 }
@@ -113,9 +112,7 @@ _END = (
 
 def run(tokens: list[str]) -> int:
     """Run a command of these words and return the exit code."""
-    named = [(name, target) for _, name, target in _own() if name.split() == tokens[: name.count(" ") + 1]]
-    if named and named[0][1] == legacy.TARGET:
-        return legacy.run(tokens)
+    named = any(name.split() == tokens[: name.count(" ") + 1] for _, name, _ in _own())
     added = [] if named else added_commands()
     app = build_app(added, listing=not named and not any(name == tokens[0] for _, name, _ in added if tokens))
     tokens = [_Dash(each) if each == "-" else each for each in tokens]
@@ -182,9 +179,7 @@ def build_app(added: Sequence[tuple[str, str, str]] = (), *, listing: bool = Fal
                 name=family, help=FAMILIES[family], group=groups[title], group_commands=Group("Commands"), sort_key=at
             )
             app.command(families[family])
-        about = None
-        if listing:
-            about = legacy.SUMMARIES[name] if target == legacy.TARGET else _about(target)
+        about = _about(target) if listing else None
         if family:
             families[family].command(target, name=verb, help=about, sort_key=at, help_epilogue=_SHORT)
         else:

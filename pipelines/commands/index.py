@@ -1,9 +1,8 @@
-"""The commands `index ...` and `search`: collections that can be searched, made, changed, looked after and searched."""
+"""The commands `index ...`: collections that can be searched, made, changed, planned and looked after."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,13 +18,11 @@ from .arguments import (
     words_or_lines,
 )
 from .command import ENCODING, EncoderName, OutputFolder, Repeated, SpaceFile, command, options_of, parsed_by
-from .output import Output, shorten, table
+from .output import Output, table
 
 if TYPE_CHECKING:
-    from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit
     from interlingua.pipelines.texts.passages import Passage
 
-_SEARCH = "interlingua.pipelines.search.search:CrossLingualSearch"
 _COLLECTION = "interlingua.index.collection.collection:Collection"
 _CAPACITY = "interlingua.pipelines.search.capacity"
 _READING = options_of("interlingua.pipelines.texts.passages:read_passage_file", only=("language",))
@@ -66,7 +63,11 @@ def large_number(text: str) -> int:
 @command(
     exclusive=[("saved", "space")],
     reading=_READING,
-    building=options_of(f"{_SEARCH}.build", only=("space", "ranking", "kind", "seed", "progress"), space="--method"),
+    building=options_of(
+        "interlingua.pipelines.search.search:CrossLingualSearch.build",
+        only=("space", "ranking", "kind", "seed", "progress"),
+        space="--method",
+    ),
     encoding=ENCODING,
 )
 def build(
@@ -560,90 +561,3 @@ def import_(
     facts = collection.info
     result = {"collection": output, **{key: facts[key] for key in ("count", "dimension", "metric", "kind", "fields")}}
     console.result(result, lambda: [f"{output}: {len(collection)} rows, fields: {', '.join(facts['fields'])}"])
-
-
-@command(
-    loading=options_of(f"{_SEARCH}.load", only=("mapped",)),
-    searching=options_of(f"{_SEARCH}.search", only=("k", "language", "languages", "balance"), commas=("languages",)),
-    encoding=ENCODING,
-)
-def search(
-    console: Output,
-    loading: dict[str, Any],
-    searching: dict[str, Any],
-    encoding: dict[str, Any],
-    collection: str,
-    questions: Annotated[list[str], Parameter("QUESTION")],
-    *,
-    encoder: EncoderName = None,
-) -> None:
-    """Search a collection with questions of any language.
-
-    Parameters
-    ----------
-    collection : str
-        The folder of a collection.
-    questions : str
-        In any language; - for one a line from standard input.
-    encoder : str
-        By default that of the collection.
-
-    Examples
-    --------
-    ::
-
-        interlingua search COLLECTION "QUESTION" --languages sw,zh
-    """
-    from interlingua.pipelines.search.search import CrossLingualSearch
-
-    asked = words_or_lines(questions)
-    if not all(question.strip() for question in asked):
-        raise UsageError("a question must say something, but one is blank; give what to search for")
-    if not asked:
-        raise ValueError("standard input holds no question; give one a line")
-    require_collection(collection)
-    with console.working("loading"):
-        loaded = CrossLingualSearch.load(Path(collection), encoder, **loading, **encoding)
-    _check_languages(collection, loaded, searching["language"], searching["languages"], console)
-    answers = loaded.search(asked, **searching)
-    found = [
-        {"question": question, "hits": [_hit(hit) for hit in hits]}
-        for question, hits in zip(asked, answers, strict=True)
-    ]
-    console.result(found, lambda: [_hits(*each) for each in zip(asked, answers, strict=True)])
-
-
-def _check_languages(
-    collection: str, loaded: CrossLingualSearch, asked_in: str | None, wanted: Sequence[str] | None, console: Output
-) -> None:
-    """Refuse languages that no text is in, and note where questions are mapped as of no language."""
-    from interlingua.pipelines.texts.languages import find_language
-    from interlingua.pipelines.texts.passages import UNDETERMINED
-
-    if wanted is not None and not wanted:
-        raise UsageError("--languages needs at least one language, such as --languages sw,zh")
-    held = loaded.languages
-    missing = [each for each in wanted or () if find_language(each, held) is None]
-    if missing:
-        raise ValueError(
-            f"{collection} has no text in {', '.join(map(repr, missing))}; it has: {', '.join(sorted(held))}"
-        )
-    known = loaded.space.maps if loaded.space is not None else {}
-    if asked_in and UNDETERMINED in known and find_language(asked_in, known) is None:
-        console.note(f"the collection knows no mean of {asked_in!r}: questions are mapped as 'und'")
-
-
-def _hit(hit: SearchHit) -> dict[str, Any]:
-    return {
-        "id": hit.id,
-        "language": hit.language,
-        "score": round(hit.score, 6),
-        "cosine": round(hit.cosine, 6),
-        "text": hit.text,
-        "metadata": dict(hit.metadata),
-    }
-
-
-def _hits(question: str, hits: Sequence[SearchHit]) -> Any:
-    rows = [(hit.score, hit.cosine, hit.language, hit.id, shorten(hit.text, 90)) for hit in hits]
-    return table("score>", "cosine>", "language", "id", "text", rows=rows, title=question)

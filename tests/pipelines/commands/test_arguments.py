@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from argparse import ArgumentTypeError
 
 import pytest
 
@@ -17,7 +16,6 @@ from interlingua.pipelines.commands.arguments import (
     named_pairs,
 )
 from interlingua.pipelines.commands.command import limit_threads
-from interlingua.pipelines.commands.legacy import count
 from interlingua.pipelines.commands.output import Output, shorten, table
 from interlingua.pipelines.texts.lines import open_lines
 
@@ -66,13 +64,6 @@ def test_lines_come_from_standard_input_and_bad_ones_are_named(monkeypatch):
         assert [next(lines), next(lines)] == ["moi", "é"]
         with pytest.raises(ValueError, match="standard input, line 3: the text must be UTF-8"):
             next(lines)
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "", "²"])
-def test_counts_are_at_least_one(text):
-    with pytest.raises(ArgumentTypeError, match="at least 1, but got"):
-        count(text)
-    assert count("12") == 12
 
 
 def test_texts_are_shortened_to_one_line():

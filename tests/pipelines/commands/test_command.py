@@ -387,16 +387,15 @@ def test_help_lists_commands_by_what_people_want_to_do(cli):
     said = " ".join(" ".join(lines).replace("│", " ").split())
     for _, name, target in app._own():
         assert name.split()[0] in said
-        if "legacy" not in target:
-            summary = Declaration(target).summary
-            assert summary, name
-            if " " not in name:
-                assert summary in said
+        summary = Declaration(target).summary
+        assert summary, name
+        if " " not in name:
+            assert summary in said
     assert "interlingua.toml" in said
     assert "bench Measure an encoder on XTREME" in said
 
 
-NAMES = [name for _, name, target in app._own() if "legacy" not in target]
+NAMES = [name for _, name, _ in app._own()]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -446,7 +445,7 @@ def test_help_reads_the_library_and_loads_none_of_it():
 def test_one_command_loads_one_module():
     families = {target.partition(":")[0] for _, _, target in app._own()} | {"interlingua.benchmarks.field.command"}
     modules, _ = loaded(["mine", "--help"])
-    assert families & modules == {"interlingua.pipelines.commands.mine", "interlingua.pipelines.commands.legacy"}
+    assert families & modules == {"interlingua.pipelines.commands.mine"}
 
 
 # --- completion
