@@ -6,7 +6,7 @@ from .encoders.base import Encoder
 from .encoders.load import load_encoder
 from .export.model import to_sentence_transformers
 from .export.mteb import AlignedModel
-from .search.ranked import HubCorrectedCollection
+from .search.corrected import HubCorrectedCollection
 from .search.search import CrossLingualSearch, SearchHit
 from .texts.passages import Passage, read_passages
 from .translate.lexicon import BitextLexicon, extend_dictionary, lexicon_from_bitext

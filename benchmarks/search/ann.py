@@ -257,7 +257,7 @@ def measure_defaults(name: str, n: int, queries: Vectors, blocks: Callable[[], B
 def measure_csls(n: int, queries: Vectors, *, sentences: bool) -> dict[str, Any]:
     """Recall of each kind at its defaults against exact CSLS, on at most 50,000 drawn targets or on all sentences."""
     from interlingua.align import retrieve
-    from interlingua.pipelines.search.ranked import HubCorrectedCollection
+    from interlingua.pipelines.search.corrected import HubCorrectedCollection
 
     if sentences:
         rows = sentence_vectors(centred=True)
