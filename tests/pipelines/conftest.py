@@ -152,7 +152,7 @@ class TinyBlob:
 
 @pytest.fixture(scope="session")
 def write_tiny_model():
-    """Write a random two-layer BERT over single letters, with mean pooling, as a sentence-transformers folder."""
+    """Write a random BERT over single letters, with mean pooling, as a sentence-transformers folder."""
     return _write_tiny_model
 
 
@@ -213,21 +213,25 @@ def write_tiny_blob(path, seed=0):
     return TinyBlob(path, PIECES, SCORES, tensors)
 
 
-def _write_tiny_model(folder, prompts):
+def _write_tiny_model(
+    folder, prompts=None, *, letters=LETTERS, default="passage", seed=7, hidden=32, layers=2, positions=64, dropout=0.1
+):
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import BertConfig, BertModel
 
-    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *LETTERS]
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters]
     with torch.random.fork_rng():
-        torch.manual_seed(7)
+        torch.manual_seed(seed)
         config = BertConfig(
             vocab_size=len(tokens),
-            hidden_size=32,
-            num_hidden_layers=2,
+            hidden_size=hidden,
+            num_hidden_layers=layers,
             num_attention_heads=2,
-            intermediate_size=64,
-            max_position_embeddings=64,
+            intermediate_size=2 * hidden,
+            max_position_embeddings=positions,
+            hidden_dropout_prob=dropout,
+            attention_probs_dropout_prob=dropout,
             initializer_range=0.3,
         )
         BertModel(config).save_pretrained(folder)
@@ -239,13 +243,13 @@ def _write_tiny_model(folder, prompts):
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]", "unk_token": "[UNK]"}
     (folder / "1_Pooling").mkdir()
-    pooling = {"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True}
+    pooling = {"word_embedding_dimension": hidden, "pooling_mode_mean_tokens": True}
     modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
     files = {
-        "tokenizer_config.json": {**settings, "model_max_length": 64},
+        "tokenizer_config.json": {**settings, "model_max_length": positions},
         "1_Pooling/config.json": {**pooling, "pooling_mode_cls_token": False},
-        "sentence_bert_config.json": {"max_seq_length": 64, "do_lower_case": False},
-        "config_sentence_transformers.json": {"prompts": prompts, "default_prompt_name": "passage"},
+        "sentence_bert_config.json": {"max_seq_length": positions, "do_lower_case": False},
+        "config_sentence_transformers.json": {"prompts": prompts or {}, "default_prompt_name": default},
         "modules.json": [
             {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
             for i, (path, kind) in enumerate(modules)

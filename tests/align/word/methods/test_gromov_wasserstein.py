@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from scipy.stats import ortho_group
 
 from interlingua.align.arrays import unit_rows
 from interlingua.align.word.evaluation import parallel_accuracy
@@ -11,19 +10,8 @@ from interlingua.align.word.starts import reduce_dimension
 ot = pytest.importorskip("ot")
 
 
-def planted(n, d, d_target, noise, seed=0):
-    """Return an anisotropic source and its noisy rotation in another order; word i translates word order[i]."""
-    rng = np.random.default_rng(seed)
-    source = rng.standard_t(4, size=(n, d)) * np.linspace(2, 0.5, d) + rng.normal(size=d)
-    rotation = ortho_group.rvs(max(d, d_target), random_state=seed)[:d, :d_target]
-    order = rng.permutation(n)
-    target = np.empty((n, d_target))
-    target[order] = source @ rotation + noise * rng.normal(size=(n, d_target))
-    return source.astype(np.float32), target.astype(np.float32), order
-
-
 @pytest.mark.parametrize("d_target", [8, 11])
-def test_gromov_wasserstein_recovers_a_permutation(d_target):
+def test_gromov_wasserstein_recovers_a_permutation(planted, d_target):
     source, target, order = planted(120, 8, d_target, noise=0.02)
     x, y = (unit_rows(each) for each in reduce_dimension(unit_rows(source), unit_rows(target)))
     plan = gromov_wasserstein_plan(x, y, frequency_weight=0.0)
@@ -34,7 +22,7 @@ def test_gromov_wasserstein_recovers_a_permutation(d_target):
     np.testing.assert_allclose(plan.sum(axis=1), 1 / 120, atol=1e-4)
 
 
-def test_the_gromov_wasserstein_plan_is_as_good_as_the_true_matching():
+def test_the_gromov_wasserstein_plan_is_as_good_as_the_true_matching(planted):
     source, target, order = planted(60, 5, 5, noise=0.0)
     plan = gromov_wasserstein_plan(source, target, frequency_weight=0.0)
     units = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in (source, target)]

@@ -1,27 +1,15 @@
 import numpy as np
 import pytest
-from scipy.stats import ortho_group
 
 from interlingua.align.word.evaluation import parallel_accuracy
 from interlingua.align.word.methods.optimal_transport import WassersteinProcrustes, convex_initialization
-
-
-def planted(n, d, d_target, noise, seed=0):
-    """Return an anisotropic source and its noisy rotation in another order; word i translates word order[i]."""
-    rng = np.random.default_rng(seed)
-    source = rng.standard_t(4, size=(n, d)) * np.linspace(2, 0.5, d) + rng.normal(size=d)
-    rotation = ortho_group.rvs(max(d, d_target), random_state=seed)[:d, :d_target]
-    order = rng.permutation(n)
-    target = np.empty((n, d_target))
-    target[order] = source @ rotation + noise * rng.normal(size=(n, d_target))
-    return source.astype(np.float32), target.astype(np.float32), order
 
 
 def accuracy(space, source, target, order):
     return min(parallel_accuracy(space.transform(source, "source"), space.transform(target[order], "target")))
 
 
-def test_the_convex_start_is_doubly_stochastic_and_beats_the_uniform_plan():
+def test_the_convex_start_is_doubly_stochastic_and_beats_the_uniform_plan(planted):
     source, target, order = planted(80, 6, 6, noise=0.01)
     plan = convex_initialization(source, target, iterations=60)
     np.testing.assert_allclose(plan.sum(axis=0), 1, atol=1e-6)
@@ -49,7 +37,7 @@ def test_the_convex_start_needs_as_many_rows_of_both():
 
 
 @pytest.mark.parametrize("d_target", [6, 9])
-def test_wasserstein_procrustes_recovers_a_rotation(d_target):
+def test_wasserstein_procrustes_recovers_a_rotation(planted, d_target):
     source, target, order = planted(200, 6, d_target, noise=0.02)
     told = []
     aligner = WassersteinProcrustes(
@@ -62,7 +50,7 @@ def test_wasserstein_procrustes_recovers_a_rotation(d_target):
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(6), atol=1e-5)
 
 
-def test_equal_seeds_give_equal_maps():
+def test_equal_seeds_give_equal_maps(planted):
     source, target, _ = planted(80, 5, 5, noise=0.1)
     settings = {"initial_iterations": 5, "epochs": 1, "iterations": 5, "batch_size": 30}
     first, again = (WassersteinProcrustes(seed=3, **settings).fit(source, target).space_ for _ in range(2))
