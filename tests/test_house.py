@@ -147,6 +147,7 @@ def test_exports_stand_in_packages_alone_and_each_once():
 _OWNERS = {
     ".decode(": {
         "pipelines.texts.lines",
+        "pipelines.texts.tmx",  # XML says itself how it is encoded
         "pipelines.encoders.bundled.blob",  # pieces and names of tensors out of a binary file
         "pipelines.link.reconcile.queries",  # replaces what no encoder can take in a text
         "pipelines.link.reconcile.server",  # the body of an HTTP request

@@ -407,17 +407,15 @@ def _read_tsv(given: _Pass) -> Iterator[Row]:
     first = next(lines, None)
     if first is None:
         return
-    columns: tuple[int | None, ...] | None = None
-    if source.header is not False:
-        columns = _header(first.split("\t"), source)
+    head = [cell.strip() for cell in first.split("\t")]
+    columns = None if source.header is False else _header(head, source)
     names = source.languages or _UNNAMED
     if columns is not None and source.languages is None:
-        cells = [cell.strip() for cell in first.split("\t")]
-        pair = (cells[cast(int, columns[0])], cells[cast(int, columns[1])])
+        pair = (head[cast(int, columns[0])], head[cast(int, columns[1])])
         names = _UNNAMED if (pair[0].lower(), pair[1].lower()) in _GENERIC else pair
-    given.report.first_line = _first_line(first, columns, source)
+    given.report.first_line = _first_line(head, columns, source)
     start = 1 if columns is None else 2
-    width = 2 if columns is None else len(first.split("\t"))
+    width = 2 if columns is None else len(head)
     left, right, *tags = columns or (0, 1, None, None)
     for number, line in enumerate(lines if columns else itertools.chain([first], lines), start):
         if not line.strip():
@@ -439,18 +437,16 @@ def _read_tsv(given: _Pass) -> Iterator[Row]:
             given.foreign()
 
 
-def _header(cells: Sequence[str], source: _Source) -> tuple[int | None, ...] | None:
+def _header(names: Sequence[str], source: _Source) -> tuple[int | None, ...] | None:
     """Return the columns of source, target, source language and target language; None if this is no header."""
-    names = [cell.strip() for cell in cells]
     lower = [name.lower() for name in names]
-    wanted: list[tuple[str, str]] = list(_GENERIC)
     if source.languages is not None:
         left, right = (find_language(one, names) for one in source.languages)
         if left is not None and right is not None:
             return names.index(left), names.index(right), None, None
     elif len(names) == 2 and names[0] != names[1] and all(is_code(name) for name in names):
         return 0, 1, None, None
-    for left, right in wanted:
+    for left, right in _GENERIC:
         if left in lower and right in lower:
             tags = (lower.index(name) if name in lower else None for name in (f"{left}_language", f"{right}_language"))
             return lower.index(left), lower.index(right), *tags
@@ -463,9 +459,8 @@ def _header(cells: Sequence[str], source: _Source) -> tuple[int | None, ...] | N
     return None
 
 
-def _first_line(first: str, columns: tuple[int | None, ...] | None, source: _Source) -> str:
+def _first_line(names: Sequence[str], columns: tuple[int | None, ...] | None, source: _Source) -> str:
     """Return what the first line was taken for, where it is or may be a header."""
-    names = [cell.strip() for cell in first.split("\t")]
     if columns is not None:
         return f"taken as the header: {', '.join(names)}"
     doubtful = source.header is None and len(names) == 2 and all(TAG.fullmatch(name) for name in names)
