@@ -153,6 +153,7 @@ _OWNERS = {
         "pipelines.link.reconcile.server",  # the body of an HTTP request
     },
     "[:, :-1]": {"pipelines.search.ranked"},
+    "import argparse": set(),
 }
 
 
