@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from .arguments import UsageError, check_output_file, named_file, require_language
+from .arguments import UsageError, check_output_file, named_file, read_bitext, require_language, words_or_lines
 from .command import Commas, EncoderName, command, options_of
 from .declared import keys_of, names_in
 from .output import Output, table
@@ -338,7 +338,6 @@ def translate(
         interlingua translate en-fr.space sun --from en --to fr --vectors en=EN.vec fr=FR.vec
     """
     from interlingua.align import SharedSpace
-    from interlingua.pipelines.texts.lines import open_lines
     from interlingua.pipelines.translate.words import Translator, translate_words
 
     files = dict(named_file(each, named=True) for each in vectors)
@@ -347,13 +346,10 @@ def translate(
             raise UsageError(f"--vectors must name {language!r}, but names {', '.join(files)}")
     if not words:
         raise UsageError("there is no WORD to translate. See `interlingua translate --help`.")
-    asked = [word for word in words if word != "-"]
-    if "-" in words:
-        with open_lines("-") as lines:
-            asked += [line.strip() for line in lines if line.strip()]
+    asked = [word.strip() for word in words_or_lines(words)]
     if (examples or encoder) and context is None:
         raise UsageError("--examples and --encoder are for --context SENTENCE; give one")
-    by_translator = context is not None or any(" " in word.strip() for word in asked)
+    by_translator = context is not None or any(" " in word for word in asked)
     if by_translator and translating["criterion"] != "csls":
         raise UsageError("phrases and words in a context are ranked by csls; leave --criterion out")
     loaded = SharedSpace.load(space)
@@ -440,24 +436,19 @@ def lexicon(
 
         interlingua lexicon PAIRS.tsv --languages en,fr -o en-fr.tsv
     """
-    from interlingua.pipelines.texts.pairs import read_pairs
     from interlingua.pipelines.translate.lexicon import extend_dictionary, lexicon_from_bitext
 
     check_output_file(output)
-    if languages is not None and len(languages) != 2:
-        raise UsageError(f"--languages takes two names, such as en,fr, but is {','.join(languages)!r}")
     seed = read_dictionary(dictionary, console, reading, case) if dictionary else None
     vocabularies: list[frozenset[str] | None] = [None, None]
     if vectors:
         files = [named_file(each) for each in vectors]
         vocabularies = [frozenset(read_words(*file, console, reading, case).labels) for file in files]
-    both = None if languages is None else (languages[0], languages[1])
-    read = read_pairs(pairs, languages=both, on_malformed="skip" if reading["skip_malformed"] else "raise")
+    read = read_bitext([pairs], languages, console, skip_malformed=reading["skip_malformed"])
     with console.working("counting"):
         found = lexicon_from_bitext(
             read, source_vocabulary=vocabularies[0], target_vocabulary=vocabularies[1], **counting
         )
-    console.note(read.report.summary())
     grown = found.dictionary() if seed is None else extend_dictionary(seed, found)
     if not len(grown):
         raise ValueError(f"{pairs} holds no two words that stand together {counting['at_least']} times or more")
