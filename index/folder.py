@@ -29,6 +29,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any, BinaryIO, TypeVar
+from weakref import WeakSet
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -206,7 +207,8 @@ class WriterLock:
     """Hold a folder for writing until `close`, or until the process ends.
 
     An advisory lock on the file ``writer.lock``, which stays. Where the system has none (Windows, some network file
-    systems) two writers are not kept apart. A save that is under way ends first.
+    systems) two writers are not kept apart. A save that is under way ends first. A process that is forked off does not
+    hold it.
 
     Parameters
     ----------
@@ -226,9 +228,10 @@ class WriterLock:
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder} is no folder; make it with CollectionStore.create, or mend the path")
         self._folder = folder.resolve()
-        outer = _HELD.get().get(self._folder)
+        outer = _held(folder)
         # subtle: a copy of a descriptor has its lock as well, which lasts until both are closed
-        self._file: BinaryIO = (folder / _LOCK_NAME).open("a+b") if outer is None else outer._copy()
+        self._file: BinaryIO = (folder / _LOCK_NAME).open("a+b", buffering=0) if outer is None else outer._copy()
+        _LOCKS.add(self)
         end = time.monotonic() + max(patience, _GLANCE)
         while not _lock(self._file):
             if time.monotonic() > end:
@@ -237,7 +240,6 @@ class WriterLock:
             time.sleep(_LOCK_PAUSE)
         self._file.truncate(0)
         self._file.write(f"{os.getpid()}\n".encode())
-        self._file.flush()
         with folder_lock(folder):  # a save that began before waits for nobody: let it end
             pass
 
@@ -260,8 +262,20 @@ class WriterLock:
             _HELD.reset(before)
 
     def _copy(self) -> BinaryIO:
-        return os.fdopen(os.dup(self._file.fileno()), "a+b")
+        return os.fdopen(os.dup(self._file.fileno()), "a+b", buffering=0)
 
+
+_LOCKS: WeakSet[WriterLock] = WeakSet()
+
+
+def _leave_to_parent() -> None:
+    """Close a forked process's copies of locks: one that is left open has the lock as well."""
+    for lock in list(_LOCKS):
+        lock.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 # The folders that this thread may save into.
 _HELD: ContextVar[Mapping[Path, WriterLock]] = ContextVar("held", default=MappingProxyType({}))
@@ -309,7 +323,13 @@ def locked(folder: Path, *, patience: float = 0.0) -> Iterator[None]:
 
 def is_held(folder: Path) -> bool:
     """Return whether this thread is in a block that holds the folder: it alone writes there."""
-    return folder.resolve() in _HELD.get()
+    return _held(folder) is not None
+
+
+def _held(folder: Path) -> WriterLock | None:
+    """Return the lock of a block of this thread, other than one that it was in before a fork."""
+    lock = _HELD.get().get(folder.resolve())
+    return None if lock is None or lock.closed else lock
 
 
 def refuse_locked(folder: Path) -> None:
@@ -362,8 +382,14 @@ def _held_elsewhere(folder: Path) -> str:
     return f"{folder} is open for writing elsewhere; close that writer (Collection.load reads meanwhile)"
 
 
-def write_folder(folder: Path, *, contents: Mapping[str, Any], files: Mapping[str, FileWriter | bytes]) -> None:
-    """Save `files` and a description of them into `folder`, all or nothing.
+def write_folder(
+    folder: Path,
+    *,
+    contents: Mapping[str, Any],
+    files: Mapping[str, FileWriter | bytes],
+    before: Callable[[], None] = lambda: None,
+) -> str:
+    """Save `files` and a description of them into `folder`, all or nothing, and return its `manifest_digest`.
 
     Needs disk space for the old and the new files together.
 
@@ -375,6 +401,8 @@ def write_folder(folder: Path, *, contents: Mapping[str, Any], files: Mapping[st
         JSON-able fields for the manifest.
     files : mapping
         Logical name (letters, digits, dot, dash, underscore) -> bytes, or a function that writes a path.
+    before : callable
+        Called when nobody else can save there any more; what it raises ends the save before anything is written.
 
     Raises
     ------
@@ -392,7 +420,8 @@ def write_folder(folder: Path, *, contents: Mapping[str, Any], files: Mapping[st
     with folder_lock(folder) as locked:
         if not is_held(folder):
             refuse_locked(folder)
-        before = _stored_names(folder)
+        before()
+        stored = _stored_names(folder)
         draft = folder / _stored_name(MANIFEST_NAME, generation)
         written: list[Path] = []
         try:
@@ -402,7 +431,8 @@ def write_folder(folder: Path, *, contents: Mapping[str, Any], files: Mapping[st
                 written.append(path)
                 entries[name] = _write_file(path, content)
             written.append(draft)
-            _write_file(draft, Manifest(dict(contents), entries).to_bytes())
+            manifest = Manifest(dict(contents), entries).to_bytes()
+            _write_file(draft, manifest)
             sync_folder(folder)
             draft.replace(folder / MANIFEST_NAME)  # the commit: one atomic rename
         except BaseException:
@@ -415,8 +445,9 @@ def write_folder(folder: Path, *, contents: Mapping[str, Any], files: Mapping[st
         keep = {entry.stored for entry in entries.values()}
         for path in folder.iterdir():
             leftover = locked and _GENERATION_FILE.fullmatch(path.name) is not None
-            if path.name not in keep and (leftover or path.name in before):
+            if path.name not in keep and (leftover or path.name in stored):
                 path.unlink(missing_ok=True)
+        return hashlib.sha256(manifest).hexdigest()
 
 
 def read_folder(folder: Path, parse: Callable[[dict[str, Any], dict[str, Path]], T]) -> T:

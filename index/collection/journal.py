@@ -60,6 +60,15 @@ class Change:
         return cls(fields["operation"], tuple(fields["ids"]), vectors, fields["metadata"])
 
 
+@dataclass(frozen=True)
+class Place:
+    """How far a journal was read: where the last record read starts and ends, and its SHA-256; 0, 0 and nothing."""
+
+    start: int = 0
+    end: int = 0
+    digest: bytes = b""
+
+
 class Journal:
     """The journal of one manifest, open for appending; made where there is none.
 
@@ -87,8 +96,8 @@ class Journal:
         """Bytes so far."""
         return self._file.tell()
 
-    def append(self, change: Change) -> None:
-        """Write a change and wait until it is on the disk; a failing call leaves the journal as it was.
+    def append(self, change: Change) -> Place:
+        """Write a change, wait until it is on the disk and return its place; a failing call leaves all as it was.
 
         Raises
         ------
@@ -99,7 +108,8 @@ class Journal:
         length = struct.pack("<Q", len(content))
         start = self._file.tell()
         try:
-            record = length + struct.pack("<I", zlib.crc32(length)) + hashlib.sha256(content).digest() + content
+            digest = hashlib.sha256(content).digest()
+            record = length + struct.pack("<I", zlib.crc32(length)) + digest + content
             view = memoryview(record)
             while view:
                 view = view[self._file.write(view) :]
@@ -107,6 +117,7 @@ class Journal:
         except BaseException:
             self.undo(start)
             raise
+        return Place(start, self._file.tell(), digest)
 
     def undo(self, start: int) -> None:
         """Forget what was written from byte `start` on."""
@@ -127,15 +138,6 @@ def journal_path(folder: Path, manifest: str) -> Path:
 def stale_journals(folder: Path, manifest: str) -> list[Path]:
     """Return journals of other manifests: what they hold has been saved, or replaced by another save."""
     return [path for path in folder.glob("journal-*.log") if path != journal_path(folder, manifest)]
-
-
-@dataclass(frozen=True)
-class Place:
-    """How far a journal was read: where the last record read starts and ends, and its SHA-256; 0, 0 and nothing."""
-
-    start: int = 0
-    end: int = 0
-    digest: bytes = b""
 
 
 def read_on(folder: Path, manifest: str, place: Place) -> Iterator[tuple[Change, Place]]:

@@ -104,8 +104,8 @@ class Parts:
     attachments: Mapping[str, bytes]
 
 
-def write_parts(parts: Parts, folder: Path) -> None:
-    """Write a collection into `folder`, whole or not at all; see `Collection.save`."""
+def write_parts(parts: Parts, folder: Path, *, before: Callable[[], None]) -> str:
+    """Write a collection into `folder`, whole or not at all; see `Collection.save`, and `write_folder` for the rest."""
     if not isinstance(parts.attributes, dict):
         raise TypeError(f"attributes must be a dictionary, not {type(parts.attributes).__name__}")
     contents: dict[str, Any] = {
@@ -118,7 +118,7 @@ def write_parts(parts: Parts, folder: Path) -> None:
         contents[CONTINUES] = manifest_digest(folder)
     own = attachment_files(parts.attachments)
     files: dict[str, FileWriter | bytes] = {**parts.index.files(), **parts.table.files(), **own}
-    write_folder(folder, contents=contents, files=files)
+    return write_folder(folder, contents=contents, files=files, before=before)
 
 
 def read_parts(folder: Path, threads: int | None, *, mapped: bool = False) -> Parts:

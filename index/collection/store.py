@@ -1,7 +1,10 @@
 """A saved collection that lives: one writer, whose changes are on disk when its calls return, and readers."""
 
+import os
+import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -9,7 +12,6 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from interlingua.index.engines.base import CollectionResult, UnsupportedOperation, check_rows
-from interlingua.index.engines.faiss import FaissIndex
 from interlingua.index.folder import (
     MANIFEST_NAME,
     CorruptCollectionError,
@@ -20,10 +22,9 @@ from interlingua.index.folder import (
     refuse_foreign,
 )
 
-from .collection import Collection
+from .collection import Collection, Origin
 from .filters import Where
-from .journal import Change, Journal, Place, read_on, stale_journals
-from .parts import settled
+from .journal import Change, Journal, stale_journals
 
 
 class CollectionStore:
@@ -35,6 +36,10 @@ class CollectionStore:
     as many as like and at any time: they see the last save and the journal up to then.
 
     One change costs one fsync (some milliseconds on a disk): add many rows at once.
+
+    Threads may share a store: changes go in one after the other, and searches go on meanwhile, each in the state before
+    or after a change (`Collection`). A process that is forked off can search its copy; to write, it opens the folder
+    itself when this store is closed.
 
     Parameters
     ----------
@@ -80,9 +85,10 @@ class CollectionStore:
         if self.path.is_dir():
             read_manifest(self.path)  # the lock would leave its file where something else lies
         self._lock = WriterLock(self.path)
+        self._changes, self._process = threading.RLock(), os.getpid()
         try:
             self.collection = _local(Collection.load(self.path, threads=threads))
-            manifest = manifest_digest(self.path)
+            manifest = self.collection.origins[self.path.resolve()].manifest
             for stale in stale_journals(self.path, manifest):
                 stale.unlink()
             self._journal = Journal(self.path, manifest)
@@ -124,8 +130,9 @@ class CollectionStore:
     def remove(self, ids: Sequence[str]) -> None:
         """Remove rows by id, as `Collection.remove`; on disk when the call returns."""
         names = [str(id) for id in ([ids] if isinstance(ids, str) else ids)]
-        self.collection.get(names)  # refuses unknown ones before anything is written
-        self._write(Change("remove", tuple(names)))
+        with self._alone():
+            self.collection.numbers_of(names)  # refuses unknown ones before anything is written
+            self._write(Change("remove", tuple(names)))
 
     def search(
         self, queries: ArrayLike, k: int = 10, *, where: Where | None = None, languages: Iterable[str] | None = None
@@ -135,45 +142,34 @@ class CollectionStore:
 
     def checkpoint(self) -> None:
         """Save the whole collection and start an empty journal; a kill leaves the old state and its journal."""
-        self._check_open()
-        with self._lock.held():
-            if self.before_save is not None:
-                self.before_save(self.collection)
-            self.collection.save(self.path)
-        manifest = manifest_digest(self.path)
-        fresh = Journal(self.path, manifest)
-        self._journal.close()
-        self._journal, self._manifest = fresh, manifest
-        for stale in stale_journals(self.path, manifest):
-            stale.unlink()
+        with self._alone():
+            self._save(self.collection)
 
     def replace(self, collection: Collection) -> None:
         """Save another collection in the place of this one, whole or not at all, and go on with it."""
-        self._check_open()
-        before, self.collection = self.collection, _local(collection)
-        try:
-            self.checkpoint()
-        except BaseException:
-            self.collection = before
-            raise
+        with self._alone():
+            _local(collection).origins[self.path.resolve()] = self.collection.origins[self.path.resolve()]
+            self._save(collection)
+            self.collection = collection
 
     def compact(self) -> None:
         """Drop removed vectors from the index for good, and save."""
-        if isinstance(self.collection.index, FaissIndex):
-            self.collection.index.compact()
-        self.checkpoint()
+        with self._alone():
+            self.collection.compact()
+            self.checkpoint()
 
     def snapshot(self, path: str | Path) -> None:
         """Save the present state into another folder; to restore it, open that folder or copy it back."""
-        self._check_open()
-        if Path(path).exists():
-            raise FileExistsError(f"{path} is there already; choose a new folder for the snapshot")
-        self.collection.save(path)
+        with self._alone():
+            _save_anew(self.collection, Path(path), "choose a new folder for the snapshot")
 
     def close(self) -> None:
-        """Let other writers in; nothing needs to be saved."""
-        self._journal.close()
-        self._lock.close()
+        """Let other writers in, after a change that is under way; nothing needs to be saved."""
+        if self._process != os.getpid():
+            return  # the parent's lock was left at the fork
+        with self._changes:
+            self._journal.close()
+            self._lock.close()
 
     def __enter__(self) -> "CollectionStore":
         return self
@@ -186,18 +182,19 @@ class CollectionStore:
     def _put(
         self, operation: str, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None
     ) -> None:
-        names, rows = self.collection.check(ids, metadata, replace=operation == "upsert")
-        checked = check_rows(names, vectors, self.collection.dimension, self.collection.metric)
-        self._write(Change(operation, tuple(names), checked, rows))
+        with self._alone():
+            names, rows = self.collection.check(ids, metadata, replace=operation == "upsert")
+            checked = check_rows(names, vectors, self.collection.dimension, self.collection.metric)
+            self._write(Change(operation, tuple(names), checked, rows))
 
     def _write(self, change: Change) -> None:
-        self._check_open()
         if manifest_digest(self.path) != self._manifest:
             raise LockedError(f"{self.path} was saved by someone else meanwhile; open it again")
         start = len(self._journal)
-        self._journal.append(change)
+        place = self._journal.append(change)
         try:
             self.collection.apply(change)
+            self.collection.origins[self.path.resolve()] = Origin(self._manifest, place)
         except BaseException:
             self._journal.undo(start)  # the collection is as it was, and so must be what is on the disk
             raise
@@ -205,18 +202,49 @@ class CollectionStore:
             try:
                 self.checkpoint()
             except OSError as error:  # the change itself is safe in the journal
-                warnings.warn(f"{self.path} could not be saved, and its journal grows: {error}", stacklevel=3)
+                warnings.warn(f"{self.path} could not be saved, and its journal grows: {error}", stacklevel=4)
 
-    def _check_open(self) -> None:
-        if self._lock.closed:
-            raise ValueError(f"this store of {self.path} is closed; open it again")
+    def _save(self, collection: Collection) -> None:
+        with self._lock.held():
+            if self.before_save is not None:
+                self.before_save(collection)
+            collection.save(self.path)
+        manifest = collection.origins[self.path.resolve()].manifest
+        fresh = Journal(self.path, manifest)
+        self._journal.close()
+        self._journal, self._manifest = fresh, manifest
+        for stale in stale_journals(self.path, manifest):
+            stale.unlink()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let no other thread change anything inside the block; refuse what cannot write here."""
+        if self._process != os.getpid():  # subtle: before the lock, which a thread of the parent may have held
+            raise LockedError(
+                f"this store of {self.path} was opened by process {self._process}, which this one was forked off; open "
+                "the folder here, after the other has closed it (reading needs no lock: Collection.load)"
+            )
+        with self._changes:
+            if self._lock.closed:
+                raise ValueError(f"this store of {self.path} is closed; open it again")
+            yield
 
 
 def restore(snapshot: str | Path, path: str | Path) -> None:
     """Write what a snapshot holds to a new place, whole or not at all, after every checksum was verified."""
-    if Path(path).exists():
-        raise FileExistsError(f"{path} is there already; choose a new folder, or remove it first")
-    Collection.load(snapshot).save(path)
+    _save_anew(Collection.load(snapshot), Path(path), "choose a new folder, or remove it first")
+
+
+def _save_anew(collection: Collection, folder: Path, way_out: str) -> None:
+    """Save into a folder that is not there; if that fails, it still is not, and the call can be repeated."""
+    if folder.exists():
+        raise FileExistsError(f"{folder} is there already; {way_out}")
+    try:
+        collection.save(folder)
+    except BaseException:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
 
 
 def _local(collection: Collection) -> Collection:
@@ -236,6 +264,8 @@ class CollectionReader:
 
     A refresh costs what the changes cost, not what the collection does; only after a save is it read anew. Any number
     of readers, in any number of processes, may follow one `CollectionStore`; each sees whole changes, in their order.
+    Threads may share a reader, and one may refresh it while others search; take `collection` once for what belongs
+    together.
 
     Parameters
     ----------
@@ -265,7 +295,8 @@ class CollectionReader:
     def __init__(self, path: str | Path, *, threads: int | None = None) -> None:
         self.path = Path(path)
         self._threads = threads
-        self.collection, self._manifest, self._place = self._load()
+        self._refreshing = threading.Lock()
+        self.collection = self._load()
 
     def refresh(self) -> bool:
         """Bring `collection` up to date and return whether there was anything new.
@@ -277,24 +308,18 @@ class CollectionReader:
         CorruptCollectionError
             If a file is damaged; `collection` is then as of some change before that.
         """
-        before = self._manifest, self._place
-        if manifest_digest(self.path) == self._manifest:
-            try:
-                for change, place in read_on(self.path, self._manifest, self._place):
-                    self.collection.apply(change)
-                    self._place = place
-                return before[1] != self._place
-            except (CorruptCollectionError, OSError, KeyError):
-                pass  # subtle: a save may have removed the journal, or the writer taken back what the disk did not take
-        self.collection, self._manifest, self._place = self._load()
-        return before != (self._manifest, self._place)
+        with self._refreshing:
+            before = self._origin()
+            if manifest_digest(self.path) == before.manifest:
+                try:
+                    return self.collection.follow(self.path)
+                except (CorruptCollectionError, OSError):
+                    pass  # subtle: a save has removed the journal, or the writer taken back what the disk did not take
+            self.collection = self._load()
+            return self._origin() != before
 
-    def _load(self) -> tuple[Collection, str, Place]:
-        def attempt(manifest: str) -> tuple[Collection, str, Place]:
-            loaded, place = Collection.load(self.path, threads=self._threads, journal=False), Place()
-            for change, reached in read_on(self.path, manifest, Place()):
-                loaded.apply(change)
-                place = reached
-            return loaded, manifest, place
+    def _origin(self) -> Origin:
+        return self.collection.origins[self.path.resolve()]
 
-        return settled(self.path, attempt)
+    def _load(self) -> Collection:
+        return Collection.load(self.path, threads=self._threads)

@@ -236,6 +236,9 @@ class VectorIndex(Protocol):
 
     Every index checks its input itself, leaves it unmodified, and refuses NaN, infinities, a wrong dimension,
     empty arrays, k < 1 and ids that are there already. A failing call leaves the index as it was.
+
+    Threads may search an index beside each other, but nothing may go on beside a change: FAISS would answer with other
+    rows, or crash. A `Collection` sees to that by itself.
     """
 
     @property

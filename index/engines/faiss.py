@@ -4,6 +4,8 @@ FAISS is imported at its first use, with as many threads as asked for. Where its
 a GPU; the index itself stays on the CPU.
 """
 
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interlingua.index.folder import FileWriter
+from interlingua.index.threads import SharedLock
 
 from .base import (
     Described,
@@ -52,9 +55,11 @@ def load_faiss() -> Any:
 def faiss_threads(threads: int | None) -> Iterator[None]:
     """Let FAISS use `threads` OpenMP threads inside the block, and as many as before after it.
 
-    The setting belongs to the whole process, and where torch was imported before faiss it is torch's as well;
-    hence it is put back. Processes that used OpenMP must not fork: start helpers with the method "spawn".
+    The setting is the calling thread's, and where torch was imported before faiss it is torch's as well; hence it is
+    put back. In a process that was forked off after FAISS was imported it is one thread whatever is asked for: OpenMP's
+    others stayed behind, and it would wait for them for ever.
     """
+    threads = 1 if _FORKED else threads
     if threads is None:
         yield
         return
@@ -65,6 +70,19 @@ def faiss_threads(threads: int | None) -> Iterator[None]:
         yield
     finally:
         faiss.omp_set_num_threads(before)
+
+
+_FORKED: list[bool] = []  # whether OpenMP's threads may have stayed behind in the parent
+
+
+def _leave_threads() -> None:
+    if faiss := sys.modules.get("faiss"):
+        _FORKED.append(True)
+        faiss.omp_set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_threads)
 
 
 def exact_index(dimension: int, metric: Metric) -> Any:
@@ -267,6 +285,7 @@ class FaissIndex(Described):
         self._mapped = False
         self._on_gpu = gpu_wanted(self._config)
         self._gpu_copy: Any = None  # of what is there now; any change drops it
+        self._gpu_turn = SharedLock()  # on a GPU, FAISS takes one search at a time
         self._waits = needs_training(self._config)  # a flat index stands in until there is enough to learn from
         self._faiss = (
             exact_index(dimension, self._metric) if self._waits else self._built(np.empty((0, dimension), np.float32))
@@ -477,11 +496,12 @@ class FaissIndex(Described):
         return positions, self._as_scores(values)
 
     def _search_on_gpu(self, queries: NDArray[np.float32], width: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        if self._gpu_copy is None:
-            self._gpu_copy = to_gpu(self._faiss)
         config: Any = self._config
         params = None if isinstance(config, FaissFlatConfig) else self._parameters(config, None, width, 1.0)
-        values, positions = self._gpu_copy.search(queries, width, params=params)
+        with self._gpu_turn.writing:
+            if self._gpu_copy is None:
+                self._gpu_copy = to_gpu(self._faiss)
+            values, positions = self._gpu_copy.search(queries, width, params=params)
         scores = self._as_scores(values)
         if positions.min() < 0:
             short = np.flatnonzero((positions < 0).any(axis=1))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.index import Collection, CollectionStore
+from interlingua.index import Collection, CollectionStore, LockedError
+from interlingua.index.threads import SharedLock
 from interlingua.pipelines.encoders.base import check_texts
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote, encoder_of, load_collection, save_collection
@@ -118,11 +119,59 @@ def entity_from_json(value: Mapping[str, Any]) -> Entity:
     )
 
 
+@dataclass(frozen=True)
+class _State:
+    """What an index answers from; never changed, but left for another one.
+
+    Attributes
+    ----------
+    entities : mapping of str to Entity
+        By id, with the names that were accepted.
+    table : NameTable
+    contexts : (entities, d) array
+        Vectors of their descriptions; zero where there is none.
+    context_mean : (d,) array
+    """
+
+    entities: Mapping[str, Entity]
+    table: NameTable
+    contexts: NDArray[np.float32]
+    context_mean: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, known: Mapping[str, Entity], collection: Collection) -> _State:
+        """Return the state of a collection's rows."""
+        with collection.lock.reading:
+            ids = collection.ids
+            rows, vectors = collection.get(ids), collection.vectors(ids)
+        entities = dict(known)
+        for row in rows:
+            each = entities[row["entity"]]
+            if row["kind"] == ACCEPTED and row["text"] not in each.aliases:
+                entities[each.id] = replace(each, aliases=(*each.aliases, row["text"]))
+        places = {id: row for row, id in enumerate(entities)}
+        owners = np.array([places[row["entity"]] for row in rows], np.int64)
+        named = np.array([row["kind"] != CONTEXT for row in rows], bool)
+        chosen = np.flatnonzero(named)
+        texts, languages = ([rows[row][key] for row in chosen] for key in ("text", "language"))
+        table = NameTable(texts, languages, owners[chosen], vectors[chosen])
+        contexts = np.zeros((len(entities), vectors.shape[1]), np.float32)
+        mean = np.zeros(vectors.shape[1], np.float32)
+        described = np.flatnonzero(~named)
+        if len(described):
+            mean = vectors[described].mean(axis=0)
+            contexts[owners[described]] = vectors[described]
+        return cls(entities, table, contexts, mean)
+
+
 class EntityIndex:
     """Finds the entities that mentions in any language mean.
 
     Use `build`, `from_table`, `from_wikidata` or `load`; the constructor takes their parts. A mention that means no
     entity (NIL) is one whose first candidate has a probability below `threshold`.
+
+    Threads may share an index: `link` answers from the state before or after an `accept`, and those come one after the
+    other.
 
     Parameters
     ----------
@@ -146,14 +195,14 @@ class EntityIndex:
         threshold: float = 0.5,
         folder: Path | None = None,
     ) -> None:
-        self._entities = {each.id: each for each in entities}
+        self._changes = SharedLock()  # one `accept` after the other
         self.encoder = encoder
         self.collection = collection
         self.model = model
         self.encoder_name = encoder_name
         self.threshold = threshold
         self._folder = folder
-        self._refresh()
+        self._state = _State.of({each.id: each for each in entities}, collection)
 
     @classmethod
     def build(
@@ -224,16 +273,22 @@ class EntityIndex:
     @property
     def entities(self) -> tuple[Entity, ...]:
         """All entities, in the order of building, with their accepted names among the aliases."""
-        return tuple(self._entities.values())
+        return tuple(self._state.entities.values())
+
+    @property
+    def table(self) -> NameTable:
+        """The names, as they are compared with mentions."""
+        return self._state.table
 
     def __len__(self) -> int:
-        return len(self._entities)
+        return len(self._state.entities)
 
     def get(self, id: str) -> Entity:
         """Return the entity of that id; `KeyError` if there is none."""
-        if id not in self._entities:
+        entities = self._state.entities
+        if id not in entities:
             raise KeyError(f"no entity has the id {id!r}")
-        return self._entities[id]
+        return entities[id]
 
     def types(self) -> dict[str, int]:
         """Return the types with the number of their entities, most first."""
@@ -293,8 +348,9 @@ class EntityIndex:
             raise ValueError(f"each mention has one context, but there are {len(texts)} mentions and {len(around)}")
         answers: list[list[Candidate]] = [[] for _ in texts]
         asked = [row for row, text in enumerate(texts) if text.strip()]
-        entities = self.entities
-        found = list(self._features([texts[r] for r in asked], [around[r] for r in asked], language, types))
+        state = self._state
+        entities = tuple(state.entities.values())
+        found = list(self._features(state, [texts[r] for r in asked], [around[r] for r in asked], language, types))
         if unknown is None:
             model = self.model.with_unknown_of([features for _, _, features in found])
         else:
@@ -335,11 +391,12 @@ class EntityIndex:
         texts = check_texts(mentions)
         if len(texts) != len(ids) or len(texts) < 20:
             raise ValueError(f"calibration needs 20 mentions and as many ids, but has {len(texts)} and {len(ids)}")
-        places = {id: row for row, id in enumerate(self._entities)}
+        state = self._state
+        places = {id: row for row, id in enumerate(state.entities)}
         wanted = [None if id is None else places[self.get(id).id] for id in ids]
         around = [""] * len(texts) if contexts is None else [each or "" for each in contexts]
         groups, right = [], []
-        for row, owners, features in self._features(texts, around, language, None):
+        for row, owners, features in self._features(state, texts, around, language, None):
             hit = np.flatnonzero(owners == -1 if wanted[row] is None else owners == wanted[row])
             groups.append(features)
             right.append(int(hit[0]) if len(hit) else None)
@@ -357,8 +414,12 @@ class EntityIndex:
         ValueError
             If the mention is empty.
         LockedError
-            If another process writes into the folder.
+            If another process writes into the folder, or has saved another index there.
         """
+        with self._changes.writing:
+            self._accept(mention, id)
+
+    def _accept(self, mention: str, id: str) -> None:
         entity = self.get(id)
         (text,) = check_texts([mention])
         if not text.strip():
@@ -369,23 +430,29 @@ class EntityIndex:
         vector = self.encoder.encode([text])
         row = [f"{id} {folded_name(text)}"]
         if self._folder is not None:
+            place = self._folder.resolve()
             with CollectionStore(self._folder) as store:
+                if store.collection.origins[place].manifest != self.collection.origins[place].manifest:
+                    raise LockedError(f"{self._folder} was saved by someone else since it was loaded; load it again")
                 store.upsert(row, vector, [about])
-        self.collection.upsert(row, vector, [about])
-        self._refresh()
+                self.collection = store.collection  # with what others have accepted
+        else:
+            self.collection.upsert(row, vector, [about])
+        self._state = _State.of(self._state.entities, self.collection)
 
     def save(self, folder: str | Path) -> None:
         """Write everything into a folder, whole or not at all; see `interlingua.pipelines.stored`."""
-        lines = [json.dumps(asdict(each), ensure_ascii=False) for each in self.entities]
-        save_collection(
-            folder,
-            "entities",
-            self.collection,
-            EncoderNote.of(self.encoder, self.encoder_name),
-            about={"threshold": self.threshold, _MODEL: self.model.to_json()},
-            files={_ENTITIES: "\n".join(lines).encode()},
-        )
-        self._folder = Path(folder)
+        with self._changes.writing:
+            lines = [json.dumps(asdict(each), ensure_ascii=False) for each in self.entities]
+            save_collection(
+                folder,
+                "entities",
+                self.collection,
+                EncoderNote.of(self.encoder, self.encoder_name),
+                about={"threshold": self.threshold, _MODEL: self.model.to_json()},
+                files={_ENTITIES: "\n".join(lines).encode()},
+            )
+            self._folder = Path(folder)
 
     @classmethod
     def load(cls, folder: str | Path, encoder: Encoder | str | Path | None = None) -> EntityIndex:
@@ -421,45 +488,26 @@ class EntityIndex:
             return cls.load(path, encoder)
         return cls.from_table(path, encoder=load_encoder(encoder) if isinstance(encoder, str | Path) else encoder)
 
-    def _refresh(self) -> None:
-        """Make the arrays of the collection's rows, and give entities the names that were accepted."""
-        ids = self.collection.ids
-        rows = self.collection.get(ids)
-        for row in rows:
-            each = self._entities[row["entity"]]
-            if row["kind"] == ACCEPTED and row["text"] not in each.aliases:
-                self._entities[each.id] = replace(each, aliases=(*each.aliases, row["text"]))
-        vectors = self.collection.vectors(ids)
-        places = {id: row for row, id in enumerate(self._entities)}
-        owners = np.array([places[row["entity"]] for row in rows], np.int64)
-        named = np.array([row["kind"] != CONTEXT for row in rows], bool)
-        chosen = np.flatnonzero(named)
-        self.table = NameTable(
-            [rows[row]["text"] for row in chosen],
-            [rows[row]["language"] for row in chosen],
-            owners[chosen],
-            vectors[chosen],
-        )
-        self._contexts = np.zeros((len(self._entities), vectors.shape[1]), np.float32)
-        self._context_mean = np.zeros(vectors.shape[1], np.float32)
-        described = np.flatnonzero(~named)
-        if len(described):
-            self._context_mean = vectors[described].mean(axis=0)
-            self._contexts[owners[described]] = vectors[described]
-
     def _features(
-        self, mentions: list[str], contexts: list[str], language: str | None, types: Sequence[str] | None
+        self,
+        state: _State,
+        mentions: list[str],
+        contexts: list[str],
+        language: str | None,
+        types: Sequence[str] | None,
     ) -> Iterable[tuple[int, NDArray[np.int64], NDArray[np.float32]]]:
         if not mentions:
             return
-        allowed = None if not types else np.array([bool(set(types) & set(each.types)) for each in self.entities])
+        allowed = (
+            None if not types else np.array([bool(set(types) & set(each.types)) for each in state.entities.values()])
+        )
         vectors = self.encoder.encode(mentions)
         said = [row for row, text in enumerate(contexts) if text.strip()]
         told = [contexts[row] for row in said]
-        around = dict(zip(said, centred_by_script(told, self.encoder.encode(told), self._context_mean) if said else ()))
-        for row, near in enumerate(self.table.near(mentions, vectors, language=language, allowed=allowed)):
+        around = dict(zip(said, centred_by_script(told, self.encoder.encode(told), state.context_mean) if said else ()))
+        for row, near in enumerate(state.table.near(mentions, vectors, language=language, allowed=allowed)):
             context = None
             if row in around:
-                context = centred(self._contexts[near.owners], self._context_mean) @ around[row]
-                context[~self._contexts[near.owners].any(axis=1)] = np.nan
+                context = centred(state.contexts[near.owners], state.context_mean) @ around[row]
+                context[~state.contexts[near.owners].any(axis=1)] = np.nan
             yield row, near.owners, feature_rows(near, context)

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from interlingua.align import mean_neighbor_similarity
 from interlingua.index import Collection, CollectionResult, CollectionStore, array_to_bytes, bytes_to_array
-from interlingua.index.collection.journal import Change, read_journal
+from interlingua.index.collection.journal import Change, Place, read_on
 from interlingua.index.collection.parts import settled
-from interlingua.index.folder import manifest_digest
+from interlingua.index.threads import SharedLock
 
 from .ranked import ATTRIBUTE, CorrectedRows, ranked_collection
 
@@ -41,6 +41,9 @@ class HubCorrectedCollection:
     They are in the journal with the vectors where the index holds them; for inverted lists, and for rows that came into
     the folder by other means, `load` and `open` measure them anew, against the same sources. `refresh` replaces what is
     saved whole or not at all. Sources that `update_sources` noted without computing anew are not kept.
+
+    Threads may share one, as they may a `Collection` and a `CollectionStore`; `refresh` lets searches go on in what was
+    there before, and changes wait for its end.
 
     Use `create`, `load` or `open`; the constructor takes their parts.
 
@@ -78,6 +81,7 @@ class HubCorrectedCollection:
         if not 0 <= max_staleness <= 1:
             raise ValueError(f"max_staleness must lie between 0 and 1, but is {max_staleness!r}")
         collection.attributes.setdefault(ATTRIBUTE, {})  # what `own_vectors` goes by
+        self._changes = SharedLock()  # changes one after the other
         self._rows = CorrectedRows(collection)
         self.sources = self._checked(sources, "sources")
         self.neighborhood = neighborhood
@@ -122,7 +126,8 @@ class HubCorrectedCollection:
     @property
     def staleness(self) -> float:
         """Share of sources, of old and new ones together, that the means do not reflect; 0 after `refresh`."""
-        return 0.0 if self._pending is None else _share_changed(self.sources, self._pending)
+        pending = self._pending
+        return 0.0 if pending is None else _share_changed(self.sources, pending)
 
     def __len__(self) -> int:
         return len(self.collection)
@@ -139,7 +144,8 @@ class HubCorrectedCollection:
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove targets by id; `KeyError` if one is not there, and nothing is removed."""
-        self._rows.remove(ids)
+        with self._changes.writing:
+            self._rows.remove(ids)
 
     def means(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return r_S of targets, shape (n,)."""
@@ -160,11 +166,12 @@ class HubCorrectedCollection:
 
     def update_sources(self, sources: ArrayLike) -> float:
         """Take note of other sources and return the staleness; compute all means anew where it exceeds the bound."""
-        self._pending = self._checked(sources, "sources")
-        stale = self.staleness
-        if stale > self.max_staleness:
-            self.refresh()
-        elif stale:
+        with self._changes.writing:
+            self._pending = self._checked(sources, "sources")
+            stale = self.staleness
+            if stale > self.max_staleness:
+                self.refresh()
+        if 0 < stale <= self.max_staleness:
             warnings.warn(
                 f"{stale:.1%} of the sources changed, and the hub correction does not reflect it "
                 f"(bound: {self.max_staleness:.1%}); call refresh() to compute it anew",
@@ -174,6 +181,10 @@ class HubCorrectedCollection:
 
     def refresh(self) -> None:
         """Compute all means anew, from the sources noted last and the vectors as they are kept: O(n s d)."""
+        with self._changes.writing:
+            self._refresh()
+
+    def _refresh(self) -> None:
         sources = self.sources if self._pending is None else self._pending
         old, spec = self.collection, self.collection.index.spec
         fresh = HubCorrectedCollection(
@@ -203,10 +214,11 @@ class HubCorrectedCollection:
         ValueError
             If the means are stale: `refresh` first, or the folder would name sources that they do not reflect.
         """
-        if self.staleness:
-            raise ValueError(f"{self.staleness:.1%} of the sources changed since the means were computed; refresh()")
-        self._note(self.collection)
-        self.collection.save(path)
+        with self._changes.writing:
+            if stale := self.staleness:
+                raise ValueError(f"{stale:.1%} of the sources changed since the means were computed; refresh()")
+            self._note(self.collection)
+            self.collection.save(path)
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int | None = None, mapped: bool = False) -> "HubCorrectedCollection":
@@ -226,14 +238,10 @@ class HubCorrectedCollection:
         """
         folder = Path(path)
 
-        def attempt(manifest: str) -> HubCorrectedCollection:
-            collection = Collection.load(folder, threads=threads, mapped=mapped, journal=mapped)
-            changes = [] if mapped else list(read_journal(folder, manifest))
-            for change in changes:
-                collection.apply(change)
-            return cls._restored(folder, CorrectedRows(collection), changes)
+        def attempt(_: str) -> HubCorrectedCollection:
+            return cls._restored(folder, CorrectedRows(Collection.load(folder, threads=threads, mapped=mapped)))
 
-        return settled(folder, attempt)
+        return settled(folder, attempt)  # a save in between would take the journal away
 
     @classmethod
     def open(
@@ -253,8 +261,7 @@ class HubCorrectedCollection:
         """
         store = CollectionStore(path, threads=threads, checkpoint_bytes=checkpoint_bytes)
         try:
-            changes = list(read_journal(store.path, manifest_digest(store.path)))
-            made = cls._restored(store.path, CorrectedRows(store.collection, store), changes)
+            made = cls._restored(store.path, CorrectedRows(store.collection, store))
         except BaseException:
             store.close()
             raise
@@ -283,7 +290,7 @@ class HubCorrectedCollection:
         self.close()
 
     @classmethod
-    def _restored(cls, path: Path, rows: CorrectedRows, changes: Sequence[Change]) -> "HubCorrectedCollection":
+    def _restored(cls, path: Path, rows: CorrectedRows) -> "HubCorrectedCollection":
         about, kept = rows.collection.attributes.get(ATTRIBUTE), rows.collection.attachments
         if not isinstance(about, dict) or _SOURCES not in kept:
             raise ValueError(f"{path} is a collection without hub correction; open it with Collection.load")
@@ -292,7 +299,7 @@ class HubCorrectedCollection:
         made._rows, made.sources = rows, np.asarray(sources, np.float32)  # as they were, to the last bit
         if made.sources_sha256 != about["sources_sha256"]:
             raise ValueError(f"{path}: the sources are not those of its hub correction; build it again")
-        rows.restore_means(changes, lambda vectors, _: made._measured(vectors))
+        rows.restore_means(_changes_since(path, rows.collection), lambda vectors, _: made._measured(vectors))
         return made
 
     def _note(self, collection: Collection) -> None:
@@ -327,8 +334,16 @@ class HubCorrectedCollection:
         self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None, *, replace: bool
     ) -> None:
         rows = self._checked(vectors, "vectors")
-        means = mean_neighbor_similarity(rows, self.sources, self.neighborhood)
-        self._rows.put(ids, rows, means, metadata, replace=replace)
+        with self._changes.writing:
+            means = mean_neighbor_similarity(rows, self.sources, self.neighborhood)
+            self._rows.put(ids, rows, means, metadata, replace=replace)
+
+
+def _changes_since(folder: Path, collection: Collection) -> list[Change]:
+    """Return the changes of the folder's journal that a collection has, and its attachments have not."""
+    origin = collection.origins[folder.resolve()]
+    end = 0 if origin.place is None else origin.place.end
+    return [change for change, place in read_on(folder, origin.manifest, Place()) if place.end <= end] if end else []
 
 
 def _unit(vectors: ArrayLike, name: str) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ from interlingua.align import fold_csls, fold_query, top_k
 from interlingua.align.arrays import unit_rows
 from interlingua.index import Collection, CollectionResult, CollectionStore, Metric, array_to_bytes, bytes_to_array
 from interlingua.index.collection.journal import Change
+from interlingua.index.threads import SharedLock
 
 #: Of index that a collection of texts may have; see `interlingua.index.create_index`.
 IndexKind = Literal["flat", "faiss-flat", "hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq"]
@@ -79,7 +80,7 @@ class CorrectedRows:
     - Inverted lists (metric ``cosine``, d columns) hold y itself, since folding spoils their cells: the 100 best by
       cosine (2 k where that is more) are scored again.
 
-    Scores are as exact as the index keeps y.
+    Scores are as exact as the index keeps y. Threads may share them, as they may a `Collection`.
 
     Parameters
     ----------
@@ -95,7 +96,8 @@ class CorrectedRows:
         spec = collection.index.spec
         self.folds = collection.metric is Metric.IP  # whether r is a column of the vectors
         self._whole = self.folds and spec.config.get("storage", "float32") == "float32"
-        self._mean_of: dict[str, float] = {}
+        self._changes = SharedLock()  # changes one after the other
+        self._mean_of: dict[int, float] = {}  # by the row's number: a row that is replaced has another one than before
 
     @property
     def dimension(self) -> int:
@@ -114,32 +116,35 @@ class CorrectedRows:
         """Add unit rows (n, d) with their r (n,), in place of rows of the same ids with `replace`."""
         target = self.collection if self.store is None else self.store
         names = [ids] if isinstance(ids, str) else [str(id) for id in ids]
-        before = {name: self._mean_of[name] for name in names if name in self._mean_of}
-        if not self._whole:  # subtle: before the row itself, since a store may save right after it
-            self._mean_of.update(zip(names, means.tolist()))
-        try:
-            put = target.upsert if replace else target.add
-            put(ids, laid_out(rows, means, folded=self.folds), metadata)
-        except BaseException:
-            for name in names:
-                self._mean_of.pop(name, None)
-            self._mean_of |= before
-            raise
+        with self._changes.writing:
+            begin = self.collection.state[0]
+            coming = range(begin, begin + len(names))
+            outdated = self._numbers_held(names)
+            if not self._whole:  # subtle: before the row itself, since a store may save right after it
+                self._mean_of.update(zip(coming, means.tolist()))
+            try:
+                put = target.upsert if replace else target.add
+                put(ids, laid_out(rows, means, folded=self.folds), metadata)
+            except BaseException:
+                outdated = list(coming)
+                raise
+            finally:
+                self._forget(outdated)
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove rows by id; `KeyError` if one is not there, and nothing is removed."""
-        (self.collection if self.store is None else self.store).remove(ids)
-        for id in [ids] if isinstance(ids, str) else ids:
-            self._mean_of.pop(str(id), None)
+        with self._changes.writing:
+            outdated = self._numbers_held([ids] if isinstance(ids, str) else [str(id) for id in ids])
+            (self.collection if self.store is None else self.store).remove(ids)
+            self._forget(outdated)
 
     def means(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return the r of rows, shape (n,); `KeyError` if an id is unknown."""
         if self._whole:
             return -self.collection.vectors(ids)[:, -1] if len(ids) else np.empty(0, np.float32)
-        missing = [id for id in ids if id not in self._mean_of]
-        if missing:
-            raise KeyError(f"ids are not in the collection: {', '.join(map(repr, missing[:3]))}")
-        return np.array([self._mean_of[id] for id in ids], dtype=np.float32)
+        with self.collection.lock.reading:
+            numbers = self.collection.numbers_of(ids).tolist()
+            return np.array([self._mean_of[number] for number in numbers], dtype=np.float32)
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return y as it is kept, shape (n, d); what the index has rounded is brought back to unit length."""
@@ -155,10 +160,11 @@ class CorrectedRows:
         if k < 1 or self.collection.index.spec.kind not in _APPROXIMATE:
             return self.collection.search(asked, k, **filters)
         wide = max(_FEWEST, _OVERSAMPLING * k) if self.folds else max(_CANDIDATES, 2 * k)
-        found = self.collection.search(asked, wide, **filters)
-        k = min(k, found.scores.shape[1])
-        if not self._whole:
-            return self._rescored(queries, found, k)
+        with self.collection.lock.reading:
+            found = self.collection.search(asked, wide, **filters)
+            k = min(k, found.scores.shape[1])
+            if not self._whole:
+                return self._rescored(queries, found, k)
         ids = tuple([each[:k] for each in found.ids])
         read = lambda: [row for rows in found.metadata for row in rows[:k]]  # noqa: E731
         return CollectionResult.deferred(ids, found.scores[:, :k], read, found.metric)
@@ -173,13 +179,15 @@ class CorrectedRows:
         """Return what `restore_means` reads: every r that the vectors do not hold, and the numbers of their rows."""
         if self._whole:
             return {}
-        means = self.means(self.collection.ids)
-        return {_MEANS: array_to_bytes(means), _NUMBERS: array_to_bytes(self.collection.numbers)}
+        with self.collection.lock.reading:
+            numbers = self.collection.numbers
+            means = np.array([self._mean_of[number] for number in numbers.tolist()], dtype=np.float32)
+        return {_MEANS: array_to_bytes(means), _NUMBERS: array_to_bytes(numbers)}
 
     def take_means(self, means: NDArray[np.float32]) -> None:
         """Take the r (n,) of all rows, in the order of the collection's ids, of rows that were put in without."""
         if not self._whole:
-            self._mean_of = dict(zip(self.collection.ids, means.tolist(), strict=True))
+            self._mean_of = dict(zip(self.collection.numbers.tolist(), means.tolist(), strict=True))
 
     def restore_means(
         self, changes: Iterable[Change], measure: Callable[[NDArray[np.float32], Sequence[str]], NDArray[np.float32]]
@@ -196,22 +204,32 @@ class CorrectedRows:
         """
         if self._whole:
             return
-        kept, ids = self.collection.attachments, self.collection.ids
+        kept, held = self.collection.attachments, dict(zip(self.collection.ids, self.collection.numbers.tolist()))
         if _MEANS in kept:
             means = bytes_to_array(kept[_MEANS])
             numbers = bytes_to_array(kept[_NUMBERS]) if _NUMBERS in kept else self.collection.numbers
             if numbers.shape != means.shape:
                 raise ValueError(f"{len(means)} hub corrections do not fit {len(numbers)} rows; build the folder again")
-            known = dict(zip(numbers.tolist(), means.tolist()))
-            pairs = zip(ids, self.collection.numbers.tolist())
-            self._mean_of = {id: known[number] for id, number in pairs if number in known}
+            self._mean_of = dict(zip(numbers.tolist(), means.tolist()))
         for change in changes:
             if change.vectors is not None:
                 own = -change.vectors[:, -1] if self.folds else measure(change.vectors, change.ids)
-                self._mean_of.update(zip(change.ids, own.tolist()))
-        if missing := [id for id in ids if id not in self._mean_of]:
-            self._mean_of.update(zip(missing, measure(self.vectors(missing), missing).tolist()))
-        self._mean_of = {id: self._mean_of[id] for id in ids}
+                self._mean_of.update((held[id], mean) for id, mean in zip(change.ids, own.tolist()) if id in held)
+        if missing := [id for id, number in held.items() if number not in self._mean_of]:
+            measured = measure(self.vectors(missing), missing)
+            self._mean_of.update((held[id], mean) for id, mean in zip(missing, measured.tolist()))
+        self._mean_of = {number: self._mean_of[number] for number in held.values()}
+
+    def _numbers_held(self, ids: Iterable[str]) -> list[int]:
+        """Return the numbers of those of the ids that have an r here."""
+        if self._whole:
+            return []
+        with self.collection.lock.reading:
+            return [int(self.collection.numbers_of([id])[0]) for id in ids if id in self.collection]
+
+    def _forget(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._mean_of.pop(number, None)
 
     def _rescored(self, queries: NDArray[np.float32], found: CollectionResult, k: int) -> CollectionResult:
         distinct = list(dict.fromkeys(id for ids in found.ids for id in ids))

@@ -172,6 +172,9 @@ class CrossLingualSearch:
         Neighbours in the means of CSLS.
     encoder_name : str
         What `load_encoder` takes to make the encoder again; empty if nothing does.
+
+    Threads may share a search: they search beside each other, each in the state before or after an `upsert` or
+    `remove` of another thread, as in a `Collection`. Texts are encoded before, when nobody waits.
     """
 
     def __init__(
@@ -376,12 +379,41 @@ class CrossLingualSearch:
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, but is {k}")
+        vectors, _ = self.map_questions(questions, language)
+        return self.search_vectors(vectors, k, languages=languages, where=where, balance=balance)
+
+    def map_questions(
+        self, questions: Sequence[str], language: str | None = None
+    ) -> tuple[NDArray[np.float32], list[str]]:
+        """Return the mapped vectors (n, d) of questions, and the language of each: `language`, or a guess."""
         questions = check_texts(questions)
         raw = encode_named(self.encoder, questions, ["the question"] * len(questions), "query")
         asked_in = self.guess_languages(raw) if language is None else [language] * len(raw)
-        vectors = map_by_language(self.question_space, raw, asked_in)
-        if not len(vectors) or not len(self):
-            return [[] for _ in vectors]
+        return map_by_language(self.question_space, raw, asked_in), asked_in
+
+    def search_vectors(
+        self,
+        vectors: NDArray[np.float32],
+        k: int = 10,
+        *,
+        languages: Iterable[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        balance: bool = False,
+    ) -> list[list[SearchHit]]:
+        """Return the best passages for each of the vectors (n, d) of `map_questions`; the rest as `search`."""
+        with self.collection.lock.reading:
+            if not len(vectors) or not len(self):
+                return [[] for _ in vectors]
+            return self._found(vectors, k, languages, where, balance)
+
+    def _found(
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        languages: Iterable[str] | None,
+        where: Mapping[str, Any] | None,
+        balance: bool,
+    ) -> list[list[SearchHit]]:
         chosen = None if languages is None else matching_languages(languages, list(self.languages))
         if balance:
             spoken = list(self.languages) if chosen is None else chosen
@@ -413,7 +445,8 @@ class CrossLingualSearch:
 
     def save(self, folder: str | Path) -> None:
         """Write everything into a folder, whole or not at all; see `interlingua.pipelines.stored`."""
-        write_search(folder, self.parts, EncoderNote.of(self.encoder, self.encoder_name))
+        with self.collection.lock.keeping:
+            write_search(folder, self.parts, EncoderNote.of(self.encoder, self.encoder_name))
 
     @property
     def parts(self) -> SearchParts:

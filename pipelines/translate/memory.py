@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from interlingua.align import SharedSpace
 from interlingua.align.matching import ScoreCalibration
+from interlingua.index.threads import SharedLock
 from interlingua.pipelines.encoders.base import Encoder, Role
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder
 from interlingua.pipelines.search.languages import LanguageMethod
@@ -27,6 +27,8 @@ from interlingua.pipelines.texts.languages import matches, matching_languages
 from interlingua.pipelines.texts.pairs import Pair
 from interlingua.pipelines.texts.passages import Passage
 
+_Exact = Mapping[str, tuple[str, ...]]  # ids by what `_as_compared` makes of their texts
+_Calibrations = tuple[ScoreCalibration | None, ScoreCalibration | None]
 _SIDES = ("source", "target")
 _SAMPLE = 2000
 _FEWEST = 20  # pairs from which a calibration can be learned
@@ -81,7 +83,7 @@ class TranslationMemory:
     Both sides of each pair are indexed. A query in one of their languages finds its nearest sentence and thereby the
     translation; a query in a third language finds the pair all the same.
 
-    Use `build` or `load`; the constructor takes the parts.
+    Use `build` or `load`; the constructor takes the parts. Threads may share a memory, as they may a search.
 
     Parameters
     ----------
@@ -99,6 +101,8 @@ class TranslationMemory:
 
     def __init__(self, search: CrossLingualSearch) -> None:
         self._search = search
+        self._changes = SharedLock()  # one `add` after the other
+        self._derived: tuple[Any, ...] = (None, None, None)  # the state that the two others were made of
 
     @classmethod
     def build(
@@ -151,10 +155,9 @@ class TranslationMemory:
         ValueError
             If the space lacks a language; nothing has changed then.
         """
-        new = [each for each in _passages(pairs) if each.id not in self._search.collection]
-        self._search.upsert(new, progress=progress)
-        for name in ("_exact", "_calibrations"):
-            self.__dict__.pop(name, None)
+        with self._changes.writing:
+            new = [each for each in _passages(pairs) if each.id not in self._search.collection]
+            self._search.upsert(new, progress=progress)
         return len(new) // 2
 
     def search(
@@ -185,12 +188,26 @@ class TranslationMemory:
         ValueError
             If k < 1, or there is no translation into `to`; the text names the languages that there are.
         """
+        if k < 1:
+            raise ValueError(f"k must be at least 1, but is {k}")
+        vectors, asked_in = self._search.map_questions(texts, language or None)
+        with self._search.collection.lock.reading:
+            return self._found(texts, vectors, asked_in, k, to, least)
+
+    def _found(
+        self,
+        texts: Sequence[str],
+        vectors: NDArray[np.float32],
+        asked_in: Sequence[str],
+        k: int,
+        to: str | None,
+        least: float,
+    ) -> list[list[MemoryMatch]]:
         wanted = None if to is None else self._languages_found_by(to)
         where = None if wanted is None else {"translation_language": wanted}
-        found = self._search.search(texts, 2 * (k + _NEAR), language=language, where=where)
-        guessed = [language] * len(texts) if language else self._guess(texts)
+        found = self._search.search_vectors(vectors, 2 * (k + _NEAR), where=where)
         answers = []
-        for text, spoken, hits in zip(texts, guessed, found, strict=True):
+        for text, spoken, hits in zip(texts, asked_in, found, strict=True):
             matches: dict[str, MemoryMatch] = {}
             for name in self._exact.get(_as_compared(text), ()):
                 row = self._search.collection.get([name])[0]
@@ -208,6 +225,10 @@ class TranslationMemory:
 
     def save(self, folder: str | Path) -> None:
         """Write everything into a folder, whole or not at all."""
+        with self._search.collection.lock.keeping:
+            self._write(folder)
+
+    def _write(self, folder: str | Path) -> None:
         search = self._search
         identity = search.encoder.identity.removesuffix(_Symmetric.suffix)
         write_search(folder, search.parts, EncoderNote(identity, search.encoder_name), "memory")
@@ -238,9 +259,6 @@ class TranslationMemory:
         known = [str(value) for value, _ in self._search.collection.counts("translation_language")]
         return matching_languages([to], known, what="translation")
 
-    def _guess(self, texts: Sequence[str]) -> list[str]:
-        return self._search.guess_languages(self._search.encoder.encode(list(texts)))
-
     def _confidence(self, hit: SearchHit, hits: Sequence[SearchHit], spoken: str) -> float:
         """Return the confidence of a hit: how far its cosine is above those of the other pairs' nearest sentences.
 
@@ -254,16 +272,29 @@ class TranslationMemory:
         margin = hit.cosine / max(float(np.mean(others)), _LEAST)
         return float(calibration.probability([margin])[0])
 
-    @cached_property
-    def _exact(self) -> Mapping[str, tuple[str, ...]]:
+    @property
+    def _exact(self) -> _Exact:
+        return self._of_this_state()[0]
+
+    @property
+    def _calibrations(self) -> _Calibrations:
+        return self._of_this_state()[1]
+
+    def _of_this_state(self) -> tuple[_Exact, _Calibrations]:
+        state, exact, calibrations = self._derived
+        if state != (now := self._search.collection.state):
+            exact, calibrations = self._by_text(), self._calibrated()
+            self._derived = now, exact, calibrations
+        return exact, calibrations
+
+    def _by_text(self) -> _Exact:
         found: dict[str, list[str]] = {}
         ids = self._search.collection.ids
         for name, row in zip(ids, self._search.collection.get(ids), strict=True):
             found.setdefault(_as_compared(row["text"]), []).append(name)
         return {key: tuple(names) for key, names in found.items()}
 
-    @cached_property
-    def _calibrations(self) -> tuple[ScoreCalibration | None, ScoreCalibration | None]:
+    def _calibrated(self) -> _Calibrations:
         """Calibrations for hits in another language than the query's, and in its own.
 
         Planted pairs are the memory's own; decoys are each sentence's nearest one that is not its translation, nor that

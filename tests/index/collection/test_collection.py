@@ -3,7 +3,16 @@ import pickle
 import numpy as np
 import pytest
 
-from interlingua.index import Collection, CollectionStore, Hit, UnsupportedOperation, array_to_bytes, bytes_to_array
+from interlingua.index import (
+    Collection,
+    CollectionStore,
+    Hit,
+    LockedError,
+    UnsupportedOperation,
+    array_to_bytes,
+    bytes_to_array,
+)
+from interlingua.index.folder import locked
 
 DIMENSION = 12
 
@@ -305,3 +314,24 @@ def test_values_of_a_field_are_counted_most_first_without_the_rows_that_lack_it(
     assert collection.counts("language") == [("en", 2), ("sw", 1), ("zh", 1)]
     assert collection.counts("no such field") == []
     assert Collection.create(2).counts("language") == []
+
+
+def test_a_save_over_what_others_changed_since_is_refused_and_nothing_is_lost(make_collection, tmp_path):
+    make_collection().save(tmp_path / "c")
+    mine, theirs = Collection.load(tmp_path / "c"), Collection.load(tmp_path / "c")
+    mine.add(["mine"], np.ones((1, mine.dimension)))
+    theirs.add(["theirs"], np.ones((1, mine.dimension)))
+    theirs.save(tmp_path / "c")
+    with pytest.raises(LockedError, match=r"c was changed by someone else since it was loaded.*load it again"):
+        mine.save(tmp_path / "c")
+    assert "theirs" in Collection.load(tmp_path / "c")
+    mine.save(tmp_path / "other")
+    theirs.save(tmp_path / "c")  # its own last save is its own
+    with CollectionStore(tmp_path / "c") as store:
+        store.add(["acknowledged"], np.ones((1, mine.dimension)))
+    with pytest.raises(LockedError, match="changed by someone else"):  # by a store's journal as well
+        theirs.save(tmp_path / "c")
+    store.collection.save(tmp_path / "c")  # which knows its own
+    assert {"theirs", "acknowledged"} <= set(Collection.load(tmp_path / "c").ids)
+    with locked(tmp_path / "c"), pytest.raises(LockedError, match="changed by someone else"):
+        theirs.save(tmp_path / "c")  # held too late: the folder must be held from load to save

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -20,7 +21,9 @@ from interlingua.index import (
 )
 from interlingua.index import folder as folder_module
 from interlingua.index.collection import journal as journal_module
+from interlingua.index.collection.journal import Change, Journal
 from interlingua.index.collection.parts import read_parts
+from interlingua.index.folder import manifest_digest
 
 
 def rows(*numbers):
@@ -389,3 +392,35 @@ def test_damage_is_told_and_the_reader_goes_on_after_it_is_mended(store):
     assert set(reader.collection) == {"r1", "r2", "r3"}
     with pytest.raises(FileNotFoundError):
         CollectionReader(store.path / "nothing")
+
+
+@pytest.mark.parametrize(
+    "change", [Change("remove", ("nobody",)), Change("add", ("r1",), np.ones((1, 2), np.float32), [{}])]
+)
+def test_a_record_that_does_not_fit_the_rows_is_damage_and_names_the_journal(folder, change):
+    with CollectionStore(folder) as store:
+        store.upsert(*rows(1))
+    journal = Journal(folder, manifest_digest(folder))
+    journal.append(change)
+    journal.close()
+    name = the_journal(folder).name
+    for read in (Collection.load, CollectionReader, CollectionStore):
+        with pytest.raises(CorruptCollectionError, match=rf"{name} holds at byte \d+ a change that does not fit"):
+            read(folder)
+    assert any(name in problem for problem in verify(folder).problems)
+
+
+def test_a_snapshot_that_fails_leaves_no_folder_and_can_be_taken_again(folder, tmp_path, monkeypatch):
+    with CollectionStore(folder) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr("interlingua.index.folder._write_file", no_space)
+            with pytest.raises(OSError, match="No space left"):
+                store.snapshot(tmp_path / "snapshot")
+            with pytest.raises(OSError, match="No space left"):
+                restore(folder, tmp_path / "snapshot")
+        assert not (tmp_path / "snapshot").exists()
+        store.snapshot(tmp_path / "snapshot")
+
+
+def no_space(path, content):
+    raise OSError(errno.ENOSPC, "No space left on device")

@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import threading
 
 import numpy as np
 import pytest
 
+from interlingua.index import LockedError
 from interlingua.pipelines.link import Entity, EntityIndex
 from interlingua.pipelines.link.model import LinkModel
 from interlingua.pipelines.link.names import folded_name
@@ -198,3 +200,37 @@ def test_what_cannot_be_indexed_is_refused(entities):
     with pytest.raises(ValueError, match="different ids"):
         EntityIndex.build([entities[0], entities[0]], Meaning())
     assert folded_name("ＧＥＯＲＧＩＡ ") == folded_name("georgia")
+
+
+def test_names_are_accepted_beside_links_and_by_two_indexes_of_one_folder(index, tmp_path):
+    index.save(tmp_path / "kept")
+    first, second = (
+        EntityIndex.load(tmp_path / "kept", index.encoder),
+        EntityIndex.load(tmp_path / "kept", index.encoder),
+    )
+    id = first.entities[0].id
+    done, errors = threading.Event(), []
+
+    def read():
+        try:
+            while not done.is_set():
+                assert len(first.link([first.entities[0].name])[0]) == 1
+        except BaseException as error:
+            errors.append(error)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    for number in range(6):
+        (first, second)[number % 2].accept(f"another name {number}", id)
+    done.set()
+    reader.join(60)
+    assert not reader.is_alive()
+    assert not errors
+    loaded = EntityIndex.load(tmp_path / "kept", index.encoder)
+    assert {f"another name {number}" for number in range(6)} <= set(loaded.get(id).aliases)
+    first.accept("one more", id)
+    first.save(tmp_path / "kept")
+    with pytest.raises(LockedError, match="was saved by someone else"):
+        second.accept("too late", id)
+    with pytest.raises(LockedError, match="was changed by someone else"):
+        second.save(tmp_path / "kept")

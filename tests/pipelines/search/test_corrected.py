@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 
@@ -289,3 +291,51 @@ def test_a_mapped_collection_answers_alike_and_refuses_changes(tmp_path):
 def test_a_collection_that_is_not_open_says_how_to_save_it():
     with pytest.raises(ValueError, match=r"not open for writing; use save, or HubCorrectedCollection.open"):
         built("flat").checkpoint()
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"), [("flat", None), ("hnsw", GRAPH | {"storage": "sq8"}), ("ivf-flat", LISTS)]
+)
+def test_rows_that_are_replaced_beside_searches_are_ranked_by_their_own_means(kind, config):
+    corrected = built(kind, config)
+    asked = QUERIES[:5]
+    states, done = [], threading.Event()
+    for vectors in (TARGETS[200:400], TARGETS[:200]):  # there and back again: two states, each vector with its mean
+        corrected.upsert(IDS[:200], vectors)
+        states.append(scores_by_id(corrected.search(asked, 400)))
+    wrong, answers = [], []
+
+    def read():
+        while not done.is_set() or not answers:
+            found = scores_by_id(corrected.search(asked, 100))
+            answers.append(len(found))
+            for key, score in found.items():
+                right = [state[key] for state in states if key in state]
+                wrong.extend([key] if right and min(abs(score - each) for each in right) > 1e-4 else [])
+
+    readers = [threading.Thread(target=read, daemon=True) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        for _ in range(4):
+            corrected.upsert(IDS[:200], TARGETS[200:400])
+            corrected.upsert(IDS[:200], TARGETS[:200])
+        if kind == "flat":
+            corrected.refresh()
+    finally:
+        done.set()
+    for reader in readers:
+        reader.join(60)
+        assert not reader.is_alive()
+    assert answers
+    assert not wrong
+    np.testing.assert_allclose(corrected.means(IDS), mean_neighbor_similarity(TARGETS, SOURCES, 10), atol=1e-5)
+
+
+def scores_by_id(found):
+    """Score of each query and id."""
+    return {
+        (query, id): score
+        for query, (ids, scores) in enumerate(zip(found.ids, found.scores.tolist()))
+        for id, score in zip(ids, scores)
+    }

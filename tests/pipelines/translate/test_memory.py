@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 
@@ -149,3 +151,37 @@ def test_copies_with_other_punctuation_leave_the_confidence_as_it_is(memory, pai
     (wanted,) = memory.search(asked, 1)[0]
     (found,) = TranslationMemory.build([*pairs, *copies], fake_encoder).search(asked, 1)[0]
     assert found.confidence > wanted.confidence - 0.1
+
+
+def test_what_is_added_beside_searches_is_found_as_soon_as_it_is_there(memory):
+    done, seen, texts = threading.Event(), [], [f"sentence number {number} of the day" for number in range(12)]
+
+    def read():
+        while not done.is_set():
+            there = len(memory)
+            found = memory.search(texts, k=1)
+            seen.append(there)
+            for place, matches in enumerate(found):
+                exact = matches[0].exact and matches[0].confidence == 1
+                assert exact or start + place >= there  # what was there before the search is found, and exactly
+
+    start = len(memory)
+    errors = []
+
+    def guarded():
+        try:
+            read()
+        except BaseException as error:
+            errors.append(error)
+
+    readers = [threading.Thread(target=guarded, daemon=True) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number, text in enumerate(texts):
+        assert memory.add([Pair(text, f"Satz {number} des Tages", "en", "de")]) == 1
+    done.set()
+    for reader in readers:
+        reader.join(60)
+        assert not reader.is_alive()
+    assert not errors
+    assert seen
