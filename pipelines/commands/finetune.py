@@ -101,7 +101,7 @@ def finetune(
     output: OutputFolder,
     test: Files = None,
     few_shot: Files = None,
-    seeds: int = 3,  # a figure of one seed says little; the library takes the seeds themselves
+    seeds: int = 3,  # as many as `zero_shot` trains; it takes the seeds themselves
     dry_run: bool = False,
 ) -> None:
     """Train a classifier in one language and test it in others.

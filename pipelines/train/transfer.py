@@ -126,7 +126,7 @@ def zero_shot(
     tests: Mapping[str, Data],
     settings: FineTuning | None = None,
     *,
-    seeds: Sequence[int] = (0,),
+    seeds: Sequence[int] = (0, 1, 2),
     others: Mapping[str, Sequence[Any]] | None = None,
     output: str | Path | None = None,
     resume: bool = False,
