@@ -24,11 +24,13 @@ _SHOWN = 10
         "interlingua.pipelines.graphs.align:align_graphs",
         omit=("left", "right"),
         commas=("features",),
-    )
+    ),
+    reading=options_of("interlingua.pipelines.graphs.graph:read_graph", only=("language",)),
 )
 def align(
     console: Output,
     aligning: dict[str, Any],
+    reading: dict[str, Any],
     *graphs: Annotated[str, Parameter("GRAPH")],
     output: OutputFile,
     seeds: Annotated[str | None, Parameter(metavar="LINKS")] = None,
@@ -38,6 +40,7 @@ def align(
     names: Annotated[tuple[str, str] | None, Parameter(metavar="NAMES NAMES")] = None,
     attributes: Annotated[tuple[str, str] | None, Parameter(metavar="VALUES VALUES")] = None,
     same_as: Annotated[str | None, Parameter(metavar="FILE.nt")] = None,
+    skip_malformed: bool = False,
     encoder: EncoderName = None,
 ) -> None:
     """Find the entities of two graphs that are the same.
@@ -49,7 +52,7 @@ def align(
     output : str
         The links, LINKS.tsv.
     seeds : str, optional
-        Known links: two ids between tabs; or a file of the folder.
+        Known links: two ids between tabs, LINKS.tsv itself, or owl:sameAs (.nt, .ttl); or a file of the folder.
     candidates : (str, str), optional
         Files with the ids to link, left and right.
     least : float
@@ -62,6 +65,8 @@ def align(
         Attributes, left and right: entity, attribute and value between tabs; the feature attributes uses them.
     same_as : str, optional
         Also write the links as owl:sameAs.
+    skip_malformed : bool
+        Leave out, and count, lines of .nt files and of tables that are no triple.
     encoder : str
         A model; by default the bundled one.
 
@@ -86,7 +91,11 @@ def align(
         raise UsageError(f"--precision is above 0 and at most 1, but is {precision:g}")
     if attributes and "attributes" not in aligning["features"]:
         aligning["features"] = [*aligning["features"], "attributes"]
-    pair = _more(_read(graphs), names or (), attributes or ())
+    reading["on_malformed"] = "skip" if skip_malformed else "raise"
+    pair = _more(_read(graphs, reading), names or (), attributes or ())
+    for path, graph in zip(graphs, (pair.left, pair.right)):
+        if graph.malformed:
+            console.note(f"{path}: {graph.malformed} malformed lines left out")
     known: Any = None
     if seeds in pair.links:
         known = pair.links[seeds]
@@ -116,14 +125,16 @@ def align(
     )
 
 
-def _read(paths: Sequence[str]) -> GraphPair:
+def _read(paths: Sequence[str], reading: dict[str, Any]) -> GraphPair:
     from interlingua.pipelines.graphs.graph import GraphPair, read_graph, read_graph_pair
 
     if len(paths) == 1 and Path(paths[0]).is_dir():
+        if reading["language"]:
+            raise UsageError("--language is of the labels in .nt and .ttl files, not of a folder")
         return read_graph_pair(paths[0])
     if len(paths) != 2:
         raise UsageError(f"two graphs are aligned, or one folder that holds both, but there are {len(paths)} files")
-    return GraphPair(read_graph(paths[0]), read_graph(paths[1]))
+    return GraphPair(read_graph(paths[0], **reading), read_graph(paths[1], **reading))
 
 
 def _more(pair: GraphPair, names: Sequence[str], attributes: Sequence[str]) -> GraphPair:

@@ -16,7 +16,7 @@ from interlingua.align.graph import align_entities
 from interlingua.align.matching import count_for_precision
 from interlingua.align.matching.scores import best_of_groups
 
-from .graph import KnowledgeGraph
+from .graph import SAME_AS, KnowledgeGraph
 from .names import name_features, name_spellings, similar_names
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ _NUMBER = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?")
 _MIDNIGHT = re.compile(r"(-?\d{4,}-\d\d-\d\d)(?:t00:00:00(?:\.0+)?)?(?:z|[+-]\d\d:\d\d)?")
 FEATURES = ("names", "characters", "structure", "attributes")
 _NOT_IN_IRI = re.compile('[\x00-\x20<>"{}|^`\\\\]')
-_SAME_AS = "http://www.w3.org/2002/07/owl#sameAs"
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ class GraphAlignment:
                 for iri in (each.left, each.right):
                     if ":" not in iri or _NOT_IN_IRI.search(iri):
                         raise ValueError(f"owl:sameAs links absolute IRIs, but {iri!r} is none; write a table instead")
-                file.write(f"<{each.left}> <{_SAME_AS}> <{each.right}> .\n")
+                file.write(f"<{each.left}> <{SAME_AS}> <{each.right}> .\n")
 
 
 def align_graphs(

@@ -1,10 +1,11 @@
 """Knowledge graphs and their files: DBP15K and OpenEA folders, N-Triples, Turtle, tab-separated triples."""
 
+import itertools
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import numpy as np
@@ -12,9 +13,15 @@ from numpy.typing import NDArray
 
 from interlingua.align.arrays import require
 from interlingua.pipelines.texts.languages import label_rank
-from interlingua.pipelines.texts.lines import PathLike, input_name, open_binary, plain_name, read_lines
+from interlingua.pipelines.texts.lines import PathLike, input_name, numbered_lines, open_binary, plain_name, read_lines
 
 _LABELS = ("http://www.w3.org/2000/01/rdf-schema#label", "http://www.w3.org/2004/02/skos/core#prefLabel")
+_FURTHER_LABEL = "http://www.w3.org/2004/02/skos/core#altLabel"
+_RDF = {".nt": "N_TRIPLES", ".ttl": "TURTLE"}
+_BLOCK = 2000  # lines of N-Triples that are parsed at once
+SAME_AS = "http://www.w3.org/2002/07/owl#sameAs"
+_HEADER = ["left", "right"]
+OnMalformed = Literal["raise", "skip"]
 _LINKS = ("ref_ent_ids", "sup_ent_ids", "sup_pairs", "ref_pairs", "ent_links")
 
 
@@ -37,8 +44,10 @@ class KnowledgeGraph:
         Positions of head, relation and tail.
     attributes : tuple of (int, str, str)
         Position of an entity, an attribute, and its value in words or numbers.
-    other_names : tuple of (int, str)
-        Position of an entity, and a further name, such as a translation.
+    other_names : tuple of (int, str, str)
+        Position of an entity, a further name, such as a translation, and its language, "" where that is not known.
+    malformed : int
+        Lines that were left out in reading.
     """
 
     entities: tuple[str, ...]
@@ -46,7 +55,8 @@ class KnowledgeGraph:
     relations: tuple[str, ...]
     triples: NDArray[np.int64]
     attributes: tuple[tuple[int, str, str], ...] = ()
-    other_names: tuple[tuple[int, str], ...] = ()
+    other_names: tuple[tuple[int, str, str], ...] = ()
+    malformed: int = 0
 
     def __post_init__(self) -> None:
         if len(self.names) != len(self.entities) or len(set(self.entities)) != len(self.entities):
@@ -107,7 +117,7 @@ class KnowledgeGraph:
         """
         places = {entity: row for row, entity in enumerate(self.entities)}
         rows = [cells for _, cells in _cells(path, 2)]
-        named = tuple((places[entity], name) for entity, name in rows if entity in places and name.strip())
+        named = tuple((places[entity], name, "") for entity, name in rows if entity in places and name.strip())
         if not named:
             raise GraphError(f"{path}: expected an entity of the graph and a name between tabs, as in {rows[:1]}")
         return replace(self, other_names=(*self.other_names, *named))
@@ -165,11 +175,17 @@ def name_from_uri(uri: str) -> str:
     return unquote(tail).replace("_", " ").strip() or uri
 
 
-def read_graph(path: PathLike, *, names: PathLike | None = None, language: str | None = None) -> KnowledgeGraph:
+def read_graph(
+    path: PathLike,
+    *,
+    names: PathLike | None = None,
+    language: str | None = None,
+    on_malformed: OnMalformed = "raise",
+) -> KnowledgeGraph:
     """Read one graph from a file.
 
-    ``.nt`` and ``.ttl`` need pyoxigraph: triples between resources are kept, rdfs:label and skos:prefLabel are names,
-    other literals attributes.
+    ``.nt`` and ``.ttl`` need pyoxigraph: triples between resources are kept, rdfs:label, skos:prefLabel and
+    skos:altLabel are names, other literals attributes. Of several labels one is the name, the others are further names.
     Anything else is head, relation and tail between tabs, one triple a line. Files may be compressed.
 
     Parameters
@@ -179,7 +195,11 @@ def read_graph(path: PathLike, *, names: PathLike | None = None, language: str |
     names : str or path, optional
         Entity and name between tabs, one a line.
     language : str, optional
-        Prefer labels in this language.
+        Of the labels that are names, ``en`` is also that of ``en-GB``; by default those without a language, then
+        English ones, then those of the language that comes first by its tag.
+    on_malformed : {"raise", "skip"}
+        A line that is no triple: raise, or drop and count it. Turtle has no lines of its own, so that errors there are
+        raised.
 
     Raises
     ------
@@ -188,18 +208,21 @@ def read_graph(path: PathLike, *, names: PathLike | None = None, language: str |
     FileNotFoundError
         If there is no such file.
     """
-    found: dict[str, str] = {}
+    labels = _Labels(language)
     values: list[tuple[str, str, str]] = []
+    skipped: list[int] | None = [] if on_malformed == "skip" else None
     kind = plain_name(path).suffix.lower()
-    if kind in (".nt", ".ttl"):
-        triples = _read_rdf(path, kind, found, values, language)
+    if kind in _RDF:
+        triples = _read_rdf(path, labels, values, skipped)
     else:
-        triples = [(head, relation, tail) for _, (head, relation, tail) in _cells(path, 3)]
+        triples = [(head, relation, tail) for _, (head, relation, tail) in _cells(path, 3, skipped)]
+    found = labels.names()
     if names is not None:
-        found.update((entity, name) for _, (entity, name) in _cells(names, 2))
+        found.update((entity, name) for _, (entity, name) in _cells(names, 2, skipped))
     if not triples and not found and not values:
         raise GraphError(f"{path} holds no triple between entities; expected head, relation and tail")
-    return KnowledgeGraph.from_triples(triples, found, values)
+    graph = KnowledgeGraph.from_triples(triples, found, values)
+    return replace(graph, other_names=labels.further(graph), malformed=len(skipped or ()))
 
 
 def read_graph_pair(folder: PathLike) -> GraphPair:
@@ -231,17 +254,35 @@ def read_graph_pair(folder: PathLike) -> GraphPair:
 
 
 def read_links(path: PathLike, pair: GraphPair) -> list[tuple[int, int]]:
-    """Return the positions of known pairs: a left and a right entity between tabs, a pair a line; more is ignored.
+    """Return the positions of known pairs, from a table or from triples of owl:sameAs.
+
+    Parameters
+    ----------
+    path : str or path
+        A left and a right entity between tabs, a pair a line; more is ignored, as is a first line "left", "right", so
+        that links which were found can be given back. ``.nt`` and ``.ttl``: owl:sameAs in either direction; those of
+        other entities are passed over.
+    pair : GraphPair
 
     Raises
     ------
     GraphError
-        If a line names no entity of either graph.
+        If a line of a table names no entity of either graph, or no triple is of entities of both.
     """
     left, right = ({entity: row for row, entity in enumerate(graph.entities)} for graph in (pair.left, pair.right))
     rows = []
+    if plain_name(path).suffix.lower() in _RDF:
+        for quad in _quads(path, None):
+            ends = [getattr(each, "value", "") for each in (quad.subject, quad.object)]
+            for one, other in (ends, ends[::-1]) if quad.predicate.value == SAME_AS else ():
+                rows += [(left[one], right[other])] if one in left and other in right else []
+        if not rows:
+            raise GraphError(f"{input_name(path)}: expected owl:sameAs between an entity of either graph; found none")
+        return list(dict.fromkeys(rows))
     for number, line in read_lines(path, blank="skip", error=GraphError):
         cells = line.split("\t")
+        if number == 1 and cells[:2] == _HEADER:
+            continue
         if len(cells) < 2 or cells[0] not in left or cells[1] not in right:
             raise GraphError(
                 f"{input_name(path)}, line {number}: expected an entity of either graph between tabs: {line[:80]!r}"
@@ -309,43 +350,105 @@ def _in_folder(folder: Path, name: str) -> Path:
     return zipped if zipped.is_file() and not (folder / name).is_file() else folder / name
 
 
-def _cells(path: PathLike, width: int) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield the number and the cells of each line that is not blank."""
+def _cells(path: PathLike, width: int, skipped: list[int] | None = None) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the number and the cells of each line that is not blank; others are refused, or noted in `skipped`."""
     for number, line in read_lines(path, error=GraphError):
         cells = tuple(line.split("\t"))
         if len(cells) == width:
             yield number, cells
         elif line.strip():
-            raise GraphError(
-                f"{input_name(path)}, line {number}: expected {width} columns between tabs, found {len(cells)}"
-            )
+            what = f"expected {width} columns between tabs, found {len(cells)}"
+            _skip_or_raise(path, number, what, "read with on_malformed='skip'", skipped)
+
+
+def _skip_or_raise(path: PathLike, number: int, what: str, way_out: str, skipped: list[int] | None) -> None:
+    if skipped is None:
+        raise GraphError(f"{input_name(path)}, line {number}: {what}; mend it, or {way_out}")
+    skipped.append(number)
+
+
+class _Labels:
+    """The labels of entities, of which one is the name."""
+
+    def __init__(self, language: str | None) -> None:
+        self._language = language
+        self._of: dict[str, dict[tuple[str, str], bool]] = {}  # (text, language) -> whether it may be the name
+
+    def add(self, entity: str, text: str, language: str, *, preferred: bool) -> None:
+        if text.strip():
+            own = self._of.setdefault(entity, {})
+            own[text, language] = own.get((text, language), False) or preferred
+
+    def names(self) -> dict[str, str]:
+        return {entity: next(iter(each))[0] for entity, each in self._ordered()}
+
+    def further(self, graph: KnowledgeGraph) -> tuple[tuple[int, str, str], ...]:
+        places = {entity: row for row, entity in enumerate(graph.entities)}
+        return tuple(
+            (places[entity], text, language)
+            for entity, each in self._ordered()
+            for text, language in each
+            if text != graph.names[places[entity]]
+        )
+
+    def _ordered(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+        # whatever the order of the file is, the same label is the name
+        for entity, own in self._of.items():
+            ranked = [(not preferred, *self._rank(language), text) for (text, language), preferred in own.items()]
+            yield entity, [(text, language) for *_, language, text in sorted(ranked)]
+
+    def _rank(self, language: str) -> tuple[int, bool, bool, str]:
+        wanted = 0 if self._language is None else label_rank(self._language, language)
+        return -wanted, language != "", label_rank("en", language) < 2, language
 
 
 def _read_rdf(
-    path: PathLike, kind: str, names: dict[str, str], values: list[tuple[str, str, str]], language: str | None
+    path: PathLike, labels: _Labels, values: list[tuple[str, str, str]], skipped: list[int] | None
 ) -> list[tuple[str, str, str]]:
     oxigraph: Any = require("pyoxigraph", extra="graph")
-    format = oxigraph.RdfFormat.N_TRIPLES if kind == ".nt" else oxigraph.RdfFormat.TURTLE
-    ranks: dict[str, int] = {}  # of the name that an entity has so far
     triples = []
-    with open_binary(path, error=GraphError) as file:
-        if file.peek(3).startswith(BOM_UTF8):
-            file.read(3)
-        try:
-            for quad in oxigraph.parse(file, format=format):
-                head, relation, tail = quad.subject, quad.predicate, quad.object
-                if isinstance(tail, oxigraph.Literal):
-                    if not isinstance(head, oxigraph.NamedNode):
-                        continue
-                    if relation.value not in _LABELS:
-                        values.append((head.value, relation.value, tail.value))
-                    else:
-                        rank = 0 if language is None else label_rank(language, tail.language or "")
-                        if head.value not in names or rank > ranks.get(head.value, 0):
-                            names[head.value] = tail.value
-                            ranks[head.value] = rank
-                elif isinstance(head, oxigraph.NamedNode) and isinstance(tail, oxigraph.NamedNode):
-                    triples.append((head.value, relation.value, tail.value))
-        except SyntaxError as error:
-            raise GraphError(f"{input_name(path)}, line {error.lineno}: {error.msg}; mend the file") from error
+    for quad in _quads(path, skipped):
+        head, relation, tail = quad.subject, quad.predicate.value, quad.object
+        if not isinstance(head, oxigraph.NamedNode):
+            continue
+        if isinstance(tail, oxigraph.NamedNode):
+            triples.append((head.value, relation, tail.value))
+        elif isinstance(tail, oxigraph.Literal):
+            if relation in _LABELS or relation == _FURTHER_LABEL:
+                labels.add(head.value, tail.value, tail.language or "", preferred=relation in _LABELS)
+            else:
+                values.append((head.value, relation, tail.value))
     return triples
+
+
+def _quads(path: PathLike, skipped: list[int] | None) -> Iterator[Any]:
+    """Yield what a file of N-Triples or Turtle holds; IRIs may have characters that the standard does not allow."""
+    oxigraph: Any = require("pyoxigraph", extra="graph")
+    kind = plain_name(path).suffix.lower()
+    format = getattr(oxigraph.RdfFormat, _RDF[kind])
+
+    def parsed(text: Any) -> Iterator[Any]:
+        return iter(oxigraph.parse(text, format=format, lenient=True))
+
+    if kind == ".ttl":
+        with open_binary(path, error=GraphError) as file:
+            if file.peek(3).startswith(BOM_UTF8):
+                file.read(3)
+            try:
+                yield from parsed(file)
+            except SyntaxError as error:
+                way_out = "mend the file, or convert it to N-Triples, of which lines can be skipped"
+                raise GraphError(f"{input_name(path)}, line {error.lineno}: {error.msg}; {way_out}") from error
+        return
+    lines = numbered_lines(path, blank="skip", error=GraphError)
+    while block := list(itertools.islice(lines, _BLOCK)):
+        try:
+            found = list(parsed("\n".join(line for _, line in block)))
+        except SyntaxError:  # rare: then line by line, to tell which
+            found = []
+            for number, line in block:
+                try:
+                    found += parsed(line)
+                except SyntaxError as error:
+                    _skip_or_raise(path, number, str(error.msg), "read with on_malformed='skip'", skipped)
+        yield from found

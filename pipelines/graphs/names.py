@@ -55,7 +55,7 @@ def name_features(
 
 
 def _all_names(graph: KnowledgeGraph) -> list[str]:
-    return [*graph.names, *(name for _, name in graph.other_names)]
+    return [*graph.names, *(name for _, name, _ in graph.other_names)]
 
 
 def _means(graph: KnowledgeGraph, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -63,7 +63,7 @@ def _means(graph: KnowledgeGraph, vectors: NDArray[np.float32]) -> NDArray[np.fl
     if not graph.other_names:
         return vectors
     means = vectors[: len(graph)].copy()
-    np.add.at(means, [row for row, _ in graph.other_names], vectors[len(graph) :])
+    np.add.at(means, [row for row, *_ in graph.other_names], vectors[len(graph) :])
     return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12), np.float32)
 
 

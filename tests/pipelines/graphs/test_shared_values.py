@@ -72,7 +72,7 @@ def test_further_names_count_with_the_own_one(tmp_path, fake_encoder):
     right = KnowledgeGraph.from_triples([], {"b/1": "one", "b/2": "two"})
     (tmp_path / "more.tsv").write_text("a/1\tone\na/2\ttwo\na/2\tdeux\na/9\tnine\n")
     more = left.with_names(tmp_path / "more.tsv")
-    assert more.other_names == ((0, "one"), (1, "two"), (1, "deux"))
+    assert more.other_names == ((0, "one", ""), (1, "two", ""), (1, "deux", ""))
     (own, of_two, *others) = name_features(more, right, ("names",), fake_encoder)
     means = [fake_encoder.encode(names).sum(axis=0) for names in (["eins", "one"], ["zwei", "two", "deux"])]
     means = [mean / np.linalg.norm(mean) for mean in means]
