@@ -178,21 +178,6 @@ def nested_order(labels: Sequence[str], *, seed: int = 0) -> list[int]:
     return order
 
 
-def split_words(sentences: LabelledWords, share: float, *, seed: int = 0) -> tuple[LabelledWords, LabelledWords]:
-    """Return two parts of the sentences, drawn at random: about `share` of them, and the rest.
-
-    Raises
-    ------
-    ValueError
-        If a part would be empty.
-    """
-    first = round(share * len(sentences))
-    if not 0 < first < len(sentences):
-        raise ValueError(f"a share of {share} leaves a part of {len(sentences)} sentences empty; choose another")
-    order = np.random.default_rng(seed).permutation(len(sentences))
-    return sentences.select(sorted(order[:first])), sentences.select(sorted(order[first:]))
-
-
 def _sentences(path: PathLike, *, universal: bool) -> Iterator[list[tuple[int, list[str]]]]:
     """Yield each sentence as numbered lines of fields."""
     sentence: list[tuple[int, list[str]]] = []

@@ -11,7 +11,6 @@ from interlingua.pipelines.texts.labelled import (
     nested_order,
     read_conll,
     read_labelled,
-    split_words,
 )
 
 CONLLU = """\
@@ -80,15 +79,6 @@ def test_columns_of_texts_go_by_name_or_number(tmp_path):
     path.write_text("category\ttext\nsports\n", encoding="utf-8")
     with pytest.raises(ValueError, match="line 2: expected 2 columns as in the first line, got 1"):
         read_labelled(path, "en")
-
-
-def test_a_split_gives_away_no_sentence_twice():
-    sentences = LabelledWords(tuple((str(i),) for i in range(50)), (("X",),) * 50, "en")
-    train, test = split_words(sentences, 0.6, seed=3)
-    assert (len(train), len(test)) == (30, 20)
-    assert sorted(int(words[0]) for part in (train, test) for words in part.texts) == list(range(50))
-    with pytest.raises(ValueError, match="empty"):
-        split_words(sentences, 0.001)
 
 
 def test_what_does_not_correspond_is_refused():
