@@ -153,19 +153,21 @@ class EmbeddingCache:
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         except OSError:
             return False
-        message = (
-            f"the embedding cache {self.path} was damaged ({error}); it was moved to {aside.name} and started anew"
+        warnings.warn(
+            f"the embedding cache {self.path} was damaged ({error}); it was moved to {aside.name} and started anew",
+            EmbeddingCacheWarning,
+            stacklevel=4,
         )
-        warnings.warn(message, EmbeddingCacheWarning, stacklevel=4)
         return True
 
     def _disable(self, error: Exception) -> None:
         self._disabled = True
-        message = (
+        warnings.warn(
             f"the embedding cache {self.path} cannot be used ({error}); going on without it. "
-            "Set INTERLINGUA_CACHE to a folder that can be written"
+            "Set INTERLINGUA_CACHE to a folder that can be written",
+            EmbeddingCacheWarning,
+            stacklevel=4,
         )
-        warnings.warn(message, EmbeddingCacheWarning, stacklevel=4)
 
 
 class CachedEncoder:

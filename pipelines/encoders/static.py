@@ -257,8 +257,9 @@ class StaticEncoder:
                 vectors[start + rows] = unit_rows(means[rows], [some[row] for row in rows])
                 advance(len(some))
         if n_unknown:
-            message = f"{n_unknown} of {len(checked)} texts hold no known word; their vectors are zero"
-            warnings.warn(message, UserWarning, stacklevel=2)
+            warnings.warn(
+                f"{n_unknown} of {len(checked)} texts hold no known word; their vectors are zero", stacklevel=2
+            )
         return vectors
 
     def _means(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

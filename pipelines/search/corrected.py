@@ -82,7 +82,7 @@ class HubCorrectedCollection:
             raise ValueError(f"max_staleness must lie between 0 and 1, but is {max_staleness!r}")
         collection.attributes.setdefault(ATTRIBUTE, {})  # what `own_vectors` goes by
         self._changes = SharedLock()  # changes one after the other
-        self._rows = CorrectedRows(collection)
+        self._ranked = CorrectedRows(collection)
         self.sources = self._checked(sources, "sources")
         self.neighborhood = neighborhood
         self.max_staleness = max_staleness
@@ -106,17 +106,17 @@ class HubCorrectedCollection:
     @property
     def collection(self) -> Collection:
         """The collection beneath; read it, but add and remove through this class."""
-        return self._rows.collection
+        return self._ranked.collection
 
     @property
     def folds(self) -> bool:
         """Whether the correction is a column of the vectors; else candidates are scored again."""
-        return self._rows.folds
+        return self._ranked.folds
 
     @property
     def dimension(self) -> int:
         """Length d of targets, sources and queries."""
-        return self._rows.dimension
+        return self._ranked.dimension
 
     @property
     def sources_sha256(self) -> str:
@@ -145,11 +145,11 @@ class HubCorrectedCollection:
     def remove(self, ids: Sequence[str]) -> None:
         """Remove targets by id; `KeyError` if one is not there, and nothing is removed."""
         with self._changes.writing:
-            self._rows.remove(ids)
+            self._ranked.remove(ids)
 
     def means(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return r_S of targets, shape (n,)."""
-        return self._rows.means(ids)
+        return self._ranked.means(ids)
 
     def search(self, queries: ArrayLike, k: int = 10, **filters: Any) -> CollectionResult:
         """Return the k best targets of each query (n, d) by 2 x·y - r_S(y).
@@ -162,7 +162,7 @@ class HubCorrectedCollection:
         **filters
             ``where`` and ``languages`` of `Collection.search`.
         """
-        return self._rows.search(self._checked(queries, "queries"), k, **filters)
+        return self._ranked.search(self._checked(queries, "queries"), k, **filters)
 
     def update_sources(self, sources: ArrayLike) -> float:
         """Take note of other sources and return the staleness; compute all means anew where it exceeds the bound."""
@@ -195,16 +195,16 @@ class HubCorrectedCollection:
         )
         for start in range(0, len(old), _BLOCK):
             ids = old.ids[start : start + _BLOCK]
-            fresh.add(ids, self._rows.vectors(ids), old.get(ids))
+            fresh.add(ids, self._ranked.vectors(ids), old.get(ids))
         fresh.collection.attributes, fresh.collection.attachments = dict(old.attributes), dict(old.attachments)
-        if store := self._rows.store:
+        if store := self._ranked.store:
             store.before_save = fresh._note
             try:
                 store.replace(fresh.collection)
             finally:
                 store.before_save = self._note
-            fresh._rows.store = store
-        self._rows, self.sources, self._pending = fresh._rows, sources, None
+            fresh._ranked.store = store
+        self._ranked, self.sources, self._pending = fresh._ranked, sources, None
 
     def save(self, path: str | Path) -> None:
         """Write collection, sources, means and k into a folder, whole or not at all; see `Collection.save`.
@@ -278,8 +278,8 @@ class HubCorrectedCollection:
 
     def close(self) -> None:
         """Let other writers in; nothing needs to be saved."""
-        if self._rows.store is not None:
-            self._rows.store.close()
+        if self._ranked.store is not None:
+            self._ranked.store.close()
 
     def __enter__(self) -> "HubCorrectedCollection":
         return self
@@ -296,7 +296,7 @@ class HubCorrectedCollection:
             raise ValueError(f"{path} is a collection without hub correction; open it with Collection.load")
         sources = bytes_to_array(kept[_SOURCES])
         made = cls(rows.collection, sources, neighborhood=about["neighborhood"], max_staleness=about["max_staleness"])
-        made._rows, made.sources = rows, np.asarray(sources, np.float32)  # as they were, to the last bit
+        made._ranked, made.sources = rows, np.asarray(sources, np.float32)  # as they were, to the last bit
         if made.sources_sha256 != about["sources_sha256"]:
             raise ValueError(f"{path}: the sources are not those of its hub correction; build it again")
         rows.restore_means(_changes_since(path, rows.collection), lambda vectors, _: made._measured(vectors))
@@ -310,7 +310,7 @@ class HubCorrectedCollection:
             "sources": len(self.sources),
             "sources_sha256": self.sources_sha256,
         }
-        collection.attachments |= {_SOURCES: array_to_bytes(self.sources), **self._rows.attachments()}
+        collection.attachments |= {_SOURCES: array_to_bytes(self.sources), **self._ranked.attachments()}
 
     def _checked(self, vectors: ArrayLike, name: str) -> NDArray[np.float32]:
         """Return rows of unit length and of the collection's dimension."""
@@ -323,9 +323,9 @@ class HubCorrectedCollection:
         return rows
 
     def _writer(self) -> CollectionStore:
-        if self._rows.store is None:
+        if self._ranked.store is None:
             raise ValueError("this collection is not open for writing; use save, or HubCorrectedCollection.open")
-        return self._rows.store
+        return self._ranked.store
 
     def _measured(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         return mean_neighbor_similarity(_unit(rows, "vectors"), self.sources, self.neighborhood)
@@ -336,7 +336,7 @@ class HubCorrectedCollection:
         rows = self._checked(vectors, "vectors")
         with self._changes.writing:
             means = mean_neighbor_similarity(rows, self.sources, self.neighborhood)
-            self._rows.put(ids, rows, means, metadata, replace=replace)
+            self._ranked.put(ids, rows, means, metadata, replace=replace)
 
 
 def _changes_since(folder: Path, collection: Collection) -> list[Change]:

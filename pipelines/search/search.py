@@ -192,7 +192,7 @@ class CrossLingualSearch:
         self.space = space
         self.question_space = question_space
         collection.attributes.setdefault("pipeline", "search")  # what `own_vectors` goes by
-        self._rows = CorrectedRows(collection)
+        self._ranked = CorrectedRows(collection)
         self.background = dict(background)
         self.neighborhood = neighborhood
         self.encoder_name = encoder_name
@@ -292,7 +292,7 @@ class CrossLingualSearch:
     @property
     def collection(self) -> Collection:
         """The collection beneath; read it, but change it through the search."""
-        return self._rows.collection
+        return self._ranked.collection
 
     @property
     def ranking(self) -> Ranking:
@@ -309,7 +309,7 @@ class CrossLingualSearch:
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return the mapped vectors of passages, (n, d), of unit length; `KeyError` if an id is unknown."""
-        return self._rows.vectors(ids)
+        return self._ranked.vectors(ids)
 
     def upsert(self, passages: Iterable[Passage], *, progress: bool = False) -> None:
         """Add passages, each in place of the one with the same id if there is one.
@@ -334,7 +334,7 @@ class CrossLingualSearch:
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove passages by id; `KeyError` if one is not there, and then nothing is removed."""
-        self._rows.remove(ids)
+        self._ranked.remove(ids)
 
     def search(
         self,
@@ -417,17 +417,17 @@ class CrossLingualSearch:
         chosen = None if languages is None else matching_languages(languages, list(self.languages))
         if balance:
             spoken = list(self.languages) if chosen is None else chosen
-            found = balanced_search(self._rows, vectors, k, languages=spoken, where=where)
+            found = balanced_search(self._ranked, vectors, k, languages=spoken, where=where)
         else:
-            plain = self._rows.search(vectors, k, where=where, languages=chosen)
+            plain = self._ranked.search(vectors, k, where=where, languages=chosen)
             found = [[(hit, hit.score) for hit in plain[number]] for number in range(len(vectors))]
         offsets = np.zeros(len(vectors))
         if self.ranking == "csls" and not balance:
-            own = self._rows.search_by_cosine(vectors, self.neighborhood).scores
+            own = self._ranked.search_by_cosine(vectors, self.neighborhood).scores
             offsets = np.where(np.isfinite(own), own, 0).sum(axis=1) / np.isfinite(own).sum(axis=1)
         answers = []
         for number, hits in enumerate(found):
-            cosines = self._rows.vectors([hit.id for hit, _ in hits]) @ vectors[number]
+            cosines = self._ranked.vectors([hit.id for hit, _ in hits]) @ vectors[number]
             scores = [score - offsets[number] for _, score in hits]
             if self.ranking == "cosine":  # rows are ranked by 2 p · q
                 scores = [score / 2 for score in scores] if balance else [float(cosine) for cosine in cosines]
@@ -451,7 +451,7 @@ class CrossLingualSearch:
     @property
     def parts(self) -> SearchParts:
         """What `write_search` writes."""
-        named = self.background, self.neighborhood, self._rows.attachments()
+        named = self.background, self.neighborhood, self._ranked.attachments()
         return SearchParts(self.collection, self.space, self.question_space, *named)
 
     @classmethod
@@ -496,7 +496,7 @@ class CrossLingualSearch:
         collection, space, question_space = parts.collection, parts.space, parts.question_space
         named: dict[str, Any] = {"neighborhood": parts.neighborhood, "encoder_name": encoder_name}
         made = cls(encoder, space, question_space, collection, parts.background, **named)
-        made._rows.restore_means((), made._hubness_again)
+        made._ranked.restore_means((), made._hubness_again)
         return made
 
     @cached_property
@@ -506,7 +506,7 @@ class CrossLingualSearch:
     def _put(self, passages: Sequence[Passage], vectors: NDArray[np.float32]) -> None:
         hubness = self._hubness(vectors, [each.language for each in passages])
         rows = [{**each.metadata, "text": each.text, "language": each.language} for each in passages]
-        self._rows.put([each.id for each in passages], vectors, hubness, rows, replace=True)
+        self._ranked.put([each.id for each in passages], vectors, hubness, rows, replace=True)
 
     def _hubness_again(self, vectors: NDArray[np.float32], ids: Sequence[str]) -> NDArray[np.float32]:
         return self._hubness(vectors, [row["language"] for row in self.collection.get(ids)])

@@ -6,7 +6,7 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,6 +57,7 @@ class ClassifierShape:
     fallback: int = 0
 
 
+@dataclass(eq=False)
 class TextClassifier:
     """A transformer, its tokenizer and a linear layer; trained by `fine_tune`.
 
@@ -70,11 +71,12 @@ class TextClassifier:
         Where and in which number type predictions are computed; the weights are float32.
     """
 
-    def __init__(
-        self, network: Any, tokenizer: Any, shape: ClassifierShape, *, device: str = "cpu", dtype: str = "float32"
-    ) -> None:
-        self.network, self.tokenizer, self.shape = network, tokenizer, shape
-        self.device, self.dtype = device, dtype
+    network: Any = field(repr=False)
+    tokenizer: Any = field(repr=False)
+    shape: ClassifierShape
+    _: KW_ONLY
+    device: str = "cpu"
+    dtype: str = "float32"
 
     @classmethod
     def create(

@@ -288,7 +288,7 @@ class RCSLS(WordMethod):
                 break  # no step makes the loss fall: a minimum, as far as float32 can tell
             matrix, loss, gradient = candidate, candidate_loss, candidate_gradient
             note(step)
-            if len(held) and _best(history) <= len(history) - 1 - _PATIENCE:
+            if len(held) and _best_iteration(history) <= len(history) - 1 - _PATIENCE:
                 break
         return matrix
 
@@ -312,7 +312,7 @@ class _Start:
     shrinkage: Shrinkage | Literal["auto"]
 
 
-def _best(history: list[dict[str, float]]) -> int:
+def _best_iteration(history: list[dict[str, float]]) -> int:
     """Return the first iteration with the best held-out rank."""
     return int(np.argmax([entry["held_out_mrr"] for entry in history]))
 

@@ -76,13 +76,13 @@ def dequantize_q4_0(buffer: bytes | memoryview, count: int) -> NDArray[np.float3
     return weights.reshape(-1)
 
 
+@dataclass(eq=False)
 class _Reader:
     """A cursor over the file that refuses to step past its end."""
 
-    def __init__(self, data: memoryview, path: Path) -> None:
-        self.data = data
-        self.path = path
-        self.position = 0
+    data: memoryview
+    path: Path
+    position: int = 0
 
     def take(self, n_bytes: int, what: str) -> memoryview:
         end = self.position + n_bytes

@@ -322,11 +322,10 @@ def _remove_stale(parent: Path) -> None:
 
 
 def _unwritable(folder: Path, error: OSError) -> OSError:
-    message = (
+    return OSError(
         f"cannot write the rebuilt encoder (about 470 MB) into {folder}: {error}; "
         "set INTERLINGUA_CACHE to a folder with room"
     )
-    return OSError(message)
 
 
 def _sha256(path: Path) -> str:
