@@ -21,6 +21,9 @@ from .mining import decoy_confidence, decoy_ratio, mine_pairs, shifted_margins
 Floats = NDArray[np.floating[Any]]
 _LEAST = 1e-6
 _SAMPLED = 20_000
+_JOINED = 1e-5  # what each further sentence of a bead costs: of equal paths, as of a text with itself, the plainest
+# subtle: among so few sentences no random pairs tell what a translation costs: what is no worse than random is one
+_FEW, _SKIP_OF_FEW = 3, 0.51
 _SHORT = 3  # characters that a length may differ by for no reason
 _NO_MOVE, _SKIP_SOURCE, _SKIP_TARGET, _FIRST_MOVE = 0, 1, 2, 3
 
@@ -108,7 +111,8 @@ def align_in_order(
 
     with the means over all sentences z of the other text, and a skipped sentence half of the `skip` quantile of c over
     random pairs of sentences, the share 1 / max(n, m) of the cheapest left out since they are translations: two
-    sentences stay alone where such a share of random pairs fits better. Given `lengths`,
+    sentences stay alone where such a share of random pairs fits better. Where a side has three sentences or fewer, a
+    skip costs 0.51 at least: nothing tells what random pairs cost. Given `lengths`,
 
         (a + b) / 2 length_weight |log(length of x + 3) - log(length of y + 3)|
 
@@ -215,7 +219,8 @@ class _Prices:
         away = np.maximum(1 - one @ mean_y, _LEAST)[left] + np.maximum(1 - other @ mean_x, _LEAST)[right]
         costs = 2 * (1 - np.einsum("ij,ij->i", one[left], other[right])) / away
         true = 1 / max(n, m)  # the share of pairs that are translations, the cheapest
-        self.skip = max(float(np.quantile(costs, true + (1 - true) * skip)) / 2, _LEAST)
+        least = _SKIP_OF_FEW if min(n, m) <= _FEW else _LEAST
+        self.skip = max(float(np.quantile(costs, true + (1 - true) * skip)) / 2, least)
         self.lengths: tuple[list[Floats], list[Floats]] | None = None
         self.weight = 0.0
 
@@ -227,7 +232,7 @@ class _Prices:
         """Return the costs of the span of `a` from `i` with those of `b` from `first` to before `last`."""
         cosines = self.y[b - 1][first:last] @ self.x[a - 1][i]
         away = self.away_x[a - 1][i] + self.away_y[b - 1][first:last]
-        costs = np.asarray(np.maximum(1 - cosines, 0) * (2 * a * b) / away)
+        costs = np.asarray(np.maximum(1 - cosines, 0) * (2 * a * b) / away + _JOINED * (a + b - 2))
         if self.lengths is None:
             return costs
         unequal = np.abs(self.lengths[0][a - 1][i] - self.lengths[1][b - 1][first:last])

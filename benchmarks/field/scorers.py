@@ -151,10 +151,16 @@ def wpr_ndcg(queries: Sequence[str], grades: Sequence[float], scores: Sequence[f
 
 
 def bleu(gold: Sequence[str], predicted: Sequence[str]) -> float:
-    """Return lower-cased sacreBLEU of the corpus, divided by 100; XGLUE's score of QG and NTG."""
+    """Return lower-cased sacreBLEU of the corpus, divided by 100; XGLUE's score of QG and NTG.
+
+    Of answers of fewer than four tokens, the longest groups that there are count.
+    """
     _check_lengths(gold, predicted)
     sacrebleu = require("sacrebleu", extra="bench")
-    return float(sacrebleu.corpus_bleu(list(predicted), [list(gold)], lowercase=True).score) / 100
+    return (
+        float(sacrebleu.corpus_bleu(list(predicted), [list(gold)], lowercase=True, use_effective_order=True).score)
+        / 100
+    )
 
 
 def average(scores: Mapping[str, float]) -> float:

@@ -116,6 +116,7 @@ class CrossLingualClassifier:
         Parameters
         ----------
         texts, labels : sequences of n str
+            Numbers and truth values are labels as well, by the text that they are written as.
         language : str or sequence of n str
             Of all texts, or of each.
         unlabelled : mapping of language to sequence of str, optional
@@ -136,7 +137,7 @@ class CrossLingualClassifier:
             )
         vectors = self.encoder.encode(list(texts))
         self.space_ = self._fit_space(vectors, names, unlabelled or {})
-        self.classifier_ = VectorClassifier(**self.options).fit(self._map(vectors, names), np.asarray(labels, object))
+        self.classifier_ = VectorClassifier(**self.options).fit(self._map(vectors, names), _as_labels(labels))
         return self
 
     @property
@@ -286,6 +287,10 @@ def _read_older(folder: Path) -> Stored:
     return Stored(EncoderNote(identity, name_of_identity(identity)), about, files)
 
 
+def _as_labels(labels: Sequence[Any]) -> NDArray[Any]:
+    return np.array([str(each) for each in labels], object)
+
+
 def classification_report(
     probabilities: NDArray[np.float64], labels: Sequence[str], names: Sequence[str]
 ) -> ClassificationReport:
@@ -304,7 +309,7 @@ def classification_report(
     """
     if not labels or len(labels) != len(probabilities):
         raise ValueError(f"each of {len(probabilities)} texts needs a label, got {len(labels)}")
-    true, said = np.asarray(labels, object), np.asarray(names, object)[probabilities.argmax(axis=1)]
+    true, said = _as_labels(labels), np.asarray(names, object)[probabilities.argmax(axis=1)]
     right = true == said
     scores = []
     for name in {*true, *said}:

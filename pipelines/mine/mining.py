@@ -24,6 +24,7 @@ from interlingua.align.sentence.mining import (
     pair_margins,
 )
 from interlingua.pipelines.texts.characters import text_numbers
+from interlingua.pipelines.texts.languages import identified_as
 from interlingua.pipelines.texts.lines import UniqueLines, take, unique_texts
 from interlingua.pipelines.texts.pairs import Pair, tidy_pairs, write_pairs
 
@@ -406,15 +407,15 @@ def _read(
 def _in_language(texts: Sequence[str], language: str) -> NDArray[np.bool_]:
     langid: Any = require("py3langid.langid", extra="text")
     identifier = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
-    code = language.split("-")[0].split("_")[0].lower()
-    if code not in set(identifier.nb_classes):
+    codes = identified_as(language, identifier.nb_classes)
+    if not codes:
         known = ", ".join(sorted(identifier.nb_classes))
         raise ValueError(f"{language!r} is no language that can be identified; known: {known}; or identify=False")
     kept = np.ones(len(texts), bool)
     for row, text in enumerate(texts):
         if len(text) >= _LEAST_CHARACTERS:
             found, probability = identifier.classify(text)
-            kept[row] = found == code or probability < _SURE_LANGUAGE
+            kept[row] = found in codes or probability < _SURE_LANGUAGE
     return kept
 
 

@@ -12,6 +12,21 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
+# What an identifier of languages calls a language, or several that it may take it for: codes of ISO 639-2 and 639-3,
+# both the terminological and the bibliographic ones, and what was withdrawn or belongs together.
+_OTHER_CODES = (
+    "iw:he in:id ji:yi jw:jv mo:ro fil:tl cmn:zh zho:zh chi:zh nb:no arb:ar ara:ar afr:af amh:am arg:an asm:as aze:az "
+    "azj:az bel:be bul:bg ben:bn bre:br bos:bs cat:ca ces:cs cze:cs cym:cy wel:cy dan:da deu:de ger:de dzo:dz ell:el "
+    "gre:el eng:en epo:eo spa:es est:et ekk:et eus:eu baq:eu fas:fa per:fa pes:fa fin:fi fao:fo fra:fr fre:fr gle:ga "
+    "glg:gl guj:gu heb:he hin:hi hrv:hr hat:ht hun:hu hye:hy arm:hy ind:id isl:is ice:is ita:it jpn:ja jav:jv kat:ka "
+    "geo:ka kaz:kk khm:km kan:kn kor:ko kur:ku kmr:ku kir:ky lat:la ltz:lb lao:lo lit:lt lav:lv lvs:lv mlg:mg plt:mg "
+    "mkd:mk mac:mk mal:ml mon:mn khk:mn mar:mr msa:ms may:ms zsm:ms mlt:mt nob:no nep:ne npi:ne nld:nl dut:nl nno:nn "
+    "oci:oc ori:or ory:or pan:pa pol:pl pus:ps pbt:ps por:pt que:qu quz:qu ron:ro rum:ro rus:ru kin:rw sme:se sin:si "
+    "slk:sk slo:sk slv:sl sqi:sq alb:sq als:sq srp:sr swe:sv swa:sw swh:sw tam:ta tel:te tha:th tgl:tl tur:tr uig:ug "
+    "ukr:uk urd:ur uzb:uz uzn:uz vie:vi vol:vo wln:wa xho:xh zul:zu no:no+nn nor:no+nn sh:sr+hr+bs hbs:sr+hr+bs"
+)
+_IDENTIFIED = dict(each.split(":") for each in _OTHER_CODES.split())
+
 #: The tag of what is said alike in several languages, such as a name; it stands in where a language has nothing.
 MULTIPLE = "mul"
 
@@ -119,6 +134,26 @@ def is_code(name: str) -> bool:
     (True, False, False)
     """
     return name[:2] in _CODES and _SCRIPT_OR_REGION.fullmatch(name[2:]) is not None
+
+
+def identified_as(tag: str, known: Collection[str]) -> frozenset[str]:
+    """Return the codes by which an identifier of languages knows a language; none where it does not.
+
+    Parameters
+    ----------
+    tag : str
+        Script and region say nothing; codes of three letters and withdrawn ones are understood.
+    known : collection of str
+        The identifier's codes.
+
+    Examples
+    --------
+    >>> known = ["bs", "he", "hr", "nn", "no", "pt", "sr", "zh"]
+    >>> [sorted(identified_as(each, known)) for each in ("pt-BR", "nob", "iw", "cmn_Hans", "sh", "tlh")]
+    [['pt'], ['no'], ['he'], ['zh'], ['bs', 'hr', 'sr'], []]
+    """
+    code = _subtags(tag)[0]
+    return frozenset(_IDENTIFIED.get(code, code).split("+")) & frozenset(known)
 
 
 def _best_tag(wanted: str, tags: Collection[str], least: int) -> str | None:

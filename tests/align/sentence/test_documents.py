@@ -141,3 +141,23 @@ def test_lengths_that_do_not_fit_are_refused(lengths):
         align_in_order(np.eye(3), np.eye(3), lengths=lengths)
     with pytest.raises(ValueError, match="length_weight must not be negative"):
         align_in_order(np.eye(3), np.eye(3), length_weight=-1)
+
+
+@pytest.mark.parametrize("times", [1, 4, 40])
+def test_a_text_with_itself_is_aligned_one_to_one(times):
+    """Joined neighbours cost as little as single ones there: the plainest of the cheapest paths is right."""
+    rows = np.random.default_rng(0).normal(size=(40 // times, 64))
+    x = np.repeat(rows / np.linalg.norm(rows, axis=1, keepdims=True), times, axis=0)
+    for lengths in (None, (np.full(40, 30.0), np.full(40, 30.0))):
+        beads = align_in_order(x, x, lengths=lengths)
+        assert beads.spans.tolist() == [[row, row + 1, row, row + 1] for row in range(40)]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("skip", [0.0, 0.02, 0.3])
+def test_the_sentences_of_very_short_texts_are_paired(n, skip):
+    rng = np.random.default_rng(n)
+    x = rng.normal(size=(n, 32))
+    y = x + 0.7 * rng.normal(size=(n, 32))
+    x, y = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (x, y))
+    assert align_in_order(x, y, skip=skip).spans.tolist() == [[row, row + 1, row, row + 1] for row in range(n)]

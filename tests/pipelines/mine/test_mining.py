@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from interlingua.pipelines.mine import filter_bitext, mine_bitext
-from interlingua.pipelines.mine.mining import encode_resumable
+from interlingua.pipelines.mine.mining import _in_language, encode_resumable
 from interlingua.pipelines.texts.lines import UniqueLines
 from interlingua.pipelines.texts.pairs import Pair, read_pairs
 
@@ -236,3 +236,20 @@ def test_filtering_leaves_out_copies_and_keeps_what_stands_there_twice():
     assert set(found.pairs) == set(right_ones)
     assert len(found) == 120
     assert len(filter_bitext(copies, encoder=Copying(offset=0))) == 0
+
+
+@pytest.mark.parametrize("language", ["nb", "no", "nor", "sh", "iw", "fil", "cmn", "zh-Hant", "swh", "pt_BR", "deu"])
+def test_languages_are_identified_by_any_of_their_codes(language):
+    pytest.importorskip("py3langid")
+    assert _in_language(["x"], language).all()
+
+
+def test_a_text_in_the_language_is_kept_whatever_its_code_and_another_is_not():
+    pytest.importorskip("py3langid")
+    norwegian = "Jeg har ikke sett ham siden i går, men han kommer nok snart tilbake til byen, sier hun."
+    nynorsk = "Eg har ikkje sett han sidan i går, men han kjem nok snart attende til byen, seier ho."
+    english = "I have not seen him since yesterday, but he will certainly come back to the city soon, she says."
+    assert _in_language([norwegian, english], "nb").tolist() == [True, False]
+    assert _in_language([norwegian, nynorsk, english], "nor").tolist() == [True, True, False]
+    with pytest.raises(ValueError, match="no language that can be identified"):
+        _in_language([english], "tlh")
