@@ -1,9 +1,9 @@
 """Knowledge graphs and their files: DBP15K and OpenEA folders, N-Triples, Turtle, tab-separated triples."""
 
-import itertools
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from interlingua.align.arrays import require
 from interlingua.pipelines.texts.languages import label_rank
-from interlingua.pipelines.texts.lines import PathLike, input_name, numbered_lines, open_binary, plain_name, read_lines
+from interlingua.pipelines.texts.lines import PathLike, input_name, line_blocks, open_binary, plain_name, read_lines
 
 _LABELS = ("http://www.w3.org/2000/01/rdf-schema#label", "http://www.w3.org/2004/02/skos/core#prefLabel")
 _FURTHER_LABEL = "http://www.w3.org/2004/02/skos/core#altLabel"
@@ -394,12 +394,17 @@ class _Labels:
     def _ordered(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         # whatever the order of the file is, the same label is the name
         for entity, own in self._of.items():
-            ranked = [(not preferred, *self._rank(language), text) for (text, language), preferred in own.items()]
+            ranked = [
+                (not preferred, *_label_order(self._language, language), text)
+                for (text, language), preferred in own.items()
+            ]
             yield entity, [(text, language) for *_, language, text in sorted(ranked)]
 
-    def _rank(self, language: str) -> tuple[int, bool, bool, str]:
-        wanted = 0 if self._language is None else label_rank(self._language, language)
-        return -wanted, language != "", label_rank("en", language) < 2, language
+
+@cache
+def _label_order(wanted: str | None, language: str) -> tuple[int, bool, bool, str]:
+    rank = 0 if wanted is None else label_rank(wanted, language)
+    return -rank, language != "", label_rank("en", language) < 2, language
 
 
 def _read_rdf(
@@ -440,8 +445,7 @@ def _quads(path: PathLike, skipped: list[int] | None) -> Iterator[Any]:
                 way_out = "mend the file, or convert it to N-Triples, of which lines can be skipped"
                 raise GraphError(f"{input_name(path)}, line {error.lineno}: {error.msg}; {way_out}") from error
         return
-    lines = numbered_lines(path, blank="skip", error=GraphError)
-    while block := list(itertools.islice(lines, _BLOCK)):
+    for block in line_blocks(path, _BLOCK, blank="skip", error=GraphError):
         try:
             found = list(parsed("\n".join(line for _, line in block)))
         except SyntaxError:  # rare: then line by line, to tell which

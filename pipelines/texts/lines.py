@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Literal, NoReturn, cast, overload
 
@@ -114,6 +115,15 @@ def numbered_lines(
         for number, line in _decoded(file, input_name(path), error):
             if blank == "keep" or line.strip():
                 yield number, line
+
+
+def line_blocks(
+    path: PathLike, size: int, *, blank: Literal["keep", "skip"] = "keep", error: type[ValueError] = ValueError
+) -> Iterator[list[tuple[int, str]]]:
+    """Yield `numbered_lines` by `size` of them, for what is faster with many at once."""
+    lines = numbered_lines(path, blank=blank, error=error)
+    while block := list(islice(lines, size)):
+        yield block
 
 
 def read_lines(
