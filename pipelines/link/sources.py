@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ def read_entity_table(
     path : str or path
         Columns: ``id``; ``name`` or ``name:LANGUAGE``, any number; ``aliases``, ``description``, ``types``;
         all others are properties.
+        Several columns may mean ``aliases`` or ``types``. Rows of empty cells are passed over.
     columns : mapping, optional
         The table's names of columns -> those above, such as ``{"QID": "id", "label": "name:en"}``.
     separator : str
@@ -33,7 +35,8 @@ def read_entity_table(
     Raises
     ------
     ValueError
-        If there is no column for ids or names, or a row is longer than the first line or has no id; names the line.
+        If there is no column for ids or names, two columns mean the same, or a row is longer than the first line or
+        has no id; names the line.
     """
     table = open_table(path, quoted=True, short=True)
     absent = [name for name in columns or {} if name not in table.columns]
@@ -46,9 +49,15 @@ def read_entity_table(
         raise ValueError(
             f"{table.name} needs a column 'id' and one 'name' or 'name:LANGUAGE', but its columns are: {seen}"
         )
+    _check_meanings(meant, table.name)
     found = []
     for number, row in table.rows:
-        found.append(_from_row({meant[name]: _cell(row.get(name), separator) for name in table.columns}, separator))
+        if not any(_cell(each, separator) for each in row.values()):
+            continue
+        cells: dict[str, str] = {}
+        for name in table.columns:
+            cells[meant[name]] = separator.join(filter(None, (cells.get(meant[name]), _cell(row.get(name), separator))))
+        found.append(_from_row(cells, separator))
         if not found[-1].id:
             raise ValueError(f"{table.where(number)}: the cell of the id is empty")
     return found
@@ -61,7 +70,9 @@ def read_wikidata(
     types: Collection[str] | None = None,
     limit: int | None = None,
 ) -> Iterator[Entity]:
-    """Yield the entities of a Wikidata JSON dump, one line at a time.
+    """Yield the entities of a Wikidata JSON dump, one line at a time; properties are none.
+
+    A warning says how many were left out since they have no name in the languages, nor one for several ("mul").
 
     Parameters
     ----------
@@ -80,17 +91,40 @@ def read_wikidata(
     ValueError
         If a line is no JSON object; names it.
     """
-    count = 0
+    count = nameless = 0
     lines = ((number, line.strip().rstrip(",")) for number, line in numbered_lines(path))
     for number, value in json_lines((each for each in lines if each[1] not in ("[", "]")), input_name(path)):
         if limit is not None and count >= limit:
-            return
-        if not isinstance(value, dict) or "id" not in value:
+            break
+        if not isinstance(value, dict) or not isinstance(value.get("id"), str):
             raise ValueError(f"{input_name(path)}, line {number}: expected an entity of Wikidata with an id")
-        made = _from_wikidata(value, languages)
+        if value.get("type") == "property":
+            continue
+        try:
+            made = _from_wikidata(value, languages)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{input_name(path)}, line {number}: {value['id']} is no entity as Wikidata has them "
+                f"({type(error).__name__}: {error}); get the dump anew"
+            ) from error
         if made is not None and (types is None or set(types) & set(made.types)):
             count += 1
             yield made
+        nameless += made is None
+    if nameless:
+        wanted = f" in {', '.join(languages)}" if languages is not None else ""
+        warnings.warn(f"{input_name(path)}: {nameless:,} entities left out, without a name{wanted}", stacklevel=2)
+
+
+def _check_meanings(meant: Mapping[str, str], name: str) -> None:
+    """Refuse two columns for what an entity has once; several of aliases or types are joined."""
+    for each in sorted(set(meant.values()) - {"aliases", "types"}):
+        columns = [column for column, own in meant.items() if own == each]
+        if len(columns) > 1:
+            raise ValueError(
+                f"{name}: the columns {' and '.join(map(repr, columns))} both mean {each!r}; give them different "
+                "meanings, or leave one out"
+            )
 
 
 def _from_row(row: Mapping[str, str], separator: str) -> Entity:

@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 Order = Literal["same", "any"]
 Move = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 _FEWEST_FOR_MEAN = 10  # sentences of a language whose mean says more about it than about them
+_SHOWN = 3
 _Given = TypeVar("_Given")
 
 
@@ -282,7 +284,8 @@ def match_documents(
     Parameters
     ----------
     sources, targets : folder of text files, or dict of str to texts
-        Documents by name; of a folder all files whose name does not begin with a dot.
+        Documents by name; of a folder all files whose name does not begin with a dot, not
+        those in folders in it, of which a warning tells.
     languages, encoder, space, order, most, skip, overlaps, split, progress
         As in `align_documents`; languages are centred over all documents.
     by_name : bool
@@ -429,7 +432,11 @@ def _checked(source: _Given, target: _Given, languages: tuple[str, str]) -> tupl
 
 def _collection(given: Mapping[str, Texts] | str | os.PathLike[str], language: str, split: bool) -> list[Document]:
     if isinstance(given, str | os.PathLike):
-        given = {each.name: each for each in sorted(Path(given).iterdir()) if each.is_file() and each.name[0] != "."}
+        inside = [each for each in sorted(Path(given).iterdir()) if each.name[0] != "."]
+        if passed := [each.name for each in inside if each.is_dir()]:
+            shown = ", ".join(passed[:_SHOWN]) + (", ..." if len(passed) > _SHOWN else "")
+            warnings.warn(f"{given}: {len(passed)} folders in it are not read: {shown}", stacklevel=3)
+        given = {each.name: each for each in inside if each.is_file()}
     read = [Document.read(texts, language, name=name, split=split) for name, texts in given.items()]
     documents = [each for each in read if each.sentences]
     if not documents:

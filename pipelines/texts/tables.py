@@ -94,7 +94,8 @@ def open_table(path: PathLike, *, quoted: bool = False, short: bool = False) -> 
         Whether cells between tabs may stand in quotation marks, as they may in CSV. By default those belong to the
         text.
     short : bool
-        Whether rows may be shorter than the first line; the cells that they lack are empty.
+        Whether rows may be shorter than the first line; the cells that they lack are empty, and empty ones beyond
+        its end are nothing.
 
     Raises
     ------
@@ -202,6 +203,8 @@ def _named(
     rows: Iterator[tuple[int, list[str]]], columns: Sequence[str], name: str, *, short: bool
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, cells in rows:
+        while short and len(cells) > len(columns) and not cells[-1].strip():
+            cells = cells[:-1]
         lacking = len(columns) - len(cells)
         if lacking < 0 or (lacking > 0 and not short):
             hint = "; quote cells that hold the separator" if lacking < 0 else ""

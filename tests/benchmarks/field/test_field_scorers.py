@@ -97,3 +97,11 @@ def test_groups_are_averaged_only_when_complete():
 def test_scores_refuse_other_lengths(score):
     with pytest.raises(ValueError, match="have 2 and 1"):
         score(["a", "b"], ["a"])
+
+
+@pytest.mark.parametrize(
+    "answers", [["yes"], ["the sun"], ["one two three"], ["你好世界"], ["yes", "one two three four five"]]
+)
+def test_perfect_answers_of_few_tokens_are_perfect(answers):
+    pytest.importorskip("sacrebleu")
+    assert scorers.bleu(answers, answers) == pytest.approx(1)

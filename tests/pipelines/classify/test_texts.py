@@ -193,3 +193,13 @@ def test_the_commands_train_predict_and_evaluate(classify, tmp_path):
     code, _, err = classify("predict", model, f"fi={tmp_path}/sw.txt")
     assert code == 1
     assert "knows no texts of 'fi'" in err
+
+
+@pytest.mark.parametrize("named", [(1, 2, 3, 4), (True, False), (0.5, 1.5)])
+def test_labels_may_be_numbers_or_truth_values(fake_encoder, named):
+    texts, labels = _texts("en")
+    kinds = sorted(set(labels))
+    given = [named[kinds.index(each) % len(named)] for each in labels]
+    learned = CrossLingualClassifier(fake_encoder).fit(texts, given, language="en")
+    assert set(learned.labels) == {str(each) for each in given}
+    assert learned.evaluate(texts, given, language="en").accuracy > 0.9

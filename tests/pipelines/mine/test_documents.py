@@ -85,3 +85,14 @@ def test_a_text_without_sentences_is_refused():
         align_documents(GERMAN, ["", " "], languages=("de", "en"), encoder=Numbered())
     with pytest.raises(ValueError, match="different languages"):
         align_documents(GERMAN, ENGLISH, languages=("de", "de"), encoder=Numbered())
+
+
+def test_folders_in_a_folder_are_passed_over_with_a_note_and_lines_that_show_nothing_without(tmp_path):
+    from interlingua.pipelines.mine.documents import Document, _collection
+
+    (tmp_path / "de" / "more").mkdir(parents=True)
+    (tmp_path / "de" / "a.txt").write_text("eins\n\u200b\n \ufeff\x02\nzwei\n", encoding="utf-8")
+    with pytest.warns(UserWarning, match="1 folders in it are not read: more"):
+        (document,) = _collection(tmp_path / "de", "de", False)
+    assert (document.sentences, document.lines) == (("eins", "zwei"), (1, 4))
+    assert Document.read(["a", "\u200b", "b"], "de").lines == (1, 3)

@@ -8,7 +8,7 @@ import pytest
 
 from interlingua.pipelines.mine import filter_bitext, mine_bitext
 from interlingua.pipelines.mine.mining import _in_language, encode_resumable
-from interlingua.pipelines.texts.lines import UniqueLines
+from interlingua.pipelines.texts.lines import UniqueLines, unique_texts
 from interlingua.pipelines.texts.pairs import Pair, read_pairs
 
 
@@ -253,3 +253,11 @@ def test_a_text_in_the_language_is_kept_whatever_its_code_and_another_is_not():
     assert _in_language([norwegian, nynorsk, english], "nor").tolist() == [True, True, False]
     with pytest.raises(ValueError, match="no language that can be identified"):
         _in_language([english], "tlh")
+
+
+def test_lines_that_show_nothing_are_no_sentences(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("\u200b\neins\n\x02\n\u3000\n\u2060 \n…\n", encoding="utf-8")
+    lines = UniqueLines(path)
+    assert (list(lines), list(lines.numbers)) == (["eins", "…"], [2, 6])
+    assert unique_texts(["\u200b", "a", "\x02 "]) == (["a"], [2])
