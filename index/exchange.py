@@ -334,7 +334,13 @@ def open_arrow(
     elif not isinstance(source, pyarrow.Table | pyarrow.RecordBatchReader):
         if not hasattr(source, "__arrow_c_stream__"):
             raise TypeError(f"rows must come as an Arrow table or stream, not as {type(source).__name__}")
-        source = pyarrow.RecordBatchReader.from_stream(source)
+        try:
+            source = pyarrow.RecordBatchReader.from_stream(source)
+        except pyarrow.ArrowInvalid as error:
+            raise TypeError(
+                f"the table has a column of a type that Arrow does not know ({error}); cast it to text or numbers, or "
+                "leave it out of the table"
+            ) from error
     incoming = Incoming.choose(source.schema, source.schema.metadata or {}, "the table", id, vector, columns)
     parts = source.to_batches() if isinstance(source, pyarrow.Table) else source
     return incoming.rows(
@@ -418,8 +424,9 @@ class Incoming:
         """
         head = _read_head(noted, name)
         id, vector = id or head.get("id", "id"), vector or head.get("vector", "vector")
-        there = list(schema.names)
-        wanted = [each for each in there if each not in (id, vector)] if columns is None else list(columns)
+        there, unnamed = list(schema.names), _unnamed_index(noted)
+        rest = [each for each in there if each not in (id, vector, *unnamed)]
+        wanted = rest if columns is None else list(columns)
         for column, argument in ((id, "id"), (vector, "vector"), *((each, "columns") for each in wanted)):
             if there.count(column) != 1:
                 seen = "no column" if column not in there else f"{there.count(column)} columns"
@@ -494,6 +501,15 @@ def _read_head(noted: Mapping[bytes, bytes], name: str) -> dict[str, Any]:
     return head
 
 
+def _unnamed_index(noted: Mapping[bytes, bytes]) -> list[str]:
+    """Return the columns in which pandas keeps an index without a name: numbers of rows, and no metadata."""
+    try:
+        columns = json.loads(noted.get(b"pandas", b"{}")).get("index_columns", [])
+    except (ValueError, AttributeError):  # another program's own note
+        return []
+    return [each for each in columns if isinstance(each, str) and each.startswith("__index_level_")]
+
+
 def _plain_texts(array: Any, name: str) -> list[str]:
     """Return a column of texts or whole numbers as texts.
 
@@ -506,7 +522,7 @@ def _plain_texts(array: Any, name: str) -> list[str]:
     """
     types, kind = load_pyarrow().types, array.type
     if types.is_dictionary(kind):
-        kind, array = kind.value_type, array.cast(kind.value_type)
+        kind = kind.value_type  # subtle: Arrow has no cast for all of them, and their values come out without
     if not (_is_text(types, kind) or types.is_integer(kind)):
         raise TypeError(f"the column {name!r} must hold texts or whole numbers, but is of type {kind}")
     if array.null_count:

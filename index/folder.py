@@ -14,6 +14,7 @@ and on Windows, leftovers are kept, since they may belong to a save that is unde
 A writer that stays (`locked`, or a `CollectionStore`) holds a lock of its own, which the system drops with the process.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -170,6 +171,19 @@ def naming(path: Path) -> Iterator[None]:
     except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, EOFError) as error:
         reason = f"the field {error} is missing" if isinstance(error, KeyError) else error
         raise CorruptCollectionError(f"{path} cannot be used: {reason}; {_WAY_OUT}") from error
+
+
+@contextmanager
+def naming_write(path: Path) -> Iterator[None]:
+    """Let an error of the disk while `path` is written name it: NumPy's is "75900 requested and 36832 written"."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or type(error) is not OSError:
+            raise
+        if error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise OSError(errno.ENOSPC, f"not written whole, most likely for want of space ({error})", str(path)) from error
 
 
 def _parse_entry(name: str, entry: Any) -> FileEntry:
@@ -518,7 +532,8 @@ def replacing_file(path: Path) -> Iterator[Path]:
         raise IsADirectoryError(f"{path} is a folder; name a file in it")
     draft = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(6)}")
     try:
-        yield draft
+        with naming_write(path):
+            yield draft
         with draft.open("rb+") as stream:
             os.fsync(stream.fileno())
         draft.replace(path)
@@ -545,12 +560,13 @@ def _stored_name(name: str, generation: str) -> str:
 
 
 def _write_file(path: Path, content: FileWriter | bytes) -> FileEntry:
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    else:
-        content(path)
-    with path.open("rb+") as stream:
-        os.fsync(stream.fileno())
+    with naming_write(path):
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            content(path)
+        with path.open("rb+") as stream:
+            os.fsync(stream.fileno())
     return FileEntry(path.name, path.stat().st_size, sha256_of(path))
 
 

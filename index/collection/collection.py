@@ -16,6 +16,7 @@ from interlingua.index.engines.base import (
     UnsupportedOperation,
     VectorIndex,
     check_k,
+    is_nothing,
 )
 from interlingua.index.engines.choose import create_index, spec_to_json
 from interlingua.index.engines.config import FaissConfig
@@ -511,6 +512,8 @@ class Collection:
     ) -> None:
         with self.lock.writing:
             ids, rows = self.check(ids, metadata, replace=replace)
+            if is_nothing(ids, vectors):
+                return
             outdated = self._table.numbers_held(ids)
             # New rows go in before old ones go out: they have numbers of their own, and only adding can fail, which
             # checks the vectors.

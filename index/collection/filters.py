@@ -9,24 +9,28 @@ from numpy.typing import NDArray
 
 from interlingua.index.engines.base import check_k
 
-from .metadata import MetadataTable
+from .metadata import MetadataTable, plain
 
 
 @dataclass(frozen=True)
 class Eq:
-    """The field has this value: str, int, float, bool or None; 2020 equals 2020.0, and True is not 1."""
+    """The field has this value, or is a list that holds it: str, int, float, bool or None.
+
+    2020 equals 2020.0, and True is not 1. Fields that are lists can be asked so in a `Collection`, not in Milvus.
+    """
 
     field: str
     value: str | int | float | bool | None
 
     def __post_init__(self) -> None:
         _check_field(self.field)
+        object.__setattr__(self, "value", plain(self.value))
         _check_value(self.field, self.value)
 
 
 @dataclass(frozen=True)
 class In:
-    """The field has one of these values; for no value, no row passes."""
+    """The field has one of these values, or is a list that holds one; for no value, no row passes."""
 
     field: str
     values: tuple[Any, ...]
@@ -35,7 +39,7 @@ class In:
         _check_field(field)
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise TypeError(f"the values of {field!r} must be a list of them, not {values!r}; for one value use Eq")
-        listed = tuple(values)
+        listed = tuple(plain(value) for value in values)
         for value in listed:
             _check_value(field, value)
         object.__setattr__(self, "field", field)
@@ -55,6 +59,8 @@ class Range:
 
     def __post_init__(self) -> None:
         _check_field(self.field)
+        object.__setattr__(self, "least", plain(self.least))
+        object.__setattr__(self, "most", plain(self.most))
         bounds = [bound for bound in (self.least, self.most) if bound is not None]
         if not bounds:
             raise ValueError(f"a range of {self.field!r} needs `least`, `most` or both")
@@ -144,7 +150,7 @@ def merge_languages(where: Where | None, languages: Iterable[str] | None) -> Whe
 def matching_rows(table: MetadataTable, where: Where | None) -> NDArray[np.int64] | None:
     """Return the numbers of the rows that pass `where`; None if there is nothing to pass.
 
-    A row without a field passes no condition on it. Values of lists or dictionaries cannot be filtered on. Costs O(n)
+    A row without a field passes no condition on it. Lists pass by what they hold, dictionaries not at all. Costs O(n)
     a condition, and for a range O(distinct values) more.
 
     Raises

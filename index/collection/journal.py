@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.index.folder import CorruptCollectionError, sync_folder
+from interlingua.index.folder import CorruptCollectionError, naming_write, sync_folder
 
 _TITLE = b"interlingua journal 1 "
 _HEAD = struct.Struct("<QI")
@@ -111,9 +111,10 @@ class Journal:
             digest = hashlib.sha256(content).digest()
             record = length + struct.pack("<I", zlib.crc32(length)) + digest + content
             view = memoryview(record)
-            while view:
-                view = view[self._file.write(view) :]
-            os.fsync(self._file.fileno())
+            with naming_write(self.path):
+                while view:
+                    view = view[self._file.write(view) :]
+                os.fsync(self._file.fileno())
         except BaseException:
             self.undo(start)
             raise

@@ -189,9 +189,11 @@ class MetadataTable:
         return column.codes[rows], column.values
 
     def matches(self, field: str, wanted: Iterable[Any]) -> NDArray[np.bool_]:
-        """Return which rows (n,) have one of the `wanted` values in `field`."""
+        """Return which rows (n,) have one of the `wanted` values in `field`, or in a list there."""
         column = self._columns[field]
-        codes = [column.code_of[key] for value in wanted for key in value_key(value) if key in column.code_of]
+        keys = [key for value in wanted for key in value_key(value)]
+        codes = [column.code_of[key] for key in keys if key in column.code_of]
+        codes += [code for key in keys for code in column.lists_with.get(key, ())]
         return np.isin(column.codes, codes)
 
     def lies_between(self, field: str, least: float | str | None, most: float | str | None) -> NDArray[np.bool_]:
@@ -252,6 +254,9 @@ class _Column:
         self.codes = codes
         self.values: list[Any] = [] if values is None else values
         self.code_of = {_key(value): code for code, value in enumerate(self.values)}
+        self.lists_with: dict[Any, list[int]] = {}  # the codes of the lists that hold a value
+        for code, value in enumerate(self.values):
+            self._note_members(code, value)
 
     def append(self, rows: Sequence[dict[str, Any]], name: str) -> None:
         codes = np.full(len(rows), _ABSENT, dtype=np.int32)
@@ -261,8 +266,14 @@ class _Column:
                 code = self.code_of.setdefault(key, len(self.values))
                 if code == len(self.values):
                     self.values.append(row[name])
+                    self._note_members(code, row[name])
                 codes[position] = code
         self.codes = np.concatenate([self.codes, codes])
+
+    def _note_members(self, code: int, value: Any) -> None:
+        if type(value) is list:
+            for key in {_key(member) for member in value if type(member) not in _MUTABLE}:
+                self.lists_with.setdefault(key, []).append(code)
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         self.codes = self.codes[mask]
@@ -274,7 +285,7 @@ class _Column:
 
 
 def check_json(value: Any, name: str, depth: int = 0) -> Any:
-    """Return a copy of a value that JSON gives back unchanged.
+    """Return a copy of a value that JSON gives back unchanged; NumPy's scalars become Python's.
 
     Raises
     ------
@@ -293,6 +304,7 @@ def check_json(value: Any, name: str, depth: int = 0) -> Any:
     """
     if depth > _DEEPEST:
         raise ValueError(f"{name} is nested more than {_DEEPEST} deep")
+    value = plain(value)
     kind = type(value)
     if kind is str:
         return _check_text(value)
@@ -310,10 +322,10 @@ def check_json(value: Any, name: str, depth: int = 0) -> Any:
         return [check_json(item, f"{name}[{position}]", depth + 1) for position, item in enumerate(value)]
     if kind is dict:
         for key in value:
-            if type(key) is not str:
+            if not isinstance(key, str):
                 raise TypeError(f"{name} has the key {key!r}; keys must be strings")
             _check_text(key)
-        return {key: check_json(item, f"{name}[{key!r}]", depth + 1) for key, item in value.items()}
+        return {str(key): check_json(item, f"{name}[{key!r}]", depth + 1) for key, item in value.items()}
     raise TypeError(f"{name} is a {kind.__name__}; JSON keeps str, int, float, bool, None, list and dict")
 
 
@@ -323,8 +335,15 @@ def check_all_json(named: Iterable[tuple[Any, str]]) -> None:
         check_json(value, name)
 
 
+def plain(value: Any) -> Any:
+    """Return a NumPy scalar as Python's own, and anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def value_key(value: Any) -> list[Any]:
-    """Return under which keys a wanted value may be stored: 2020 also finds 2020.0, but True not 1."""
+    """Return under which keys a wanted value may be stored: 2020 also finds 2020.0, and 0 -0.0, but True not 1."""
+    if type(value) in (int, float) and value == 0:
+        return [_key(0), _key(0.0), _key(-0.0)]
     if type(value) is int and abs(value) < 2**53:
         return [_key(value), _key(float(value))]
     if type(value) is float and value.is_integer():

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from interlingua.index.engines.base import CollectionResult, UnsupportedOperation, check_rows
+from interlingua.index.engines.base import CollectionResult, UnsupportedOperation, check_rows, is_nothing
 from interlingua.index.folder import (
     MANIFEST_NAME,
     CorruptCollectionError,
@@ -132,7 +132,8 @@ class CollectionStore:
         names = [str(id) for id in ([ids] if isinstance(ids, str) else ids)]
         with self._alone():
             self.collection.numbers_of(names)  # refuses unknown ones before anything is written
-            self._write(Change("remove", tuple(names)))
+            if names:
+                self._write(Change("remove", tuple(names)))
 
     def search(
         self, queries: ArrayLike, k: int = 10, *, where: Where | None = None, languages: Iterable[str] | None = None
@@ -184,6 +185,8 @@ class CollectionStore:
     ) -> None:
         with self._alone():
             names, rows = self.collection.check(ids, metadata, replace=operation == "upsert")
+            if is_nothing(names, vectors):
+                return
             checked = check_rows(names, vectors, self.collection.dimension, self.collection.metric)
             self._write(Change(operation, tuple(names), checked, rows))
 

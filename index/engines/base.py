@@ -331,6 +331,7 @@ def check_vectors(vectors: ArrayLike, dimension: int, metric: Metric, *, name: s
     ...
     ValueError: vectors row 0 is a zero vector, which has no cosine; leave such rows out or use metric 'ip'
     """
+    refuse_masked(vectors, name)
     array = np.asarray(vectors)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
@@ -366,6 +367,17 @@ def check_vectors(vectors: ArrayLike, dimension: int, metric: Metric, *, name: s
     return unit
 
 
+def refuse_masked(array: Any, name: str) -> None:
+    """Raise ValueError if an array has masked entries, whose numbers NumPy would take for given."""
+    if np.ma.isMaskedArray(array) and bool(np.ma.getmaskarray(array).any()):
+        raise ValueError(f"{name} has masked entries; leave such rows out, or fill them (`filled`)")
+
+
+def is_nothing(ids: Sized, vectors: ArrayLike) -> bool:
+    """Return whether there is no id and no vector, so that nothing is to be done."""
+    return len(ids) == 0 and len(np.asarray(vectors)) == 0
+
+
 def check_rows(ids: Sized, vectors: ArrayLike, dimension: int, metric: Metric) -> NDArray[np.float32]:
     """Return `vectors` as `check_vectors` does, one for each of the checked ids.
 
@@ -390,6 +402,7 @@ def check_ids(ids: ArrayLike, *, name: str = "ids", unique: bool = True) -> NDAr
     ValueError
         If they are not one-dimensional, negative, or, with `unique`, repeated.
     """
+    refuse_masked(ids, name)
     array = np.asarray(ids)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, not {array.dtype}")

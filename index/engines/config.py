@@ -9,6 +9,7 @@ _NUMBERS = ("float32", "float16", "sq8")
 _CHOICES = {"storage": _NUMBERS, "refine": _NUMBERS, "device": ("auto", "cpu", "cuda")}
 _SHARES = ("rebuild_share", "exact_share")
 _FACTORS = ("refine_factor",)
+_CODES = 16
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,14 @@ class IVFPQConfig(_RefinedConfig):
     kind: ClassVar[str] = "ivf-pq"
     shape: ClassVar[tuple[str, ...]] = ("n_lists", "train_size", "code_size", "refine")
     code_size: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.train_size < _CODES:
+            raise ValueError(
+                f"train_size must be an integer of at least {_CODES}, the values of a code of 4 bits, but is "
+                f"{self.train_size!r}"
+            )
 
     def sub_vectors(self, dimension: int) -> int:
         """Return `code_size`, or the number that None takes."""

@@ -134,6 +134,8 @@ def build_trained(config: FaissConfig, dimension: int, metric: Metric, sample: N
         index = faiss.index_factory(dimension, _ivf_description(config, dimension, len(sample), metric), measure)
         cells = faiss.extract_index_ivf(index)
         cells.cp.min_points_per_centroid = 1  # its own hint about few vectors goes to the console; ours is in the docs
+        if isinstance(config, IVFPQConfig):  # the same, once a sub-vector
+            faiss.downcast_index(cells).pq.cp.min_points_per_centroid = 1
     if not index.is_trained:
         index.train(sample)
     if config.kind == "ivf-flat":

@@ -147,6 +147,8 @@ def pad_result(
     table: IdTable, positions: NDArray[np.int64], scores: NDArray[np.float32], k: int, metric: Metric
 ) -> SearchResult:
     """Return the result for found positions (n, m <= k), -1 where nothing was found, filled up to k."""
+    if metric is Metric.COSINE:  # of unit vectors in float32 it may be 1.0000001
+        scores = scores.clip(-1, 1)
     if positions.shape[1] == k and positions.size and positions.min() >= 0:
         return SearchResult(table.at(positions), scores, metric)
     all_ids = np.full((len(positions), k), -1, dtype=np.int64)

@@ -22,6 +22,7 @@ from interlingua.index.engines.base import (
     check_k,
     check_rows,
     check_vectors,
+    is_nothing,
     shorten,
 )
 from interlingua.index.folder import MANIFEST_NAME, naming, read_folder, replacing_file, write_folder
@@ -224,7 +225,7 @@ class MilvusCollection(Described):
         )
         for row, (hits, values) in enumerate(found):
             entities = [hit["entity"] for hit in hits]
-            scores[row, : len(hits)] = values
+            scores[row, : len(hits)] = np.clip(values, -1, 1) if self._metric is Metric.COSINE else values
             ids.append(tuple(entity["id"] for entity in entities))
             metadata.append(tuple(map(metadata_of, entities)))
         return CollectionResult(tuple(ids), scores, tuple(metadata), self._metric)
@@ -335,6 +336,8 @@ class MilvusCollection(Described):
         self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None, *, replace: bool
     ) -> None:
         names, rows = self.check(ids, metadata, replace=replace)
+        if is_nothing(names, vectors):
+            return
         checked = check_rows(names, vectors, self._dimension, self._metric)
         self._last = max(time.time_ns(), self._last + 1)
         messages = [self._message(id, row, vector) for id, row, vector in zip(names, rows, checked)]

@@ -107,7 +107,7 @@ class MilvusIndex(Described):
         found = self._remote.search(checked, width, self._metric, condition=condition)
         for row, (hits, values) in enumerate(found):
             ids[row, : len(hits)] = [hit["id"] for hit in hits]
-            scores[row, : len(hits)] = values
+            scores[row, : len(hits)] = np.clip(values, -1, 1) if self._metric is Metric.COSINE else values
         return SearchResult(ids, scores, self._metric)
 
     def reconstruct(self, ids: ArrayLike) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from interlingua.align import mean_neighbor_similarity
 from interlingua.index import Collection, CollectionResult, CollectionStore, array_to_bytes, bytes_to_array
 from interlingua.index.collection.journal import Change, Place, read_on
 from interlingua.index.collection.parts import settled
+from interlingua.index.engines.base import is_nothing, refuse_masked
 from interlingua.index.threads import SharedLock
 
 from .ranked import ATTRIBUTE, CorrectedRows, ranked_collection
@@ -333,6 +334,8 @@ class HubCorrectedCollection:
     def _put(
         self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None, *, replace: bool
     ) -> None:
+        if is_nothing(ids, vectors):
+            return
         rows = self._checked(vectors, "vectors")
         with self._changes.writing:
             means = mean_neighbor_similarity(rows, self.sources, self.neighborhood)
@@ -348,6 +351,7 @@ def _changes_since(folder: Path, collection: Collection) -> list[Change]:
 
 def _unit(vectors: ArrayLike, name: str) -> NDArray[np.float32]:
     """Return rows of unit length, (n, d) float32, or raise what says why not."""
+    refuse_masked(vectors, name)
     array = np.asarray(vectors)
     if array.ndim != 2 or array.shape[0] < 1 or array.shape[1] < 1 or array.dtype.kind not in "fiu":
         raise ValueError(f"{name} must be an (n, d) array of numbers, but is {array.dtype} of shape {array.shape}")

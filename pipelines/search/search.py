@@ -427,7 +427,7 @@ class CrossLingualSearch:
             offsets = np.where(np.isfinite(own), own, 0).sum(axis=1) / np.isfinite(own).sum(axis=1)
         answers = []
         for number, hits in enumerate(found):
-            cosines = self._ranked.vectors([hit.id for hit, _ in hits]) @ vectors[number]
+            cosines = (self._ranked.vectors([hit.id for hit, _ in hits]) @ vectors[number]).clip(-1, 1)
             scores = [score - offsets[number] for _, score in hits]
             if self.ranking == "cosine":  # rows are ranked by 2 p · q
                 scores = [score / 2 for score in scores] if balance else [float(cosine) for cosine in cosines]

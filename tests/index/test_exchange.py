@@ -295,3 +295,22 @@ def test_memory_is_that_of_a_row_group(tmp_path):
         assert len(batch) == 100
     assert len(held) == 200
     assert max(held) < 20_000 * 64 * 4 / 5
+
+
+def test_dictionaries_of_any_text_are_ids_and_an_index_of_pandas_is_no_metadata():
+    pyarrow = pytest.importorskip("pyarrow")
+    views = pyarrow.DictionaryArray.from_arrays(pyarrow.array([1, 0]), pyarrow.array(["a", "b"], pyarrow.string_view()))
+    vectors = pyarrow.array([[1.0, 0.0], [0.0, 1.0]], pyarrow.list_(pyarrow.float32(), 2))
+    table = pyarrow.table({"id": views, "vector": vectors, "n": [1, 2], "__index_level_0__": [7, 9]})
+    assert Collection.from_arrow(table).get(["b"]) == [{"n": 1, "__index_level_0__": 7}]  # nobody said that it is one
+    noted = table.replace_schema_metadata({"pandas": json.dumps({"index_columns": ["__index_level_0__"]})})
+    assert Collection.from_arrow(noted).get(["b", "a"]) == [{"n": 1}, {"n": 2}]
+    named = Collection.from_arrow(noted, columns=["__index_level_0__"])
+    assert named.get(["b"]) == [{"__index_level_0__": 7}]
+
+    class Foreign:
+        def __arrow_c_stream__(self, requested_schema=None):
+            raise pyarrow.ArrowInvalid("Unsupported format string: '_pli128'")
+
+    with pytest.raises(TypeError, match=r"a type that Arrow does not know .*_pli128.*cast it"):
+        Collection.from_arrow(Foreign())

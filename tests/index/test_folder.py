@@ -1,5 +1,6 @@
 """What is on disk: whole or not at all, and refused by name when it is not what was saved."""
 
+import errno
 import inspect
 import json
 import os
@@ -13,7 +14,8 @@ import pytest
 
 from interlingua.index import Collection, CollectionStore, CorruptCollectionError, LockedError, folder, verify
 from interlingua.index import folder as manifest
-from interlingua.index.folder import locked
+from interlingua.index.collection.journal import Change
+from interlingua.index.folder import locked, replacing_file, write_folder
 
 
 @pytest.fixture
@@ -343,7 +345,8 @@ def count_up(path, times):
 _ALSO_COUNTS = f"""
 import sys
 from interlingua.index import Collection
-from interlingua.index.folder import locked
+from interlingua.index.collection.journal import Change
+from interlingua.index.folder import locked, replacing_file, write_folder
 {inspect.getsource(count_up)}
 print("ready", flush=True)
 count_up(__import__("pathlib").Path(sys.argv[1]), 12)
@@ -407,3 +410,23 @@ def test_a_save_of_who_holds_the_folder_settles_the_journal(tmp_path):
         Collection.load(tmp_path / "c").save(tmp_path / "c")
     assert verify(tmp_path / "c").problems == ()
     assert Collection.load(tmp_path / "c").ids == ("a",)
+
+
+def test_a_disk_that_is_full_is_told_with_the_file(saved, make_collection, tmp_path):
+    def half_written(path):
+        raise OSError("75900 requested and 36832 written")  # NumPy's, which has no number and no path
+
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for content, told in ((half_written, "most likely for want of space.*75900 requested"), (full, "No space left")):
+        with pytest.raises(OSError, match=rf"{told}.*{tmp_path}.*vectors") as caught:
+            write_folder(tmp_path / "new", contents={"type": "x"}, files={"vectors.npy": content})
+        assert caught.value.errno == errno.ENOSPC
+        with pytest.raises(OSError, match=rf"{told}.*file.bin"), replacing_file(tmp_path / "file.bin") as draft:
+            content(draft)
+    with CollectionStore.create(tmp_path / "store", make_collection()) as store, pytest.MonkeyPatch.context() as patch:
+        failing = iter([full])
+        patch.setattr(os, "fsync", lambda descriptor: next(failing, bool)(descriptor))  # the first one, not the undoing
+        with pytest.raises(OSError, match=r"No space left.*journal-"):
+            store._journal.append(Change("remove", ("x",)))

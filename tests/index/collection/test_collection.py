@@ -150,7 +150,7 @@ BAD_VECTORS[1, 3] = np.nan
         (["new", "other"], rows(2) * [[1], [0]], None),
         (["new", "other"], rows(2), [{}]),
         (["new", "other"], rows(2), [{"brand new field": 1}, {"x": {1, 2}}]),
-        ([], np.empty((0, DIMENSION)), None),
+        (["new"], np.empty((0, DIMENSION)), None),
     ],
 )
 def test_a_failing_change_leaves_the_collection_as_it_was(collection, ids, vectors, metadata):
@@ -335,3 +335,42 @@ def test_a_save_over_what_others_changed_since_is_refused_and_nothing_is_lost(ma
     assert {"theirs", "acknowledged"} <= set(Collection.load(tmp_path / "c").ids)
     with locked(tmp_path / "c"), pytest.raises(LockedError, match="changed by someone else"):
         theirs.save(tmp_path / "c")  # held too late: the folder must be held from load to save
+
+
+def test_nothing_may_be_added_as_it_may_be_removed(make_collection, tmp_path):
+    collection = make_collection()
+    before = state(collection)
+    with CollectionStore.create(tmp_path / "c", collection) as store:
+        written = len(store._journal)
+        for target in (collection, store):
+            for call in (target.add, target.upsert):
+                call([], np.empty((0, DIMENSION)), [])
+                call([], [])
+                with pytest.raises(ValueError, match="differ in number"):
+                    call([], np.ones((1, DIMENSION)))
+                with pytest.raises(ValueError, match="empty"):
+                    call(["x"], np.empty((0, DIMENSION)))
+            target.remove([])
+        assert (state(collection), len(store._journal)) == (before, written)
+
+
+def test_masked_entries_are_refused_wherever_vectors_come_in(make_collection):
+    collection = make_collection()
+    masked = np.ma.masked_invalid(np.where(np.eye(DIMENSION) > 0, np.nan, 1.0))
+    for call in (lambda: collection.add(list("abcdefghijkl"), masked), lambda: collection.search(masked)):
+        with pytest.raises(ValueError, match="has masked entries"):
+            call()
+    assert collection.search(np.ma.asarray(np.eye(DIMENSION)), k=1).ids  # nothing is masked in it
+
+
+@pytest.mark.parametrize("kind", ["flat", "faiss-flat", "hnsw", "ivf-flat"])
+def test_no_cosine_is_above_one(kind):
+    vectors = np.random.default_rng(3).normal(size=(500, 96)).astype(np.float32)
+    config = None if kind == "flat" else {"threads": 1} | ({"train_size": 100} if kind == "ivf-flat" else {})
+    collection = Collection.create(96, kind=kind, config=config)
+    collection.add([str(row) for row in range(500)], vectors)
+    for asked in (vectors, -vectors):
+        scores = collection.search(asked, k=500).scores
+        assert scores.max() <= 1
+        assert scores.min() >= -1
+    assert collection.search(vectors, k=1).scores.min() > 0.99999

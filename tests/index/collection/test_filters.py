@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from interlingua.index import And, Eq, In, Not, Or, Range
+from interlingua.index import And, Collection, Eq, In, Not, Or, Range
 from interlingua.index.collection.filters import matching_rows
 from interlingua.index.collection.metadata import MetadataTable
 
@@ -39,7 +39,8 @@ def found(where):
         ({"ok": True}, [0]),
         ({"ok": 1}, []),
         ({"ok": None}, [2]),
-        ({"tags": "a"}, []),
+        ({"tags": "a"}, [3]),
+        ({"tags": "b"}, []),
     ],
 )
 def test_all_fields_and_any_value_must_match(where, expected):
@@ -55,7 +56,7 @@ def test_an_empty_table_has_no_rows_to_miss_a_field():
     assert matching_rows(MetadataTable(), {"language": "sw"}).tolist() == []
 
 
-@pytest.mark.parametrize("value", [{"a": 1}, [["a"]], np.int64(3), b"sw"])
+@pytest.mark.parametrize("value", [{"a": 1}, [["a"]], np.datetime64("2026-01-31"), b"sw"])
 def test_values_that_cannot_be_compared_are_refused(value):
     with pytest.raises(TypeError, match="language"):
         found({"language": value})
@@ -102,3 +103,48 @@ def test_a_tree_of_conditions_is_what_plain_python_says(where, expected):
 def test_a_condition_that_says_nothing_clear_is_refused(make, message):
     with pytest.raises((TypeError, ValueError), match=message):
         make()
+
+
+def test_zero_is_zero_whatever_its_sign_and_lists_pass_by_what_they_hold():
+    collection = Collection.create(2)
+    rows = [
+        {"x": 0},
+        {"x": 0.0},
+        {"x": -0.0},
+        {"x": False},
+        {"x": 1},
+        {"x": [1, "a"]},
+        {"x": ["a", 0.0]},
+        {"x": {"a": 1}},
+    ]
+    collection.add(list("abcdefgh"), np.eye(2)[[0] * 8], rows)
+
+    def found(where):
+        return "".join(sorted(collection.search([[1.0, 0.0]], k=8, where=where).ids[0]))
+
+    for zero in (0, 0.0, -0.0):
+        assert found({"x": zero}) == "abcg"
+        assert found(Not(Eq("x", zero))) == "defh"
+    assert found({"x": "a"}) == "fg"
+    assert found(In("x", ["a", 1])) == "efg"
+    assert found(Not(In("x", ["a", 1]))) == "abcdh"
+    collection.upsert(["f"], np.eye(2)[:1], [{"x": ["b"]}])
+    collection.remove(["g", "a"])
+    assert found({"x": "a"}) == ""
+    assert found({"x": "b"}) == "f"
+
+
+def test_numpy_scalars_are_metadata_and_wanted_values():
+    collection = Collection.create(2)
+    row = {np.str_("n"): np.int64(3), "s": np.str_("sw"), "b": np.bool_(True), "f": np.float64(0.5), "l": [np.int8(1)]}
+    collection.add(["a"], np.eye(2)[:1], [row])
+    (kept,) = collection.get(["a"])
+    assert kept == {"n": 3, "s": "sw", "b": True, "f": 0.5, "l": [1]}
+    assert [type(value) for value in kept.values()] == [int, str, bool, float, list]
+    for where in ({"n": np.int32(3)}, {"s": np.str_("sw")}, {"b": np.bool_(True)}, In("f", np.array([0.5, 2.0])),
+                  Range("n", np.int64(2), np.float64(3))):  # fmt: skip
+        assert collection.search([[1.0, 0.0]], where=where).ids == (("a",),)
+    with pytest.raises(TypeError, match="is a date"):
+        collection.add(["b"], np.eye(2)[:1], [{"day": np.datetime64("2026-01-31", "D")}])
+    with pytest.raises(ValueError, match="nan"):
+        collection.add(["b"], np.eye(2)[:1], [{"x": np.float32("nan")}])

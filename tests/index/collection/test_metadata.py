@@ -98,7 +98,7 @@ def circular():
         ({"x": float("nan")}, ValueError, "'x'.*nan"),
         ({"x": [float("inf")]}, ValueError, r"\['x'\]\[0\] is inf"),
         ({"x": (1, 2)}, TypeError, "is a tuple"),
-        ({"x": np.float32(1)}, TypeError, "is a float32"),
+        ({"x": np.complex64(1)}, TypeError, "is a complex"),
         ({"x": b"bytes"}, TypeError, "is a bytes"),
         ({1: "x"}, TypeError, "keys must be strings"),
         ({"x": {2: 3}}, TypeError, "keys must be strings"),

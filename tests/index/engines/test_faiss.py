@@ -347,3 +347,13 @@ def test_bytes_brought_back_to_unit_length_rank_better_than_as_they_are(config):
     lengths = np.linalg.norm(rows, axis=1)
     np.testing.assert_allclose(found.scores[:, 0], (rows * unit).sum(axis=1) / lengths, atol=1e-6)
     np.testing.assert_array_equal(index.search_exactly(queries, 10).ids.shape, (100, 10))
+
+
+def test_codes_of_four_bits_are_learned_from_sixteen_vectors_and_quietly(capfd):
+    with pytest.raises(ValueError, match="train_size must be an integer of at least 16"):
+        IVFPQConfig(train_size=15)
+    vectors = np.random.default_rng(0).normal(size=(40, 16)).astype(np.float32)
+    index = FaissIndex(16, "cosine", IVFPQConfig(train_size=16, threads=1))
+    index.add(np.arange(40), vectors)
+    assert index.search(vectors[:1], 1).ids.tolist() == [[0]]
+    assert "WARNING" not in "".join(capfd.readouterr())
