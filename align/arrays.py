@@ -97,6 +97,30 @@ def unit_rows(matrix: Any) -> Any:
     return matrix / xp.where(lengths > 0, lengths, xp.ones_like(lengths))
 
 
+def known_rows(matrix: Any) -> NDArray[np.int64] | None:
+    """Return the numbers of the rows that are not zero, or None where none is.
+
+    A zero row stands for what has no vector: it has no direction, so that it is nobody's neighbour and part of no mean.
+
+    Examples
+    --------
+    >>> known_rows(np.array([[3.0, 4.0], [0.0, 0.0], [0.0, 1.0]])).tolist()
+    [0, 2]
+    >>> known_rows(np.eye(2)) is None
+    True
+    """
+    known = to_numpy(namespace(matrix).any(matrix != 0, axis=1))
+    return None if known.all() else np.flatnonzero(known).astype(np.int64)
+
+
+def take_rows(matrix: Any, rows: NDArray[np.int64] | None) -> Any:
+    """Return some rows of a matrix, in its namespace and on its device; None stands for all."""
+    if rows is None:
+        return matrix
+    xp = namespace(matrix)
+    return xp.take(matrix, xp.asarray(rows, device=matrix.device), axis=0)
+
+
 def unit_matrix(array: Any, name: str) -> NDArray[np.float32]:
     """Return checked rows (see `as_matrix`) at unit length, as a NumPy array of float32."""
     return np.asarray(unit_rows(to_numpy(as_matrix(array, name))), np.float32)

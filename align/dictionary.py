@@ -229,7 +229,7 @@ class SeedDictionary:
         return len(self.pairs)
 
     def index_pairs(self, source: Embeddings, target: Embeddings) -> tuple[NDArray[np.int64], Coverage]:
-        """Return the rows of the covered pairs, and the coverage.
+        """Return the rows of the covered pairs, and the coverage; a vector of zeros covers nothing.
 
         Parameters
         ----------
@@ -247,7 +247,7 @@ class SeedDictionary:
         missing: list[tuple[str, str]] = []
         n_missing_source = n_missing_target = 0
         for pair in self.pairs:
-            left, right = source.index.get(pair[0]), target.index.get(pair[1])
+            left, right = source.row(pair[0]), target.row(pair[1])
             n_missing_source += left is None
             n_missing_target += right is None
             if left is None or right is None:

@@ -16,7 +16,7 @@ import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import as_matrix, check_same_dimension, is_numpy, namespace, row_blocks, to_numpy
+from .arrays import as_matrix, check_same_dimension, is_numpy, known_rows, namespace, row_blocks, take_rows, to_numpy
 
 _QUERY_BLOCK = 1024
 _CANDIDATE_BLOCK = 16384
@@ -49,9 +49,9 @@ def top_k(queries: Any, candidates: Any, k: int) -> Neighbors:
     queries : (n, d) array
         For cosine similarity give unit rows.
     candidates : (m, d) array
-        Same namespace and device as `queries`.
+        Same namespace and device as `queries`. Zero rows stand for what has no vector and are never found.
     k : int
-        At least one; where it exceeds m, m neighbours are returned.
+        At least one; where it exceeds m, less the zero rows, so many neighbours are returned.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def top_k(queries: Any, candidates: Any, k: int) -> Neighbors:
     Raises
     ------
     ValueError
-        If k < 1, there is no candidate, the dimensions differ or a value is not finite.
+        If k < 1, no candidate has a vector, the dimensions differ or a value is not finite.
 
     Notes
     -----
@@ -85,8 +85,11 @@ def nearest(queries: Any, candidates: Any, k: int) -> Neighbors:
     """Search as `top_k` does, in matrices that `as_matrix` has checked and that have one dimension."""
     if k < 1:
         raise ValueError(f"k must be at least 1, but is {k}")
+    known = known_rows(candidates)
+    candidates = take_rows(candidates, known)
     if candidates.shape[0] == 0:
-        raise ValueError("there must be at least one candidate to search, but there is none")
+        none = "there is none" if known is None else "all of them are zero"
+        raise ValueError(f"there must be at least one candidate to search, but {none}")
     k = min(k, int(candidates.shape[0]))
     if queries.shape[0] == 0:
         return Neighbors(np.empty((0, k), np.int64), np.empty((0, k), np.float32))
@@ -96,6 +99,8 @@ def nearest(queries: Any, candidates: Any, k: int) -> Neighbors:
         scores, ids = faiss.knn(queries, candidates, k, metric=faiss.METRIC_INNER_PRODUCT)
     else:
         scores, ids = _blocked_top_k(queries, candidates, k)
+    if known is not None:
+        ids = known[ids]
     order = np.lexsort((ids, -scores), axis=1)
     return Neighbors(
         np.take_along_axis(ids, order, axis=1).astype(np.int64, copy=False),
@@ -159,7 +164,8 @@ def retrieve(
     queries : (n, d) array
         Unit rows in the common space.
     candidates : (m, d) array
-        Unit rows in the common space; the whole vocabulary, not the test words alone.
+        Unit rows in the common space; the whole vocabulary, not the test words alone. Zero rows, here and in the
+        background, stand for what has no vector: they are never found and part of no mean.
     k : int
         Number of neighbours.
     criterion : {"nn", "csls", "isf"}
@@ -211,6 +217,17 @@ def retrieve(
         background = as_matrix(background, "background")
         check_same_dimension(candidates, background, ("candidates", "background"))
     background = queries if background is None else background
+    if (known := known_rows(candidates)) is not None and known.size:
+        found = retrieve(
+            queries,
+            take_rows(candidates, known),
+            k,
+            criterion=criterion,
+            background=background,
+            neighborhood=neighborhood,
+            inverse_temperature=inverse_temperature,
+        )
+        return Neighbors(known[found.ids], found.scores)
     asked = _append_column(queries, np.ones(queries.shape[0], np.float32))
     if criterion == "csls":
         folded = _append_column(2.0 * candidates, -_mean_similarity(candidates, background, neighborhood))
@@ -254,6 +271,7 @@ def softmax_normalizer(candidates: Any, background: Any, inverse_temperature: fl
     if not inverse_temperature > 0:
         raise ValueError(f"inverse_temperature must be positive, but is {inverse_temperature}")
     candidates, background = as_matrix(candidates, "candidates"), as_matrix(background, "background")
+    background = take_rows(background, known_rows(background))
     xp = namespace(candidates, background)
     parts = []
     for _, block in row_blocks(candidates, _BLOCK):
@@ -387,6 +405,7 @@ def hubness(
     0.0
     """
     queries, candidates = as_matrix(queries, "queries"), as_matrix(candidates, "candidates")
+    queries, candidates = (take_rows(each, known_rows(each)) for each in (queries, candidates))
     found = retrieve(queries, candidates, k, criterion=criterion, neighborhood=neighborhood)
     return occurrence_hubness(found.ids, int(candidates.shape[0]))
 

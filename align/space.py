@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import as_matrix, namespace, row_blocks, to_numpy, unit_rows
+from .arrays import as_matrix, known_rows, namespace, row_blocks, take_rows, to_numpy, unit_rows
 from .files import replacing
 from .tensors import TensorFormat
 
@@ -50,6 +50,9 @@ class Normalization:
     Notes
     -----
     Nothing here removes directions or scales dimensions: that is the business of the linear map behind it.
+
+    A zero row stands for what has no vector. It is part of no mean and stays zero: less the mean, all of them would
+    become one and the same vector, each other's nearest neighbours across languages.
 
     References
     ----------
@@ -103,8 +106,9 @@ class Normalization:
                 raise ValueError(f"unknown normalisation {steps!r}; choose one of {', '.join(PRESETS)}")
             steps = PRESETS[steps]
         matrix = as_matrix(vectors, "vectors")
+        matrix = take_rows(matrix, known_rows(matrix))
         if matrix.shape[0] == 0 and "centre" in steps:
-            raise ValueError("a mean needs at least one vector, but none was given")
+            raise ValueError("a mean needs at least one vector that is not zero, but none was given")
         xp = namespace(matrix)
         means: list[NDArray[np.float32]] = []
         for step in steps:
@@ -138,7 +142,7 @@ class Normalization:
         Returns
         -------
         (n, d) array of float32
-            In the namespace and on the device of `vectors`.
+            In the namespace and on the device of `vectors`; a zero row stays zero.
         """
         return self.apply(self._checked(vectors))
 
@@ -153,11 +157,19 @@ class Normalization:
 
     def apply(self, matrix: Any) -> Any:
         """Do what `transform` does, to a matrix of that dimension that `as_matrix` has checked."""
-        xp = namespace(matrix)
+        xp, given = namespace(matrix), matrix
         learned = iter(self.means)
         for step in self.steps:
             matrix = unit_rows(matrix) if step == "unit" else matrix - xp.asarray(next(learned), device=matrix.device)
-        return matrix
+        return matrix if "centre" not in self.steps else _zero_where_zero(matrix, given)
+
+
+def _zero_where_zero(rows: Any, given: Any) -> Any:
+    """Return `rows`, but zeros where the row that was given is zero: what has no vector gets none."""
+    if known_rows(given) is None:
+        return rows
+    xp = namespace(given)
+    return xp.where(xp.any(given != 0, axis=1)[:, None], rows, xp.zeros_like(rows))
 
 
 def _mean(matrix: Any) -> Any:
@@ -252,8 +264,8 @@ class SpaceMap:
     def transform(self, vectors: Any) -> Any:
         """Return (n, d_out) unit rows of float32, in the namespace and on the device of `vectors`.
 
-        A row that the steps leave empty, such as one equal to its language's mean, stays zero unless the hidden layer
-        fills it.
+        A zero row stays zero. One that the steps leave empty, such as one equal to its language's mean, stays so unless
+        the hidden layer fills it.
         """
         return self.apply(self.normalization._checked(vectors))
 
@@ -261,7 +273,9 @@ class SpaceMap:
         """Do what `transform` does, to a matrix of that dimension that `as_matrix` has checked."""
         rows = self.normalization.apply(matrix)
         mapped = rows if self.matrix is None else rows @ namespace(rows).asarray(self.matrix, device=rows.device)
-        return unit_rows(mapped if self.hidden is None else mapped + self.hidden(rows))
+        if self.hidden is not None:
+            mapped = _zero_where_zero(mapped + self.hidden(rows), matrix)
+        return unit_rows(mapped)
 
 
 #: The name of a map that takes vectors of every language that has no map of its own.
@@ -273,15 +287,16 @@ class SpaceError(ValueError):
     """A shared space does not fit what it is asked to do, or its file cannot be trusted."""
 
 
-#: Version 2 has hidden layers; spaces without one are written as version 1, which every release reads.
+#: Version 2 has hidden layers, version 3 a hash of its header.
 _FORMAT = TensorFormat(
     kind="shared space",
     key="space",
     name="interlingua shared space",
-    versions=(1, 2),
+    versions=(1, 3),
     error=SpaceError,
     source="write one with `interlingua align` or `interlingua space fit`",
     again="fit it again",
+    header_hashed_since=3,
 )
 
 
@@ -350,8 +365,10 @@ class SharedSpace:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the file that `save` writes: equal spaces, equal fingerprint."""
-        return hashlib.sha256(self.to_bytes()).hexdigest()
+        """SHA-256 of all that the space is: equal spaces, equal fingerprint, in whatever version they were saved."""
+        plain = all(each.hidden is None for each in self.maps.values())
+        # subtle: rankings and mapped vectors name spaces by it, so it stays that of the first files
+        return hashlib.sha256(self._content(1 if plain else 2)).hexdigest()
 
     def check_encoder(self, encoder: str) -> None:
         """Raise SpaceError if the maps were learned on vectors of another encoder.
@@ -413,6 +430,9 @@ class SharedSpace:
 
     def to_bytes(self) -> bytes:
         """Return the file that `save` writes."""
+        return self._content(_FORMAT.versions[1])
+
+    def _content(self, version: int) -> bytes:
         tensors: dict[str, NDArray[np.float32]] = {}
         for number, each in enumerate(self.maps.values()):
             tensors[f"{number}.means"] = each.normalization.means
@@ -428,8 +448,7 @@ class SharedSpace:
             "scores": dict(self.scores),
             "provenance": dict(self.provenance),
         }
-        plain = all(each.hidden is None for each in self.maps.values())
-        return _FORMAT.to_bytes(tensors, header, version=1 if plain else 2)
+        return _FORMAT.to_bytes(tensors, header, version=version)
 
     @classmethod
     def load(cls, path: str | Path, *, encoder: str | None = None) -> "SharedSpace":

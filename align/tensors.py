@@ -21,8 +21,8 @@ class TensorFormat:
     """A kind of file: named arrays, and beside them anything that JSON can hold.
 
     The header is one JSON text under one key of the file's metadata: safetensors does not keep the order of several,
-    and equal objects must give equal bytes. It holds the format's name, its version and a hash of the arrays, all
-    checked when the file is read.
+    and equal objects must give equal bytes. It holds the format's name, its version, a hash of the arrays and one of
+    itself, all checked when the file is read.
 
     Parameters
     ----------
@@ -40,6 +40,8 @@ class TensorFormat:
         Where such a file comes from: the way out when another one is given.
     again : str
         How it is made anew, as in "or ...".
+    header_hashed_since : int
+        The first version whose header is part of what is hashed.
     unsigned : bool
         Whether files of an earlier release carry neither name nor hash and are read all the same.
     """
@@ -51,10 +53,15 @@ class TensorFormat:
     error: type[ValueError]
     source: str
     again: str
+    header_hashed_since: int
     unsigned: bool = False
 
     def to_bytes(self, tensors: Tensors, header: Mapping[str, Any], *, version: int | None = None) -> bytes:
-        """Return the file of these arrays and this header, of the newest version or a lower one."""
+        """Return the file of these arrays and this header, of the newest version or a lower one.
+
+        What is found in the file's header is what was written there, or the file is refused: language, encoder and
+        method decide what the numbers are used for.
+        """
         from safetensors.numpy import save
 
         arrays = {name: np.ascontiguousarray(each) for name, each in tensors.items()}
@@ -64,6 +71,8 @@ class TensorFormat:
             "format_version": self.versions[1] if version is None else version,
             **header,
         }
+        if signed["format_version"] >= self.header_hashed_since:
+            signed["header_sha256"] = _header_hash(signed)
         return save(arrays, {self.key: json.dumps(signed, ensure_ascii=False)})
 
     def write(self, path: str | Path, tensors: Tensors, header: Mapping[str, Any]) -> None:
@@ -97,6 +106,10 @@ class TensorFormat:
             unsigned = self.unsigned and "tensors_sha256" not in header
             if not unsigned and header.get("tensors_sha256") != tensors_hash(tensors):
                 raise ValueError("its numbers are not those that were saved")
+            # subtle: a version that was altered to an old one still leaves the hash, which covers the version too
+            hashed = "header_sha256" in header or version >= self.header_hashed_since
+            if hashed and header.pop("header_sha256", None) != _header_hash(header):
+                raise ValueError("its header is not the one that was saved")
         return tensors, header
 
     @contextlib.contextmanager
@@ -124,6 +137,11 @@ class TensorFormat:
         if not known:
             raise self.error(f"{name} is a safetensors file but no {self.kind}; {self.source}")
         return tensors, header
+
+
+def _header_hash(header: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of all that a header says, in its order."""
+    return hashlib.sha256(json.dumps(header, ensure_ascii=False).encode()).hexdigest()
 
 
 def tensors_hash(tensors: Tensors) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from interlingua.align.formats.detect import Format, read_rows, write_rows
 from interlingua.align.formats.rows import ReadReport
 
-from .arrays import require
+from .arrays import known_rows, require
 from .space import SharedSpace, SpaceError
 
 _ROWS_PER_CHECK = 65536
@@ -164,6 +164,23 @@ class Embeddings:
     def index(self) -> Mapping[str, int]:
         """The row of each label."""
         return dict(zip(self.labels, range(len(self.labels))))
+
+    def row(self, label: str) -> int | None:
+        """Return the row of a label, or None where it is absent or its vector is all zeros, which is none.
+
+        Examples
+        --------
+        >>> words = Embeddings(("sun", "gap"), [[1.0, 0.0], [0.0, 0.0]])
+        >>> words.row("sun"), words.row("gap"), words.row("moon")
+        (0, None, None)
+        """
+        row = self.index.get(label)
+        return None if row is None or not self.vectors[row].any() else row
+
+    def known(self) -> "Embeddings":
+        """Return the embeddings of the labels that have a vector, without the rows of zeros."""
+        rows = known_rows(self.vectors)
+        return self if rows is None else self.select(rows)
 
     @property
     def dimension(self) -> int:

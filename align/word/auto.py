@@ -79,7 +79,8 @@ def align(
     Parameters
     ----------
     source, target : Embeddings
-        The vocabularies, most frequent first; their dimensions may differ. Their `space` names the languages.
+        The vocabularies, most frequent first; their dimensions may differ. Their `space` names the languages. A vector
+        of zeros stands for none: such words take no part.
     dictionary : SeedDictionary, optional
         Translation pairs; those without both vectors are left out and counted.
     method : str
@@ -133,7 +134,8 @@ def align(
     >>> space.method, space.scores["precision_at_1"]
     ('procrustes', 1.0)
     """
-    source, target = _named(source, target)
+    given = _named(source, target)
+    source, target = (each.known() for each in given)
     _check(source, target, dictionary, method, seeds, checkpoint)
     if on_failure not in get_args(OnFailure):
         raise ValueError(f"on_failure must be one of {', '.join(get_args(OnFailure))}, but is {on_failure!r}")
@@ -166,7 +168,7 @@ def align(
         candidates=fitted.candidates,
         chosen={"method": fitted.method, "because": fitted.because},
         seeds=seeds or ("dictionary" if dictionary is not None else "none"),
-        data_sha256=data_hash(source, target, dictionary),
+        data_sha256=data_hash(*given, dictionary),
         **notes,
     )
 

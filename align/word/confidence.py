@@ -8,11 +8,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from interlingua.align.arrays import as_matrix, check_same_dimension, to_numpy, unit_rows
+from interlingua.align.arrays import as_matrix, check_same_dimension, known_rows, to_numpy, unit_rows
 from interlingua.align.space import SharedSpace
 from interlingua.align.vocabulary import Embeddings
 
-from .signs import Sign, measure_signs
+from .signs import Rows, Sign, measure_signs
 
 OnFailure = Literal["raise", "warn", "ignore"]
 
@@ -191,7 +191,8 @@ def assess(
     Parameters
     ----------
     source, target : (n, d), (m, d) arrays
-        The vocabularies in the common space, most frequent word first.
+        The vocabularies in the common space, most frequent word first. Zero rows, words without a vector, are left
+        out.
     labels : two sequences of str, optional
         The words. With them identical strings, numerals among them, are looked at.
     seeds : (p, 2) array of int, optional
@@ -247,6 +248,21 @@ def assess(
             f"each row needs one label, but there are {len(labels[0])} and {len(labels[1])} labels "
             f"for {len(first)} and {len(second)} rows"
         )
+    known = known_rows(first), known_rows(second)
+    if any(each is not None for each in known):
+        rows = [
+            np.arange(len(each)) if some is None else some for each, some in zip((first, second), known, strict=True)
+        ]
+        return assess(
+            first[rows[0]],
+            second[rows[1]],
+            labels=None if labels is None else (_taken(labels[0], rows[0]), _taken(labels[1], rows[1])),
+            seeds=None if seeds is None else _renumbered(np.asarray(seeds, np.int64).reshape(-1, 2), rows),
+            others=[(to_numpy(one)[rows[0]], to_numpy(two)[rows[1]]) for one, two in others],
+            by_frequency=by_frequency,
+            vocabulary=vocabulary,
+            seed=seed,
+        )
     cut = slice(vocabulary)
     shortened = [(_frequent(one, vocabulary), _frequent(two, vocabulary)) for one, two in others]
     signs = measure_signs(
@@ -301,6 +317,16 @@ def assess_space(
         vocabulary=vocabulary,
         seed=seed,
     )
+
+
+def _taken(labels: Sequence[str], rows: Rows) -> list[str]:
+    return [labels[row] for row in rows.tolist()]
+
+
+def _renumbered(pairs: Rows, rows: Sequence[Rows]) -> Rows:
+    """Return pairs as places among the rows that are kept of each side, without those that lose a word."""
+    kept = np.isin(pairs[:, 0], rows[0]) & np.isin(pairs[:, 1], rows[1])
+    return np.stack([np.searchsorted(some, pairs[kept, side]) for side, some in enumerate(rows)], axis=1)
 
 
 def _ramp(excess: float, bounds: tuple[float, float]) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from interlingua.align.arrays import as_matrix, namespace
+from interlingua.align.arrays import as_matrix, known_rows, namespace
 from interlingua.align.dictionary import SeedDictionary
 from interlingua.align.neighbors import Criterion, retrieve
 from interlingua.align.space import SharedSpace
@@ -112,8 +112,10 @@ def lexicon_score(
     ValueError
         If `gold` is empty.
     """
+    n_asked = len(gold) if n_asked is None else n_asked
+    gold = _with_vectors(source, target, gold)
     ranks = lexicon_ranks(source, target, gold, criterion=criterion, neighborhood=neighborhood)
-    return ranks_score(ranks, len(gold) if n_asked is None else n_asked)
+    return ranks_score(ranks, n_asked)
 
 
 def lexicon_ranks(
@@ -146,6 +148,15 @@ def lexicon_ranks(
     queries = xp.take(source, xp.asarray(rows, device=source.device), axis=0)
     found = retrieve(queries, target, 10, criterion=criterion, background=source, neighborhood=neighborhood)
     return gold_ranks(found.ids, gold)
+
+
+def _with_vectors(source: Any, target: Any, gold: Mapping[int, NDArray[np.int64]]) -> Mapping[int, NDArray[np.int64]]:
+    """Return the gold translations without the words whose rows are zero: these have no vector."""
+    first, second = known_rows(source), known_rows(target)
+    if first is None and second is None:
+        return gold
+    some = {row: right if second is None else right[np.isin(right, second)] for row, right in gold.items()}
+    return {row: right for row, right in some.items() if right.size and (first is None or row in first)}
 
 
 def gold_ranks(ids: NDArray[np.int64], gold: Mapping[int, NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -298,6 +309,8 @@ def lexicon_report(
     ValueError
         If `gold` is empty or the edges do not rise.
     """
+    n_asked = len(gold) if n_asked is None else n_asked
+    gold = _with_vectors(source, target, gold)
     ranks = lexicon_ranks(source, target, gold, criterion=criterion, neighborhood=neighborhood)
     rows = np.fromiter(gold, dtype=np.int64, count=len(gold))
     return ranks_report(

@@ -7,7 +7,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, check_same_dimension, is_numpy, namespace, to_numpy
+from interlingua.align.arrays import (
+    as_matrix,
+    check_same_dimension,
+    is_numpy,
+    known_rows,
+    namespace,
+    take_rows,
+    to_numpy,
+)
 from interlingua.align.neighbors import mean_neighbor_similarity
 
 _DENSE = 0.05
@@ -148,7 +156,8 @@ def induce_dictionary(
     Parameters
     ----------
     mapped_source : (n, d) array
-        Unit rows in the common space, most frequent word first.
+        Unit rows in the common space, most frequent word first. Zero rows stand for words without a vector, which
+        get no pair.
     mapped_target : (m, d) array
         Likewise; same namespace and device.
     criterion : {"csls", "nn"}
@@ -198,9 +207,11 @@ def induce_dictionary(
     check_same_dimension(source, target, ("mapped_source", "mapped_target"))
     _check(criterion, direction, vocabulary_cutoff, keep_probability, neighborhood)
     source, target = (matrix[: _clipped(matrix, vocabulary_cutoff), :] for matrix in (source, target))
+    known_source, known_target = known_rows(source), known_rows(target)
+    source, target = take_rows(source, known_source), take_rows(target, known_target)
     n, m = int(source.shape[0]), int(target.shape[0])
     if n == 0 or m == 0:
-        raise ValueError(f"both vocabularies must have words, but they have {n} and {m}")
+        raise ValueError(f"both vocabularies must have words, but they have {n} and {m} with a vector")
     rng = np.random.default_rng(rng)
     blocks = _Blocks(source, target)
     half_source, half_target, objective = _statistics(source, target, blocks, neighborhood)
@@ -233,7 +244,11 @@ def induce_dictionary(
             backward[better] = first + column_argmax(scores, better, largest[better])
             backward_scores[better] = largest[better]
     scale = 1.0 if criterion == "nn" else 2.0
-    return _collect(direction, (forward, scale * forward_scores), (backward, scale * backward_scores), objective)
+    found = _collect(direction, (forward, scale * forward_scores), (backward, scale * backward_scores), objective)
+    for side, known in enumerate((known_source, known_target)):
+        if known is not None:
+            found.pairs[:, side] = known[found.pairs[:, side]]
+    return found
 
 
 def dropped_entries(rng: np.random.Generator, rows: int, columns: int, keep_probability: float) -> NDArray[np.bool_]:

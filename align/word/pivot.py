@@ -326,9 +326,11 @@ def align_many(
             f"the pivot {pivot!r} needs vectors and every other language a dictionary with it, but there are vectors "
             f"of {', '.join(named)} and dictionaries of {', '.join(dictionaries) or 'none'}"
         )
+    hashes = {name: data_hash(named[pivot], named[name], dictionaries[name]) for name in others}
+    named = {name: each.known() for name, each in named.items()}
     covered = {name: covered_pairs(named[pivot], named[name], dictionaries[name]) for name in others}
     if method == "auto":
-        method = _chosen(min(len(each) for each in vocabularies), min(c.n_sources_covered for _, c in covered.values()))
+        method = _chosen(min(map(len, named.values())), min(c.n_sources_covered for _, c in covered.values()))
     if "seed" in settings_of(method):
         parameters.setdefault("seed", seed)
 
@@ -354,12 +356,12 @@ def align_many(
             scores[f"{pivot}-{name} confidence"] = confidence.value
     return with_provenance(
         fitted,
-        vocabularies,
+        list(named.values()),
         parameters,
         scores=scores,
         seed=seed,
         dictionary_pairs={name: coverage.n_pairs for name, (_, coverage) in covered.items()},
-        data_sha256={name: data_hash(named[pivot], named[name], dictionaries[name]) for name in others},
+        data_sha256=hashes,
     )
 
 

@@ -122,7 +122,7 @@ def word_similarity(
     >>> round(word_similarity(said, words).spearman, 6)
     1.0
     """
-    second = first if second is None else second
+    first, second = first.known(), (first if second is None else second).known()
     if first.dimension != second.dimension:
         raise ValueError(
             f"both languages must lie in one space, but have dimensions {first.dimension} and "
@@ -225,6 +225,7 @@ def analogy_accuracy(embeddings: Embeddings, analogies: Analogies) -> AnalogySco
     >>> analogy_accuracy(words, Analogies({"": [("man", "woman", "king", "queen")]})).accuracy
     1.0
     """
+    embeddings = embeddings.known()
     vectors = unit_rows(embeddings.vectors)
     index = embeddings.index
     by_section: dict[str, float] = {}

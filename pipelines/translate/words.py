@@ -104,7 +104,7 @@ def translate_words(
     >>> translate_words(space, english, french, ["Sun"], k=1)[0].translations[0][0]
     'soleil'
     """
-    looked_up = [word if word in source else word.lower() if word.lower() in source else None for word in words]
+    looked_up = [_known_as(word, source) for word in words]
     known = [label for label in looked_up if label is not None]
     ranked: Iterator[tuple[tuple[str, float], ...]] = iter(())
     if known:
@@ -125,6 +125,11 @@ def translate_words(
         WordTranslations(word, label, () if label is None else next(ranked))
         for word, label in zip(words, looked_up, strict=True)
     ]
+
+
+def _known_as(word: str, source: Embeddings) -> str | None:
+    """Return the label that has a vector: the word, else its lower-case form."""
+    return next((each for each in (word, word.lower()) if source.row(each) is not None), None)
 
 
 def score_translations(
@@ -374,7 +379,7 @@ class Translator:
             raise ValueError(f"the context must hold {phrase!r}, but is {context!r:.80}")
 
     def _label(self, word: str) -> str | None:
-        return next((each for each in (word, word.lower()) if each in self.source), None)
+        return _known_as(word, self.source)
 
     @cached_property
     def _mapped_source(self) -> Vectors:

@@ -199,3 +199,24 @@ def test_each_array_is_checked_once(search, arrays, monkeypatch):
     monkeypatch.setattr(neighbors, "as_matrix", lambda array, name: (checked.append(name), array)[1])
     search(unit(20))
     assert len(checked) == arrays
+
+
+@pytest.mark.parametrize("criterion", ["nn", "csls", "isf"])
+def test_zero_rows_are_nobodys_neighbour_and_in_no_mean(criterion, to_namespace):
+    x, y = unit_rows(random_rows(12, 4, 0)), unit_rows(random_rows(9, 4, 1))
+    x_gaps, y_gaps = np.insert(x, [2, 2], 0.0, axis=0), np.insert(y, [0, 9], 0.0, axis=0)
+    expected = retrieve(x, y, 20, criterion=criterion, background=x)
+    found = retrieve(to_namespace(x), to_namespace(y_gaps), 20, criterion=criterion, background=to_namespace(x_gaps))
+    assert np.array_equal(found.ids, expected.ids + 1)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
+
+
+def test_hubness_counts_neither_queries_nor_candidates_without_vectors():
+    x, y = unit_rows(random_rows(12, 4, 0)), unit_rows(random_rows(9, 4, 1))
+    gaps = np.zeros((3, 4), np.float32)
+    assert hubness(np.concatenate([x, gaps]), np.concatenate([gaps, y]), k=2) == hubness(x, y, k=2)
+
+
+def test_candidates_that_are_all_zero_are_refused():
+    with pytest.raises(ValueError, match="at least one candidate to search, but all of them are zero"):
+        retrieve(np.eye(3), np.zeros((4, 3)))

@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import numpy as np
@@ -51,10 +52,10 @@ def test_another_encoder_is_refused(tmp_path):
 
 def test_another_format_version_is_refused():
     content = a_space().to_bytes()
-    old = json.dumps({"format_version": 1})[1:-1].replace('"', '\\"').encode()
-    newer = old.replace(b"1", b"9")
+    old = json.dumps({"format_version": 3})[1:-1].replace('"', '\\"').encode()
+    newer = old.replace(b"3", b"9")
     assert content.count(old) == 1
-    with pytest.raises(SpaceError, match="format version 9, but this release reads up to version 2"):
+    with pytest.raises(SpaceError, match="format version 9, but this release reads up to version 3"):
         SharedSpace.from_bytes(content.replace(old, newer))
 
 
@@ -161,11 +162,15 @@ def test_a_space_with_a_hidden_layer_survives_its_file(tmp_path):
     assert again.fingerprint == space.fingerprint
 
 
-def test_only_a_space_with_a_hidden_layer_asks_for_the_newer_format():
-    plain = SharedSpace({"b": SpaceMap(a_map().normalization, a_map().matrix)}, method="linear").to_bytes()
-    layered = SharedSpace({"a": a_map()}, method="mlp").to_bytes()
-    assert b'format_version\\": 1' in plain
-    assert b'format_version\\": 2' in layered
+@pytest.mark.parametrize("maps", [{"a": a_map()}, {"a": SpaceMap(a_map().normalization, a_map().matrix)}])
+def test_an_altered_language_is_refused_and_the_fingerprint_is_that_of_earlier_files(maps):
+    space = SharedSpace({"fr": maps["a"]}, method="mlp", encoder="e5")
+    for old, new in ((rb"\"fr\"", rb"\"de\""), (rb"\"e5\"", rb"\"e6\""), (b"mlp", b"mlq")):
+        assert old in space.to_bytes()
+        with pytest.raises(SpaceError, match="its header is not the one that was saved"):
+            SharedSpace.from_bytes(space.to_bytes().replace(old, new))
+    earlier = space._content(1 if maps["a"].hidden is None else 2)
+    assert SharedSpace.from_bytes(earlier).fingerprint == hashlib.sha256(earlier).hexdigest() == space.fingerprint
 
 
 @pytest.mark.parametrize("part", ["inner", "bias", "outer"])
@@ -265,3 +270,21 @@ def test_inputs_are_not_modified():
 def test_misuse_is_named(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+@pytest.mark.parametrize("name", ["centre", "unit-centre-unit", "iterative"])
+def test_zero_rows_are_part_of_no_mean_and_stay_zero(name, to_namespace):
+    x = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    gaps = np.insert(x, [0, 5, 20], 0.0, axis=0)
+    learned = Normalization.fit(to_namespace(gaps), name)
+    np.testing.assert_array_equal(learned.means, Normalization.fit(to_namespace(x), name).means)
+    moved = to_numpy(learned.transform(to_namespace(gaps)))
+    assert not moved[[0, 6, 22]].any()
+    np.testing.assert_array_equal(np.delete(moved, [0, 6, 22], axis=0), to_numpy(learned.transform(to_namespace(x))))
+
+
+def test_a_hidden_layer_leaves_zero_rows_zero():
+    hidden = HiddenLayer(np.ones((2, 3), np.float32), np.ones(3, np.float32), np.ones((3, 2), np.float32))
+    mapped = SpaceMap(Normalization.fit(np.eye(2), "unit"), None, hidden).transform(np.array([[0.0, 0.0], [1.0, 0.0]]))
+    assert mapped[0].tolist() == [0.0, 0.0]
+    assert mapped[1].any()

@@ -19,6 +19,7 @@ GARDEN = TensorFormat(
     error=GardenError,
     source="plant one",
     again="plant it again",
+    header_hashed_since=2,
 )
 TENSORS = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.array([7], np.int64)}
 
@@ -61,6 +62,42 @@ def test_a_file_that_cannot_be_trusted_is_refused_by_name(altered, message):
     with pytest.raises(GardenError) as caught:
         GARDEN.from_bytes(altered(content), "x")
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"mint", b"mist"),
+        (rb"format_version\": 2", rb"format_version\": 1"),
+        (b"header_sha256", b"header_sha257"),
+        (b"herb", b"hera"),
+    ],
+)
+def test_an_altered_header_is_refused(old, new):
+    content = GARDEN.to_bytes(TENSORS, {"herb": "mint", "rows": (1, 2.5, None)})
+    assert content.count(old) == 1
+    with pytest.raises(GardenError, match="x is damaged: its header is not the one that was saved"):
+        GARDEN.from_bytes(content.replace(old, new), "x")
+
+
+def test_no_flipped_bit_of_a_file_gives_another_object():
+    content = GARDEN.to_bytes(TENSORS, {"herb": "mint", "scores": {"en": 0.5}})
+    whole = GARDEN.from_bytes(content, "x")
+    for place in range(8 * len(content)):
+        altered = bytearray(content)
+        altered[place // 8] ^= 1 << place % 8
+        try:
+            tensors, header = GARDEN.from_bytes(bytes(altered), "x")
+        except GardenError:
+            continue
+        assert header == whole[1]
+        assert tensors_hash(tensors) == tensors_hash(whole[0])
+
+
+def test_files_of_a_version_without_a_hash_of_the_header_are_read():
+    content = GARDEN.to_bytes(TENSORS, {"herb": "mint"}, version=1)
+    assert b"header_sha256" not in content
+    assert GARDEN.from_bytes(content, "x")[1]["herb"] == "mint"
 
 
 def test_another_kind_of_file_is_refused():

@@ -79,7 +79,7 @@ def of_space(path):
         "scores": dict(space.scores),
         "provenance": sorted(space.provenance),
         "fingerprint": space.fingerprint,
-        "written_again": hashlib.sha256(space.to_bytes()).hexdigest(),
+        "written_again": SharedSpace.from_bytes(space.to_bytes()).fingerprint,
         "of_the_file": hashlib.sha256(path.read_bytes()).hexdigest(),
         "steps": {name: each.normalization.steps for name, each in space.maps.items()},
         "hidden_units": None if hidden is None else hidden.bias.size,

@@ -13,8 +13,8 @@ from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.evaluation import lexicon_ranks, reciprocal_ranks
 
 from . import Callback, WordMethod
-from .multi_step import MultiStep, check_weights, rare_words
-from .procrustes import check_fit
+from .multi_step import MultiStep, rare_words
+from .procrustes import check_weighted_fit
 
 _FEWEST_HELD_OUT = 20
 _BACKGROUND = 2000
@@ -144,9 +144,8 @@ class Contrastive(WordMethod):
             If a pair points outside the vocabularies, there is none, or a parameter is out of range.
         """
         require("torch", extra="torch")
-        source, target, rows = check_fit(source, target, pairs, names)
+        source, target, rows, shares = check_weighted_fit(source, target, pairs, weights, names)
         source, target = to_numpy(source), to_numpy(target)
-        shares = check_weights(weights, len(rows))
         self._check_parameters()
         rows, shares = rows[shares > 0], shares[shares > 0]
         out = self._held_out(rows, shares)

@@ -11,8 +11,8 @@ from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.induction import induce_dictionary
 
 from . import WordMethod
-from .multi_step import MultiStep, Shrinkage, check_weights
-from .procrustes import check_fit, normalized
+from .multi_step import MultiStep, Shrinkage
+from .procrustes import check_weighted_fit, given_rows, normalized
 
 _LARGEST_WEIGHT = 0.5
 _PAIRS_OF_FULL_TRUST = 1000
@@ -105,8 +105,9 @@ class Expansion(WordMethod):
                 f"rounds must be at least 1 and weight positive, but are {self.rounds} and {self.weight}; "
                 "without a round it is MultiStep"
             )
-        source, target, rows = check_fit(source, target, pairs, names)
-        given = check_weights(weights, len(rows)) * len(rows)
+        words = source, target
+        source, target, rows, shares = check_weighted_fit(source, target, pairs, weights, names)
+        given = shares * len(rows)
         weight = min(_LARGEST_WEIGHT, _PAIRS_OF_FULL_TRUST / len(rows)) if self.weight == "auto" else float(self.weight)
         steps, (x, y) = normalized(source, target, self.normalize)
         first = MultiStep(normalize="none", shrinkage=self.shrinkage, seed=self.seed)
@@ -129,6 +130,7 @@ class Expansion(WordMethod):
             method="expansion",
             provenance={"pairs": len(rows), "found_pairs": len(self.found_), "weight": weight},
         )
+        self.found_ = given_rows(self.found_, *words)
         return self
 
 

@@ -7,38 +7,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import namespace, to_numpy, unit_rows
+from interlingua.align.arrays import namespace, take_rows, to_numpy, unit_rows
 from interlingua.align.neighbors import retrieve
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
 from interlingua.align.word.evaluation import gold_ranks, reciprocal_ranks
 
 from . import WordMethod
-from .procrustes import check_fit, take_rows
-
-
-def check_weights(weights: Any, n_pairs: int) -> NDArray[np.float64]:
-    """Return the weights of the pairs divided by their sum; None makes all equal.
-
-    Raises
-    ------
-    ValueError
-        If there is not one for each pair, one is negative or not finite, or all are zero.
-
-    Examples
-    --------
-    >>> check_weights([3, 1], 2).tolist()
-    [0.75, 0.25]
-    """
-    if weights is None:
-        return np.full(n_pairs, 1.0 / n_pairs)
-    values = np.asarray(to_numpy(weights) if hasattr(weights, "shape") else weights, np.float64)
-    if values.shape != (n_pairs,):
-        raise ValueError(f"weights must be one number for each of the {n_pairs} pairs, but have shape {values.shape}")
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() == 0:
-        raise ValueError(
-            f"weights must be finite, not negative, and not all zero, but lie between {values.min()} and {values.max()}"
-        )
-    return np.asarray(values / values.sum())
+from .procrustes import check_weighted_fit
 
 
 def rare_words(
@@ -200,8 +175,7 @@ class MultiStep(WordMethod):
         ValueError
             If a pair points outside the vocabularies, there is none, or a parameter is out of range.
         """
-        source, target, rows = check_fit(source, target, pairs, names)
-        shares = check_weights(weights, len(rows))
+        source, target, rows, shares = check_weighted_fit(source, target, pairs, weights, names)
         self._check_parameters(min(int(source.shape[1]), int(target.shape[1])))
         source_steps = Normalization.fit(source, self.normalize)
         target_steps = Normalization.fit(target, self.normalize)

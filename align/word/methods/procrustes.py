@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, namespace, to_numpy
+from interlingua.align.arrays import as_matrix, known_rows, namespace, take_rows, to_numpy
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
 
 from . import WordMethod
@@ -148,22 +148,74 @@ class Procrustes(WordMethod):
 
 
 def check_fit(source: Any, target: Any, pairs: Any, names: tuple[str, str]) -> tuple[Any, Any, NDArray[np.int64]]:
-    """Return what an aligner's `fit` is given: the vocabularies as `as_matrix` and the pairs as `check_pairs` do.
+    """Return what an aligner's `fit` is given: the vocabularies as `check_vocabularies` and the pairs in their rows.
 
     Raises
     ------
     ValueError
-        If the languages share a name, or as these.
+        If the languages share a name, no pair has both vectors, or as `as_matrix` and `check_pairs`.
     """
-    source, target = check_vocabularies(source, target, names)
-    return source, target, check_pairs(pairs, int(source.shape[0]), int(target.shape[0]))
+    source, target, rows, _ = check_weighted_fit(source, target, pairs, None, names)
+    return source, target, rows
+
+
+def check_weighted_fit(
+    source: Any, target: Any, pairs: Any, weights: Any, names: tuple[str, str]
+) -> tuple[Any, Any, NDArray[np.int64], NDArray[np.float64]]:
+    """Return what `check_fit` does, and the weights of the pairs that are left (see `check_weights`)."""
+    matrices = _matrices(source, target, names)
+    rows = check_pairs(pairs, int(matrices[0].shape[0]), int(matrices[1].shape[0]))
+    shares = check_weights(weights, len(rows))
+    known = [known_rows(each) for each in matrices]
+    places = [_places(each, len(matrix)) for each, matrix in zip(known, matrices, strict=True)]
+    rows = np.stack(
+        [rows[:, side] if each is None else each[rows[:, side]] for side, each in enumerate(places)], axis=1
+    )
+    kept = (rows >= 0).all(axis=1)
+    if not kept.any():
+        raise ValueError(
+            f"at least one pair with both vectors is needed, but in each of {len(rows)} pairs one is all zeros"
+        )
+    shares = shares if kept.all() else check_weights(shares[kept], int(kept.sum()))
+    return take_rows(matrices[0], known[0]), take_rows(matrices[1], known[1]), rows[kept], shares
 
 
 def check_vocabularies(source: Any, target: Any, names: tuple[str, str]) -> tuple[Any, Any]:
-    """Return both vocabularies as `as_matrix` does; ValueError if they share a name."""
+    """Return both vocabularies as `as_matrix` does, without the words that have no vector, whose rows are zero.
+
+    Raises
+    ------
+    ValueError
+        If the languages share a name, a side has no vector, or as `as_matrix`.
+    """
+    first, second = (take_rows(each, known_rows(each)) for each in _matrices(source, target, names))
+    for each, name in ((first, "source"), (second, "target")):
+        if each.shape[0] == 0:
+            raise ValueError(f"{name} must hold vectors, but no word has a vector: there is no row, or all are zero")
+    return first, second
+
+
+def given_rows(pairs: NDArray[np.int64], source: Any, target: Any) -> NDArray[np.int64]:
+    """Return pairs of words with vectors as rows of the vocabularies that were given (see `check_fit`)."""
+    known = [known_rows(as_matrix(each, name)) for each, name in ((source, "source"), (target, "target"))]
+    return np.stack(
+        [pairs[:, side] if each is None else each[pairs[:, side]] for side, each in enumerate(known)], axis=1
+    )
+
+
+def _matrices(source: Any, target: Any, names: tuple[str, str]) -> tuple[Any, Any]:
     if names[0] == names[1]:
         raise ValueError(f"the two languages need two names, but both are called {names[0]!r}")
     return as_matrix(source, "source"), as_matrix(target, "target")
+
+
+def _places(known: NDArray[np.int64] | None, n: int) -> NDArray[np.int64] | None:
+    """Return where each of `n` rows stands among the known ones, -1 for the others; None where all are known."""
+    if known is None:
+        return None
+    places = np.full(n, -1, np.int64)
+    places[known] = np.arange(known.size)
+    return places
 
 
 def normalized(
@@ -174,10 +226,29 @@ def normalized(
     return (first, second), (first.transform(source), second.transform(target))
 
 
-def take_rows(matrix: Any, rows: NDArray[np.int64]) -> Any:
-    """Return some rows of a matrix, in its namespace and on its device."""
-    xp = namespace(matrix)
-    return xp.take(matrix, xp.asarray(rows, device=matrix.device), axis=0)
+def check_weights(weights: Any, n_pairs: int) -> NDArray[np.float64]:
+    """Return the weights of the pairs divided by their sum; None makes all equal.
+
+    Raises
+    ------
+    ValueError
+        If there is not one for each pair, one is negative or not finite, or all are zero.
+
+    Examples
+    --------
+    >>> check_weights([3, 1], 2).tolist()
+    [0.75, 0.25]
+    """
+    if weights is None:
+        return np.full(n_pairs, 1.0 / n_pairs)
+    values = np.asarray(to_numpy(weights) if hasattr(weights, "shape") else weights, np.float64)
+    if values.shape != (n_pairs,):
+        raise ValueError(f"weights must be one number for each of the {n_pairs} pairs, but have shape {values.shape}")
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() == 0:
+        raise ValueError(
+            f"weights must be finite, not negative, and not all zero, but lie between {values.min()} and {values.max()}"
+        )
+    return np.asarray(values / values.sum())
 
 
 def check_pairs(pairs: Any, n_source: int, n_target: int) -> NDArray[np.int64]:

@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import namespace, to_numpy, unit_rows
+from interlingua.align.arrays import namespace, take_rows, to_numpy, unit_rows
 from interlingua.align.neighbors import top_k
 from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.evaluation import lexicon_score
 
 from . import Callback, WordMethod
 from .multi_step import MultiStep, Shrinkage
-from .procrustes import check_fit, normalized, orthogonal_map, take_rows
+from .procrustes import check_fit, normalized, orthogonal_map
 
 _ARMIJO = 1e-4
 _SMALLEST_STEP = 1e-6

@@ -16,7 +16,7 @@ from interlingua.align.word.starts import pairs_from_similarity, reduce_dimensio
 
 from . import Callback, WordAligner, WordMethod
 from .multi_step import MultiStep
-from .procrustes import Procrustes, check_fit, normalized
+from .procrustes import Procrustes, check_fit, given_rows, normalized
 
 
 def state_format(key: str) -> TensorFormat:
@@ -26,10 +26,11 @@ def state_format(key: str) -> TensorFormat:
         kind=f"state of {kind}",
         key=key,
         name=f"interlingua state of {kind}",
-        versions=(1, 1),
+        versions=(1, 2),
         error=ValueError,
         source="start the fit anew",
         again="start the fit anew",
+        header_hashed_since=2,
         unsigned=True,
     )
 
@@ -271,6 +272,7 @@ class SelfLearning(WordMethod):
         if (pairs is None) == (similarity is None):
             raise ValueError("self-learning starts from pairs or from a similarity; give one of the two")
         seeds = pairs_from_similarity(similarity).pairs if pairs is None else pairs
+        words = source, target
         source, target, seeds = check_fit(source, target, seeds, names)
         largest = max(int(source.shape[0]), int(target.shape[0]))
         steps, rows = normalized(source, target, self.normalize)
@@ -303,6 +305,9 @@ class SelfLearning(WordMethod):
                 **({"start": "similarity"} if pairs is None else {}),
             },
         )
+        self.pairs_ = given_rows(self.pairs_, *words)
+        if self.history_:
+            self.dictionary_ = replace(self.dictionary_, pairs=given_rows(self.dictionary_.pairs, *words))
         return self
 
     def _search(self, rows: tuple[Any, Any], kept: NDArray[np.int64] | None) -> None:

@@ -26,10 +26,11 @@ _FORMAT = TensorFormat(
     kind="candidate ranking",
     key="ranking",
     name="interlingua candidate ranking",
-    versions=(1, 1),
+    versions=(1, 2),
     error=SpaceError,
     source="learn one with `align --rerank`",
     again="learn it again with `align --rerank`",
+    header_hashed_since=2,
 )
 _SPELLING = ("edits", "source_frequencies", "target_frequencies")
 
@@ -352,6 +353,7 @@ class Reranker:
         """
         self._check_parameters()
         rows = check_pairs(pairs, len(source), len(target))
+        rows = rows[source.vectors[rows[:, 0]].any(axis=1) & target.vectors[rows[:, 1]].any(axis=1)]
         words = np.unique(rows[:, 0])
         if words.size < _FEWEST_WORDS:
             raise ValueError(

@@ -99,3 +99,17 @@ def test_twice_the_same_is_the_same_and_a_language_never_seen_is_mapped_or_refus
 def test_what_cannot_be_learned_from_is_refused(name, vectors, said):
     with pytest.raises(ValueError, match=said):
         REMOVAL_METHODS[name]().fit(vectors)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_zero_vectors_take_no_part_and_stay_zero(name):
+    x = languages()
+    gaps = {language: np.insert(rows, [0, 20], 0.0, axis=0) for language, rows in x.items()}
+    expected, space = (REMOVAL_METHODS[name]().fit(each).space_ for each in (x, gaps))
+    assert space.fingerprint == expected.fingerprint
+    for language in x:
+        mapped = space.transform(gaps[language], language)
+        assert not mapped[[0, 21]].any()
+        np.testing.assert_allclose(
+            np.delete(mapped, [0, 21], axis=0), expected.transform(x[language], language), atol=1e-6
+        )

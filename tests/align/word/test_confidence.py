@@ -234,3 +234,19 @@ def test_a_refusal_names_the_signs_and_the_way_out():
 def test_what_cannot_be_judged_is_refused(arguments, said):
     with pytest.raises(ValueError, match=said):
         assess(*mapped(same(150), *vocabularies()), **arguments)
+
+
+def test_words_with_zero_vectors_say_nothing():
+    rng = np.random.default_rng(0)
+    words = (rng.normal(size=(150, 12)) * np.linspace(2, 0.3, 12)).astype(np.float32)
+    other = (words + 0.1 * rng.normal(size=words.shape)).astype(np.float32)
+    labels = [f"w{i}" for i in range(150)]
+    seeds = np.stack([np.arange(40)] * 2, axis=1)
+    expected = assess(words, other, labels=(labels, labels), seeds=seeds, others=[(other, words)])
+    gaps = np.insert(words, [0, 9], 0.0, axis=0)
+    at = np.delete(np.arange(152), [0, 10])
+    own = np.array(["none", *labels[:9], "nothing", *labels[9:]])
+    larger = [(np.insert(other, [0, 9], 0.0, axis=0), words)]
+    renumbered = np.concatenate([[[0, 3]], np.stack([at[:40], np.arange(40)], axis=1)])
+    found = assess(gaps, other, labels=(own.tolist(), labels), seeds=renumbered, others=larger)
+    assert found == expected

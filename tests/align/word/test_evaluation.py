@@ -113,3 +113,13 @@ def test_report_refuses_edges_that_do_not_rise():
 def test_gold_rows_group_the_translations():
     grouped = gold_rows(np.array([[3, 1], [2, 5], [3, 0]]))
     assert {word: rows.tolist() for word, rows in grouped.items()} == {3: [1, 0], 2: [5]}
+
+
+def test_gold_words_with_zero_vectors_are_left_out_not_wrong():
+    x = np.eye(4, dtype=np.float32)
+    source, target = np.insert(x, [0], 0.0, axis=0), np.insert(x, [4], 0.0, axis=0)
+    gold = {0: np.array([2]), 1: np.array([0]), 2: np.array([4, 1]), 3: np.array([4])}
+    score = lexicon_score(source, target, gold)
+    assert (score.precision_at_1, score.n_words, score.n_asked) == (1.0, 2, 4)
+    report = lexicon_report(source, target, gold)
+    assert report.score == score

@@ -181,3 +181,16 @@ def test_agreement_counts_shared_pairs():
     assert translation_agreement(a, a + np.array([0, 1])) == 0.0
     assert translation_agreement(a[:2], a[1:]) == pytest.approx(1 / 3)
     assert translation_agreement(a[:0], a[:0]) == 0.0
+
+
+@pytest.mark.parametrize("direction", ["union", "mutual", "forward", "backward"])
+def test_words_with_zero_vectors_get_no_pair(direction, to_namespace):
+    x, y = unit(14, 4, 0), unit(11, 4, 1)
+    expected = induce_dictionary(x, y, direction=direction)
+    x_gaps, y_gaps = np.insert(x, [0, 3], 0.0, axis=0), np.insert(y, [11], 0.0, axis=0)
+    found = induce_dictionary(to_namespace(x_gaps), to_namespace(y_gaps), direction=direction)
+    at = np.delete(np.arange(16), [0, 4])
+    assert found.pairs.tolist() == np.stack([at[expected.pairs[:, 0]], expected.pairs[:, 1]], axis=1).tolist()
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
+    assert found.objective == pytest.approx(expected.objective, abs=1e-6)
+    assert found.mutual_rate == pytest.approx(expected.mutual_rate)

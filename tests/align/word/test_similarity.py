@@ -134,3 +134,13 @@ def test_an_orthogonal_map_changes_no_judgement_and_no_answer():
     assert same.analogy[0] == same.analogy[1]
     before, after = monolingual_quality(flat, words, [judgements(30)]).similarity["made"]
     assert after.spearman != pytest.approx(before.spearman, abs=1e-3)
+
+
+def test_words_with_zero_vectors_are_not_covered():
+    said = SimilarityJudgements((("a", "b"), ("b", "c"), ("a", "c"), ("a", "gap")), (3.0, 2.0, 1.0, 9.0))
+    vectors = np.array([[1.0, 0.1], [1.0, 0.3], [0.2, 1.0]])
+    words = Embeddings(("a", "b", "c"), vectors)
+    gaps = Embeddings(("gap", "a", "b", "c"), np.concatenate([[[0.0, 0.0]], vectors]))
+    assert word_similarity(said, gaps) == word_similarity(said, words)
+    questions = Analogies({"": [("a", "b", "c", "gap")]})
+    assert analogy_accuracy(gaps, questions).n_scored == 0

@@ -217,3 +217,28 @@ def test_what_cannot_be_asked_is_refused(ambiguous):
     with pytest.raises(ValueError, match="n_candidates must be at least 2"):
         Translator(*ambiguous, n_candidates=1)
     assert translator.translate("zebra", context="a zebra").translations == ()
+
+
+@pytest.mark.parametrize("criterion", ["csls", "nn", "isf"])
+def test_words_with_zero_vectors_are_unknown_and_no_translation(space, word_files, criterion):
+    def gap(embeddings, label):
+        vectors = np.insert(embeddings.vectors, 3, 0.0, axis=0)
+        return Embeddings((*embeddings.labels[:3], label, *embeddings.labels[3:]), vectors, embeddings.space)
+
+    english, french = gap(word_files.english, "oov"), gap(word_files.french, "inconnu")
+    asked = ["queen", "night", "oov", "OOV"]
+    plain = translate_words(space, word_files.english, word_files.french, asked, k=50, criterion=criterion)
+    found = translate_words(space, english, french, asked, k=50, criterion=criterion)
+    assert [each.found_as for each in found] == ["queen", "night", None, None]
+    for one, other in zip(found, plain, strict=True):
+        assert [word for word, _ in one.translations] == [word for word, _ in other.translations]
+        np.testing.assert_allclose(*([score for _, score in each.translations] for each in (one, other)), atol=1e-5)
+    assert Translator(space, english, french).translate("oov").found_as is None
+    assert "inconnu" not in dict(Translator(space, english, french).translate("queen", k=50).translations)
+
+
+def test_a_dictionary_pair_with_a_zero_vector_is_not_covered():
+    x = Embeddings(("sun", "gap"), [[1.0, 0.0], [0.0, 0.0]])
+    pairs, coverage = SeedDictionary((("sun", "sun"), ("gap", "sun"))).index_pairs(x, x)
+    assert pairs.tolist() == [[0, 0]]
+    assert (coverage.n_missing_source, coverage.missing) == (1, (("gap", "sun"),))

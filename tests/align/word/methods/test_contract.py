@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from interlingua.align import Embeddings, SeedDictionary, SpaceError
+from interlingua.align import Embeddings, SeedDictionary, SpaceError, retrieve
 from interlingua.align.word import SelfLearning, align, fit_dictionary
 from interlingua.align.word.methods import UNSUPERVISED_METHODS, WORD_METHODS, is_available
 from interlingua.align.word.refit import aligner_of
@@ -142,3 +142,59 @@ def test_the_settings_are_recorded_and_learn_the_same_space_again(name, learn):
     for language in ("en", "fr"):
         if space.maps[language].matrix is not None:
             np.testing.assert_array_equal(again.maps[language].matrix, space.maps[language].matrix)
+
+
+def with_gaps(matrix, gaps):
+    """Put zero rows so that they stand at `gaps`; return the matrix and where the rows now stand."""
+    larger = np.zeros((len(matrix) + len(gaps), matrix.shape[1]), np.float32)
+    places = np.setdiff1d(np.arange(len(larger)), gaps)
+    larger[places] = matrix
+    return larger, places
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_words_with_zero_vectors_take_no_part(name):
+    source, target = vocabularies()
+    aligner, same = made(name), made(name)
+    expected = fitted(aligner, source, target).space_
+    (source_gaps, at), (target_gaps, to) = with_gaps(source, [0, 7, 50, 163]), with_gaps(target, [3, 51, 60, 61])
+    unknown = np.array([[0, to[2]], [at[5], 3], [7, 51], [163, 60]])
+    renumbered = np.stack([at[:100], to[:100]], axis=1)
+    given = (np.concatenate([unknown[:2], renumbered, unknown[2:]]),) if same.needs_pairs else ()
+    space = same.fit(source_gaps, target_gaps, *given, names=("en", "fr")).space_
+    assert space.fingerprint == expected.fingerprint
+    for learned in ("pairs_", "found_"):
+        if hasattr(aligner, learned):
+            own = getattr(aligner, learned)
+            np.testing.assert_array_equal(getattr(same, learned), np.stack([at[own[:, 0]], to[own[:, 1]]], axis=1))
+    x, y = space.transform(source_gaps, "en"), space.transform(target_gaps, "fr")
+    assert not x[[0, 7, 50, 163]].any()
+    assert not y[[3, 51, 60, 61]].any()
+    for criterion in ("nn", "csls", "isf"):
+        found = retrieve(x[at], y, 200, criterion=criterion, background=x)
+        kept = retrieve(x[at], y[to], 200, criterion=criterion, background=x[at])
+        assert found.ids.shape == (N, N)
+        np.testing.assert_array_equal(found.ids, to[kept.ids])
+
+
+@pytest.mark.parametrize("name", ["multi-step", "contrastive", "expansion"])
+def test_weights_follow_their_pairs_where_some_have_no_vectors(name):
+    if name not in PAIRED:
+        pytest.skip("needs torch")
+    source, target = vocabularies()
+    weights = np.linspace(1, 3, 100)
+    expected = made(name).fit(source, target, pairs(), weights=weights).space_
+    larger, at = with_gaps(source, [4, 20])
+    renumbered = np.stack([at[:100], np.arange(100)], axis=1)
+    given = np.concatenate([[[4, 1]], renumbered[:50], [[20, 9]], renumbered[50:]])
+    weighted = np.concatenate([[9.0], weights[:50], [7.0], weights[50:]])
+    space = made(name).fit(larger, target, given, weights=weighted).space_
+    for side in ("source", "target"):
+        np.testing.assert_allclose(space.maps[side].matrix, expected.maps[side].matrix, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_vocabularies_without_any_vector_are_refused(name):
+    source, target = vocabularies()
+    with pytest.raises(ValueError, match=r"pair with both vectors is needed|at least one vector|no word has a vector"):
+        fitted(made(name), np.zeros_like(source), target)

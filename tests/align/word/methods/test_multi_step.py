@@ -9,10 +9,9 @@ from interlingua.align.word.methods.multi_step import (
     MultiStep,
     _choose,
     _climb,
-    check_weights,
     rare_words,
 )
-from interlingua.align.word.methods.procrustes import Procrustes
+from interlingua.align.word.methods.procrustes import Procrustes, check_weights
 
 
 def random_rows(n, d, seed=0):

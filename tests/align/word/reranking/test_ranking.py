@@ -200,8 +200,8 @@ def test_files_that_are_no_ranking_are_refused(words, space, ranking, tmp_path, 
     (tmp_path / "bad").write_bytes(content)
     with pytest.raises(SpaceError, match="is damaged: its numbers are not those that were saved"):
         CandidateRanking.load(tmp_path / "bad")
-    monkeypatch.setattr(candidate_ranking, "_FORMAT", replace(candidate_ranking._FORMAT, versions=(2, 2)))
-    with pytest.raises(SpaceError, match="has format version 1, but this release reads version 2"):
+    monkeypatch.setattr(candidate_ranking, "_FORMAT", replace(candidate_ranking._FORMAT, versions=(3, 3)))
+    with pytest.raises(SpaceError, match="has format version 2, but this release reads version 3"):
         CandidateRanking.load(tmp_path / "good")
 
 
