@@ -1,6 +1,9 @@
 """Array containers: ``.npz`` and safetensors, with the labels as UTF-8 bytes and offsets."""
 
 import json
+import lzma
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -12,11 +15,11 @@ from numpy.typing import NDArray
 
 from interlingua.align.files import replacing, replacing_path
 
-from .rows import EmbeddingFileError, ReadOptions, RowCollector
+from .rows import LONGEST_LABEL, EmbeddingFileError, ReadOptions, RowCollector, check_dimension
 
 _FORMAT_VERSION = 1
 # What the zip and NumPy readers raise on files whose bytes were altered; OSError: offsets that make no sense.
-_UNREADABLE = (
+UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
@@ -26,7 +29,15 @@ _UNREADABLE = (
     RuntimeError,
     OverflowError,
     TypeError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
+    lzma.LZMAError,
+    struct.error,
 )
+#: A member of a .npz file that expands to more, and more than so many times, is no embeddings: floats hardly shrink.
+_LARGEST_EXPANSION = 100
+_EXPANDS_FREELY = 1 << 26
 _ROWS_PER_BLOCK = 8192
 _METADATA = "interlingua-embeddings"
 _LABELS, _OFFSETS, _VECTORS = "labels_utf8", "label_offsets", "vectors"
@@ -50,7 +61,7 @@ def read_npz(path: str, options: ReadOptions) -> tuple[RowCollector, str]:
             return _read_npz(archive, options)
     except EmbeddingFileError:
         raise
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         options.fail(f"not a readable .npz file of embeddings ({error}); fetch or write it again")
 
 
@@ -120,12 +131,18 @@ def write_safetensors(path: str, labels: Sequence[str], vectors: NDArray[np.floa
 
 
 def _read_npz(archive: zipfile.ZipFile, options: ReadOptions) -> tuple[RowCollector, str]:
+    for each in archive.infolist():
+        if each.file_size > max(_EXPANDS_FREELY, _LARGEST_EXPANSION * each.compress_size):
+            options.fail(
+                f"the member {each.filename!r} would expand from {each.compress_size} to {each.file_size} bytes; "
+                "is this a file of embeddings? write it without compression"
+            )
     names = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
     found = f"found {sorted(names)[:10]}"
     if _VECTORS not in names:
         options.fail(f"no array named 'vectors'; {found}; save one as np.savez(path, words=labels, vectors=vectors)")
     if "format_version" in names:
-        _check_version(str(int(_load(archive, "format_version", options))), options)
+        _check_version(str(int(_load(archive, "format_version", options, most=1))), options)
     with archive.open(_VECTORS + ".npy") as file:
         shape, fortran_order, dtype = _read_npy_header(file, _VECTORS, options)
         _check_shape(shape, options)
@@ -171,11 +188,17 @@ def _collect(
     return rows
 
 
-def _load(archive: zipfile.ZipFile, name: str, options: ReadOptions, *, first: int | None = None) -> NDArray[Any]:
-    """Return the array `name`, or its first `first` entries (fewer if it is shorter)."""
+def _load(
+    archive: zipfile.ZipFile, name: str, options: ReadOptions, *, first: int | None = None, most: int = LONGEST_LABEL
+) -> NDArray[Any]:
+    """Return the array `name`, of at most `most` entries, or its first `first` entries (fewer if it is shorter)."""
     with archive.open(name + ".npy") as file:
         shape, _, dtype = _read_npy_header(file, name, options)
+        if dtype.itemsize > 4 * LONGEST_LABEL:
+            options.fail(f"the entries of {name!r} are labels of at most {LONGEST_LABEL} bytes, found {dtype}")
         if first is None:
+            if int(np.prod(shape, dtype=object)) > most:
+                options.fail(f"the array {name!r} must have at most {most} entries, found shape {shape}")
             return _read_values(file, dtype, int(np.prod(shape, dtype=object))).reshape(shape)
         if len(shape) != 1:
             options.fail(f"the array {name!r} must have one dimension, found shape {shape}")
@@ -242,6 +265,7 @@ def _n_wanted(n: int, options: ReadOptions) -> int:
 def _check_shape(shape: tuple[int, ...], options: ReadOptions) -> None:
     if len(shape) != 2 or shape[1] < 1:
         options.fail(f"'vectors' must be (rows, dimension), found shape {shape}")
+    check_dimension(shape[1], options)
 
 
 def _check_version(version: str, options: ReadOptions) -> None:

@@ -16,11 +16,22 @@ from interlingua.align.files import replacing
 
 from .arrays import read_npz, read_safetensors, write_npz, write_safetensors
 from .rows import BYTE_ORDER_MARK, EmbeddingFileError, ReadOptions, ReadReport, RowCollector
-from .text import HEADER, is_data_line, read_text, read_word2vec_binary, write_text, write_word2vec_binary
+from .text import (
+    HEADER,
+    bounded_lines,
+    is_data_line,
+    read_text,
+    read_word2vec_binary,
+    write_text,
+    write_word2vec_binary,
+)
 
-Format = Literal["word2vec", "glove", "word2vec-binary", "npz", "safetensors"]
+Format = Literal["word2vec", "glove", "word2vec-binary", "npz", "safetensors", "fasttext"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-"""``word2vec``: text with a header line (also fastText's .vec); ``glove``: text without; the others as named."""
+"""``word2vec``: text with a header line (also fastText's .vec); ``glove``: text without; ``fasttext``: a model with
+subwords (.bin), which is read only; the others as named."""
+_WRITTEN = FORMATS[:-1]
+_READS_A_FILE = ("npz", "safetensors", "fasttext")
 
 _BY_SUFFIX: dict[str, Format] = {
     ".vec": "word2vec",
@@ -44,7 +55,7 @@ def detect_format(head: bytes, name: str = "") -> Format:
     Raises
     ------
     EmbeddingFileError
-        If the content is known to be something else: an empty file, a fastText model, a bare ``.npy``.
+        If the content is known to be something else: an empty file, a bare ``.npy``.
 
     Examples
     --------
@@ -56,20 +67,20 @@ def detect_format(head: bytes, name: str = "") -> Format:
     refused = ""
     if not head:
         refused = "the file is empty"
-    elif head.startswith(_FASTTEXT_MODEL):
-        refused = "this is a fastText model (.bin with subwords); export its word vectors to a .vec file"
     elif head.startswith(b"\x93NUMPY"):
         refused = "a bare .npy file has no labels; save np.savez(path, words=labels, vectors=vectors)"
     elif head.startswith((b"\xff\xfe", b"\xfe\xff")):
         refused = "this is UTF-16 text; convert it to UTF-8"
     if refused:
         raise EmbeddingFileError(f"{name}: {refused}" if name else refused)
+    if head.startswith(_FASTTEXT_MODEL):
+        return "fasttext"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "npz"
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= 100_000_000:
         return "safetensors"
     first, _, rest = head.removeprefix(BYTE_ORDER_MARK).partition(b"\n")
-    by_name = _BY_SUFFIX.get(Path(name).suffix.lower())
+    by_name = _BY_SUFFIX.get(Path(name.removesuffix(".gz")).suffix.lower())
     if header := HEADER.fullmatch(first):
         return _detect_after_header(rest, int(header[2]), by_name)
     return "word2vec-binary" if by_name == "word2vec-binary" and not is_data_line(first, 1) else "glove"
@@ -93,14 +104,13 @@ def read_rows(
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(Path(path).open("rb")) if isinstance(source, str | os.PathLike) else source
         guarded = _GuardedStream(file)
-        head, name = guarded.head(_HEAD), path
+        head = guarded.head(_HEAD)
         compressed = head.startswith(_GZIP)
         if compressed:
-            name = path.removesuffix(".gz")
             guarded = _GuardedStream(gzip.GzipFile(fileobj=io.BufferedReader(guarded, _BUFFER)))
             head = guarded.head(_HEAD)
         ordinary = not compressed and path != "<stream>" and Path(path).is_file()
-        chosen = format or _detect_or_fail(head, name, guarded.damage)
+        chosen = format or _detect_or_fail(head, path, guarded.damage)
         options = ReadOptions(
             path=path,
             format=chosen + "+gzip" * compressed,
@@ -110,10 +120,10 @@ def read_rows(
             size=Path(path).stat().st_size if ordinary else None,
         )
         space = ""
-        if chosen in ("npz", "safetensors"):
+        if chosen in _READS_A_FILE:
             if not ordinary:
                 options.fail(f"{chosen} is read from an ordinary file, not from a stream or gzip; unpack it to a file")
-            rows, space = (read_npz if chosen == "npz" else read_safetensors)(path, options)
+            rows, space = _read_file(path, chosen, options)
         else:
             rows = _read_stream(guarded, chosen, options)
         labels, vectors, report = rows.finish()
@@ -130,7 +140,7 @@ def write_rows(
     digits: int | None = None,
 ) -> None:
     """Write a file whole or not at all; `Embeddings.write` says what each option does."""
-    _check_choice("format", format, (None, *FORMATS))
+    _check_choice("format", format, (None, *_WRITTEN))
     name = os.fspath(path)
     compressed = name.lower().endswith(".gz")
     suffix = Path(name[:-3] if compressed else name).suffix.lower()
@@ -153,13 +163,21 @@ def write_rows(
             write_text(file, labels, vectors, header=chosen == "word2vec", digits=digits)
 
 
+def _read_file(path: str, chosen: Format, options: ReadOptions) -> tuple[RowCollector, str]:
+    if chosen == "fasttext":
+        from .fasttext import read_fasttext_rows  # which knows Embeddings, and these know this module
+
+        return read_fasttext_rows(path, options), ""
+    return read_npz(path, options) if chosen == "npz" else read_safetensors(path, options)
+
+
 def _read_stream(guarded: "_GuardedStream", chosen: Format, options: ReadOptions) -> RowCollector:
     stream = io.BufferedReader(guarded, _BUFFER)
     try:
         if chosen == "word2vec-binary":
             rows = read_word2vec_binary(stream, options)
         else:
-            rows = read_text(stream, options, header=chosen == "word2vec")
+            rows = read_text(bounded_lines(stream, options), options, header=chosen == "word2vec")
     except EmbeddingFileError as error:
         if not guarded.damage:
             raise

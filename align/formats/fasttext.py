@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
@@ -18,12 +19,11 @@ from numpy.typing import NDArray
 from interlingua.align.space import SharedSpace
 from interlingua.align.vocabulary import Embeddings
 
-from .rows import EmbeddingFileError
+from .rows import LONGEST_LABEL, EmbeddingFileError, ReadOptions, RowCollector, check_dimension
 
 _MAGIC = 793712314
 _VERSIONS = (11, 12)
 _SUPERVISED = 3
-_LONGEST_WORD = 1 << 16
 _BUFFER = 1 << 20
 #: dim, ws, epoch, minCount, neg, wordNgrams, loss, model, bucket, minn, maxn, lrUpdateRate, t
 _ARGUMENTS = "<12id"
@@ -89,6 +89,8 @@ def read_fasttext(path: Path) -> FastTextModel:
         if version == 11 and kind == _SUPERVISED:
             longest = 0  # subtle: supervised models of that version had no subwords, whatever they say
         words, pruned = _dictionary(reader)
+        if longest > 0 and shortest == 0:
+            shortest = 1  # subtle: fastText counts n-grams from one character; 0 is what supervised models have
         if dimension < 1 or n_buckets < 0 or (longest > 0 and shortest < 1):
             reader.fail(f"dimension {dimension}, {n_buckets} buckets, n-grams from {shortest}: the file is damaged")
         if reader.take("<?")[0]:
@@ -164,7 +166,7 @@ def _word(reader: _Reader, number: int) -> bytes:
     """Return the bytes up to the next zero byte."""
     letters = bytearray()
     while (letter := reader.file.read(1)) != b"\0":
-        if not letter or len(letters) >= _LONGEST_WORD:
+        if not letter or len(letters) >= LONGEST_LABEL:
             reader.fail(f"entry {number} has no end: truncated or damaged?")
         letters += letter
     return bytes(letters)
@@ -340,6 +342,26 @@ class SubwordVectors:
         _check_sequence(texts)
         return np.stack([self.phrase(text) for text in texts]) if texts else np.empty((0, self.dimension), np.float32)
 
+    def extended(self, embeddings: Embeddings, words: Sequence[str]) -> Embeddings:
+        """Return embeddings with the vectors of some more words, last, where they lack one and subwords give one.
+
+        A word whose lower-case form has a vector is not taken: that is what it is looked up as.
+        """
+        lacking = [
+            each for each in dict.fromkeys(words) if embeddings.row(each) is None is embeddings.row(each.lower())
+        ]
+        vectors = self.vectors([each for each in lacking if each not in embeddings])
+        added = [
+            (word, vector)
+            for word, vector in zip([each for each in lacking if each not in embeddings], vectors, strict=True)
+            if vector.any()
+        ]
+        if not added:
+            return embeddings
+        labels = (*embeddings.labels, *(word for word, _ in added))
+        rows = np.concatenate([embeddings.vectors, np.stack([vector for _, vector in added])])
+        return Embeddings(labels, rows, embeddings.space, embeddings.report)
+
     def embeddings(self, limit: int | None = None) -> Embeddings:
         """Return the vectors of the `limit` most frequent words, subwords included: what fastText writes as ``.vec``.
 
@@ -402,6 +424,26 @@ class SubwordVectors:
         if self.pruned is None:
             return tuple(n_words + bucket for bucket in buckets)
         return tuple(n_words + self.pruned[bucket] for bucket in buckets if bucket in self.pruned)
+
+
+_ROWS_PER_BLOCK = 4096
+
+
+def read_fasttext_rows(path: str, options: ReadOptions) -> RowCollector:
+    """Read the vectors of the words of a model up to the limit, subwords included, as fastText writes them to ``.vec``.
+
+    Words whose bytes are not UTF-8, which such models have where texts were cut, are kept with U+FFFD in their place.
+    """
+    model = SubwordVectors.read(path)
+    check_dimension(model.dimension, options)
+    rows = RowCollector(options, dimension=model.dimension, promised=len(model), unit="row")
+    words = iter(model.vocabulary)
+    number = 1
+    while taken := list(islice(words, rows.wanted(_ROWS_PER_BLOCK))):
+        labels = [word.decode("utf-8", "replace") for word in taken]
+        rows.add(labels, np.stack([model._vector(word) for word in taken]), range(number, number + len(taken)))
+        number += len(taken)
+    return rows
 
 
 def _step(value: int, byte: int) -> int:

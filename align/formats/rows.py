@@ -8,8 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+#: Values in a row, and bytes in a label: far more than any file of embeddings has. What claims more is damaged or
+#: hostile, and is refused before memory is asked for.
+LARGEST_DIMENSION = 1 << 20
+LONGEST_LABEL = 1 << 16
 _N_NAMED = 20
 _FIRST_ROWS = 4096
+_FIRST_BYTES = 1 << 26
 
 
 class EmbeddingFileError(ValueError):
@@ -103,6 +108,15 @@ class ReadOptions:
         raise EmbeddingFileError(f"{self.path}{', ' + at if at else ''}: {what}")
 
 
+def check_dimension(dimension: int, options: ReadOptions) -> None:
+    """Refuse a header that promises rows longer than any."""
+    if dimension > LARGEST_DIMENSION:
+        options.fail(
+            f"the header promises {dimension} values a row, more than the {LARGEST_DIMENSION} that are read; "
+            "is this a file of embeddings?"
+        )
+
+
 class RowCollector:
     """Labels and rows that grow in blocks; drops, counts and names what cannot be kept.
 
@@ -132,7 +146,8 @@ class RowCollector:
         self._promised = promised
         self._unit = unit
         self._index: dict[str, int] = {}
-        self._matrix: NDArray[np.float32] = np.empty((self._reserve(), dimension), dtype=np.float32)
+        # nothing is reserved on the word of a header alone: the first row comes first
+        self._matrix: NDArray[np.float32] = np.empty((0, dimension), dtype=np.float32)
         self._duplicates = 0
         self._zero_vectors = 0
         self._non_finite: list[int] = []
@@ -198,7 +213,8 @@ class RowCollector:
         if len(index) > len(self._matrix):
             # subtle: no view of the matrix is ever handed out before `finish`, so refcheck may be off, and the block
             # is grown where it lies (realloc): the peak stays near what is kept instead of twice that.
-            self._matrix.resize((max(len(index), len(self._matrix) * 5 // 4), self.dimension), refcheck=False)
+            n = max(len(index), len(self._matrix) * 5 // 4 if len(self._matrix) else self._reserve())
+            self._matrix.resize((n, self.dimension), refcheck=False)
         self._matrix[start : len(index)] = block
 
     def ended_early(self, what: str) -> None:
@@ -246,7 +262,7 @@ class RowCollector:
 
     def _reserve(self) -> int:
         """Return the rows to reserve: the promise, where the size of the file makes it credible."""
-        rows = _FIRST_ROWS
+        rows = min(_FIRST_ROWS, _FIRST_BYTES // (4 * self.dimension))
         if self._promised is not None and self.options.size is not None:
             rows = min(self._promised, self.options.size // (2 * self.dimension + 2) + 1)
         if self.options.limit is not None:

@@ -12,14 +12,20 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .rows import BYTE_ORDER_MARK, ReadOptions, RowCollector
+from .rows import BYTE_ORDER_MARK, LONGEST_LABEL, ReadOptions, RowCollector, check_dimension
+
+#: Bytes in a line of text: the most values that a row may have, and the longest label.
+LONGEST_LINE = 1 << 25
 
 HEADER = re.compile(rb"[ \t]*([0-9]{1,18})[ \t]+([0-9]{1,18})[ \t\r]*\n?")
 
+#: buckets, shortest and longest n-gram, dimension, hashes, seed, begin and end of word
+_FLORET = re.compile(rb"(?:[0-9]{1,12} ){6}\S{1,64} \S{1,64}[ \t\r]*\n?")
 _FIELD = re.compile(rb"[^ \t]+")  # ASCII blanks only: NBSP and U+3000 occur inside real labels, and as labels
 _NUMBER = re.compile(
-    rb"[+-]?(?:[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?|nan|inf)", re.IGNORECASE
+    rb"[+-]?(?:[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?|nan|inf)", re.IGNORECASE
 )
+# subtle: no two of its parts may match the same digits, or a long run of them takes time that grows as its square
 _N_SAMPLE = 64
 _VALUES_PER_BLOCK = 150_000
 
@@ -29,6 +35,20 @@ class SupportsWrite(Protocol):
 
     def write(self, data: bytes, /) -> Any:
         """Take `data`."""
+
+
+def bounded_lines(stream: IO[bytes], options: ReadOptions) -> Iterator[bytes]:
+    """Yield the lines of a stream, none longer than a row can be: a small compressed file may hold an endless one."""
+    number = 0
+    while line := stream.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            options.fail(
+                f"a row is a line of at most {LONGEST_LINE} bytes, but this one is longer; is this a text file of "
+                "embeddings?",
+                at=f"line {number}",
+            )
+        yield line
 
 
 def read_text(lines: Iterable[bytes], options: ReadOptions, *, header: bool) -> RowCollector:
@@ -67,7 +87,14 @@ def read_text(lines: Iterable[bytes], options: ReadOptions, *, header: bool) -> 
             )
         promised, dimension = int(found[1]), int(found[2])
         del sample[0]
+        _check_promised_dimension(dimension, sample, options)
     else:
+        if sample and _FLORET.fullmatch(sample[0]):
+            options.fail(
+                "this is a table of floret, rows of hashed n-grams that belong to no word; "
+                "write the vectors of your words with it (floret print-word-vectors) and give that file",
+                at="line 1",
+            )
         dimension = _infer_dimension(sample)
     if dimension < 1:
         options.fail("no row of numbers found at the beginning; is this a text file of embeddings?")
@@ -96,6 +123,18 @@ def write_text(
 def is_data_line(line: bytes, dimension: int) -> bool:
     """Tell whether `line` holds a label and `dimension` numbers."""
     return _n_numbers_at_end(line) >= dimension
+
+
+def _check_promised_dimension(dimension: int, sample: Sequence[bytes], options: ReadOptions) -> None:
+    """Compare the header with the first rows, before anything is built on its word."""
+    check_dimension(dimension, options)
+    counts = [len(_FIELD.findall(line)) - 1 for line in sample if line.strip()]
+    if counts and max(counts) < dimension and len(set(counts)) == 1:
+        options.fail(
+            f"the header promises {dimension} values a row, but the first row holds {counts[0]}; "
+            "mend line 1, or fetch the file again",
+            at="line 2",
+        )
 
 
 def _read_rows(lines: Iterator[bytes], rows: RowCollector, first: int) -> None:
@@ -223,7 +262,6 @@ def _check_label(label: str, *, blanks_allowed: bool) -> None:
 
 
 _CHUNK = 1 << 20
-_LONGEST_LABEL = 1 << 16
 _BYTES_PER_BLOCK = 1 << 20
 
 
@@ -238,6 +276,12 @@ def read_word2vec_binary(stream: IO[bytes], options: ReadOptions) -> RowCollecto
     if header is None or int(header[2]) < 1:
         options.fail(f"a word2vec binary file begins with '<rows> <dimension>', found {first[:40]!r}")
     promised, d = int(header[1]), int(header[2])
+    check_dimension(d, options)
+    if options.size is not None and promised and options.size < len(first) + 4 * d:
+        options.fail(
+            f"the header promises rows of {d} values, {4 * d} bytes each, but the file has {options.size} bytes; "
+            "is this a word2vec binary file?"
+        )
     rows = RowCollector(options, dimension=d, promised=promised, unit="row")
     width = 4 * d
     per_block = max(1, _BYTES_PER_BLOCK // width)
@@ -247,9 +291,9 @@ def read_word2vec_binary(stream: IO[bytes], options: ReadOptions) -> RowCollecto
         values: list[bytes] = []
         while len(labels) < wanted:
             blank = buffer.find(b" ", position)
-            if blank < 0 and len(buffer) - position > _LONGEST_LABEL:
+            if blank < 0 and len(buffer) - position > LONGEST_LABEL:
                 options.fail(
-                    f"no label within {_LONGEST_LABEL} bytes; is this a word2vec binary file?", at=f"row {number}"
+                    f"no label within {LONGEST_LABEL} bytes; is this a word2vec binary file?", at=f"row {number}"
                 )
             end = blank + 1 + width
             if blank >= 0 and end <= len(buffer):
