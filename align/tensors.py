@@ -107,7 +107,7 @@ class TensorFormat:
             if not unsigned and header.get("tensors_sha256") != tensors_hash(tensors):
                 raise ValueError("its numbers are not those that were saved")
             # subtle: a version that was altered to an old one still leaves the hash, which covers the version too
-            hashed = "header_sha256" in header or version >= self.header_hashed_since
+            hashed = "header_sha256" in header or header["format_version"] >= self.header_hashed_since
             if hashed and header.pop("header_sha256", None) != _header_hash(header):
                 raise ValueError("its header is not the one that was saved")
         return tensors, header

@@ -13,7 +13,7 @@ from typing import IO, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from interlingua.align.formats.detect import Format, read_rows, write_rows
+from interlingua.align.formats.detect import Format, check_labels, read_rows, write_rows
 from interlingua.align.formats.rows import ReadReport
 
 from .arrays import known_rows, require
@@ -92,8 +92,10 @@ class Embeddings:
         source : path or binary stream
             Text formats and word2vec's binary format may be compressed with gzip (whatever the name) or come from a
             stream, such as standard input. With `limit`, nothing beyond the rows wanted is parsed or kept.
-        format : {"word2vec", "glove", "word2vec-binary", "npz", "safetensors"}, optional
-            ``word2vec``: text with a ``<rows> <dimension>`` line (also fastText's .vec); ``glove``: text without.
+        format : {"word2vec", "glove", "word2vec-binary", "npz", "safetensors", "fasttext"}, optional
+            ``word2vec``: text with a ``<rows> <dimension>`` line (also fastText's .vec); ``glove``: text without;
+            ``fasttext``: a model (.bin), of whose words the vectors are made, subwords included; labels that are not
+            UTF-8 are kept, as with ``errors="replace"``.
         limit : int, optional
             Read the first `limit` rows of the file only (vocabulary cut-off). Rows that are dropped count as read.
         space : str
@@ -359,6 +361,7 @@ def export_embeddings(
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1, but is {limit}; leave it out to write all rows")
     chosen = embeddings if limit is None or limit >= len(embeddings) else embeddings.select(range(limit))
+    check_labels(path, chosen.labels, format=format)
     mapped = map_embeddings(space, chosen, language=language)
     mapped.write(path, format=format, digits=digits)
     return mapped
@@ -399,6 +402,8 @@ def export_languages(
         if language in ("", ".", "..") or any(mark in language for mark in "/\\\0"):
             raise ValueError(f"the language {language!r} cannot name a file; use export_embeddings with a path")
     paths = {language: Path(folder) / f"{language}{suffix}" for language in vocabularies}
+    for language, path in paths.items():
+        check_labels(path, vocabularies[language].labels)
     Path(folder).mkdir(parents=True, exist_ok=True)
     for language, path in paths.items():
         export_embeddings(space, vocabularies[language], path, language=language, digits=digits, limit=limit)

@@ -19,6 +19,8 @@ from .rows import BYTE_ORDER_MARK, EmbeddingFileError, ReadOptions, ReadReport, 
 from .text import (
     HEADER,
     bounded_lines,
+    check_binary_labels,
+    check_text_labels,
     is_data_line,
     read_text,
     read_word2vec_binary,
@@ -140,15 +142,8 @@ def write_rows(
     digits: int | None = None,
 ) -> None:
     """Write a file whole or not at all; `Embeddings.write` says what each option does."""
-    _check_choice("format", format, (None, *_WRITTEN))
     name = os.fspath(path)
-    compressed = name.lower().endswith(".gz")
-    suffix = Path(name[:-3] if compressed else name).suffix.lower()
-    chosen = format or _BY_SUFFIX.get(suffix)
-    if chosen is None:
-        raise ValueError(
-            f"the name {name!r} tells no format; end it in one of {', '.join(_BY_SUFFIX)}, or give format="
-        )
+    chosen, compressed = _written_format(name, format)
     if digits is not None and (chosen not in ("word2vec", "glove") or not 1 <= digits <= 17):
         raise ValueError(f"digits must be 1 to 17 and is for text formats, got digits={digits} and format {chosen!r}")
     if chosen in ("npz", "safetensors"):
@@ -161,6 +156,38 @@ def write_rows(
             write_word2vec_binary(file, labels, vectors)
         else:
             write_text(file, labels, vectors, header=chosen == "word2vec", digits=digits)
+
+
+def check_labels(path: str | os.PathLike[str], labels: Sequence[str], *, format: Format | None = None) -> None:
+    """Raise ValueError if a file of that name or format cannot hold these labels, before what is to be written is made.
+
+    Examples
+    --------
+    >>> check_labels("words.vec", ["New York"])
+    Traceback (most recent call last):
+        ...
+    ValueError: labels in word2vec files hold no blank, which other readers would split, got 'New York'; replace \
+blanks by '_', or write format='glove', .npz or .safetensors
+    """
+    chosen, _ = _written_format(os.fspath(path), format)
+    if chosen == "word2vec-binary":
+        check_binary_labels(labels)
+    elif chosen in ("word2vec", "glove"):
+        check_text_labels(labels, blanks_allowed=chosen == "glove")
+    elif "" in labels:
+        raise ValueError(f"labels are not empty, got '' at row {list(labels).index('')}; name or drop it")
+
+
+def _written_format(name: str, format: Format | None) -> tuple[Format, bool]:
+    """Return the format that a name tells, unless one is given, and whether the file is compressed."""
+    _check_choice("format", format, (None, *_WRITTEN))
+    compressed = name.lower().endswith(".gz")
+    chosen = format or _BY_SUFFIX.get(Path(name[:-3] if compressed else name).suffix.lower())
+    if chosen is None:
+        raise ValueError(
+            f"the name {name!r} tells no format; end it in one of {', '.join(_BY_SUFFIX)}, or give format="
+        )
+    return chosen, compressed
 
 
 def _read_file(path: str, chosen: Format, options: ReadOptions) -> tuple[RowCollector, str]:

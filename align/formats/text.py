@@ -108,8 +108,7 @@ def write_text(
 ) -> None:
     """Write one row a line; nine significant digits, which give every float32 back exactly, or `digits`."""
     n, d = vectors.shape
-    for label in labels:
-        _check_label(label, blanks_allowed=not header)
+    check_text_labels(labels, blanks_allowed=not header)
     if header:
         file.write(b"%d %d\n" % (n, d))
     pattern = " ".join([f"%.{9 if digits is None else digits}g"] * d)
@@ -240,6 +239,12 @@ def _n_numbers_at_end(line: bytes) -> int:
     return count
 
 
+def check_text_labels(labels: Iterable[str], *, blanks_allowed: bool) -> None:
+    """Raise ValueError if a label would be read as something else."""
+    for label in labels:
+        _check_label(label, blanks_allowed=blanks_allowed)
+
+
 def _check_label(label: str, *, blanks_allowed: bool) -> None:
     if not label or "\n" in label or "\r" in label:
         raise ValueError(
@@ -316,14 +321,19 @@ def read_word2vec_binary(stream: IO[bytes], options: ReadOptions) -> RowCollecto
 
 def write_word2vec_binary(file: SupportsWrite, labels: Sequence[str], vectors: NDArray[np.float32]) -> None:
     """Write the header and one row a label, each followed by a newline as the C tool does."""
+    check_binary_labels(labels)
+    n, d = vectors.shape
+    file.write(b"%d %d\n" % (n, d))
+    little_endian = vectors.astype("<f4", copy=False)
+    for label, row in zip(labels, little_endian):
+        file.write(label.encode("utf-8") + b" " + row.tobytes() + b"\n")
+
+
+def check_binary_labels(labels: Iterable[str]) -> None:
+    """Raise ValueError if a label would be read as something else."""
     for label in labels:
         if not label or " " in label or "\n" in label:
             raise ValueError(
                 f"labels in word2vec binary files are not empty and hold neither blank nor line break, got {label!r}; "
                 "replace blanks by '_', or use .npz or .safetensors"
             )
-    n, d = vectors.shape
-    file.write(b"%d %d\n" % (n, d))
-    little_endian = vectors.astype("<f4", copy=False)
-    for label, row in zip(labels, little_endian):
-        file.write(label.encode("utf-8") + b" " + row.tobytes() + b"\n")

@@ -267,7 +267,12 @@ def map_vectors(
     """
     from interlingua.align import SharedSpace
     from interlingua.pipelines.texts.lines import input_name
-    from interlingua.pipelines.texts.vectors import check_output_name, read_vectors, write_vectors
+    from interlingua.pipelines.texts.vectors import (
+        check_output_labels,
+        check_output_name,
+        read_vectors,
+        write_vectors,
+    )
 
     try:
         check_output_name(output)
@@ -284,6 +289,7 @@ def map_vectors(
         raise ValueError(f"{vectors} was mapped into a shared space already; map the vectors that the encoder gave")
     if origin.language and origin.language != language:
         console.note(f"{vectors} says that its language is {origin.language!r}, not {language!r}")
+    check_output_labels(output, given)
     mapped = loaded.transform(given.vectors, language)
     origin = replace(origin, language=language, space=loaded.fingerprint)
     if given.embeddings is not None and Path(output).suffix == ".npy":
@@ -356,6 +362,7 @@ def translate(
     for language in (from_, to):
         require_language(loaded, language, space)
     source, target = (read_words(language, files[language], console, reading) for language in (from_, to))
+    source = _with_subwords(source, files[from_], asked)
     ranking = read_ranking(space) if rerank else None
     if by_translator:
         model, sentences = (None, []) if context is None else _for_context(console, encoder, examples)
@@ -380,6 +387,15 @@ def translate(
             rows.append((answer.word, "", "(unknown word)", ""))
         rows += [(answer.word, rank, word, score) for rank, (word, score) in enumerate(answer.translations, start=1)]
     console.result(result, lambda: [table(from_, "rank>", to, "score>", rows=rows)])
+
+
+def _with_subwords(source: Embeddings, path: str, asked: Sequence[str]) -> Embeddings:
+    """Return the vocabulary with the vectors that a fastText model makes of unknown words, where it comes from one."""
+    if source.report is None or source.report.format != "fasttext":
+        return source
+    from interlingua.align import SubwordVectors
+
+    return SubwordVectors.read(path).extended(source, [word for text in asked for word in text.split()])
 
 
 def _for_context(console: Output, encoder: str | None, examples: str | None) -> tuple[Encoder, list[str]]:

@@ -7,8 +7,10 @@ language and in which role, and the hash of the file it speaks of, so that a sta
 import hashlib
 import io
 import json
+import math
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +21,8 @@ from numpy.typing import NDArray
 
 from interlingua.align import Embeddings
 from interlingua.align.files import replacing
+from interlingua.align.formats.arrays import UNREADABLE
+from interlingua.align.formats.detect import check_labels
 
 _NPY = b"\x93NUMPY"
 _SUFFIXES = (".vec", ".w2v", ".txt", ".glove", ".bin", ".npz", ".safetensors", ".npy")
@@ -85,6 +89,12 @@ def read_vectors(
         If the file is no matrix of finite numbers.
     OSError
         If it cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        If the note of a ``.npy`` file speaks of another file: it was damaged or replaced since, and nobody knows of
+        which encoder it is.
     """
     source: Path | io.BufferedReader | io.BytesIO
     if os.fspath(path) == "-":
@@ -143,6 +153,12 @@ def check_output_name(path: str | os.PathLike[str]) -> None:
         raise ValueError(f"the name {os.fspath(path)!r} tells no format; end it in one of {', '.join(_SUFFIXES)}")
 
 
+def check_output_labels(path: str | os.PathLike[str], file: VectorFile) -> None:
+    """Refuse labels that the format of an output cannot hold, before the work that leads up to it; ValueError."""
+    if file.embeddings is not None and Path(path).suffix != ".npy":
+        check_labels(path, file.embeddings.labels)
+
+
 def write_vectors(path: str | os.PathLike[str], file: VectorFile) -> None:
     """Write ``.npy`` with its note, or labelled vectors in the format of the name; whole or not at all.
 
@@ -166,8 +182,9 @@ def write_vectors(path: str | os.PathLike[str], file: VectorFile) -> None:
 
 def _read_npy(file: IO[bytes], name: str, limit: int | None) -> NDArray[np.float32]:
     try:
+        _check_npy_size(file)
         array = np.lib.format.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{name} is no whole .npy file of numbers ({error}); make it again") from error
     if array.ndim != 2 or array.shape[1] < 1 or array.dtype.kind not in "fiu":
         raise ValueError(
@@ -181,6 +198,17 @@ def _read_npy(file: IO[bytes], name: str, limit: int | None) -> NDArray[np.float
     return vectors
 
 
+def _check_npy_size(file: IO[bytes]) -> None:
+    """Compare what a header promises with what follows it, before memory is asked for; stay where the file begins."""
+    old = np.lib.format.read_magic(file) == (1, 0)
+    shape, _, dtype = (np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0)(file)
+    promised, start = math.prod(shape) * dtype.itemsize, file.tell()
+    held = file.seek(0, os.SEEK_END) - start
+    if promised > held:
+        raise ValueError(f"its header promises {promised} bytes of numbers and {held} follow")
+    file.seek(0)
+
+
 def _as_buffered(stream: IO[bytes]) -> io.BufferedReader:
     return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(io.BytesIO(stream.read()))
 
@@ -190,8 +218,14 @@ def _read_note(path: Path) -> Origin:
         note: Any = json.loads(_note(path).read_text(encoding="utf-8"))
         if note["sha256"] == _sha256(path):
             return Origin(*(str(note[key]) for key in ("encoder", "language", "role", "space")))
-    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
-        pass  # no note, or one about another file: then the origin is unknown
+        problem = f"speaks of another file: {path.name} was damaged or replaced since"
+    except FileNotFoundError:
+        return Origin()
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, RecursionError):
+        problem = "is damaged"
+    warnings.warn(
+        f"{_note(path)} {problem}; of which encoder and language the vectors are is unknown", UserWarning, stacklevel=3
+    )
     return Origin()
 
 

@@ -352,7 +352,7 @@ class SelfLearning(WordMethod):
         }
         self.history_ = (*self.history_, event)
         self.state_ = self.state_.next_round(found, self.history_)
-        self.dictionary_ = found
+        self.dictionary_: InducedDictionary = found
         if self.callback is not None:
             self.callback(event)
         return changed

@@ -108,7 +108,9 @@ def model_bytes(
     size = -1 if pruned is None else len(pruned)
     parts.append(struct.pack("<3i2q", len(words) + len(labels), len(words), len(labels), 100, size))
     for kind_of_entry, entries in ((0, words), (1, labels)):
-        parts += [word.encode() + b"\0" + struct.pack("<qb", 7, kind_of_entry) for word in entries]
+        parts += [
+            word.encode("utf-8", "surrogateescape") + b"\0" + struct.pack("<qb", 7, kind_of_entry) for word in entries
+        ]
     parts += [struct.pack("<ii", *each) for each in (pruned or {}).items()]
     parts += [struct.pack("<?2q", quantised, *(shape or rows.shape)), rows.astype("<f4").tobytes()]
     parts += [struct.pack("<?2q", 0, 1, d), np.zeros(d, "<f4").tobytes()]
@@ -225,3 +227,34 @@ def test_unknown_words_and_phrases_go_through_a_saved_space(tmp_path):
         model.map(["w3"], space, language="zz")
     with pytest.raises(TypeError, match="a sequence"):
         model.vectors("sun")
+
+
+def test_a_model_is_read_like_any_file_of_vectors(tmp_path):
+    path = written(tmp_path, numbers(5 + 30, d=4), ["sun", "café", "bad\udcff", "bad\udcfe", "moon"], n_buckets=30)
+    model = SubwordVectors.read(path)
+    read = Embeddings.read(path, space="xx")
+    assert read.labels == ("sun", "café", "bad\ufffd", "moon")
+    np.testing.assert_array_equal(read.vectors, model.embeddings().vectors)
+    assert (read.space, read.report.format, read.report.promised, read.report.duplicates) == ("xx", "fasttext", 5, 1)
+    assert Embeddings.read(path, limit=2).labels == ("sun", "café")
+    with path.open("rb") as stream, pytest.raises(EmbeddingFileError, match="fasttext is read from an ordinary file"):
+        Embeddings.read(stream)
+
+
+def test_unknown_words_get_the_vectors_of_their_subwords(tmp_path):
+    model = SubwordVectors.read(written(tmp_path, numbers(2 + 30, d=4), ["sun", "moon"], n_buckets=30), space="xx")
+    words = model.embeddings()
+    more = model.extended(words, ["Sun", "suns", "sun", "suns", "mooning"])
+    assert more.labels == ("sun", "moon", "suns", "mooning")
+    np.testing.assert_array_equal(more["suns"], model.vector("suns"))
+    assert model.extended(words, ["sun"]) is words
+
+
+@pytest.mark.parametrize("shortest", [0, 1])
+def test_ngrams_from_zero_characters_are_those_from_one(tmp_path, shortest):
+    rows = numbers(2 + 9, d=3)
+    path = written(tmp_path, rows, ["sun", "moon"], n_buckets=9, shortest=shortest, longest=3)
+    model = SubwordVectors.read(path)
+    assert model.shortest == 1
+    expected = [rows[0], *(rows[2 + ngram_hash(each) % 9] for each in subword_ngrams("sun", 1, 3))]
+    np.testing.assert_allclose(model.vector("sun"), np.mean(expected, axis=0), rtol=1e-5)

@@ -3,12 +3,17 @@
 import gzip
 import io
 import json
+import re
 import struct
+import time
+import zipfile
 
 import numpy as np
 import pytest
 
-from interlingua.align.formats.detect import FORMATS, detect_format
+from interlingua.align.formats import arrays, text
+from interlingua.align.formats.detect import _WRITTEN as FORMATS
+from interlingua.align.formats.detect import check_labels, detect_format
 from interlingua.align.formats.rows import EmbeddingFileError
 from interlingua.align.vocabulary import Embeddings
 
@@ -572,3 +577,149 @@ def test_labels_with_blanks_and_line_breaks_survive_where_the_format_allows(tmp_
 def test_digits_are_for_text(tmp_path, name, digits):
     with pytest.raises(ValueError, match="digits"):
         Embeddings(("a",), [[1.0]]).write(tmp_path / name, digits=digits)
+
+
+# promises, bombs and damage
+
+
+def bounded(call, *, most=64 << 20):
+    """Run a call that must fail; return its error and check how much memory it took."""
+    import tracemalloc
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(EmbeddingFileError) as caught:
+            call()
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("on_malformed", ["raise", "skip"])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("d", "said"), [(1_000_000, "but the first row holds 3"), (2 * 10**9, "more than the 1048576")]
+)
+def test_a_dimension_that_the_header_only_claims_costs_no_memory(tmp_path, on_malformed, packed, d, said):
+    content = b"3 %d\nword 1 2 3\nother 4 5 6\n" % d
+    path = tmp_path / ("d.vec.gz" if packed else "d.vec")
+    path.write_bytes(gzip.compress(content) if packed else content)
+    error = bounded(lambda: Embeddings.read(path, on_malformed=on_malformed))
+    assert f"the header promises {d} values a row, {said}" in error
+    assert str(path) in error
+
+
+@pytest.mark.parametrize(("d", "said"), [(10**6, "the file has|truncated"), (2 * 10**9, "more than the 1048576")])
+def test_a_binary_file_is_compared_with_its_header(tmp_path, d, said):
+    path = tmp_path / "d.bin"
+    path.write_bytes(b"3 %d\nword " % d + bytes(4000))
+    assert re.search(said, bounded(lambda: Embeddings.read(path)))
+    path.write_bytes(gzip.compress(b"3 %d\nword " % d + bytes(4000)))
+    assert re.search(said, bounded(lambda: Embeddings.read(path)))
+
+
+@pytest.mark.parametrize("on_malformed", ["raise", "skip"])
+def test_an_endless_line_is_refused_early_with_its_number(tmp_path, monkeypatch, on_malformed):
+    monkeypatch.setattr(text, "LONGEST_LINE", 1000)
+    path = tmp_path / "x.vec.gz"
+    path.write_bytes(gzip.compress(b"3 2\nthe 1 2\nof " + b"1" * 5_000_000))
+    error = bounded(lambda: Embeddings.read(path, on_malformed=on_malformed), most=4 << 20)
+    assert error.startswith(f"{path}, line 3: a row is a line of at most 1000 bytes, but this one is longer")
+    monkeypatch.setattr(text, "LONGEST_LINE", len(b"the 1 2\n"))
+    assert read(b"1 2\nthe 1 2\n").labels == ("the",)
+
+
+def test_a_member_that_expands_far_beyond_its_size_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrays, "_EXPANDS_FREELY", 100_000)
+    path = tmp_path / "x.npz"
+    for bomb in ({"format_version": np.zeros(1_000_000)}, {"words": np.array(["a" * 300_000])}):
+        np.savez_compressed(path, **({"vectors": np.ones((1, 3)), "words": np.array(["a"])} | bomb))
+        error = bounded(lambda: Embeddings.read(path), most=4 << 20)
+        assert f"{path}: the member '{next(iter(bomb))}.npy' would expand from" in error
+    rng = np.random.default_rng(0)
+    np.savez_compressed(path, vectors=rng.normal(size=(4000, 30)), words=np.array([f"w{i}" for i in range(4000)]))
+    assert len(Embeddings.read(path)) == 4000
+
+
+def test_scalars_and_labels_of_archives_have_a_bound(tmp_path):
+    path = tmp_path / "x.npz"
+    whole = {"vectors": np.ones((1, 3)), "words": np.array(["a"])}
+    np.savez(path, **whole | {"format_version": np.zeros(3)})
+    with pytest.raises(EmbeddingFileError, match="the array 'format_version' must have at most 1 entries"):
+        Embeddings.read(path)
+    np.savez(path, **whole | {"words": np.array(["a" * 70_000])})
+    with pytest.raises(EmbeddingFileError, match="labels of at most 65536 bytes"):
+        Embeddings.read(path)
+
+
+def test_a_damaged_header_in_an_archive_is_a_damaged_file(tmp_path):
+    path = tmp_path / "x.npz"
+    member = io.BytesIO()
+    np.save(member, np.ones((1, 3), np.float32))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("vectors.npy", member.getvalue().replace(b"}", b"("))
+    with pytest.raises(EmbeddingFileError, match=r"x\.npz: not a readable \.npz file of embeddings"):
+        Embeddings.read(path)
+
+
+def test_a_long_run_of_digits_takes_linear_time():
+    line = b"word 1 " + b"1" * 200_000 + b"x\n"
+    started = time.process_time()
+    with pytest.raises(EmbeddingFileError, match="line 2: value 2 of 2 is no number"):
+        read(b"2 2\n" + line)
+    with pytest.raises(EmbeddingFileError, match="no row of numbers"):
+        read(line, format="glove")
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    "number", ["1", "1.", "1.5", ".5", "+1e3", "-1.5E-3", "nan", "-inf", "1e", "1.5.2", ".", "1_0"]
+)
+def test_what_is_a_number_is_what_float_takes_but_underscores(number):
+    try:
+        expected = np.isfinite(float(number)) or "n" in number
+    except ValueError:
+        expected = False
+    assert bool(text._NUMBER.fullmatch(number.encode())) is (expected and "_" not in number)
+
+
+def test_damage_is_said_of_the_file_that_is_there(tmp_path):
+    path = tmp_path / "x.vec.gz"
+    for content in (b"", b"\xff\xfea\x00"):
+        path.write_bytes(gzip.compress(content))
+        with pytest.raises(EmbeddingFileError, match=r"x\.vec\.gz: "):
+            Embeddings.read(path)
+    path.write_bytes(gzip.compress(b"1 1\na 1\n")[:6])
+    with pytest.raises(EmbeddingFileError, match=r"x\.vec\.gz: the compressed file is damaged from the beginning"):
+        Embeddings.read(path)
+
+
+@pytest.mark.parametrize("name", ["x.floret", "x.txt", "x.vec"])
+@pytest.mark.parametrize("on_malformed", ["raise", "skip"])
+def test_a_floret_table_is_named(tmp_path, name, on_malformed):
+    table = b"".join(b"%d 0.1 0.2 0.3\n" % row for row in range(30))
+    (tmp_path / name).write_bytes(b"30 2 3 3 2 2166136261 < >\n" + table)
+    with pytest.raises(EmbeddingFileError, match=rf"{name}, line 1: this is a table of floret.*print-word-vectors"):
+        Embeddings.read(tmp_path / name, on_malformed=on_malformed)
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "said"),
+    [
+        ("a.vec", "a b", "hold no blank"),
+        ("a.vec.gz", "", "not empty"),
+        ("a.bin", "a b", "neither blank nor line break"),
+        ("a.glove", "a 1", "end in separate numbers"),
+        ("a.npz", "", "at row 1"),
+        ("a.safetensors", "", "at row 1"),
+        ("a.csv", "a", "tells no format"),
+    ],
+)
+def test_labels_are_checked_as_they_would_be_written(tmp_path, name, label, said):
+    for call in (check_labels, lambda path, labels: Embeddings(labels, np.ones((2, 1))).write(path)):
+        with pytest.raises(ValueError, match=said):
+            call(tmp_path / name, ("x", label))
+    assert list(tmp_path.iterdir()) == []
+    if name != "a.csv":
+        check_labels(tmp_path / name, ("x", "y"))

@@ -119,3 +119,17 @@ def test_stopping_early_is_said():
 def test_bad_dictionaries_are_refused(arguments, said):
     with pytest.raises(ValueError, match=said):
         GeneralizedProcrustes().fit(noisy_copies((4, 4, 4), noise=0.1), **arguments)
+
+
+def test_zero_vectors_change_no_map():
+    rng = np.random.default_rng(0)
+    x = {name: rng.normal(size=(30, 4)).astype(np.float32) for name in ("en", "fr", "ru")}
+    same = np.stack([np.arange(20)] * 2, axis=1)
+    pairs = {("en", "fr"): same, ("fr", "ru"): same}
+    gaps = {name: np.concatenate([rows, np.zeros((2, 4), np.float32)]) for name, rows in x.items()}
+    more = {key: np.concatenate([each, [[30, 31], [30, 3], [4, 31]]]) for key, each in pairs.items()}
+    expected = GeneralizedProcrustes(compose=False).fit(x, pairs).space_
+    space = GeneralizedProcrustes(compose=False).fit(gaps, more).space_
+    for name in x:
+        np.testing.assert_allclose(space.transform(x[name], name), expected.transform(x[name], name), atol=1e-5)
+        assert not space.transform(gaps[name], name)[30:].any()

@@ -1,10 +1,15 @@
 """align in all its forms, translate, and the ranking that both share with evaluate."""
 
+import struct
+
 import numpy as np
 import pytest
 
-from interlingua.align import Embeddings, SeedDictionary, SharedSpace
+from interlingua.align import Embeddings, SeedDictionary, SharedSpace, SubwordVectors
+from interlingua.align.formats.fasttext import read_fasttext
+from interlingua.align.space import Normalization, SpaceMap
 from interlingua.pipelines.encoders import load as encoder_loading
+from interlingua.pipelines.texts.vectors import Origin, VectorFile, write_vectors
 
 N = 400
 
@@ -169,3 +174,102 @@ def test_words_are_translated_in_a_context_and_phrases_word_by_word(cli, folder,
     refused = {("en60", "--context", "en61"): 1, ("en60", "--examples", "x"): 2, ("en1 en2", "--criterion", "nn"): 2}
     for wrong, code in refused.items():
         assert cli(*asked, *wrong).code == code
+
+
+def fasttext_model(path, labels, vectors, *, buckets=0):
+    """Write a model whose words have these vectors; without n-grams, or with `buckets` of zeros."""
+    n, d = vectors.shape
+    rows = np.concatenate([vectors, np.zeros((buckets, d))]).astype("<f4")
+    longest = 6 if buckets else 0
+    parts = [
+        struct.pack("<2i12id", 793712314, 12, d, 5, 5, 1, 5, 1, 2, 2, buckets, 3 * bool(buckets), longest, 100, 0.0)
+    ]
+    parts.append(struct.pack("<3i2q", n, n, 0, 1000, -1))
+    parts += [label.encode() + b"\0" + struct.pack("<qb", 100, 0) for label in labels]
+    parts += [
+        struct.pack("<?2q", False, *rows.shape),
+        rows.tobytes(),
+        struct.pack("<?2q", False, n, d),
+        bytes(4 * n * d),
+    ]
+    path.write_bytes(b"".join(parts))
+
+
+def test_a_fasttext_model_is_read_by_every_command_on_words(cli, folder, tmp_path):
+    english = Embeddings.read(folder / "en.vec")
+    fasttext_model(tmp_path / "en.bin", english.labels, english.vectors)
+    about = cli("info", tmp_path / "en.bin", "--json").result
+    assert (about["vectors"], about["dimension"], about["first_labels"][0]) == (N, 10, "1000")
+    files = (f"en={tmp_path / 'en.bin'}", f"fr={folder / 'fr.vec'}")
+    aligning = ("align", *files, "--dictionary", folder / "en-fr.tsv", "--method", "procrustes", "--quiet")
+    assert cli(*aligning, "-o", tmp_path / "s", "--limit", "300").code == 0
+    assert SharedSpace.load(tmp_path / "s").provenance["vocabulary"] == {"en": 300, "fr": 300}
+    assert cli(*aligning, "-o", tmp_path / "s").code == 0
+    mapping = ("map", tmp_path / "s", tmp_path / "en.bin", "--language", "en", "--limit", "20", "--quiet")
+    assert cli(*mapping, "-o", tmp_path / "m.vec").code == 0
+    assert Embeddings.read(tmp_path / "m.vec").labels == english.labels[:20]
+    asking = ("translate", tmp_path / "s", "en50", "--from", "en", "--to", "fr", "--json", "--quiet", "--vectors")
+    assert cli(*asking, *files).result[0]["translations"][0]["word"] == "fr50"
+
+
+def test_a_fasttext_model_translates_unknown_words_by_their_subwords(cli, folder, tmp_path):
+    space = SharedSpace({name: SpaceMap(Normalization.fit(np.eye(4), "unit")) for name in ("en", "fr")}, method="x")
+    space.save(tmp_path / "s")
+    eye = np.eye(4, dtype=np.float32)
+    Embeddings(("soleil", "lune", "mer", "jour"), eye, "fr").write(tmp_path / "fr.vec")
+    path = tmp_path / "en.bin"
+    fasttext_model(path, ("sun", "moon", "sea", "day"), eye, buckets=1000)
+    model = SubwordVectors.read(path)
+    content = bytearray(path.read_bytes())
+    for row in set(model.ngram_rows("moons")) - set(model.ngram_rows("sun")):
+        start = read_fasttext(path).matrix_offset + 16 * row
+        content[start : start + 16] = eye[1].tobytes()
+    path.write_bytes(bytes(content))
+    asking = ("translate", tmp_path / "s", "moons", "zz", "--from", "en", "--to", "fr", "--json", "--quiet", "-k", "1")
+    done = cli(*asking, "--criterion", "nn", "--vectors", f"en={path}", f"fr={tmp_path / 'fr.vec'}")
+    assert [each["found_as"] for each in done.result] == ["moons", None]
+    assert done.result[0]["translations"][0]["word"] == "lune"
+    done = cli(*asking, "the moons", "--vectors", f"en={path}", f"fr={tmp_path / 'fr.vec'}")
+    assert done.result[2]["translations"][0]["word"] == "lune"
+
+
+def test_words_with_zero_vectors_are_unknown(cli, folder, tmp_path):
+    for name in ("en", "fr"):
+        with (folder / f"{name}.vec").open() as file:
+            lines = file.readlines()
+        (tmp_path / f"{name}.vec").write_text(f"{N + 2} 10\nnone {'0 ' * 10}\nvoid {'0 ' * 10}\n" + "".join(lines[1:]))
+    files = (f"en={tmp_path / 'en.vec'}", f"fr={tmp_path / 'fr.vec'}")
+    cli(
+        "align", *files, "--dictionary", folder / "en-fr.tsv", "--method", "procrustes", "-o", tmp_path / "s", "--quiet"
+    )
+    plain = (f"en={folder / 'en.vec'}", f"fr={folder / 'fr.vec'}")
+    cli(
+        "align", *plain, "--dictionary", folder / "en-fr.tsv", "--method", "procrustes", "-o", tmp_path / "p", "--quiet"
+    )
+    assert SharedSpace.load(tmp_path / "s").scores == SharedSpace.load(tmp_path / "p").scores
+    asking = ("translate", tmp_path / "s", "none", "en50", "--from", "en", "--to", "fr", "--json", "--vectors", *files)
+    done = cli(*asking)
+    assert [each["found_as"] for each in done.result] == [None, "en50"]
+    assert not {"none", "void"} & {each["word"] for each in done.result[1]["translations"]}
+    assert "for: none" in done.err
+
+
+def test_labels_that_an_output_cannot_hold_are_refused_before_the_map(cli, folder, tmp_path, monkeypatch):
+    space = SharedSpace({"en": SpaceMap(Normalization.fit(np.eye(2), "unit"))}, method="x")
+    space.save(tmp_path / "s")
+    (tmp_path / "in.glove").write_text("New York 1 2\nsun 3 4\n")
+    monkeypatch.setattr(SharedSpace, "transform", lambda *_: pytest.fail("mapped before the labels were checked"))
+    done = cli("map", tmp_path / "s", tmp_path / "in.glove", "--language", "en", "-o", tmp_path / "out.vec")
+    assert done.code == 1
+    assert "labels in word2vec files hold no blank" in done.err
+    assert not (tmp_path / "out.vec").exists()
+
+
+@pytest.mark.filterwarnings("default")  # as it is outside of the tests
+def test_a_note_that_speaks_of_another_file_is_said(cli, tmp_path):
+    write_vectors(tmp_path / "a.npy", VectorFile(np.eye(2, dtype=np.float32), origin=Origin("e5", "en")))
+    with (tmp_path / "a.npy").open("ab") as file:
+        file.write(bytes(10))
+    done = cli("info", tmp_path / "a.npy")
+    assert done.code == 0
+    assert "a.npy.json speaks of another file" in done.err

@@ -35,18 +35,28 @@ def test_npy_files_come_back_with_their_origin(tmp_path):
     assert len(read_vectors(tmp_path / "a.npy", limit=2).vectors) == 2
 
 
-def test_a_stale_or_broken_note_is_not_believed(tmp_path):
+def test_a_stale_or_broken_note_is_not_believed_and_said(tmp_path):
     write_vectors(tmp_path / "a.npy", VectorFile(VECTORS, origin=ORIGIN))
     note = tmp_path / "a.npy.json"
     whole = note.read_text(encoding="utf-8")
     np.save(tmp_path / "a.npy", VECTORS + 1)  # by somebody else, who leaves the note
-    assert read_vectors(tmp_path / "a.npy").origin == Origin()
+    with pytest.warns(UserWarning, match=r"a\.npy\.json speaks of another file: a\.npy was damaged or replaced since"):
+        assert read_vectors(tmp_path / "a.npy").origin == Origin()
     np.save(tmp_path / "a.npy", VECTORS)
     assert read_vectors(tmp_path / "a.npy").origin == ORIGIN
+    with (tmp_path / "a.npy").open("ab") as file:
+        file.write(bytes(1000))
+    with pytest.warns(UserWarning, match="speaks of another file"):
+        np.testing.assert_array_equal(read_vectors(tmp_path / "a.npy").vectors, VECTORS)
+    np.save(tmp_path / "a.npy", VECTORS)
     for broken in ("", "[]", "3", '{"sha256": 1}', whole[:-30], json.dumps(json.loads(whole) | {"sha256": "0"})):
         note.write_text(broken, encoding="utf-8")
-        assert read_vectors(tmp_path / "a.npy").origin == Origin()
+        with pytest.warns(UserWarning, match=r"a\.npy\.json (is damaged|speaks of another file)"):
+            assert read_vectors(tmp_path / "a.npy").origin == Origin()
     note.write_bytes(b"\xff\xfe")
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert read_vectors(tmp_path / "a.npy").origin == Origin()
+    note.unlink()
     assert read_vectors(tmp_path / "a.npy").origin == Origin()
 
 
@@ -82,6 +92,11 @@ def test_integers_and_doubles_become_float32_and_the_format_is_told_by_content(t
         (npy(VECTORS)[:20], "is no whole .npy file"),
         (b"", "is no whole .npy file"),
         (b"PK\x03\x04 not numpy", "is no whole .npy file"),
+        (npy(VECTORS).replace(b"}", b"("), "is no whole .npy file"),
+        (
+            npy(VECTORS).replace(b"(3, 2), }        ", b"(900000000, 2), }"),
+            "promises 7200000000 bytes of numbers and 24 f",
+        ),
         (npy(np.arange(3.0)), r"must hold one vector a row, of shape \(n, d\), but holds float64 of shape \(3,\)"),
         (npy(np.zeros((3, 0))), r"of shape \(3, 0\)"),
         (npy(np.array([["a"]])), "but holds <U1"),
