@@ -307,7 +307,9 @@ class SelfLearning(WordMethod):
         )
         self.pairs_ = given_rows(self.pairs_, *words)
         if self.history_:
-            self.dictionary_ = replace(self.dictionary_, pairs=given_rows(self.dictionary_.pairs, *words))
+            self.dictionary_: InducedDictionary = replace(
+                self.dictionary_, pairs=given_rows(self.dictionary_.pairs, *words)
+            )
         return self
 
     def _search(self, rows: tuple[Any, Any], kept: NDArray[np.int64] | None) -> None:
@@ -352,7 +354,7 @@ class SelfLearning(WordMethod):
         }
         self.history_ = (*self.history_, event)
         self.state_ = self.state_.next_round(found, self.history_)
-        self.dictionary_: InducedDictionary = found
+        self.dictionary_ = found
         if self.callback is not None:
             self.callback(event)
         return changed
