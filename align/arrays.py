@@ -113,10 +113,14 @@ def known_rows(matrix: Any) -> NDArray[np.int64] | None:
     return None if known.all() else np.flatnonzero(known).astype(np.int64)
 
 
-def take_rows(matrix: Any, rows: NDArray[np.int64] | None) -> Any:
-    """Return some rows of a matrix, in its namespace and on its device; None stands for all."""
-    if rows is None:
-        return matrix
+def take_known(matrix: Any) -> Any:
+    """Return the rows that are not zero; the matrix itself where none is."""
+    rows = known_rows(matrix)
+    return matrix if rows is None else take_rows(matrix, rows)
+
+
+def take_rows(matrix: Any, rows: NDArray[np.int64]) -> Any:
+    """Return some rows of a matrix, in its namespace and on its device."""
     xp = namespace(matrix)
     return xp.take(matrix, xp.asarray(rows, device=matrix.device), axis=0)
 

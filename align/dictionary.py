@@ -246,8 +246,11 @@ class SeedDictionary:
         covered: set[str] = set()
         missing: list[tuple[str, str]] = []
         n_missing_source = n_missing_target = 0
+        known = [each.vectors.any(axis=1) for each in (source, target)]
         for pair in self.pairs:
-            left, right = source.row(pair[0]), target.row(pair[1])
+            left, right = source.index.get(pair[0]), target.index.get(pair[1])
+            left = left if left is not None and known[0][left] else None
+            right = right if right is not None and known[1][right] else None
             n_missing_source += left is None
             n_missing_target += right is None
             if left is None or right is None:

@@ -16,7 +16,17 @@ import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import as_matrix, check_same_dimension, is_numpy, known_rows, namespace, row_blocks, take_rows, to_numpy
+from .arrays import (
+    as_matrix,
+    check_same_dimension,
+    is_numpy,
+    known_rows,
+    namespace,
+    row_blocks,
+    take_known,
+    take_rows,
+    to_numpy,
+)
 
 _QUERY_BLOCK = 1024
 _CANDIDATE_BLOCK = 16384
@@ -83,13 +93,21 @@ def top_k(queries: Any, candidates: Any, k: int) -> Neighbors:
 
 def nearest(queries: Any, candidates: Any, k: int) -> Neighbors:
     """Search as `top_k` does, in matrices that `as_matrix` has checked and that have one dimension."""
+    known = known_rows(candidates)
+    if known is None:
+        return _nearest_known(queries, candidates, k)
+    if known.size == 0 < candidates.shape[0]:
+        raise ValueError("there must be at least one candidate to search, but all of them are zero")
+    found = _nearest_known(queries, take_rows(candidates, known), k)
+    return Neighbors(known[found.ids], found.scores)
+
+
+def _nearest_known(queries: Any, candidates: Any, k: int) -> Neighbors:
+    """Search as `nearest` does, among candidates none of which is zero."""
     if k < 1:
         raise ValueError(f"k must be at least 1, but is {k}")
-    known = known_rows(candidates)
-    candidates = take_rows(candidates, known)
     if candidates.shape[0] == 0:
-        none = "there is none" if known is None else "all of them are zero"
-        raise ValueError(f"there must be at least one candidate to search, but {none}")
+        raise ValueError("there must be at least one candidate to search, but there is none")
     k = min(k, int(candidates.shape[0]))
     if queries.shape[0] == 0:
         return Neighbors(np.empty((0, k), np.int64), np.empty((0, k), np.float32))
@@ -99,8 +117,6 @@ def nearest(queries: Any, candidates: Any, k: int) -> Neighbors:
         scores, ids = faiss.knn(queries, candidates, k, metric=faiss.METRIC_INNER_PRODUCT)
     else:
         scores, ids = _blocked_top_k(queries, candidates, k)
-    if known is not None:
-        ids = known[ids]
     order = np.lexsort((ids, -scores), axis=1)
     return Neighbors(
         np.take_along_axis(ids, order, axis=1).astype(np.int64, copy=False),
@@ -217,7 +233,9 @@ def retrieve(
         background = as_matrix(background, "background")
         check_same_dimension(candidates, background, ("candidates", "background"))
     background = queries if background is None else background
-    if (known := known_rows(candidates)) is not None and known.size:
+    if (known := known_rows(candidates)) is not None:
+        if known.size == 0 < candidates.shape[0]:
+            raise ValueError("there must be at least one candidate to search, but all of them are zero")
         found = retrieve(
             queries,
             take_rows(candidates, known),
@@ -231,11 +249,11 @@ def retrieve(
     asked = _append_column(queries, np.ones(queries.shape[0], np.float32))
     if criterion == "csls":
         folded = _append_column(2.0 * candidates, -_mean_similarity(candidates, background, neighborhood))
-        found = nearest(asked, folded, k)
-        own = _mean_similarity(queries, candidates, neighborhood)
+        found = _nearest_known(asked, folded, k)
+        own = _mean_of_nearest(_nearest_known(queries, candidates, neighborhood))
         return Neighbors(found.ids, (found.scores - own[:, None]).astype(np.float32))
     normalizer = softmax_normalizer(candidates, background, inverse_temperature)
-    return nearest(asked, _append_column(inverse_temperature * candidates, -normalizer), k)
+    return _nearest_known(asked, _append_column(inverse_temperature * candidates, -normalizer), k)
 
 
 def mean_neighbor_similarity(vectors: Any, others: Any, neighborhood: int = 10) -> NDArray[np.float32]:
@@ -259,8 +277,11 @@ def mean_neighbor_similarity(vectors: Any, others: Any, neighborhood: int = 10) 
 
 
 def _mean_similarity(vectors: Any, others: Any, neighborhood: int) -> NDArray[np.float32]:
-    scores = nearest(vectors, others, neighborhood).scores
-    return np.asarray(scores.mean(axis=1, dtype=np.float64), np.float32)
+    return _mean_of_nearest(nearest(vectors, others, neighborhood))
+
+
+def _mean_of_nearest(found: Neighbors) -> NDArray[np.float32]:
+    return np.asarray(found.scores.mean(axis=1, dtype=np.float64), np.float32)
 
 
 def softmax_normalizer(candidates: Any, background: Any, inverse_temperature: float) -> NDArray[np.float32]:
@@ -271,7 +292,7 @@ def softmax_normalizer(candidates: Any, background: Any, inverse_temperature: fl
     if not inverse_temperature > 0:
         raise ValueError(f"inverse_temperature must be positive, but is {inverse_temperature}")
     candidates, background = as_matrix(candidates, "candidates"), as_matrix(background, "background")
-    background = take_rows(background, known_rows(background))
+    background = take_known(background)
     xp = namespace(candidates, background)
     parts = []
     for _, block in row_blocks(candidates, _BLOCK):
@@ -405,7 +426,7 @@ def hubness(
     0.0
     """
     queries, candidates = as_matrix(queries, "queries"), as_matrix(candidates, "candidates")
-    queries, candidates = (take_rows(each, known_rows(each)) for each in (queries, candidates))
+    queries, candidates = take_known(queries), take_known(candidates)
     found = retrieve(queries, candidates, k, criterion=criterion, neighborhood=neighborhood)
     return occurrence_hubness(found.ids, int(candidates.shape[0]))
 

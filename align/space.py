@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import as_matrix, known_rows, namespace, row_blocks, take_rows, to_numpy, unit_rows
+from .arrays import as_matrix, known_rows, namespace, row_blocks, take_known, to_numpy, unit_rows
 from .files import replacing
 from .tensors import TensorFormat
 
@@ -106,7 +106,8 @@ class Normalization:
                 raise ValueError(f"unknown normalisation {steps!r}; choose one of {', '.join(PRESETS)}")
             steps = PRESETS[steps]
         matrix = as_matrix(vectors, "vectors")
-        matrix = take_rows(matrix, known_rows(matrix))
+        if "centre" in steps:
+            matrix = take_known(matrix)
         if matrix.shape[0] == 0 and "centre" in steps:
             raise ValueError("a mean needs at least one vector that is not zero, but none was given")
         xp = namespace(matrix)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, known_rows, take_rows, to_numpy, unit_rows
+from interlingua.align.arrays import as_matrix, take_known, to_numpy, unit_rows
 from interlingua.align.space import SharedSpace, SpaceMap
 
 Shrinkage = float | Literal["auto"]
@@ -102,7 +102,7 @@ def language_matrices(vectors: Mapping[str, Any], *, minimum: int, fewest_langua
             f"but {', '.join(map(repr, vectors)) or 'none'} was given"
         )
     matrices = {name: as_matrix(each, f"the vectors of {name!r}") for name, each in vectors.items()}
-    matrices = {name: take_rows(each, known_rows(each)) for name, each in matrices.items()}
+    matrices = {name: take_known(each) for name, each in matrices.items()}
     dimensions = {name: int(each.shape[1]) for name, each in matrices.items()}
     if len(set(dimensions.values())) > 1:
         raise ValueError(f"all languages must come from one encoder and have one dimension, but have {dimensions}")

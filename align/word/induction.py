@@ -13,7 +13,7 @@ from interlingua.align.arrays import (
     is_numpy,
     known_rows,
     namespace,
-    take_rows,
+    take_known,
     to_numpy,
 )
 from interlingua.align.neighbors import mean_neighbor_similarity
@@ -208,7 +208,7 @@ def induce_dictionary(
     _check(criterion, direction, vocabulary_cutoff, keep_probability, neighborhood)
     source, target = (matrix[: _clipped(matrix, vocabulary_cutoff), :] for matrix in (source, target))
     known_source, known_target = known_rows(source), known_rows(target)
-    source, target = take_rows(source, known_source), take_rows(target, known_target)
+    source, target = take_known(source), take_known(target)
     n, m = int(source.shape[0]), int(target.shape[0])
     if n == 0 or m == 0:
         raise ValueError(f"both vocabularies must have words, but they have {n} and {m} with a vector")

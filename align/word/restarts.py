@@ -19,7 +19,7 @@ from interlingua.align.space import SharedSpace
 from interlingua.align.word.methods import WordMethod
 from interlingua.align.word.methods.gromov_wasserstein import draw_pairs, gromov_wasserstein_plan
 from interlingua.align.word.methods.optimal_transport import convex_initialization
-from interlingua.align.word.methods.procrustes import check_fit, check_vocabularies, normalized
+from interlingua.align.word.methods.procrustes import check_fit, check_vocabularies, given_rows, normalized
 from interlingua.align.word.methods.self_learning import SelfLearning, SelfLearningState, state_format
 
 from .induction import mean_csls_cosine, translation_agreement
@@ -125,6 +125,13 @@ def until_two_agree(coming: Iterator[Callable[[], Run]], enough: float, done: tu
             break
         done = (*done, make())
     return done
+
+
+def _in_given_rows(runs: Sequence[Run], learner: SelfLearning, words: tuple[Any, Any]) -> tuple[Run, ...]:
+    """Return runs of words with vectors in the rows of the vocabularies that were given, as the learner's pairs are."""
+    learner.pairs_ = given_rows(learner.pairs_, *words)
+    learner.dictionary_ = replace(learner.dictionary_, pairs=given_rows(learner.dictionary_.pairs, *words))
+    return tuple(replace(run, pairs=given_rows(run.pairs, *words)) for run in runs)
 
 
 def confirming_spaces(
@@ -247,6 +254,7 @@ class Race(WordMethod):
         ValueError
             If there is no start or no seed.
         """
+        words = source, target
         source, target = check_vocabularies(source, target, names)
         starts = _default_starts() if self.starts is None else self.starts
         if not starts or not self.seeds:
@@ -267,6 +275,7 @@ class Race(WordMethod):
         }
         notes = {"start": winner.start, "seed": winner.seed, "runs": len(runs)}
         self.space_ = replace(fitted, scores=scores, provenance={**fitted.provenance, **notes})
+        self.runs_ = _in_given_rows(self.runs_, self.learner_, words)
         return self
 
     def _coming(
@@ -433,6 +442,7 @@ class Restarts:
             raise ValueError(
                 f"restarts must be at least 1 and factors positive, but are {self.restarts} and {tuple(self.factors)}"
             )
+        words = source, target
         source, target, seeds = check_fit(source, target, pairs, names)
         learner = self.learner or SelfLearning()
         small = replace(learner, vocabulary=min(self.vocabulary, learner.vocabulary))
@@ -456,6 +466,7 @@ class Restarts:
         fitted = self.learner_.fit(source, target, seeds, names=names, state=current).space_
         scores["mutual_rate"] = self.learner_.history_[-1]["mutual_rate"]
         self.space_ = replace(fitted, scores=scores, provenance={**fitted.provenance, "restarts": len(runs)})
+        self.runs_ = _in_given_rows(self.runs_, self.learner_, words)
         return self
 
     def _coming(self, learner: SelfLearning, source: Any, target: Any) -> Iterator[Callable[[], Run]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, known_rows, take_rows, to_numpy, unit_rows
+from interlingua.align.arrays import as_matrix, take_known, to_numpy, unit_rows
 from interlingua.align.neighbors import retrieve, top_k
 from interlingua.align.word.methods.procrustes import orthogonal_map
 
@@ -210,7 +210,7 @@ def _shares(vectors: Any, name: str) -> NDArray[np.float64]:
 
 
 def _laplacian_spectrum(vectors: Any, neighborhood: int) -> NDArray[np.float64]:
-    vectors = take_rows(vectors, known_rows(vectors))
+    vectors = take_known(vectors)
     ids = top_k(vectors, vectors, neighborhood + 1).ids
     n = len(ids)
     adjacency = np.zeros((n, n))

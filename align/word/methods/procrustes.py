@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, known_rows, namespace, take_rows, to_numpy
+from interlingua.align.arrays import as_matrix, known_rows, namespace, take_known, take_rows, to_numpy
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
 
 from . import WordMethod
@@ -167,7 +167,7 @@ def check_weighted_fit(
     rows = check_pairs(pairs, int(matrices[0].shape[0]), int(matrices[1].shape[0]))
     shares = check_weights(weights, len(rows))
     known = [known_rows(each) for each in matrices]
-    places = [_places(each, len(matrix)) for each, matrix in zip(known, matrices, strict=True)]
+    places = [_places(each, int(matrix.shape[0])) for each, matrix in zip(known, matrices, strict=True)]
     rows = np.stack(
         [rows[:, side] if each is None else each[rows[:, side]] for side, each in enumerate(places)], axis=1
     )
@@ -177,7 +177,10 @@ def check_weighted_fit(
             f"at least one pair with both vectors is needed, but in each of {len(rows)} pairs one is all zeros"
         )
     shares = shares if kept.all() else check_weights(shares[kept], int(kept.sum()))
-    return take_rows(matrices[0], known[0]), take_rows(matrices[1], known[1]), rows[kept], shares
+    first, second = (
+        matrix if some is None else take_rows(matrix, some) for matrix, some in zip(matrices, known, strict=True)
+    )
+    return first, second, rows[kept], shares
 
 
 def check_vocabularies(source: Any, target: Any, names: tuple[str, str]) -> tuple[Any, Any]:
@@ -188,7 +191,7 @@ def check_vocabularies(source: Any, target: Any, names: tuple[str, str]) -> tupl
     ValueError
         If the languages share a name, a side has no vector, or as `as_matrix`.
     """
-    first, second = (take_rows(each, known_rows(each)) for each in _matrices(source, target, names))
+    first, second = (take_known(each) for each in _matrices(source, target, names))
     for each, name in ((first, "source"), (second, "target")):
         if each.shape[0] == 0:
             raise ValueError(f"{name} must hold vectors, but no word has a vector: there is no row, or all are zero")

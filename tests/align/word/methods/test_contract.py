@@ -152,6 +152,14 @@ def with_gaps(matrix, gaps):
     return larger, places
 
 
+def learned_pairs(aligner):
+    """Return all rows of the vocabularies that a fitted aligner tells of."""
+    learner = getattr(aligner, "learner_", aligner)
+    found = [getattr(learner, each) for each in ("pairs_", "found_") if hasattr(learner, each)]
+    found += [learner.dictionary_.pairs] if hasattr(learner, "dictionary_") else []
+    return found + [run.pairs for run in getattr(aligner, "runs_", ())]
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_words_with_zero_vectors_take_no_part(name):
     source, target = vocabularies()
@@ -163,10 +171,8 @@ def test_words_with_zero_vectors_take_no_part(name):
     given = (np.concatenate([unknown[:2], renumbered, unknown[2:]]),) if same.needs_pairs else ()
     space = same.fit(source_gaps, target_gaps, *given, names=("en", "fr")).space_
     assert space.fingerprint == expected.fingerprint
-    for learned in ("pairs_", "found_"):
-        if hasattr(aligner, learned):
-            own = getattr(aligner, learned)
-            np.testing.assert_array_equal(getattr(same, learned), np.stack([at[own[:, 0]], to[own[:, 1]]], axis=1))
+    for own, learned in zip(learned_pairs(aligner), learned_pairs(same), strict=True):
+        np.testing.assert_array_equal(learned, np.stack([at[own[:, 0]], to[own[:, 1]]], axis=1))
     x, y = space.transform(source_gaps, "en"), space.transform(target_gaps, "fr")
     assert not x[[0, 7, 50, 163]].any()
     assert not y[[3, 51, 60, 61]].any()
