@@ -246,7 +246,7 @@ class SeedDictionary:
         covered: set[str] = set()
         missing: list[tuple[str, str]] = []
         n_missing_source = n_missing_target = 0
-        known = [each.vectors.any(axis=1) for each in (source, target)]
+        known = [(each.vectors != 0).any(axis=1).tolist() for each in (source, target)]
         for pair in self.pairs:
             left, right = source.index.get(pair[0]), target.index.get(pair[1])
             left = left if left is not None and known[0][left] else None
