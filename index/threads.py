@@ -35,7 +35,8 @@ class SharedLock:
     """
 
     def __init__(self) -> None:
-        self._gate = threading.Condition(threading.Lock())
+        self._mutex = threading.Lock()  # taken by itself, at half the cost, where nobody is waited for
+        self._gate = threading.Condition(self._mutex)
         self._readers: dict[int, int] = {}  # by thread, how often it has entered
         self._blocked: set[int] = set()  # readers that wait
         self._owed: set[int] = set()  # those of them whose turn comes before the next writer's
@@ -53,7 +54,7 @@ class SharedLock:
 
     def _enter_reading(self) -> None:
         me = get_ident()
-        with self._gate:
+        with self._mutex:
             inside = self._readers.get(me, 0)
             if not inside and self._writer != me:
                 self._refuse_torn()
@@ -63,7 +64,7 @@ class SharedLock:
 
     def _leave_reading(self) -> None:
         me = get_ident()
-        with self._gate:
+        with self._mutex:
             self._readers[me] -= 1
             if not self._readers[me]:
                 del self._readers[me]
@@ -72,18 +73,18 @@ class SharedLock:
 
     def _enter_keeping(self) -> None:
         self._enter_reading()
-        with self._gate:
+        with self._mutex:
             self._keepers.append(get_ident())
             self._gate.notify_all()
 
     def _leave_keeping(self) -> None:
-        with self._gate:
+        with self._mutex:
             self._keepers.remove(get_ident())
         self._leave_reading()
 
     def _enter_writing(self) -> None:
         me = get_ident()
-        with self._gate:
+        with self._mutex:
             if self._writer != me:
                 self._refuse_torn()
                 if me in self._readers:
@@ -101,7 +102,7 @@ class SharedLock:
             self._depth += 1
 
     def _leave_writing(self) -> None:
-        with self._gate:
+        with self._mutex:
             self._depth -= 1
             if not self._depth:
                 self._writer = 0
@@ -133,7 +134,8 @@ class SharedLock:
     def _forked(self) -> None:
         me = get_ident()
         self._torn = self._torn or self._writer not in (0, me)
-        self._gate = threading.Condition(threading.Lock())
+        self._mutex = threading.Lock()
+        self._gate = threading.Condition(self._mutex)
         self._readers = {me: self._readers[me]} if me in self._readers else {}
         self._keepers = [each for each in self._keepers if each == me]
         self._blocked, self._owed, self._waiting = set(), set(), 0
