@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from interlingua.align import Centring, SharedSpace, parallel_accuracy
-from interlingua.benchmarks.harness.datasets import read_answer_set, read_lines
+from interlingua.benchmarks.harness.datasets import read_answer_set, read_lines, read_parallel
 from interlingua.benchmarks.sentences.xquad_r import Pool, rank_metrics, score_pool
 from interlingua.pipelines import Encoder
 
@@ -63,7 +63,7 @@ def _tatoeba(folder: Path, vectors: FrozenVectors, languages: Sequence[str]) -> 
     there = [each.name.split(".")[1].removesuffix("-eng") for each in folder.glob("tatoeba.*-eng.eng")]
     rows: list[Row] = []
     for language in _named("tatoeba", folder, sorted(there), languages, "tatoeba.{}-eng.{}"):
-        foreign, english = (read_lines(folder / f"tatoeba.{language}-eng.{side}") for side in (language, "eng"))
+        foreign, english = read_parallel(*(folder / f"tatoeba.{language}-eng.{side}" for side in (language, "eng")))
         one, two = vectors.encoder.encode(foreign), vectors.encoder.encode(english)
         mapped, how = _mapped({language: one, "eng": two}, vectors)
         for method, (left, right), criterion in (

@@ -96,13 +96,24 @@ def read_lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
 
 
+def read_parallel(one: Path, other: Path) -> tuple[list[str], list[str]]:
+    """Return the lines of two files that correspond row by row.
+
+    Raises
+    ------
+    ValueError
+        If they have not as many lines; names the files.
+    """
+    lines = read_lines(one), read_lines(other)
+    if len(lines[0]) != len(lines[1]):
+        raise ValueError(f"{one} has {len(lines[0])} lines, but {other} {len(lines[1])}: rows must correspond")
+    return lines
+
+
 def read_tatoeba(language: str) -> tuple[list[str], list[str]]:
     """Return the sentences of a language and their English translations, row by row (Artetxe and Schwenk 2019)."""
     folder = data_folder("tatoeba-v1")
-    foreign, english = (read_lines(folder / f"tatoeba.{language}-eng.{side}") for side in (language, "eng"))
-    if len(foreign) != len(english):
-        raise ValueError(f"tatoeba {language}: {len(foreign)} and {len(english)} lines do not correspond")
-    return foreign, english
+    return read_parallel(*(folder / f"tatoeba.{language}-eng.{side}" for side in (language, "eng")))
 
 
 def read_ntrex(language: str) -> list[str]:

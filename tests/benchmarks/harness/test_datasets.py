@@ -90,3 +90,13 @@ def test_xcopa_corresponds_line_by_line():
     swahili, turkish = (datasets.read_xcopa_texts(language) for language in ("sw", "tr"))
     assert len(swahili) == len(turkish) == 3 * 600
     assert swahili[:2] == ["Mwanaume alifungua bomba la maji.", "Choo kilijaa maji."]
+
+
+def test_files_of_unequal_lines_are_named(tmp_path):
+    one, other = tmp_path / "a.de", tmp_path / "a.en"
+    one.write_text("eins\nzwei\n")
+    other.write_text("one\ntwo\n")
+    assert datasets.read_parallel(one, other) == (["eins", "zwei"], ["one", "two"])
+    other.write_text("one\n")
+    with pytest.raises(ValueError, match=r"a\.de has 2 lines, but .*a\.en 1: rows must correspond"):
+        datasets.read_parallel(one, other)
