@@ -153,7 +153,7 @@ def propagate_features(adjacency: sparse.csr_array, features: Any, *, depth: int
 
     Examples
     --------
-    >>> from interlingua.align.graph import weighted_adjacency
+    >>> from interlingua.align.graph.propagation import weighted_adjacency
     >>> hops = propagate_features(weighted_adjacency([[0, 0, 1]], 2, 1), np.eye(2), depth=1)
     >>> print(hops[1].round(2))
     [[0. 1.]

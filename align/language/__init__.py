@@ -1,1 +1,5 @@
 """What tells the language in a vector: measured, and removed."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

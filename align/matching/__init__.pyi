@@ -1,6 +1,6 @@
-from .confidence import ScoreCalibration, count_for_precision, isotonic
+from .confidence import ScoreCalibration
 from .pairs import Matching, match
-from .scores import Candidates, as_candidates, margin_scores, neighborhood_means, reciprocal_rank_scores
+from .scores import Candidates, as_candidates, margin_scores, reciprocal_rank_scores
 from .sinkhorn import sinkhorn_scores
 
 __all__ = [
@@ -8,11 +8,8 @@ __all__ = [
     "Matching",
     "ScoreCalibration",
     "as_candidates",
-    "count_for_precision",
-    "isotonic",
     "margin_scores",
     "match",
-    "neighborhood_means",
     "reciprocal_rank_scores",
     "sinkhorn_scores",
 ]

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from interlingua.align import Centring, SharedSpace, parallel_accuracy
+from interlingua.align import SharedSpace
+from interlingua.align.language import Centring
+from interlingua.align.word.evaluation import parallel_accuracy
 from interlingua.benchmarks.harness.datasets import read_answer_set, read_lines, read_parallel
 from interlingua.benchmarks.sentences.xquad_r import Pool, rank_metrics, score_pool
 from interlingua.pipelines import Encoder

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from interlingua.align import top_k
 from interlingua.align.matching import match
-from interlingua.pipelines.texts import Labelled, LabelledWords
+from interlingua.pipelines.texts.labelled import Labelled, LabelledWords
 from interlingua.pipelines.train import FineTuning, TextClassifier, fine_tune
 
 from .frozen import Work

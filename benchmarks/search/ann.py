@@ -35,7 +35,8 @@ from interlingua.benchmarks.harness.datasets import (
 )
 from interlingua.benchmarks.harness.measure import Case, NotDoneError, kept, peak_mb
 from interlingua.benchmarks.harness.report import RESULTS
-from interlingua.index import Collection, FaissIndex, create_index, recall_at_k
+from interlingua.index import Collection, FaissIndex, create_index
+from interlingua.index.engines.choose import recall_at_k
 from interlingua.index.engines.faiss import load_faiss
 from interlingua.pipelines.encoders.cache import user_cache_folder
 
@@ -341,7 +342,7 @@ def sentence_vectors(*, centred: bool) -> NDArray[np.float32]:
     Tatoeba, NTREX-128, SIB-200 and the New Testament in English and Swahili; with `centred`, less the mean of their
     language, and of unit length again.
     """
-    from interlingua.align import Centring
+    from interlingua.align.language import Centring
     from interlingua.pipelines import load_encoder
 
     texts: dict[str, dict[str, None]] = {language: {} for language in (*TATOEBA_LANGUAGES, "eng")}

@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import mean_neighbor_similarity
 from interlingua.align.arrays import unit_rows
+from interlingua.align.neighbors import mean_neighbor_similarity
 from interlingua.benchmarks.harness.measure import Case, calling, watch
 from interlingua.index import Collection, CollectionReader, CollectionStore, CorruptCollectionError, verify
 

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import fold_csls, fold_query, mean_neighbor_similarity, top_k
+from interlingua.align import top_k
+from interlingua.align.neighbors import fold_csls, fold_query, mean_neighbor_similarity
 from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.index import Collection, create_index
 from interlingua.index.engines.base import Batch

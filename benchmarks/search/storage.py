@@ -33,13 +33,12 @@ from interlingua.index import (
     CorruptCollectionError,
     FaissIndex,
     HNSWConfig,
-    Metric,
-    SearchResult,
     VectorIndex,
     create_index,
     load_index,
     save_index,
 )
+from interlingua.index.engines.base import Metric, SearchResult
 
 _MUTATED = ("flat", "faiss-flat", "hnsw")
 _TOLERANCE = 1e-5

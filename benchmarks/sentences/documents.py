@@ -24,7 +24,8 @@ from interlingua.benchmarks.harness.datasets import read_ntrex, read_ntrex_docum
 from interlingua.benchmarks.harness.measure import Case, peak_mb, watch
 from interlingua.benchmarks.harness.scores import f1
 from interlingua.pipelines import load_encoder
-from interlingua.pipelines.mine import AlignedDocuments, match_documents
+from interlingua.pipelines.mine import match_documents
+from interlingua.pipelines.mine.documents import AlignedDocuments
 
 LANGUAGES = ("deu", "fra", "rus", "cmn")
 _DELETED, _JOINED = 0.1, 0.15

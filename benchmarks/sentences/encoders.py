@@ -30,8 +30,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import LSAR, Centring, SharedSpace
+from interlingua.align import SharedSpace
 from interlingua.align.arrays import require
+from interlingua.align.language import LSAR, Centring
 from interlingua.align.sentence import ContrastiveHead
 from interlingua.benchmarks.harness.datasets import TATOEBA_LANGUAGES, read_ntrex
 from interlingua.benchmarks.harness.measure import Case, watch

@@ -31,8 +31,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import REMOVAL_METHODS, Centring, MeanCovariance, SharedSpace
+from interlingua.align import SharedSpace
 from interlingua.align.arrays import unit_rows
+from interlingua.align.language import REMOVAL_METHODS, Centring, MeanCovariance
 from interlingua.benchmarks.harness.datasets import data_folder, read_lines, read_sib200
 from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.pipelines import Encoder, load_encoder

@@ -23,8 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import Centring, SharedSpace, parallel_accuracy
+from interlingua.align import SharedSpace
+from interlingua.align.language import Centring
 from interlingua.align.sentence import Consensus, ContrastiveHead, ParallelVectors, align_sentences
+from interlingua.align.word.evaluation import parallel_accuracy
 from interlingua.benchmarks.harness.datasets import (
     SIB_CODES,
     TATOEBA_LANGUAGES,

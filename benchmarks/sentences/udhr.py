@@ -22,8 +22,8 @@ from typing import Any
 
 from rich.console import Console
 
-from interlingua.align import Centring
 from interlingua.align.files import replacing
+from interlingua.align.language import Centring
 from interlingua.benchmarks.harness.measure import Case
 from interlingua.pipelines import Encoder, load_declaration, load_encoder
 from interlingua.pipelines.demo.demo import article_retrieval

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import Centring
+from interlingua.align.language import Centring
 from interlingua.benchmarks.field.protocols import ChoiceClassifier, Choices, nearer
 from interlingua.benchmarks.harness.datasets import data_folder, read_lines
 from interlingua.benchmarks.harness.measure import Case, watch

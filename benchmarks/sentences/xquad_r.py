@@ -32,18 +32,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import (
-    LEACE,
-    LIR,
-    LSAR,
-    Centring,
-    MeanCovariance,
-    MeanVariance,
-    SharedSpace,
-    balance_scores,
-    language_offsets,
-    mean_neighbor_similarity,
-)
+from interlingua.align import SharedSpace
+from interlingua.align.language import LEACE, LIR, LSAR, Centring, MeanCovariance, MeanVariance, language_offsets
+from interlingua.align.language.balance import balance_scores
+from interlingua.align.neighbors import mean_neighbor_similarity
 from interlingua.benchmarks.harness.datasets import data_folder, read_ntrex, read_xquad_r
 from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.pipelines import Encoder, load_encoder

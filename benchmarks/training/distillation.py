@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from interlingua.align import parallel_accuracy
+from interlingua.align.word.evaluation import parallel_accuracy
 from interlingua.benchmarks.harness.datasets import TATOEBA_LANGUAGES, ntrex_pairs, read_tatoeba
 from interlingua.benchmarks.harness.measure import Case, NotDoneError
 from interlingua.pipelines import Encoder, load_encoder
 from interlingua.pipelines.encoders.cache import user_cache_folder
 from interlingua.pipelines.texts import Pair
-from interlingua.pipelines.train import DistillationSettings, distill, project_onto_teacher
+from interlingua.pipelines.train import DistillationSettings, distill
+from interlingua.pipelines.train.distillation import project_onto_teacher
 from interlingua.pipelines.train.scores import spread
 
 SEEDS = (0, 1, 2, 3, 4)

@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import Centring, MeanCovariance, parallel_accuracy
+from interlingua.align.language import Centring, MeanCovariance
+from interlingua.align.word.evaluation import parallel_accuracy
 from interlingua.benchmarks.harness.datasets import TATOEBA_LANGUAGES, ntrex_pairs, read_bible, read_ntrex, read_tatoeba
 from interlingua.benchmarks.harness.measure import Case, NotDoneError, watch
 from interlingua.benchmarks.sentences.xquad_r import read_pools, score_pool

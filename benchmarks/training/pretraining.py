@@ -23,18 +23,20 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from interlingua.align import Centring
 from interlingua.align.arrays import require
 from interlingua.align.files import replacing
+from interlingua.align.language import Centring
 from interlingua.benchmarks.harness.datasets import read_bible, read_ntrex, read_sib200
 from interlingua.benchmarks.harness.measure import Case, NotDoneError
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.encoders.cache import user_cache_folder
-from interlingua.pipelines.texts import Corpus, Pair, as_corpus
-from interlingua.pipelines.train import NewModel, PretrainingResult, PretrainingSettings, pretrain
+from interlingua.pipelines.texts import Pair
+from interlingua.pipelines.texts.corpus import Corpus, as_corpus
+from interlingua.pipelines.train import PretrainingSettings, pretrain
 from interlingua.pipelines.train.masking import Masking, join_pair
 from interlingua.pipelines.train.pretraining import held_out_loss
 from interlingua.pipelines.train.pretraining_model import first_position, load_model
+from interlingua.pipelines.train.settings import NewModel, PretrainingResult
 from interlingua.pipelines.train.trainer import last_checkpoint
 
 #: NTREX's names of the languages, and SIB-200's.

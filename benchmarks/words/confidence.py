@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import Embeddings, SeedDictionary, SharedSpace, assess_space
-from interlingua.align.word import MultiStep, Procrustes, Race, score_dictionary
+from interlingua.align import Embeddings, SeedDictionary, SharedSpace
+from interlingua.align.word import MultiStep, Procrustes, Race, assess_space, score_dictionary
 from interlingua.align.word.methods.self_learning import SelfLearning
 from interlingua.align.word.restarts import Restarts
 from interlingua.benchmarks.harness.datasets import read_countries, read_lexicon, read_vectors

@@ -40,12 +40,12 @@ from interlingua.align.matching import (
     Candidates,
     ScoreCalibration,
     as_candidates,
-    count_for_precision,
     margin_scores,
     match,
     reciprocal_rank_scores,
     sinkhorn_scores,
 )
+from interlingua.align.matching.confidence import count_for_precision
 from interlingua.align.sentence import mine_pairs
 from interlingua.align.word import fit_dictionary
 from interlingua.benchmarks.harness.datasets import data_folder, read_lexicon, read_ntrex, read_tatoeba, read_vectors

@@ -27,10 +27,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import Embeddings, Normalization, SeedDictionary, SharedSpace, lexicon_score
+from interlingua.align import Embeddings, Normalization, SeedDictionary, SharedSpace
 from interlingua.align.arrays import unit_rows
 from interlingua.align.word.confidence import THRESHOLD
-from interlingua.align.word.evaluation import gold_rows
+from interlingua.align.word.evaluation import gold_rows, lexicon_score
 from interlingua.benchmarks.harness.datasets import read_lexicon, read_vectors
 from interlingua.benchmarks.harness.measure import Case
 from interlingua.benchmarks.harness.processes import run_measured

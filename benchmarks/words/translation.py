@@ -38,10 +38,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import Embeddings, SeedDictionary, SharedSpace, lexicon_report
+from interlingua.align import Embeddings, SeedDictionary, SharedSpace
 from interlingua.align.arrays import require
 from interlingua.align.space import Normalization, SpaceMap
-from interlingua.align.word import align, fit_dictionary
+from interlingua.align.word import align, fit_dictionary, lexicon_report
 from interlingua.align.word.evaluation import gold_rows
 from interlingua.benchmarks.harness.datasets import (
     SIB_CODES,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interlingua.align.logit import fit_logit
-from interlingua.align.matching import count_for_precision
+from interlingua.align.matching.confidence import count_for_precision
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.search.search import (
     CrossLingualSearch,

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import REMOVAL_METHODS, LanguageBias, SharedSpace, language_bias
+from interlingua.align import SharedSpace
+from interlingua.align.language import REMOVAL_METHODS, LanguageBias, language_bias
 
 Vectors = NDArray[np.float32]
 #: How many times as many neighbours as fair, or which share of all that are not fair, are strong or any bias.

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from interlingua.align import LanguageBias
 from interlingua.align.arrays import require
 from interlingua.align.files import replacing_path
+from interlingua.align.language import LanguageBias
 
 from .measure import Audit
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import REMOVAL_METHODS, SharedSpace
+from interlingua.align import SharedSpace
+from interlingua.align.language import REMOVAL_METHODS
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder, name_of_identity
 from interlingua.pipelines.stored import (

@@ -16,8 +16,9 @@ from .output import Output, table
 from .words import CASE, READING, TwoFiles, read_dictionary, read_ranking, read_words, require_one_stdin
 
 if TYPE_CHECKING:
-    from interlingua.align import Embeddings, LexiconReport, SharedSpace
+    from interlingua.align import Embeddings, SharedSpace
     from interlingua.align.neighbors import Hubness
+    from interlingua.align.word import LexiconReport
 
 #: The rows of the vocabulary that hubness is counted over.
 _HUB_QUERIES = 10_000

@@ -122,7 +122,8 @@ def fit(
 
         interlingua space fit de=DE.npy en=EN.npy -o SPACE
     """
-    from interlingua.align import REMOVAL_METHODS, SharedSpace
+    from interlingua.align import SharedSpace
+    from interlingua.align.language import REMOVAL_METHODS
     from interlingua.pipelines.texts.vectors import read_vectors, require_one_origin
 
     files = [named_file(each, named=True) for each in vectors]

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import Centring, parallel_accuracy
+from interlingua.align.language import Centring
+from interlingua.align.word.evaluation import parallel_accuracy
 from interlingua.pipelines.encoders.base import Encoder
 
 #: Language and article of the questions that are shown.

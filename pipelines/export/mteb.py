@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import ANY_LANGUAGE, SharedSpace, SpaceError, nearest_language
+from interlingua.align import ANY_LANGUAGE, SharedSpace, SpaceError
 from interlingua.align.arrays import require
+from interlingua.align.language import nearest_language
 from interlingua.pipelines.encoders.base import Encoder, Role
 
 from .model import check_dimensions

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from interlingua.align.files import replacing
 from interlingua.align.graph import align_entities
-from interlingua.align.matching import count_for_precision
+from interlingua.align.matching.confidence import count_for_precision
 from interlingua.align.matching.scores import best_of_groups
 
 from .graph import SAME_AS, KnowledgeGraph

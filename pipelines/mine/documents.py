@@ -14,14 +14,8 @@ from numpy.typing import NDArray
 from interlingua.align import SharedSpace
 from interlingua.align.arrays import unit_rows
 from interlingua.align.files import replacing
-from interlingua.align.sentence import (
-    Beads,
-    align_in_any_order,
-    align_in_order,
-    bead_confidences,
-    pair_documents,
-    span_means,
-)
+from interlingua.align.sentence import align_in_any_order, align_in_order, pair_documents
+from interlingua.align.sentence.documents import Beads, bead_confidences, span_means
 from interlingua.pipelines.texts.lines import read_lines, says_something
 from interlingua.pipelines.texts.pairs import Pair
 from interlingua.pipelines.texts.sentences import split_sentences

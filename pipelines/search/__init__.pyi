@@ -1,14 +1,11 @@
-from .capacity import Assumptions, CapacityPlan, capacity_plan
-from .runners import LocalRunner, RayRunner, Runner
-from .shards import BuildReport, build_index
+from .capacity import CapacityPlan, capacity_plan
+from .runners import LocalRunner, RayRunner
+from .shards import build_index
 
 __all__ = [
-    "Assumptions",
-    "BuildReport",
     "CapacityPlan",
     "LocalRunner",
     "RayRunner",
-    "Runner",
     "build_index",
     "capacity_plan",
 ]

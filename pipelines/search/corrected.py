@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from interlingua.align import mean_neighbor_similarity
-from interlingua.index import Collection, CollectionResult, CollectionStore, array_to_bytes, bytes_to_array
+from interlingua.align.neighbors import mean_neighbor_similarity
+from interlingua.index import Collection, CollectionStore
 from interlingua.index.collection.journal import Change, Place, read_on
-from interlingua.index.collection.parts import settled
-from interlingua.index.engines.base import is_nothing, refuse_masked
+from interlingua.index.collection.parts import array_to_bytes, bytes_to_array, settled
+from interlingua.index.engines.base import CollectionResult, is_nothing, refuse_masked
 from interlingua.index.threads import SharedLock
 
 from .ranked import ATTRIBUTE, CorrectedRows, ranked_collection

@@ -17,8 +17,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import ANY_LANGUAGE, REMOVAL_METHODS, Centring, Normalization, SharedSpace, SpaceError, SpaceMap
-from interlingua.index import Collection, Hit
+from interlingua.align import ANY_LANGUAGE, Normalization, SharedSpace, SpaceError, SpaceMap
+from interlingua.align.language import REMOVAL_METHODS, Centring
+from interlingua.index import Collection
+from interlingua.index.engines.base import Hit
 from interlingua.pipelines.encoders.base import Encoder, UnknownTextError
 from interlingua.pipelines.texts.languages import find_language
 from interlingua.pipelines.texts.passages import UNDETERMINED

@@ -12,10 +12,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import fold_csls, fold_query, top_k
+from interlingua.align import top_k
 from interlingua.align.arrays import unit_rows
-from interlingua.index import Collection, CollectionResult, CollectionStore, Metric, array_to_bytes, bytes_to_array
+from interlingua.align.neighbors import fold_csls, fold_query
+from interlingua.index import Collection, CollectionStore
 from interlingua.index.collection.journal import Change
+from interlingua.index.collection.parts import array_to_bytes, bytes_to_array
+from interlingua.index.engines.base import CollectionResult, Metric
 from interlingua.index.threads import SharedLock
 
 #: Of index that a collection of texts may have; see `interlingua.index.create_index`.

@@ -12,8 +12,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import ANY_LANGUAGE, SharedSpace, nearest_language
-from interlingua.index import Collection, array_to_bytes, bytes_to_array
+from interlingua.align import ANY_LANGUAGE, SharedSpace
+from interlingua.align.language import nearest_language
+from interlingua.index import Collection
+from interlingua.index.collection.parts import array_to_bytes, bytes_to_array
 from interlingua.pipelines.encoders.base import Encoder, check_texts
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote, Kind, Stored, encoder_of, load_collection, save_collection

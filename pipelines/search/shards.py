@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from interlingua.align import SharedSpace
 from interlingua.align.files import replacing
-from interlingua.index import Collection, FaissIndex, Metric, VectorIndex, create_index
+from interlingua.index import Collection, FaissIndex, VectorIndex, create_index
 from interlingua.index.collection.metadata import MetadataTable
-from interlingua.index.engines.base import IndexSpec, check_vectors
+from interlingua.index.engines.base import IndexSpec, Metric, check_vectors
 from interlingua.index.engines.config import CONFIGS
 from interlingua.index.engines.faiss import build_trained, load_faiss
 from interlingua.index.engines.flat import write_array

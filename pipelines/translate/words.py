@@ -16,20 +16,10 @@ from itertools import islice, permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import (
-    Embeddings,
-    LexiconReport,
-    SeedDictionary,
-    SharedSpace,
-    fold_csls,
-    fold_query,
-    lexicon_report,
-    mean_neighbor_similarity,
-    retrieve,
-    top_k,
-)
+from interlingua.align import Embeddings, SeedDictionary, SharedSpace, retrieve, top_k
 from interlingua.align.arrays import unit_rows
-from interlingua.align.neighbors import Criterion
+from interlingua.align.neighbors import Criterion, fold_csls, fold_query, mean_neighbor_similarity
+from interlingua.align.word import LexiconReport, lexicon_report
 from interlingua.align.word.auto import covered_pairs
 from interlingua.align.word.evaluation import gold_ranks, gold_rows, ranks_report
 from interlingua.align.word.reranking.ranking import CandidateRanking

@@ -4,7 +4,8 @@ from itertools import count
 import numpy as np
 import pytest
 
-from interlingua.index import Collection, Metric, create_index
+from interlingua.index import Collection, create_index
+from interlingua.index.engines.base import Metric
 from interlingua.index.milvus.client import MilvusConfig, connect
 
 DIMENSION = 12

@@ -4,7 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from interlingua.index import Collection, In, Range, create_index, parquet_batches
+from interlingua.index import Collection, In, Range, create_index
+from interlingua.index.exchange import parquet_batches
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from interlingua.align import ANY_LANGUAGE, AlignmentWarning, Embeddings, SeedDictionary, SharedSpace
-from interlingua.align.word import CandidateRanking, align
+from interlingua.align.word import align
+from interlingua.align.word.reranking.ranking import CandidateRanking
 from interlingua.index import (
     Collection,
     CollectionReader,
@@ -32,7 +33,8 @@ from interlingua.pipelines import (
 )
 from interlingua.pipelines.link import EntityIndex
 from interlingua.pipelines.mine import mine_bitext
-from interlingua.pipelines.texts import Labelled, read_pairs
+from interlingua.pipelines.texts import read_pairs
+from interlingua.pipelines.texts.labelled import Labelled
 from interlingua.pipelines.texts.vectors import read_vectors
 from interlingua.pipelines.train import TextClassifier, tune
 

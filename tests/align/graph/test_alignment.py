@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from interlingua.align.graph import align_entities, with_inverses
+from interlingua.align.graph import align_entities
 from interlingua.align.graph.evidence import weigh_neighbors
+from interlingua.align.graph.propagation import with_inverses
 from interlingua.align.matching import as_candidates
 
 N, R = 150, 6

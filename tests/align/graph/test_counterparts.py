@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from interlingua.align.graph import align_entities, compress_spellings, predict_counterparts
+from interlingua.align.graph import align_entities
+from interlingua.align.graph.counterparts import compress_spellings, predict_counterparts
 
 
 def ridge(x, y, regularization):

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from interlingua.align.graph import (
+from interlingua.align.graph.propagation import (
     as_triples,
+    describe_edges,
     propagate_features,
+    spread_labels,
     weighted_adjacency,
     with_inverses,
 )
-from interlingua.align.graph.propagation import describe_edges, spread_labels
 
 N, R = 12, 3
 

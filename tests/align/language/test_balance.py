@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from interlingua.align import LanguageOffsets, balance_scores, language_offsets, retrieve_balanced
+from interlingua.align.language import LanguageOffsets, language_offsets
+from interlingua.align.language.balance import balance_scores, retrieve_balanced
 
 
 def unit(rows):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from interlingua.align import Centring, language_bias, language_probe
+from interlingua.align.language import Centring, language_bias, language_probe
 from interlingua.align.language.bias import mean_rank_correlation, neighborhood_levels, translation_ranks
 
 NAMES = ("en", "zh", "ar")

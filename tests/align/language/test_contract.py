@@ -6,7 +6,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from interlingua.align import REMOVAL_METHODS, SharedSpace, SpaceError
+from interlingua.align import SharedSpace, SpaceError
+from interlingua.align.language import REMOVAL_METHODS
 from interlingua.align.language.removal import LanguageRemoval
 
 NAMES = tuple(REMOVAL_METHODS)

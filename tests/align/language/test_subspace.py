@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from interlingua.align import LEACE, LIR, LSAR, Centring, language_probe
+from interlingua.align.language import LEACE, LIR, LSAR, Centring, language_probe
 from interlingua.align.language.removal import ledoit_wolf
 from interlingua.align.language.subspace import language_subspace
 from interlingua.align.space import SharedSpace, SpaceError

@@ -1,11 +1,8 @@
 import numpy as np
 import pytest
 
-from interlingua.align.matching import (
-    ScoreCalibration,
-    count_for_precision,
-    isotonic,
-)
+from interlingua.align.matching import ScoreCalibration
+from interlingua.align.matching.confidence import count_for_precision, isotonic
 
 
 def test_isotonic_means_are_the_smallest_largest_means():

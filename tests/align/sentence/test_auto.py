@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from interlingua.align.sentence import ParallelVectors, align_sentences, candidates_for, translation_quality
+from interlingua.align.sentence import ParallelVectors, align_sentences, translation_quality
+from interlingua.align.sentence.auto import candidates_for
 
 
 def planted(n=400, d=12, noise=0.8, seed=0):

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from interlingua.align.sentence import align_in_any_order, align_in_order, bead_confidences, pair_documents, span_means
+from interlingua.align.sentence import align_in_any_order, align_in_order, pair_documents
+from interlingua.align.sentence.documents import bead_confidences, span_means
 
 
 def unit(rows):

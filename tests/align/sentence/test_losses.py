@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from interlingua.align.sentence import translation_ranking_loss
+from interlingua.align.sentence.losses import translation_ranking_loss
 
 torch = pytest.importorskip("torch")
 

@@ -5,8 +5,8 @@ import pytest
 
 from interlingua.align import top_k
 from interlingua.align.arrays import unit_rows
-from interlingua.align.sentence import decoy_confidence, mine_hard_negatives, mine_pairs, pair_margins
-from interlingua.align.sentence.mining import decoy_ratio, fitted_confidence
+from interlingua.align.sentence import mine_hard_negatives, mine_pairs
+from interlingua.align.sentence.mining import decoy_confidence, decoy_ratio, fitted_confidence, pair_margins
 
 
 def unit(matrix):

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from interlingua.align import parallel_accuracy
 from interlingua.align.arrays import unit_rows
-from interlingua.align.sentence import ParallelVectors, language_means, translation_quality
+from interlingua.align.sentence import ParallelVectors, translation_quality
+from interlingua.align.sentence.parallel import language_means
+from interlingua.align.word.evaluation import parallel_accuracy
 
 
 def rows(n, d=6, seed=0):

@@ -8,7 +8,7 @@ from importlib import metadata
 import numpy as np
 import pytest
 
-from interlingua.align import Centring
+from interlingua.align.language import Centring
 from interlingua.benchmarks.field import MissingDataError
 from interlingua.benchmarks.field.folders import run_folder
 from interlingua.benchmarks.field.frozen import FrozenVectors, name_in_space

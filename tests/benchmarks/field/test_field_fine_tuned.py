@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
-from interlingua.align import Centring  # noqa: E402
+from interlingua.align.language import Centring  # noqa: E402
 from interlingua.benchmarks.field import xglue  # noqa: E402
 from interlingua.benchmarks.field.runner import predict  # noqa: E402
 from interlingua.pipelines.train import FineTuning, TextClassifier  # noqa: E402

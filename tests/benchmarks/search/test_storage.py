@@ -2,7 +2,7 @@ import pytest
 
 from interlingua.benchmarks.harness.measure import result_rows
 from interlingua.benchmarks.search import storage
-from interlingua.index import Metric
+from interlingua.index.engines.base import Metric
 
 
 def values(rows):

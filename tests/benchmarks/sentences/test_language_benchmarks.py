@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interlingua.align import Centring
+from interlingua.align.language import Centring
 from interlingua.benchmarks.search.search import average_precision
 from interlingua.benchmarks.sentences import xquad_r
 

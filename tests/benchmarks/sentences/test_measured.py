@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from interlingua.align import Centring
+from interlingua.align.language import Centring
 from interlingua.benchmarks.harness.measure import peak_mb, result_rows, watch
 from interlingua.benchmarks.sentences import tatoeba, udhr
 from interlingua.benchmarks.sentences.udhr import ArticleParser, extract

@@ -8,8 +8,8 @@ import pytest
 from interlingua.benchmarks.harness.measure import NotDoneError
 from interlingua.benchmarks.training import pretraining
 from interlingua.pipelines import load_encoder
-from interlingua.pipelines.train import NewModel, PretrainingResult
 from interlingua.pipelines.train.pretraining_model import build_model, write_encoder
+from interlingua.pipelines.train.settings import NewModel, PretrainingResult
 from interlingua.pipelines.train.tokenizer import train_tokenizer
 
 

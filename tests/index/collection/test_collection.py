@@ -3,15 +3,9 @@ import pickle
 import numpy as np
 import pytest
 
-from interlingua.index import (
-    Collection,
-    CollectionStore,
-    Hit,
-    LockedError,
-    UnsupportedOperation,
-    array_to_bytes,
-    bytes_to_array,
-)
+from interlingua.index import Collection, CollectionStore, LockedError, UnsupportedOperation
+from interlingua.index.collection.parts import array_to_bytes, bytes_to_array
+from interlingua.index.engines.base import Hit
 from interlingua.index.folder import locked
 
 DIMENSION = 12

@@ -1,6 +1,6 @@
 import pytest
 
-from interlingua.index import Metric
+from interlingua.index.engines.base import Metric
 
 
 def test_metrics_are_parsed_by_name():

@@ -14,12 +14,10 @@ from interlingua.index import (
     UnsupportedOperation,
     create_index,
     load_index,
-    recall_at_k,
     recommend,
     save_index,
-    tune,
 )
-from interlingua.index.engines.choose import index_bytes
+from interlingua.index.engines.choose import index_bytes, recall_at_k, tune
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@ import random
 import numpy as np
 import pytest
 
-from interlingua.align import fold_csls, fold_query, mean_neighbor_similarity, retrieve
-from interlingua.index import Batch, Collection, Eq, Not, Range
+from interlingua.align import retrieve
+from interlingua.align.neighbors import fold_csls, fold_query, mean_neighbor_similarity
+from interlingua.index import Collection, Eq, Not, Range
+from interlingua.index.engines.base import Batch
 from interlingua.index.milvus.client import MilvusError
 from interlingua.index.milvus.collection import Loaded, MilvusCollection
 

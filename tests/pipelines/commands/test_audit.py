@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from interlingua.align import REMOVAL_METHODS, SharedSpace, language_bias
+from interlingua.align import SharedSpace
+from interlingua.align.language import REMOVAL_METHODS, language_bias
 from interlingua.pipelines import CrossLingualSearch
 from interlingua.pipelines.audit.measure import AuditVectors, audit
 from interlingua.pipelines.texts.vectors import Origin, VectorFile, write_vectors

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from interlingua.align import REMOVAL_METHODS
+from interlingua.align.language import REMOVAL_METHODS
 from interlingua.align.space import PRESETS
 from interlingua.align.word.methods import UNSUPERVISED_METHODS, WORD_METHODS
 from interlingua.pipelines.commands.declared import Declaration, Declared, described, keys_of, names_in

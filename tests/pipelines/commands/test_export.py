@@ -3,7 +3,8 @@ import pytest
 
 pytest.importorskip("sentence_transformers")
 
-from interlingua.align import Centring, SharedSpace
+from interlingua.align import SharedSpace
+from interlingua.align.language import Centring
 from interlingua.pipelines.encoders.transformer import TransformerEncoder
 
 

@@ -8,8 +8,9 @@ pytest.importorskip("sentence_transformers")
 
 from sentence_transformers import SentenceTransformer
 
-from interlingua.align import Centring, Embeddings, Normalization, SharedSpace, SpaceError, SpaceMap
+from interlingua.align import Embeddings, Normalization, SharedSpace, SpaceError, SpaceMap
 from interlingua.align.arrays import MissingExtraError
+from interlingua.align.language import Centring
 from interlingua.align.space import HiddenLayer
 from interlingua.pipelines.encoders.cache import CachedEncoder, EmbeddingCache
 from interlingua.pipelines.encoders.static import StaticEncoder

@@ -6,7 +6,8 @@ import pytest
 
 pytest.importorskip("mteb")
 
-from interlingua.align import Centring, Normalization, SharedSpace, SpaceError, SpaceMap
+from interlingua.align import Normalization, SharedSpace, SpaceError, SpaceMap
+from interlingua.align.language import Centring
 from interlingua.pipelines.export.mteb import AlignedModel
 
 # mteb 2.26 and what it calls warn in their own code; none of these is about ours

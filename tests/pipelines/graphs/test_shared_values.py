@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 
 from interlingua.pipelines.commands import main as cli
-from interlingua.pipelines.graphs import (
-    EntityLink,
-    GraphAlignment,
-    KnowledgeGraph,
-    align_graphs,
-    read_graph,
-    read_graph_pair,
-)
-from interlingua.pipelines.graphs.align import folded_value, shared_values
+from interlingua.pipelines.graphs import GraphAlignment, KnowledgeGraph, align_graphs, read_graph, read_graph_pair
+from interlingua.pipelines.graphs.align import EntityLink, folded_value, shared_values
 from interlingua.pipelines.graphs.graph import GraphError
 from interlingua.pipelines.graphs.names import name_features
 

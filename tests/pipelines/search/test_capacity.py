@@ -2,7 +2,8 @@ import pytest
 
 from interlingua.index import recommend
 from interlingua.pipelines.commands.main import main
-from interlingua.pipelines.search import Assumptions, capacity_plan
+from interlingua.pipelines.search import capacity_plan
+from interlingua.pipelines.search.capacity import Assumptions
 
 
 def test_memory_is_the_index_and_its_rows():

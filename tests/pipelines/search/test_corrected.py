@@ -3,8 +3,10 @@ import threading
 import numpy as np
 import pytest
 
-from interlingua.align import mean_neighbor_similarity, retrieve
-from interlingua.index import Collection, CollectionStore, FaissIndex, LockedError, UnsupportedOperation, recall_at_k
+from interlingua.align import retrieve
+from interlingua.align.neighbors import mean_neighbor_similarity
+from interlingua.index import Collection, CollectionStore, FaissIndex, LockedError, UnsupportedOperation
+from interlingua.index.engines.choose import recall_at_k
 from interlingua.pipelines.search.corrected import HubCorrectedCollection
 from interlingua.pipelines.search.ranked import own_vectors
 

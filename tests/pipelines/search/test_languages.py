@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from interlingua.align import LEACE, LSAR, REMOVAL_METHODS, SpaceError, balance_scores
+from interlingua.align import SpaceError
+from interlingua.align.language import LEACE, LSAR, REMOVAL_METHODS
+from interlingua.align.language.balance import balance_scores
 from interlingua.index import Collection
 from interlingua.pipelines import CrossLingualSearch, Passage
 from interlingua.pipelines.encoders.base import UnknownTextError

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from interlingua.align import Centring, Embeddings, Normalization, SharedSpace, SpaceError, SpaceMap
+from interlingua.align import Embeddings, Normalization, SharedSpace, SpaceError, SpaceMap
+from interlingua.align.language import Centring
 from interlingua.index import Collection
 from interlingua.pipelines import CrossLingualSearch, Passage
 from interlingua.pipelines.encoders.static import StaticEncoder

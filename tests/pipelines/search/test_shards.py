@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from interlingua.index import Collection, bytes_to_array, create_index, recall_at_k
+from interlingua.index import Collection, create_index
+from interlingua.index.collection.parts import bytes_to_array
+from interlingua.index.engines.choose import recall_at_k
 from interlingua.pipelines import CrossLingualSearch, load_encoder
 from interlingua.pipelines.search import LocalRunner, build_index
 from interlingua.pipelines.search.ranked import own_vectors

@@ -11,13 +11,8 @@ pytest.importorskip("peft")
 
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.texts import Pair
-from interlingua.pipelines.train import (
-    ContrastiveSettings,
-    contrastive,
-    estimate_contrastive,
-    finetune_contrastive,
-    sentences,
-)
+from interlingua.pipelines.train import ContrastiveSettings, contrastive, finetune_contrastive, sentences
+from interlingua.pipelines.train.contrastive import estimate_contrastive
 from interlingua.pipelines.train.trainer import make_watch
 
 QUICK = ContrastiveSettings(

@@ -7,8 +7,8 @@ pytest.importorskip("datasets")
 
 from interlingua.pipelines import load_encoder
 from interlingua.pipelines.texts import Pair
-from interlingua.pipelines.train import DistillationSettings, distill, distillation, estimate_distillation
-from interlingua.pipelines.train.distillation import ridge_projection
+from interlingua.pipelines.train import DistillationSettings, distill, distillation
+from interlingua.pipelines.train.distillation import estimate_distillation, ridge_projection
 from interlingua.pipelines.train.scores import spread
 
 QUICK = DistillationSettings(

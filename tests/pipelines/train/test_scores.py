@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interlingua.align import parallel_accuracy
+from interlingua.align.word.evaluation import parallel_accuracy
 from interlingua.pipelines.texts import Pair
 from interlingua.pipelines.train.scores import (
     accuracy,

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from interlingua.align.sentence import collapse_signs
+from interlingua.align.sentence.methods.head import collapse_signs
 
 
 def spread(n=200, d=16, seed=0):

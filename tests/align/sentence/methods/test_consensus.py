@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from interlingua.align import Centring
 from interlingua.align.arrays import unit_rows
+from interlingua.align.language import Centring
 from interlingua.align.sentence import Consensus, ParallelVectors, translation_quality
 
 

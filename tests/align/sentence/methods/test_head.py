@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 
 from interlingua.align import SharedSpace
-from interlingua.align.sentence import (
-    CollapseError,
-    CollapseWarning,
-    Consensus,
-    ContrastiveHead,
-    ParallelVectors,
-    translation_quality,
-)
+from interlingua.align.sentence import Consensus, ContrastiveHead, ParallelVectors, translation_quality
+from interlingua.align.sentence.methods.head import CollapseError, CollapseWarning
 
 torch = pytest.importorskip("torch")
 CENTRING = Consensus(turn="none", shrinkage=None)
