@@ -88,22 +88,25 @@ def top_k(queries: Any, candidates: Any, k: int) -> Neighbors:
     """
     queries, candidates = as_matrix(queries, "queries"), as_matrix(candidates, "candidates")
     check_same_dimension(queries, candidates, ("queries", "candidates"))
-    return nearest(queries, candidates, k)
+    return _nearest_vectors(queries, candidates, k)
 
 
-def nearest(queries: Any, candidates: Any, k: int) -> Neighbors:
-    """Search as `top_k` does, in matrices that `as_matrix` has checked and that have one dimension."""
+def _nearest_vectors(queries: Any, candidates: Any, k: int) -> Neighbors:
+    """Search as `nearest` does, among the candidates that are not zero."""
     known = known_rows(candidates)
     if known is None:
-        return _nearest_known(queries, candidates, k)
+        return nearest(queries, candidates, k)
     if known.size == 0 < candidates.shape[0]:
         raise ValueError("there must be at least one candidate to search, but all of them are zero")
-    found = _nearest_known(queries, take_rows(candidates, known), k)
+    found = nearest(queries, take_rows(candidates, known), k)
     return Neighbors(known[found.ids], found.scores)
 
 
-def _nearest_known(queries: Any, candidates: Any, k: int) -> Neighbors:
-    """Search as `nearest` does, among candidates none of which is zero."""
+def nearest(queries: Any, candidates: Any, k: int) -> Neighbors:
+    """Search as `top_k` does, in matrices that `as_matrix` has checked and that have one dimension.
+
+    Zero rows are candidates here like any other: of features, unlike vectors, all may be zero.
+    """
     if k < 1:
         raise ValueError(f"k must be at least 1, but is {k}")
     if candidates.shape[0] == 0:
@@ -228,7 +231,7 @@ def retrieve(
     queries, candidates = as_matrix(queries, "queries"), as_matrix(candidates, "candidates")
     check_same_dimension(queries, candidates, ("queries", "candidates"))
     if criterion == "nn":
-        return nearest(queries, candidates, k)
+        return _nearest_vectors(queries, candidates, k)
     if background is not None:
         background = as_matrix(background, "background")
         check_same_dimension(candidates, background, ("candidates", "background"))
@@ -249,11 +252,11 @@ def retrieve(
     asked = _append_column(queries, np.ones(queries.shape[0], np.float32))
     if criterion == "csls":
         folded = _append_column(2.0 * candidates, -_mean_similarity(candidates, background, neighborhood))
-        found = _nearest_known(asked, folded, k)
-        own = _mean_of_nearest(_nearest_known(queries, candidates, neighborhood))
+        found = nearest(asked, folded, k)
+        own = _mean_of_nearest(nearest(queries, candidates, neighborhood))
         return Neighbors(found.ids, (found.scores - own[:, None]).astype(np.float32))
     normalizer = softmax_normalizer(candidates, background, inverse_temperature)
-    return _nearest_known(asked, _append_column(inverse_temperature * candidates, -normalizer), k)
+    return nearest(asked, _append_column(inverse_temperature * candidates, -normalizer), k)
 
 
 def mean_neighbor_similarity(vectors: Any, others: Any, neighborhood: int = 10) -> NDArray[np.float32]:
@@ -277,7 +280,7 @@ def mean_neighbor_similarity(vectors: Any, others: Any, neighborhood: int = 10) 
 
 
 def _mean_similarity(vectors: Any, others: Any, neighborhood: int) -> NDArray[np.float32]:
-    return _mean_of_nearest(nearest(vectors, others, neighborhood))
+    return _mean_of_nearest(_nearest_vectors(vectors, others, neighborhood))
 
 
 def _mean_of_nearest(found: Neighbors) -> NDArray[np.float32]:
