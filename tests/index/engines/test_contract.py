@@ -301,6 +301,6 @@ def test_what_shapes_an_index_cannot_be_changed_afterwards(index):
     index.config = dataclasses.replace(index.config, threads=2)
     assert index.config.threads == 2
     for name in index.config.shape:
-        value = {"storage": "sq8", "refine": "float16"}.get(name, 11)
+        value = {"storage": "sq8", "refine": "float16"}.get(name, 21)
         with pytest.raises(UnsupportedOperation, match="build a new one"):
             index.config = dataclasses.replace(index.config, **{"train_size": 300, name: value})
