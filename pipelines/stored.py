@@ -234,7 +234,7 @@ def encoder_of(
 
 
 @contextmanager
-def changing(folder: str | Path, *, patience: float = _PATIENCE) -> Iterator[None]:
+def changing(folder: str | Path, *, patience: float | None = None) -> Iterator[None]:
     """Hold a folder from load to save, so that no other writer's change in between is lost.
 
     Others read meanwhile. Inside the block, this thread's saves into the folder pass.
@@ -242,8 +242,8 @@ def changing(folder: str | Path, *, patience: float = _PATIENCE) -> Iterator[Non
     Parameters
     ----------
     folder : str or Path
-    patience : float
-        Seconds to wait for another writer.
+    patience : float, optional
+        Seconds to wait for another writer; by default 30.
 
     Raises
     ------
@@ -252,7 +252,7 @@ def changing(folder: str | Path, *, patience: float = _PATIENCE) -> Iterator[Non
     LockedError
         If another writer holds it for longer.
     """
-    with locked(Path(folder), patience=patience):
+    with locked(Path(folder), patience=_PATIENCE if patience is None else patience):
         yield
 
 

@@ -226,8 +226,9 @@ def test_vectors_of_two_encoders_or_dimensions_are_not_centred_together(cli, eng
         cli(*arguments, stdin="soleil\nlune\n")
     fit = ("space", "fit", f"fin={folder}/fin.npy", f"eng={folder}/eng.npy", "-o", folder / "c.space")
     assert_error(cli(*fit), "the vectors must come from one encoder, but come from static-")
-    np.save(folder / "eng.npy", np.eye(3))
-    np.save(folder / "fin.npy", np.eye(4))
+    for name, size in (("eng", 3), ("fin", 4)):
+        np.save(folder / f"{name}.npy", np.eye(size))
+        (folder / f"{name}.npy.json").unlink()  # the note of what was there
     assert_error(cli(*fit, "--quiet"), "{'fin': 4, 'eng': 3}")
     np.save(folder / "fin.npy", np.eye(3))
     assert "do not say which encoder" in cli(*fit).err

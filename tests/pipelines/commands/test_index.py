@@ -261,7 +261,8 @@ def test_rows_are_removed_without_an_encoder_and_are_gone_at_once(cli, collectio
     assert len(Collection.load(collection)) == 1
 
 
-def test_nothing_is_changed_while_another_writer_has_it(cli, collection):
+def test_nothing_is_changed_while_another_writer_has_it(cli, collection, monkeypatch):
+    monkeypatch.setattr("interlingua.pipelines.stored._PATIENCE", 0.2)
     with CollectionStore(collection):
         for command in (("remove", collection, "a"), ("add", collection, "-")):
             done = cli("index", *command, stdin='{"text": "sun", "id": "x"}\n')

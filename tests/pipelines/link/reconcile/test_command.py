@@ -20,7 +20,8 @@ from .reconciliation_fixtures import SmallIndex
 pytest.importorskip("uvicorn")
 
 _SERVE = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 sys.path.insert(0, sys.argv[1])
 from reconciliation_fixtures import SmallIndex
 from interlingua.pipelines.link.reconcile.service import Reconciler
