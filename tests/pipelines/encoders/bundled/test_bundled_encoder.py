@@ -51,10 +51,13 @@ def test_the_real_one_agrees_with_the_engine_of_its_wheel(dtype):
 
     texts = [text for group in SENTENCES.values() for text in group]
     encoder = BundledEncoder(device="cpu", dtype=dtype)
-    for role, expected in (("query", engine.query(texts)), ("passage", engine.passage(texts))):
-        vectors = encoder.encode(texts, role=role)
+    some = texts if dtype == "float32" else texts[::5]  # a processor without bfloat16 takes seconds for the rest
+    for role, expected in (("query", engine.query(some)), ("passage", engine.passage(some))):
+        vectors = encoder.encode(some, role=role)
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
         assert np.sum(vectors * expected, axis=1).min() >= (0.999 if dtype == "float32" else 0.998)
+    if dtype != "float32":
+        return
     translations = encoder.encode(texts).reshape(5, 10, -1)
     for other in translations[1:]:
         assert (np.argmax(translations[0] @ other.T, axis=1) == np.arange(10)).all()
