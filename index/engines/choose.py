@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from interlingua.index.folder import MANIFEST_NAME, CorruptCollectionError, naming, read_folder, write_folder
-from interlingua.index.milvus.client import MilvusConfig
+from interlingua.index.milvus.client import MilvusConfig, saved_fields
 from interlingua.index.milvus.engine import MilvusIndex
 
 from .base import IndexSpec, Metric, UnsupportedOperation, VectorIndex, check_dimension, check_k, check_vectors
@@ -141,7 +141,10 @@ def spec_to_json(spec: IndexSpec) -> dict[str, Any]:
 
 def spec_from_json(fields: Mapping[str, Any]) -> tuple[IndexSpec, int]:
     """Return the spec in a manifest's fields, checked, and the number of vectors."""
-    spec = IndexSpec(fields["kind"], fields["dimension"], Metric.parse(fields["metric"]), fields["config"])
+    config = fields["config"]
+    if fields["kind"] == "milvus" and isinstance(config, dict):
+        config = saved_fields(config)
+    spec = IndexSpec(fields["kind"], fields["dimension"], Metric.parse(fields["metric"]), config)
     if not isinstance(spec.config, dict):
         raise TypeError(f"its config is a {type(spec.config).__name__}, not a dictionary")
     count = fields["count"]

@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -59,7 +59,7 @@ class MilvusConfig:
     uri : str
         A file ending in ``.db`` (Milvus Lite, inside this process), or ``http://HOST:19530`` for a server or cluster,
         ``https://`` with TLS. A token or ``user:password`` is read from the environment variable MILVUS_TOKEN and
-        never saved.
+        never saved; in the address, which is saved and shown, it is refused.
     collection : str
         Its name there: letters, digits and underscores.
     index_type : {"FLAT", "HNSW", "HNSW_SQ", "IVF_FLAT", "IVF_SQ8", "AUTOINDEX", ...}
@@ -96,6 +96,11 @@ class MilvusConfig:
         for name in ("uri", "collection", "index_type"):
             if not isinstance(value := getattr(self, name), str) or not value:
                 raise ValueError(f"{name} must be a text, but is {value!r}")
+        if _may_tell_secrets(self.uri):  # and is therefore not shown here either
+            raise ValueError(
+                "uri is saved and shown, so it must hold neither user and password nor a query; write it as "
+                f"http://HOST:19530, and set the environment variable {TOKEN_VARIABLE} to the token or user:password"
+            )
         if not self.collection.isidentifier() or not self.collection.isascii():
             raise ValueError(f"a collection is named by letters, digits and underscores, not {self.collection!r}")
         if self.consistency not in ("Strong", "Session", "Bounded", "Eventually"):
@@ -104,6 +109,11 @@ class MilvusConfig:
             raise ValueError(f"timeout must be a number of seconds above 0, but is {self.timeout!r}")
         if self.server_pem_path and not Path(self.server_pem_path).is_file():
             raise FileNotFoundError(f"server_pem_path names no file: {self.server_pem_path}")
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "MilvusConfig":
+        """Return the settings that were saved; an earlier release also saved users and passwords, which are dropped."""
+        return cls(**saved_fields(fields))
 
     @property
     def local(self) -> bool:
@@ -118,6 +128,32 @@ class MilvusConfig:
     def to_json(self) -> dict[str, Any]:
         """Return the settings, without any token."""
         return dict(vars(self))
+
+
+def saved_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a saved configuration, or of a note, whose address has no secrets."""
+    uri = fields.get("uri")
+    return {**fields, "uri": without_secrets(uri)} if isinstance(uri, str) else dict(fields)
+
+
+def without_secrets(uri: str) -> str:
+    """Return an address without user, password and query, as far as it is one; the name of a file stays as it is.
+
+    Examples
+    --------
+    >>> without_secrets("http://user:secret@host:19530/db?token=secret"), without_secrets("a@b?/c.db")
+    ('http://host:19530/db', 'a@b?/c.db')
+    """
+    if not _may_tell_secrets(uri):
+        return uri
+    scheme, mark, rest = uri.rpartition("://")
+    authority, path = re.fullmatch("([^/?#]*)([^?#]*).*", rest, re.DOTALL).groups()  # type: ignore[union-attr] # of any
+    return f"{scheme}{mark}{authority.rpartition('@')[2]}{path}"
+
+
+def _may_tell_secrets(uri: str) -> bool:
+    is_file = uri.endswith(".db") and "://" not in uri
+    return not is_file and any(each in uri for each in "@?#")
 
 
 def connect(config: MilvusConfig) -> Any:

@@ -25,9 +25,18 @@ from interlingua.index.engines.base import (
     is_nothing,
     shorten,
 )
-from interlingua.index.folder import MANIFEST_NAME, naming, read_folder, replacing_file, write_folder
+from interlingua.index.files import replacing_file
+from interlingua.index.folder import MANIFEST_NAME, naming, read_folder, write_folder
 
-from .client import MOST_RESULTS, MilvusConfig, MilvusError, RemoteCollection, message_slices, vector_field
+from .client import (
+    MOST_RESULTS,
+    MilvusConfig,
+    MilvusError,
+    RemoteCollection,
+    message_slices,
+    saved_fields,
+    vector_field,
+)
 from .filters import EVERY_ROW, NO_ROW, among, compile_filter, field_names
 from .rows import create_rows, decode_row, encode_name, encode_row, metadata_of, partition_code, read_schema
 
@@ -324,7 +333,7 @@ class MilvusCollection(Described):
             with naming(Path(path) / MANIFEST_NAME):
                 if contents["type"] != "milvus-collection":
                     raise ValueError(f"it describes a {contents['type']!r}, which is not kept by Milvus")
-                config = MilvusConfig(**contents["config"])
+                config = MilvusConfig.from_json(contents["config"])
                 attributes = check_json(contents["attributes"], "attributes")
             loaded = cls(config)
             loaded.attributes, loaded.attachments = attributes, read_attachments(files)
@@ -428,7 +437,7 @@ def _batches_noted(note: Path | None, target: dict[str, Any]) -> int:
     if note is None or not note.exists():
         return 0
     try:
-        noted = json.loads(note.read_text(encoding="utf-8"))
+        noted = saved_fields(json.loads(note.read_text(encoding="utf-8")))
         done = noted.pop("batches")
     except (ValueError, KeyError, AttributeError, TypeError):
         raise ValueError(f"{note} does not note the progress of a load; choose another file") from None

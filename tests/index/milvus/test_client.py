@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from interlingua.index import Eq
-from interlingua.index.milvus.client import MilvusConfig, MilvusError, connect, speaking
+from interlingua.index.engines.choose import spec_from_json
+from interlingua.index.milvus.client import MilvusConfig, MilvusError, connect, speaking, without_secrets
 from interlingua.index.milvus.collection import MilvusCollection
 from interlingua.index.milvus.engine import MilvusIndex
 
@@ -193,3 +194,47 @@ def test_a_server_with_tls_and_tokens_refuses_others(secured, scheme, trusted, t
     said = error_of_another_process(uri.replace("https", scheme), pem if trusted else "", token)
     assert "MilvusError" in said
     assert message in said
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://root:SECRET@host:19530",
+        "https://SECRET@host",
+        "HTTP://root:SECRET%40@host:19530/db",
+        "http://root:SEC/RET?@host:19530",
+        "root:SECRET@host:19530",
+        "http://root:SECRET@host/words.db",
+        "https://host:19530?token=SECRET",
+        "https://host:19530/db?password=SECRET&x=1",
+        "https://host/#SECRET",
+    ],
+)
+def test_an_address_holds_no_secrets_and_the_refusal_tells_none(uri):
+    with pytest.raises(ValueError, match="environment variable MILVUS_TOKEN") as caught:
+        MilvusConfig(uri, "words")
+    assert "SEC" not in str(caught.value)
+
+
+@pytest.mark.parametrize("uri", ["words.db", "me@home/#1?/words.db", "http://host:19530", "https://host/database"])
+def test_other_addresses_are_taken_as_they_are(uri):
+    assert MilvusConfig(uri, "words").uri == uri
+    assert without_secrets(uri) == uri
+
+
+@pytest.mark.parametrize(
+    ("saved", "uri"),
+    [
+        ("http://root:SECRET@host:19530/db", "http://host:19530/db"),
+        ("https://a:SECRET@b@host", "https://host"),
+        ("https://host:1?token=SECRET@x", "https://host:1"),
+        ("http://root:SECRET@host/words.db", "http://host/words.db"),
+    ],
+)
+def test_what_an_earlier_release_saved_is_read_without_its_secrets(saved, uri, tmp_path):
+    fields = {"uri": saved, "collection": "words"}
+    config = MilvusConfig.from_json(fields)
+    assert config.uri == uri
+    assert "SECRET" not in f"{config!r} {config.to_json()}"
+    spec, _ = spec_from_json({"kind": "milvus", "dimension": 2, "metric": "ip", "config": fields, "count": 0})
+    assert spec.config["uri"] == uri
