@@ -11,7 +11,9 @@ from typing import IO, Any, Literal
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str], mode: Literal["w", "wb"] = "wb") -> Iterator[IO[Any]]:
+def replacing(
+    path: str | os.PathLike[str], mode: Literal["w", "wb"] = "wb", *, links: Literal["follow", "replace"] = "follow"
+) -> Iterator[IO[Any]]:
     r"""Open a file for writing that takes the place of `path` only when it is complete.
 
     The text goes to a new file in the same folder, which is flushed to the disk (fsync) and renamed over `path` at
@@ -26,6 +28,9 @@ def replacing(path: str | os.PathLike[str], mode: Literal["w", "wb"] = "wb") -> 
         ``/dev/stdout``, cannot be replaced and is written to directly.
     mode : {"wb", "w"}
         Bytes, or text as UTF-8 with ``\n`` line ends on every system.
+    links : {"follow", "replace"}
+        "replace" puts the file in the place of a link or device: for a folder's own files, which nobody has named, so
+        that a folder from elsewhere cannot point to files outside it.
 
     Yields
     ------
@@ -52,16 +57,16 @@ def replacing(path: str | os.PathLike[str], mode: Literal["w", "wb"] = "wb") -> 
     """
     if mode not in ("w", "wb"):
         raise ValueError(f"mode must be 'w' or 'wb', got {mode!r}")
-    if _is_special(Path(path)):
+    if links == "follow" and _is_special(Path(path)):
         with _open(Path(path), mode) as file:
             yield file
         return
-    with replacing_path(path) as temporary, _open(temporary, mode) as file:
+    with replacing_path(path, links=links) as temporary, _open(temporary, mode) as file:
         yield file
 
 
 @contextlib.contextmanager
-def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing_path(path: str | os.PathLike[str], *, links: Literal["follow", "replace"] = "follow") -> Iterator[Path]:
     """Name a temporary file that takes the place of `path` at the end of the block.
 
     For libraries that open the file themselves. The same promises as `replacing`; the file exists, empty, when the
@@ -71,6 +76,8 @@ def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     ----------
     path : str or path
         What to write: a new name or an existing ordinary file.
+    links : {"follow", "replace"}
+        As for `replacing`.
 
     Yields
     ------
@@ -84,10 +91,10 @@ def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     OSError
         If `path` is a device or a pipe, which cannot be replaced, or the folder cannot be written.
     """
-    if _is_special(Path(path)):
+    if links == "follow" and _is_special(Path(path)):
         raise OSError(f"{os.fspath(path)} is a device or a pipe and cannot be replaced; name an ordinary file")
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
+    target = Path(os.path.realpath(path)) if links == "follow" else Path(path)
+    if target.is_dir() and (links == "follow" or not target.is_symlink()):
         raise IsADirectoryError(f"{os.fspath(path)} is a folder; name a file in it")
     temporary = target.parent / f".interlingua-{secrets.token_hex(8)}.tmp"
     try:
@@ -98,7 +105,7 @@ def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             f"cannot write {os.fspath(path)}: the folder {target.parent} does not exist; create it first"
         ) from error
     try:
-        if target.exists():
+        if target.is_file() and not target.is_symlink():
             shutil.copymode(target, temporary)
         yield temporary
         _flush_to_disk(temporary, os.O_RDWR)
@@ -166,6 +173,22 @@ def replacing_folder(path: str | os.PathLike[str], *, marker: str, kind: str) ->
         shutil.rmtree(beside, ignore_errors=True)
         raise
     shutil.rmtree(old, ignore_errors=True)  # only now: until here it may be all that there is
+
+
+def refuse_links(*paths: str | os.PathLike[str]) -> None:
+    """Refuse to go on with a folder's own files and folders where one of them is a link.
+
+    Raises
+    ------
+    FileExistsError
+        If one is, whatever it points to.
+    """
+    for path in paths:
+        if Path(path).is_symlink():
+            raise FileExistsError(
+                f"{os.fspath(path)} is a link, and nothing is written through one inside a folder; remove it, or name "
+                "another folder"
+            )
 
 
 def _is_special(path: Path) -> bool:

@@ -27,7 +27,7 @@ from interlingua.index.collection.metadata import MetadataTable
 from interlingua.index.engines.base import Batch, Metric, shorten
 from interlingua.index.engines.choose import spec_to_json
 
-from .folder import replacing_file
+from .files import replacing_file
 
 if TYPE_CHECKING:
     from interlingua.index.collection.collection import Collection

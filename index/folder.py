@@ -20,6 +20,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,8 +30,10 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePath
 from types import MappingProxyType
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 from weakref import WeakSet
+
+from .files import naming_write, sync_folder
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -161,6 +164,39 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def open_own(path: Path, mode: Literal["rb", "r+b"]) -> BinaryIO:
+    """Open a file of a folder, unbuffered; no link is followed, and "r+b" makes it where there is none.
+
+    A folder may come from anywhere: written through a link in it, a file elsewhere would be destroyed, and a pipe would
+    be waited for.
+
+    Raises
+    ------
+    CorruptCollectionError
+        If it is a link or no ordinary file.
+    """
+    flags = os.O_RDONLY if mode == "rb" else os.O_RDWR | os.O_CREAT
+    refused = path.is_symlink()
+    if not refused:
+        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        try:
+            file = os.fdopen(os.open(path, flags, 0o666), mode, buffering=0)
+        except OSError as error:
+            # a link made since, a folder, a socket
+            if error.errno not in (errno.ELOOP, errno.EMLINK, errno.EISDIR, errno.ENXIO):
+                raise
+            refused = True
+        else:
+            refused = not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            if refused:
+                file.close()
+    if refused:
+        raise CorruptCollectionError(
+            f"{path} is a link or no ordinary file, and a folder's own files are nothing else; remove it, or {_WAY_OUT}"
+        )
+    return file
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Turn whatever goes wrong while `path` is parsed into a `CorruptCollectionError` that names it."""
@@ -171,19 +207,6 @@ def naming(path: Path) -> Iterator[None]:
     except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, EOFError) as error:
         reason = f"the field {error} is missing" if isinstance(error, KeyError) else error
         raise CorruptCollectionError(f"{path} cannot be used: {reason}; {_WAY_OUT}") from error
-
-
-@contextmanager
-def naming_write(path: Path) -> Iterator[None]:
-    """Let an error of the disk while `path` is written name it: NumPy's is "75900 requested and 36832 written"."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is not None or type(error) is not OSError:
-            raise
-        if error.errno is not None:
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise OSError(errno.ENOSPC, f"not written whole, most likely for want of space ({error})", str(path)) from error
 
 
 def _parse_entry(name: str, entry: Any) -> FileEntry:
@@ -220,9 +243,9 @@ class LockedError(RuntimeError):
 class WriterLock:
     """Hold a folder for writing until `close`, or until the process ends.
 
-    An advisory lock on the file ``writer.lock``, which stays. Where the system has none (Windows, some network file
-    systems) two writers are not kept apart. A save that is under way ends first. A process that is forked off does not
-    hold it.
+    An advisory lock on the file ``writer.lock``, which stays and holds nothing. Where the system has none (Windows,
+    some network file systems) two writers are not kept apart. A save that is under way ends first. A process that is
+    forked off does not hold it.
 
     Parameters
     ----------
@@ -236,6 +259,8 @@ class WriterLock:
         If there is no such folder.
     LockedError
         If it is held already, other than by a block of this thread, see `held`.
+    CorruptCollectionError
+        If ``writer.lock`` is a link or no ordinary file.
     """
 
     def __init__(self, folder: Path, *, patience: float = 0.0) -> None:
@@ -244,7 +269,7 @@ class WriterLock:
         self._folder = folder.resolve()
         outer = _held(folder)
         # subtle: a copy of a descriptor has its lock as well, which lasts until both are closed
-        self._file: BinaryIO = (folder / _LOCK_NAME).open("a+b", buffering=0) if outer is None else outer._copy()
+        self._file: BinaryIO = open_own(folder / _LOCK_NAME, "r+b") if outer is None else outer._copy()
         _LOCKS.add(self)
         end = time.monotonic() + max(patience, _GLANCE)
         while not _lock(self._file):
@@ -252,8 +277,6 @@ class WriterLock:
                 self._file.close()
                 raise LockedError(_held_elsewhere(folder))
             time.sleep(_LOCK_PAUSE)
-        self._file.truncate(0)
-        self._file.write(f"{os.getpid()}\n".encode())
         with folder_lock(folder):  # a save that began before waits for nobody: let it end
             pass
 
@@ -276,7 +299,7 @@ class WriterLock:
             _HELD.reset(before)
 
     def _copy(self) -> BinaryIO:
-        return os.fdopen(os.dup(self._file.fileno()), "a+b", buffering=0)
+        return os.fdopen(os.dup(self._file.fileno()), "r+b", buffering=0)
 
 
 _LOCKS: WeakSet[WriterLock] = WeakSet()
@@ -352,8 +375,8 @@ def refuse_locked(folder: Path) -> None:
     Called while the folder's lock of saves is held: a writer that comes later waits for that.
     """
     path = folder / _LOCK_NAME
-    if path.is_file():
-        with path.open("rb") as file:
+    if os.path.lexists(path):
+        with open_own(path, "rb") as file:
             if not _lock(file):
                 raise LockedError(_held_elsewhere(folder))
 
@@ -515,33 +538,6 @@ def refuse_foreign(folder: Path) -> None:
         )
 
 
-@contextmanager
-def replacing_file(path: Path) -> Iterator[Path]:
-    """Yield a new path beside `path`; what is written there takes the place of `path` at the end, whole or not at all.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder of `path` is not there.
-    IsADirectoryError
-        If `path` is a folder.
-    """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; name a file in it")
-    draft = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(6)}")
-    try:
-        with naming_write(path):
-            yield draft
-        with draft.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
 def _stored_names(folder: Path) -> set[str]:
     if not (folder / MANIFEST_NAME).is_file():
         return set()
@@ -568,14 +564,3 @@ def _write_file(path: Path, content: FileWriter | bytes) -> FileEntry:
         with path.open("rb+") as stream:
             os.fsync(stream.fileno())
     return FileEntry(path.name, path.stat().st_size, sha256_of(path))
-
-
-def sync_folder(folder: Path) -> None:
-    """Put the names in a folder on the disk."""
-    if os.name == "nt":  # Windows opens no folders, and renames are durable there without
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,6 +6,7 @@ cut short, which nobody was promised and which readers pass over; any other dama
 """
 
 import hashlib
+import io
 import json
 import os
 import struct
@@ -13,12 +14,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.index.folder import CorruptCollectionError, naming_write, sync_folder
+from interlingua.index.files import naming_write, sync_folder
+from interlingua.index.folder import CorruptCollectionError, open_own
 
 _TITLE = b"interlingua journal 1 "
 _HEAD = struct.Struct("<QI")
@@ -82,14 +84,19 @@ class Journal:
     def __init__(self, folder: Path, manifest: str) -> None:
         self.path = journal_path(folder, manifest)
         title = _TITLE + manifest.encode() + b"\n"
-        if not self.path.exists() or self.path.stat().st_size < len(title):  # new, or cut off while it was made
-            self.path.write_bytes(title)
-        # subtle: what was cut short must go, or the next record would follow its remains
-        whole = max((end for _, end in _records(self.path, manifest)), default=len(title))
-        self._file: BinaryIO = self.path.open("r+b", buffering=0)
-        self._file.truncate(whole)
-        self._file.seek(whole)
-        os.fsync(self._file.fileno())
+        self._file: BinaryIO = open_own(self.path, "r+b")
+        try:
+            # subtle: what was cut short must go, or the next record would follow its remains
+            whole = max((end for _, end in _records(self.path, manifest)), default=0)
+            if not whole:  # new, without records, or cut off while it was made
+                self._file.write(title)
+                whole = len(title)
+            self._file.truncate(whole)
+            self._file.seek(whole)
+            os.fsync(self._file.fileno())
+        except BaseException:
+            self._file.close()
+            raise
         sync_folder(folder)
 
     def __len__(self) -> int:
@@ -150,11 +157,11 @@ def read_on(folder: Path, manifest: str, place: Place) -> Iterator[tuple[Change,
         If the journal is damaged, or what was read at that place has been taken back by the writer since.
     """
     path = journal_path(folder, manifest)
-    if not path.exists():
+    if not os.path.lexists(path):
         if place.end:
             raise CorruptCollectionError(f"{path} is missing, and was there before; {_WAY_OUT}")
         return
-    with path.open("rb") as file:
+    with open_own(path, "rb") as file:
         file.seek(place.start + _HEAD.size)
         if place.end and file.read(_DIGEST) != place.digest:
             raise CorruptCollectionError(f"{path} was altered at byte {place.start}; {_WAY_OUT}")
@@ -173,7 +180,7 @@ def read_journal(folder: Path, manifest: str) -> Iterator[Change]:
         If the journal is damaged otherwise than by being cut short.
     """
     path = journal_path(folder, manifest)
-    if path.exists():
+    if os.path.lexists(path):
         for content, _ in _records(path, manifest):
             yield _parsed(path, content)
 
@@ -188,7 +195,7 @@ def _parsed(path: Path, content: bytes) -> Change:
 def _records(path: Path, manifest: str, begin: int = 0) -> Iterator[tuple[bytes, int]]:
     """Yield the content of each whole record from byte `begin` on, and where it ends."""
     title = _TITLE + manifest.encode() + b"\n"
-    with path.open("rb") as file:
+    with io.BufferedReader(cast(io.RawIOBase, open_own(path, "rb"))) as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(len(title))
         if start != title:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from interlingua.align import Neighbors, SharedSpace, top_k
 from interlingua.align.arrays import require
-from interlingua.align.files import replacing
+from interlingua.align.files import refuse_links, replacing
 from interlingua.align.matching.pairs import Retrieval
 from interlingua.align.matching.scores import Margin
 from interlingua.align.sentence.mining import (
@@ -54,6 +54,7 @@ def encode_resumable(
     if path is None:
         return encoder.encode(list(texts[:]), progress=progress)
     data, state = Path(f"{path}.npy"), Path(f"{path}.json")
+    refuse_links(data)
     digest = blake2b(digest_size=16)
     for shard in _shards(texts):
         digest.update("".join(f"{text}\n" for text in shard).encode("utf-8", "surrogatepass"))
@@ -72,7 +73,7 @@ def encode_resumable(
         vectors[done : done + len(shard)] = encoder.encode(shard, progress=progress)
         vectors.flush()
         done += len(shard)
-        with replacing(state, "w") as file:
+        with replacing(state, "w", links="replace") as file:
             json.dump({**told, "done": done}, file)
     mapped: NDArray[np.float32] = np.load(data, mmap_mode="r")
     return mapped
@@ -96,6 +97,7 @@ def aligned_vectors(
             if path is None:
                 out = np.empty(shape, np.float32)
             else:
+                refuse_links(f"{path}.npy")
                 out = np.lib.format.open_memmap(Path(f"{path}.npy"), mode="w+", dtype=np.float32, shape=shape)
         out[start : start + len(block)] = moved
     result: NDArray[np.float32] = out

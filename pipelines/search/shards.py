@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import SharedSpace
-from interlingua.align.files import replacing
+from interlingua.align.files import refuse_links, replacing
 from interlingua.index import Collection, FaissIndex, VectorIndex, create_index
 from interlingua.index.collection.metadata import MetadataTable
 from interlingua.index.engines.base import IndexSpec, Metric, check_vectors
@@ -445,6 +445,7 @@ def _begin(work: Work, resume: bool) -> None:
     """Note what the build is to do, or check that the note of an earlier one says the same."""
     plan = {"settings": asdict(work.settings), "shards": [[asdict(span) for span in shard] for shard in work.shards]}
     path = Path(work.folder) / _PLAN
+    refuse_links(*path.parent.glob("*"), *path.parent.glob("*/*"))
     if path.is_file():
         if not resume:
             raise FileExistsError(f"{work.folder} holds an unfinished build; resume it, or remove that folder")
@@ -458,7 +459,7 @@ def _begin(work: Work, resume: bool) -> None:
             )
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path, "w") as file:
+    with replacing(path, "w", links="replace") as file:
         file.write(json.dumps(plan, ensure_ascii=False, indent=1) + "\n")
 
 

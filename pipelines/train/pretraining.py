@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from interlingua.align.arrays import require, torch_device
-from interlingua.align.files import replacing
+from interlingua.align.files import refuse_links, replacing
 from interlingua.pipelines.encoders.transformer import native_dtype
 from interlingua.pipelines.texts.corpus import Corpus
 from interlingua.pipelines.texts.pairs import Pair
@@ -437,6 +437,7 @@ def _history(log: Sequence[Mapping[str, Any]]) -> tuple[dict[str, float], ...]:
 
 def _keep_record(work: Path, record: Mapping[str, Any]) -> None:
     """Write what makes the run into its folder, or compare it with the run that was begun there."""
+    refuse_links(*work.glob("*"))
     if read_run(work, record) is None:
         if last_checkpoint(work / "checkpoints") is not None:
             raise ValueError(f"{work} has checkpoints and does not say of which run; remove that folder")

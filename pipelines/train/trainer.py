@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from interlingua.align.arrays import require
-from interlingua.align.files import replacing
+from interlingua.align.files import refuse_links, replacing
 
 from .settings import Settings
 
@@ -186,7 +186,14 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def take_checkpoint(folder: Path) -> Path | None:
-    """Return the latest checkpoint that is whole, and remove later ones; a warning says why."""
+    """Return the latest checkpoint that is whole, and remove later ones; a warning says why.
+
+    Raises
+    ------
+    FileExistsError
+        If a link lies in the folder.
+    """
+    refuse_links(*folder.glob("*"))
     found = last_checkpoint(folder)
     for path, damage in _checkpoints(folder):
         if path == found:
@@ -203,7 +210,7 @@ def open_checkpoints(folder: Path, run: Mapping[str, Any], *, resume: bool) -> t
     Raises
     ------
     FileExistsError
-        If there is one and `resume` is not set.
+        If there is one and `resume` is not set, or a link lies in the folder.
     ValueError
         If it is of another run; see `read_run`.
     """
@@ -222,7 +229,7 @@ def open_checkpoints(folder: Path, run: Mapping[str, Any], *, resume: bool) -> t
 def write_run(folder: Path, run: Mapping[str, Any], **notes: Any) -> None:
     """Write what makes a run this one and no other into its folder, and notes beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / _RUN, "w") as file:
+    with replacing(folder / _RUN, "w", links="replace") as file:
         file.write(json.dumps({**notes, "run": dict(run)}, indent=1))
 
 

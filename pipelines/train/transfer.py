@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from interlingua.align.files import replacing
+from interlingua.align.files import refuse_links, replacing
 from interlingua.pipelines.texts.labelled import Labelled, LabelledWords, nested_order
 
 from .classifier import TextClassifier
@@ -276,6 +276,7 @@ def _open(output: str | Path | None, identity: dict[str, Any], *, resume: bool) 
     if output is None:
         return None
     folder = Path(output)
+    refuse_links(*folder.glob("*"))
     if not resume and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; resume what is in it, or name another folder")
     if read_run(folder, identity) is None and any(folder.glob("*-seed*.json")):
@@ -293,5 +294,5 @@ def _read(folder: Path | None, name: str) -> list[TransferRow] | None:
 
 def _write(folder: Path | None, name: str, rows: Sequence[TransferRow]) -> None:
     if folder is not None:
-        with replacing(folder / f"{name}.json", "w") as file:
+        with replacing(folder / f"{name}.json", "w", links="replace") as file:
             file.write(json.dumps([asdict(each) for each in rows], ensure_ascii=False, indent=1))

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from interlingua.align.files import replacing, replacing_folder, replacing_path
+from interlingua.align.files import refuse_links, replacing, replacing_folder, replacing_path
 
 
 def names(folder):
@@ -161,3 +161,26 @@ def test_a_folder_of_something_else_is_not_replaced(tmp_path):
         with pytest.raises(FileExistsError, match="something else than a model"):
             model_folder(path, "new")
     assert (tmp_path / "mine" / "note").read_text() == "kept"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("target", ["there.txt", "absent.txt", "/dev/null", "."])
+def test_a_folder_s_own_file_takes_the_place_of_a_link(tmp_path, target):
+    (tmp_path / "there.txt").write_text("mine")
+    own = tmp_path / "own.json"
+    own.symlink_to(target)
+    with replacing(own, "w", links="replace") as file:
+        file.write("new")
+    assert own.read_text() == "new"
+    assert not own.is_symlink()
+    assert (tmp_path / "there.txt").read_text() == "mine"
+    assert not (tmp_path / "absent.txt").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_links_among_a_folder_s_own_files_are_refused_by_name(tmp_path):
+    (tmp_path / "real").write_text("")
+    (tmp_path / "link").symlink_to("nowhere")
+    refuse_links(tmp_path / "real", tmp_path / "absent")
+    with pytest.raises(FileExistsError, match="link is a link, and nothing is written through one"):
+        refuse_links(*tmp_path.glob("*"))

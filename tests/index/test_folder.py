@@ -14,8 +14,9 @@ import pytest
 
 from interlingua.index import Collection, CollectionStore, CorruptCollectionError, LockedError, folder, verify
 from interlingua.index import folder as manifest
-from interlingua.index.collection.journal import Change
-from interlingua.index.folder import locked, replacing_file, write_folder
+from interlingua.index.collection.journal import Change, journal_path
+from interlingua.index.files import replacing_file
+from interlingua.index.folder import locked, manifest_digest, write_folder
 
 
 @pytest.fixture
@@ -346,7 +347,7 @@ _ALSO_COUNTS = f"""
 import sys
 from interlingua.index import Collection
 from interlingua.index.collection.journal import Change
-from interlingua.index.folder import locked, replacing_file, write_folder
+from interlingua.index.folder import locked, write_folder
 {inspect.getsource(count_up)}
 print("ready", flush=True)
 count_up(__import__("pathlib").Path(sys.argv[1]), 12)
@@ -430,3 +431,53 @@ def test_a_disk_that_is_full_is_told_with_the_file(saved, make_collection, tmp_p
         patch.setattr(os, "fsync", lambda descriptor: next(failing, bool)(descriptor))  # the first one, not the undoing
         with pytest.raises(OSError, match=r"No space left.*journal-"):
             store._journal.append(Change("remove", ("x",)))
+
+
+@pytest.fixture
+def received(tmp_path):
+    """A folder from elsewhere, and beside it a file that is nobody's business."""
+    Collection.create(2).save(tmp_path / "received")
+    (tmp_path / "notes.txt").write_text("mine")
+    yield tmp_path / "received"
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert not (tmp_path / "new.txt").exists()
+
+
+def _lay(path, what):
+    elsewhere = path.parents[1]
+    links = {"link": "notes.txt", "dangling link": "new.txt", "link to a folder": "."}
+    if what in links:
+        path.symlink_to(elsewhere / links[what])
+    else:
+        (os.mkfifo if what == "pipe" else os.mkdir)(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("what", ["link", "dangling link", "link to a folder", "pipe", "folder"])
+def test_the_lock_is_an_ordinary_file_or_nobody_writes(received, what):
+    _lay(received / "writer.lock", what)
+    for attempt in (CollectionStore, lambda path: locked(path).__enter__(), Collection.create(2).save):
+        with pytest.raises(CorruptCollectionError, match=r"writer\.lock is a link or no ordinary file"):
+            attempt(received)
+    assert Collection.load(received).dimension == 2  # reading needs no lock
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+@pytest.mark.parametrize("what", ["link", "dangling link", "link to a folder", "pipe", "folder"])
+def test_a_journal_is_an_ordinary_file_or_nobody_goes_on(received, what):
+    _lay(journal_path(received, manifest_digest(received)), what)
+    for attempt in (CollectionStore, Collection.load):
+        with pytest.raises(CorruptCollectionError, match=r"journal-\w+\.log is a link or no ordinary file"):
+            attempt(received)
+    assert "is a link or no ordinary file" in verify(received).problems[0]
+
+
+def test_a_hard_link_costs_nobody_a_file(received):
+    """A lock is never written, and a journal only where one of this folder lies already."""
+    os.link(received.parent / "notes.txt", received / "writer.lock")
+    CollectionStore(received).close()
+    journal = journal_path(received, manifest_digest(received))
+    journal.unlink()
+    os.link(received.parent / "notes.txt", journal)
+    with pytest.raises(CorruptCollectionError, match="is no journal of this folder's manifest"):
+        CollectionStore(received)
