@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from interlingua.align.neighbors import mean_neighbor_similarity
 from interlingua.index import Collection, CollectionStore
 from interlingua.index.collection.journal import Change, Place, read_on
 from interlingua.index.collection.parts import array_to_bytes, bytes_to_array, settled
 from interlingua.index.engines.base import CollectionResult, is_nothing, refuse_masked
 from interlingua.index.threads import SharedLock
 
+from .copies import OF_VECTORS, nearness
 from .ranked import ATTRIBUTE, CorrectedRows, ranked_collection
 
 _SOURCES = "hub-sources.npy"
@@ -27,7 +27,7 @@ class HubCorrectedCollection:
     """Vectors with string ids and metadata, ranked by CSLS against a fixed set of source vectors.
 
     The score of query x and target y is 2 x·y - r_S(y), CSLS [1]_ but for a constant of the query; r_S(y) is the mean
-    cosine of y and its `neighborhood` nearest sources.
+    cosine of y and its `neighborhood` nearest sources, of which copies count once.
 
     `CorrectedRows` says how each kind of index answers: exactly where it is exact, else from a graph that holds
     [2 y, -r_S(y)], or from inverted lists whose candidates are scored again.
@@ -329,7 +329,10 @@ class HubCorrectedCollection:
         return self._ranked.store
 
     def _measured(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        return mean_neighbor_similarity(_unit(rows, "vectors"), self.sources, self.neighborhood)
+        return self._means(_unit(rows, "vectors"))
+
+    def _means(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return nearness(rows, self.sources, self.neighborhood, share=OF_VECTORS)
 
     def _put(
         self, ids: Sequence[str], vectors: ArrayLike, metadata: Sequence[Mapping[str, Any]] | None, *, replace: bool
@@ -338,8 +341,7 @@ class HubCorrectedCollection:
             return
         rows = self._checked(vectors, "vectors")
         with self._changes.writing:
-            means = mean_neighbor_similarity(rows, self.sources, self.neighborhood)
-            self._ranked.put(ids, rows, means, metadata, replace=replace)
+            self._ranked.put(ids, rows, self._means(rows), metadata, replace=replace)
 
 
 def _changes_since(folder: Path, collection: Collection) -> list[Change]:

@@ -9,8 +9,8 @@ What a collection does about the languages of its passages, learned from the pas
 Bring the best passages of all languages level, where every language is expected to hold an answer.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 from importlib import resources
 from typing import Any, Literal, get_args
 
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import ANY_LANGUAGE, Normalization, SharedSpace, SpaceError, SpaceMap
+from interlingua.align.arrays import unit_rows
 from interlingua.align.language import REMOVAL_METHODS, Centring
 from interlingua.index import Collection
 from interlingua.index.engines.base import Hit
@@ -25,6 +26,7 @@ from interlingua.pipelines.encoders.base import Encoder, UnknownTextError
 from interlingua.pipelines.texts.languages import find_language
 from interlingua.pipelines.texts.passages import UNDETERMINED
 
+from .copies import EQUAL, distinct_by_language, distinct_places
 from .ranked import CorrectedRows, rows_by_language
 
 #: Passages of a language that a mean of its own needs.
@@ -174,7 +176,7 @@ def check_method(method: str) -> None:
 def remove_languages(
     raw: NDArray[np.float32], languages: Sequence[str], encoder: str, method: LanguageMethod | str = "auto"
 ) -> SharedSpace | None:
-    """Learn from passages how to map each language.
+    """Learn from passages how to map each language; copies of a passage, or what is nearly one, count once.
 
     "auto" is mean-covariance where at least two languages have as many passages as the vectors have dimensions, for
     those languages, and centring otherwise. With fewer passages no covariance is known in all directions, and what is
@@ -204,6 +206,9 @@ def remove_languages(
         If the method is none, or "lsar" or "leace" has fewer than two languages with ten passages to compare.
     """
     check_method(method)
+    once = distinct_by_language(raw, list(rows_by_language(languages).values()))
+    if len(once) < len(raw):
+        raw, languages = raw[once], [languages[row] for row in once.tolist()]
     centred = centre_languages(raw, languages, encoder)
     if centred is None or method == "centring":
         return centred
@@ -232,10 +237,11 @@ def balanced_search(
     *,
     languages: Iterable[str],
     where: Mapping[str, Any] | None = None,
+    thresholds: Mapping[str, float] | None = None,
 ) -> list[list[tuple[Hit, float]]]:
     """Search each language by itself and rank by what a hit exceeds the best of its language by.
 
-    The level of a query and a language is the mean score of its three best hits there; see
+    The level of a query and a language is the mean score of its three best hits there, of which copies count once; see
     `interlingua.align.balance_scores` for when that is right.
 
     Parameters
@@ -249,6 +255,8 @@ def balanced_search(
         Where to search; one search each.
     where : mapping, optional
         As in `Collection.search`.
+    thresholds : mapping of str to float, optional
+        For each language, from which cosine two of its rows are copies; by default where they are equal.
 
     Returns
     -------
@@ -261,6 +269,24 @@ def balanced_search(
         for number, answers in enumerate(merged):
             hits = found[number]
             if hits:
-                level = float(np.mean([hit.score for hit in hits[:_BEST]]))
+                asked, threshold = queries[number : number + 1], (thresholds or {}).get(language, EQUAL)
+                search = partial(collection.search, asked, where=where, languages=[language])
+                level = float(np.mean(_best_different(collection, hits, threshold, search)))
                 answers += [(hit, hit.score - level) for hit in hits[:k]]
     return [sorted(answers, key=lambda each: -each[1])[:k] for answers in merged]
+
+
+def _best_different(
+    collection: Collection | CorrectedRows, hits: list[Hit], threshold: float, search: Callable[[int], Any]
+) -> list[float]:
+    """Return the scores of the three best hits that are no copies of each other, asking for more where they are few."""
+    while True:
+        rows = unit_rows(collection.vectors([hit.id for hit in hits]))
+        kept = distinct_places(rows, _BEST, [threshold] * len(rows))
+        if len(kept) == _BEST:
+            break
+        more = search(4 * len(hits))[0]
+        if len(more) <= len(hits):
+            break
+        hits = more
+    return [hits[place].score for place in kept]

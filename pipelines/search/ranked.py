@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import top_k
 from interlingua.align.arrays import unit_rows
 from interlingua.align.neighbors import fold_csls, fold_query
 from interlingua.index import Collection, CollectionStore
@@ -20,6 +19,8 @@ from interlingua.index.collection.journal import Change
 from interlingua.index.collection.parts import array_to_bytes, bytes_to_array
 from interlingua.index.engines.base import CollectionResult, Metric
 from interlingua.index.threads import SharedLock
+
+from .copies import EQUAL, distinct_places, distinct_rows, nearness
 
 #: Of index that a collection of texts may have; see `interlingua.index.create_index`.
 IndexKind = Literal["flat", "faiss-flat", "hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq"]
@@ -178,6 +179,40 @@ class CorrectedRows:
         halves = np.concatenate([queries / 2, np.zeros((len(queries), 1), np.float32)], axis=1)
         return self.collection.search(halves if self.folds else queries, k, **filters)
 
+    def nearness(self, queries: NDArray[np.float32], k: int, thresholds: Mapping[str, float]) -> NDArray[np.float32]:
+        """Return the mean cosine (n,) of each unit query and its k nearest rows, of which copies count once.
+
+        Parameters
+        ----------
+        queries : (n, d) array
+        k : int
+        thresholds : mapping of str to float
+            For each language, from which cosine two of its rows are copies; in others, where they are equal.
+        """
+        means = np.empty(len(queries), np.float32)
+        waiting, width = np.arange(len(queries)), k
+        with self.collection.lock.reading:
+            while len(waiting):
+                width, left = min(width, len(self.collection)), []
+                found = self.search_by_cosine(queries[waiting], width)
+                for place, number in enumerate(waiting.tolist()):
+                    kept = self._distinct(found.ids[place], k, thresholds)
+                    means[number] = found.scores[place][kept].mean() if len(kept) else 0.0
+                    if len(kept) < min(k, len(found.ids[place])) and width < len(self.collection):
+                        left.append(number)
+                waiting, width = np.array(left, np.int64), 4 * width
+        return means
+
+    def _distinct(self, ids: Sequence[str], k: int, thresholds: Mapping[str, float]) -> list[int]:
+        """Return the places of the first k rows that are no copies of one before."""
+        if len(ids) < 2:
+            return list(range(len(ids)))
+        rows = self.vectors(ids)
+        if (rows @ rows.T)[np.triu_indices(len(rows), 1)].max() < min(thresholds.values(), default=EQUAL):
+            return list(range(min(k, len(ids))))
+        spoken = [str(row.get("language")) for row in self.collection.get(ids)]
+        return distinct_places(rows, k, [thresholds.get(each, EQUAL) for each in spoken], spoken)
+
     def attachments(self) -> dict[str, bytes]:
         """Return what `restore_means` reads: every r that the vectors do not hold, and the numbers of their rows."""
         if self._whole:
@@ -254,22 +289,24 @@ class CorrectedRows:
 
 
 _SAMPLE = 2048
-_SAME = 1 - 1e-5
 
 
 def sample_languages(
     vectors: NDArray[np.float32], languages: Sequence[str], *, neighborhood: int, seed: int
 ) -> dict[str, NDArray[np.float32]]:
-    """Return for each language with more than `neighborhood` vectors at most 2,048 of them.
+    """Return for each language with more than `neighborhood` vectors at most 2,048 of them, copies left out.
 
     With fewer, what is measured says more about the few than about hubs: of three texts, an exact match may come last.
     """
     rng = np.random.default_rng(seed)
-    return {
-        language: vectors[np.sort(rng.permutation(rows)[:_SAMPLE])]
-        for language, rows in rows_by_language(languages).items()
-        if len(rows) > neighborhood
-    }
+    samples = {}
+    for language, rows in rows_by_language(languages).items():
+        own = vectors[np.asarray(rows)[distinct_rows(vectors[rows])]]
+        if len(own) > neighborhood:
+            drawn = own[np.sort(rng.permutation(len(own))[:_SAMPLE])]
+            # among many rows, copies that are not frequent are still there
+            samples[language] = drawn[distinct_rows(drawn)] if len(own) > _SAMPLE else drawn
+    return samples
 
 
 def measure_hubness(
@@ -278,7 +315,7 @@ def measure_hubness(
     background: Mapping[str, NDArray[np.float32]],
     neighborhood: int,
 ) -> NDArray[np.float32]:
-    """Return the mean cosine of each row and the nearest background rows of its language, itself left out.
+    """Return the mean cosine of each row and the nearest background rows of its language, its own copies left out.
 
     Parameters
     ----------
@@ -298,12 +335,8 @@ def measure_hubness(
     """
     hubness = np.full(len(vectors), np.nan, np.float32)
     for language, rows in rows_by_language(languages).items():
-        if language not in background:
-            continue
-        found = top_k(vectors[rows], background[language], neighborhood + 1).scores
-        # subtle: a row that is in the background finds itself first
-        itself = found[:, 0] > _SAME
-        hubness[rows] = np.where(itself, found[:, 1:].mean(axis=1), found[:, :neighborhood].mean(axis=1))
+        if language in background:
+            hubness[rows] = nearness(vectors[rows], background[language], neighborhood, apart=True)
     return hubness
 
 

@@ -22,6 +22,7 @@ from interlingua.pipelines.stored import EncoderNote, Kind, Stored, encoder_of, 
 from interlingua.pipelines.texts.languages import matching_languages
 from interlingua.pipelines.texts.passages import RESERVED, UNDETERMINED, Passage, check_passages
 
+from .copies import copy_threshold
 from .languages import (
     LanguageMethod,
     balanced_search,
@@ -237,9 +238,9 @@ class CrossLingualSearch:
             With CSLS a passage that is near to everything in its language is ranked lower.
 
             The score is 2 cos(q, p) - r(p) - r(q), where r(p) is the mean cosine of p and its nearest `neighborhood`
-            passages in its own language, and r(q) that of the question and its nearest passages. Languages with
-            `neighborhood` passages or fewer get the mean r of the others; where all are so small, the ranking is by
-            cosine.
+            passages in its own language, and r(q) that of the question and its nearest passages. Of passages that are
+            copies of each other, or nearly so, one counts. Languages with `neighborhood` passages or fewer get the mean
+            r of the others; where all are so small, the ranking is by cosine.
         kind : str
             Of the index; "flat" is exact, and `interlingua index recommend` chooses one.
 
@@ -365,9 +366,9 @@ class CrossLingualSearch:
         balance : bool
             Bring the best passages of all languages level, where all hold the answer.
 
-            The score is less the mean of the question's three best in the passage's language. For collections whose
-            languages say the same, such as translated manuals; where only one language holds the answer, the best of
-            the others would be raised to it.
+            The score is less the mean of the question's three best in the passage's language, copies counted once. For
+            collections whose languages say the same, such as translated manuals; where only one language holds the
+            answer, the best of the others would be raised to it.
 
         Returns
         -------
@@ -419,14 +420,14 @@ class CrossLingualSearch:
         chosen = None if languages is None else matching_languages(languages, list(self.languages))
         if balance:
             spoken = list(self.languages) if chosen is None else chosen
-            found = balanced_search(self._ranked, vectors, k, languages=spoken, where=where)
+            near = self.copy_thresholds
+            found = balanced_search(self._ranked, vectors, k, languages=spoken, where=where, thresholds=near)
         else:
             plain = self._ranked.search(vectors, k, where=where, languages=chosen)
             found = [[(hit, hit.score) for hit in plain[number]] for number in range(len(vectors))]
-        offsets = np.zeros(len(vectors))
+        offsets = np.zeros(len(vectors), np.float32)
         if self.ranking == "csls" and not balance:
-            own = self._ranked.search_by_cosine(vectors, self.neighborhood).scores
-            offsets = np.where(np.isfinite(own), own, 0).sum(axis=1) / np.isfinite(own).sum(axis=1)
+            offsets = self._ranked.nearness(vectors, self.neighborhood, self.copy_thresholds)
         answers = []
         for number, hits in enumerate(found):
             cosines = (self._ranked.vectors([hit.id for hit, _ in hits]) @ vectors[number]).clip(-1, 1)
@@ -504,6 +505,11 @@ class CrossLingualSearch:
     @cached_property
     def _typical_hubness(self) -> float:
         return typical_hubness(self.background, self.neighborhood)
+
+    @cached_property
+    def copy_thresholds(self) -> dict[str, float]:
+        """For each language of the background, the cosine from which two passages count as copies."""
+        return {language: copy_threshold(rows) for language, rows in self.background.items()}
 
     def _put(self, passages: Sequence[Passage], vectors: NDArray[np.float32]) -> None:
         hubness = self._hubness(vectors, [each.language for each in passages])

@@ -18,6 +18,7 @@ from interlingua.align.matching import ScoreCalibration
 from interlingua.index.threads import SharedLock
 from interlingua.pipelines.encoders.base import Encoder, Role
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder
+from interlingua.pipelines.search.copies import EQUAL, distinct_places, distinct_rows
 from interlingua.pipelines.search.languages import LanguageMethod
 from interlingua.pipelines.search.ranked import IndexKind
 from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit, read_search, write_search
@@ -205,7 +206,7 @@ class TranslationMemory:
     ) -> list[list[MemoryMatch]]:
         wanted = None if to is None else self._languages_found_by(to)
         where = None if wanted is None else {"translation_language": wanted}
-        found = self._search.search_vectors(vectors, 2 * (k + _NEAR), where=where)
+        found = self._hits(vectors, 2 * (k + _NEAR), where)
         answers = []
         for text, spoken, hits in zip(texts, asked_in, found, strict=True):
             matches: dict[str, MemoryMatch] = {}
@@ -222,6 +223,21 @@ class TranslationMemory:
                 matches[_pair_of(hit.id)] = _match(hit.id, row, text, False, sure, hit.score, hit.cosine)
             answers.append(list(matches.values())[:k])
         return answers
+
+    def _hits(self, vectors: NDArray[np.float32], width: int, where: Mapping[str, Any] | None) -> list[list[SearchHit]]:
+        """Return for each vector the nearest sentences, until `width` of them differ."""
+        found = self._search.search_vectors(vectors, width, where=where)
+        wide, few = width, list(range(len(found)))
+        while few := [n for n in few if len(found[n]) == wide and len(self._different(found[n])) < width]:
+            if wide >= len(self._search):
+                break
+            wide = min(4 * wide, len(self._search))
+            for number, hits in zip(few, self._search.search_vectors(vectors[few], wide, where=where)):
+                found[number] = hits
+        for number, hits in enumerate(found):
+            if len(hits) > width and len(different := self._different(hits)) >= width:
+                found[number] = hits[: hits.index(different[width - 1]) + 1]
+        return found
 
     def save(self, folder: str | Path) -> None:
         """Write everything into a folder, whole or not at all."""
@@ -264,13 +280,27 @@ class TranslationMemory:
 
         What weakens all cosines of a query, such as a language that the memory does not know, cancels out.
         """
-        own = text_key(hit.text)
-        others = [h.cosine for h in hits if h.language == hit.language and text_key(h.text) != own][:_NEAR]
+        others = [
+            each.cosine
+            for each in self._different([hit, *hits])[1:]
+            if each.language == hit.language and text_key(each.text) != text_key(hit.text)
+        ][:_NEAR]
         calibration = self._calibrations[matches(spoken, hit.language)]
         if calibration is None or not others:
             return float("nan")
         margin = hit.cosine / max(float(np.mean(others)), _LEAST)
         return float(calibration.probability([margin])[0])
+
+    def _different(self, hits: Sequence[SearchHit]) -> list[SearchHit]:
+        """Return the hits of which none says what one before says, in the same language, or nearly so."""
+        if len(hits) < 2:
+            return list(hits)
+        keys = {(hit.language, text_key(hit.text)): hit for hit in reversed(hits)}
+        once = sorted(keys.values(), key=hits.index)
+        spoken, near = [hit.language for hit in once], self._search.copy_thresholds
+        rows = self._search.vectors([hit.id for hit in once])
+        kept = distinct_places(rows, len(once), [near.get(each, EQUAL) for each in spoken], spoken)
+        return [once[place] for place in kept]
 
     @property
     def _exact(self) -> _Exact:
@@ -297,20 +327,17 @@ class TranslationMemory:
     def _calibrated(self) -> _Calibrations:
         """Calibrations for hits in another language than the query's, and in its own.
 
-        Planted pairs are the memory's own; decoys are each sentence's nearest one that is not its translation, nor that
-        of a copy, be it with other case or punctuation. Both are cosines relative to the mean cosine of the next
-        `_NEAR` sentences.
+        Planted pairs are the memory's own, of which no sentence is there twice, or nearly so; decoys are each
+        sentence's nearest one that is not its translation, nor that of a copy, be it with other case or punctuation.
+        Both are cosines relative to the mean cosine of the next `_NEAR` sentences.
         """
-        units = sorted({_pair_of(name) for name in self._search.collection.ids})
-        if len(units) < _FEWEST:
+        names, texts = self._different_pairs()
+        if len(names) < _FEWEST:
             return None, None
-        chosen = np.random.default_rng(0).permutation(len(units))[:_SAMPLE]
-        names = [units[number] for number in np.sort(chosen).tolist()]
         left, right = (self._search.vectors([f"{name}.{side}" for name in names]) for side in _SIDES)
-        texts = [
-            [row["text"] for row in self._search.collection.get([f"{n}.{side}" for n in names])] for side in _SIDES
-        ]
-        one, other = text_numbers(*texts)
+        once = np.intersect1d(distinct_rows(left), distinct_rows(right))
+        left, right = left[once], right[once]
+        one, other = text_numbers(*([side[number] for number in once.tolist()] for side in texts))
         same = (one[:, None] == one) | (other[:, None] == other) | (one[:, None] == other) | (other[:, None] == one)
         cosines = np.einsum("ij,ij->i", left, right)
         found: list[ScoreCalibration | None] = []
@@ -321,6 +348,28 @@ class TranslationMemory:
             kept = (near[:, -1] > -1) & (one != other)
             found.append(ScoreCalibration.fit(planted[kept], decoys[kept]) if kept.sum() >= _FEWEST else None)
         return found[0], found[1]
+
+    def _different_pairs(self) -> tuple[list[str], tuple[list[str], list[str]]]:
+        """Return names and texts of at most `_SAMPLE` pairs, drawn; no two have a text in common on the same side."""
+        units = sorted({_pair_of(name) for name in self._search.collection.ids})
+        order = np.random.default_rng(0).permutation(len(units))
+        kept: dict[int, tuple[str, str]] = {}
+        seen: tuple[set[str], set[str]] = (set(), set())
+        for start in range(0, len(order), _SAMPLE):
+            drawn = np.sort(order[start : start + _SAMPLE]).tolist()
+            sides = [self._search.collection.get([f"{units[number]}.{side}" for number in drawn]) for side in _SIDES]
+            for number, source, target in zip(drawn, *sides, strict=True):
+                keys = text_key(source["text"]), text_key(target["text"])
+                if keys[0] in seen[0] or keys[1] in seen[1] or len(kept) == _SAMPLE:
+                    continue
+                kept[number] = source["text"], target["text"]
+                for side, key in zip(seen, keys):
+                    side.add(key)
+            if len(kept) == _SAMPLE:
+                break
+        numbers = sorted(kept)
+        texts = [kept[number][0] for number in numbers], [kept[number][1] for number in numbers]
+        return [units[number] for number in numbers], texts
 
 
 @dataclass(frozen=True)
