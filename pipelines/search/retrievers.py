@@ -3,17 +3,19 @@
 Cross-lingual search as a retriever of LlamaIndex.
 """
 
+from functools import partial
 from typing import Any
 
 from interlingua.align.arrays import require
 
-from .search import CrossLingualSearch
+from .search import CrossLingualSearch, SearchHit
 
 
 def langchain_retriever(search: CrossLingualSearch, k: int = 4, **options: Any) -> Any:
     """Return a `langchain_core.retrievers.BaseRetriever` over a search.
 
     Each hit is a `Document`: its text, its id, and as metadata its own and ``language``, ``score`` and ``cosine``.
+    Calls with ``await`` take the same options and run beside the event loop.
 
     ::
 
@@ -35,6 +37,7 @@ def langchain_retriever(search: CrossLingualSearch, k: int = 4, **options: Any) 
     """
     documents = require("langchain_core.documents", extra="langchain")
     retrievers = require("langchain_core.retrievers", extra="langchain")
+    running = require("langchain_core.runnables.config", extra="langchain")
 
     class InterlinguaRetriever(retrievers.BaseRetriever):  # type: ignore[misc, name-defined]  # known at run time
         def _get_relevant_documents(self, query: str, *, run_manager: Any, **asked: Any) -> list[Any]:
@@ -48,14 +51,21 @@ def langchain_retriever(search: CrossLingualSearch, k: int = 4, **options: Any) 
                 for hit in hits
             ]
 
+        # subtle: that of the base class takes no options
+        async def _aget_relevant_documents(self, query: str, *, run_manager: Any, **asked: Any) -> list[Any]:
+            ask = partial(self._get_relevant_documents, query, run_manager=run_manager.get_sync(), **asked)
+            found: list[Any] = await running.run_in_executor(None, ask)
+            return found
+
     return InterlinguaRetriever(tags=["interlingua"])
 
 
 def llama_index_retriever(search: CrossLingualSearch, k: int = 4, **options: Any) -> Any:
     """Return a `llama_index.core.retrievers.BaseRetriever` over a search.
 
-    Each hit is a `NodeWithScore`: a `TextNode` of its text and id, with its metadata, ``language`` and ``cosine``; its
-    score is the search's own.
+    Each hit is a `NodeWithScore`: a `TextNode` of its text and id, with its metadata and ``language``; its score is the
+    search's own. A passage is the same node, by id and hash, whatever is asked, so that several retrievers can be
+    joined; neither its metadata nor its language enter what a language model or an embedding reads.
 
     ::
 
@@ -81,16 +91,13 @@ def llama_index_retriever(search: CrossLingualSearch, k: int = 4, **options: Any
     class InterlinguaRetriever(retrievers.BaseRetriever):  # type: ignore[misc, name-defined]  # known at run time
         def _retrieve(self, query_bundle: Any) -> list[Any]:
             (hits,) = search.search([query_bundle.query_str], **{"k": k, **options})
-            return [
-                schema.NodeWithScore(
-                    node=schema.TextNode(
-                        id_=hit.id,
-                        text=hit.text,
-                        metadata={**hit.metadata, "language": hit.language, "cosine": hit.cosine},
-                    ),
-                    score=hit.score,
-                )
-                for hit in hits
-            ]
+            return [schema.NodeWithScore(node=_node(schema, hit), score=hit.score) for hit in hits]
 
     return InterlinguaRetriever()
+
+
+def _node(schema: Any, hit: SearchHit) -> Any:
+    # subtle: metadata is part of a node's hash, and by default of what models read; a score of one question must not be
+    about = {**hit.metadata, "language": hit.language}
+    unread = {name: list(about) for name in ("excluded_llm_metadata_keys", "excluded_embed_metadata_keys")}
+    return schema.TextNode(id_=hit.id, text=hit.text, metadata=about, **unread)

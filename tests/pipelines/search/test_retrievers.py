@@ -59,6 +59,21 @@ def test_langchain_options_are_those_of_the_search(search, langchain):
         langchain.invoke(QUESTION, where={"lang": "sw"})
 
 
+def test_langchain_takes_the_options_in_every_kind_of_call(langchain):
+    async def called(call, *arguments, **options):
+        return await call(*arguments, **options)
+
+    wanted = langchain.invoke(QUESTION, k=2, languages=["sw"])
+    assert [each.metadata["language"] for each in wanted] == ["sw", "sw"]
+    options = {"k": 2, "languages": ["sw"]}
+    assert asyncio.run(called(langchain.ainvoke, QUESTION, **options)) == wanted
+    assert asyncio.run(called(langchain.bind(**options).ainvoke, QUESTION)) == wanted
+    assert asyncio.run(called(langchain.abatch, [QUESTION, QUESTION], **options)) == [wanted, wanted]
+    assert langchain.batch([QUESTION], **options) == [wanted]
+    with pytest.raises(ValueError, match="no row has the field 'lang'"):
+        asyncio.run(called(langchain.ainvoke, QUESTION, where={"lang": "sw"}))
+
+
 def test_langchain_retrievers_are_parts_of_chains(langchain):
     from langchain_core.runnables import RunnableLambda
 
@@ -76,7 +91,22 @@ def test_llama_index_nodes_are_the_hits(search, llama_index):
     for found in (*asked, asyncio.run(llama_index.aretrieve(QUESTION))):
         assert [(each.node_id, each.text) for each in found] == [(hit.id, hit.text) for hit in hits]
         assert [each.score for each in found] == pytest.approx([hit.score for hit in hits])
-        assert found[0].metadata == {"topic": "sun", "odd": 0, "language": hits[0].language, "cosine": hits[0].cosine}
+        assert found[0].metadata == {"topic": "sun", "odd": 0, "language": hits[0].language}
+
+
+def test_what_models_read_of_a_node_is_its_text_alone(llama_index):
+    from llama_index.core.schema import MetadataMode
+
+    (node, *_) = llama_index.retrieve(QUESTION)
+    for mode in (MetadataMode.LLM, MetadataMode.EMBED):
+        assert node.node.get_content(mode) == node.text
+
+
+def test_a_passage_is_one_node_whatever_is_asked(llama_index):
+    both = [{each.node_id: each.node.hash for each in llama_index.retrieve(asked)} for asked in ("sun.en", "sun moon")]
+    shared = both[0].keys() & both[1].keys()
+    assert shared
+    assert all(both[0][id] == both[1][id] for id in shared)
 
 
 def test_llama_index_options_are_those_of_the_search(search, llama_index):
