@@ -38,7 +38,9 @@ def info(
 
 
 @command(
-    exporting=options_of("interlingua.pipelines.export.model:to_sentence_transformers", only=("language", "license"))
+    exporting=options_of(
+        "interlingua.pipelines.export.model:to_sentence_transformers", only=("language", "default", "license")
+    )
 )
 def export(
     console: Output,

