@@ -16,8 +16,15 @@ from typing import Any, Literal, get_args
 from interlingua.align.files import replacing_folder
 from interlingua.index import Collection
 from interlingua.index.folder import MANIFEST_NAME, locked, read_folder, read_manifest, write_folder
-from interlingua.pipelines.encoders.base import Encoder
-from interlingua.pipelines.encoders.load import lasting_name, load_encoder, load_named_again, name_of_identity
+from interlingua.pipelines.encoders.base import Encoder, identity_for
+from interlingua.pipelines.encoders.known import require_known_model
+from interlingua.pipelines.encoders.load import (
+    is_inside_a_package,
+    lasting_name,
+    load_encoder,
+    load_named_again,
+    name_of_identity,
+)
 
 #: What a pipeline calls its folder.
 Kind = Literal["search", "memory", "answers", "entities", "classifier"]
@@ -210,17 +217,21 @@ def encoder_of(
     ------
     ValueError
         If the encoder is another than that of the folder, or the folder knows no name of its own.
+    UnknownModelError
+        If none is named, and the folder names a path or a model on the Hub that was never named here.
     FileNotFoundError
         If the file of the encoder is not there.
     """
     if named is None:
+        if note.name and not is_inside_a_package(note.name):
+            require_known_model(note.name, folder)
         encoder = load_named_again(note.name, folder, device=device, cache=cache)
     elif isinstance(named, str | Path):
         encoder = load_encoder(named, device=device, cache=cache)
     else:
         encoder = named
     found = EncoderNote.of(encoder, str(named) if isinstance(named, str | Path) else "")
-    if encoder.identity == note.identity:
+    if identity_for(encoder, note.identity) == note.identity:
         return encoder, lasting_name(None, encoder) or note.name
     if named is None or (note.name and note.name == found.name):
         raise ValueError(

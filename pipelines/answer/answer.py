@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from interlingua.align.logit import fit_logit
 from interlingua.align.matching.confidence import count_for_precision
 from interlingua.pipelines.encoders.base import Encoder
+from interlingua.pipelines.encoders.known import remember_model, require_known_model
 from interlingua.pipelines.search.search import (
     CrossLingualSearch,
     SearchHit,
@@ -213,7 +214,10 @@ class QuestionAnswerer:
         self.search = search
         self.passages = {each.id: each for each in passages}
         self.calibration = calibration
-        self.reader = SpanReader(reader) if isinstance(reader, str | Path) else reader
+        if isinstance(reader, str | Path):
+            remember_model(reader)
+            reader = SpanReader(reader)
+        self.reader = reader
 
     @classmethod
     def build(
@@ -403,6 +407,8 @@ class QuestionAnswerer:
         ------
         ValueError
             If the folder holds no answers, damaged ones, or those of another encoder.
+        UnknownModelError
+            If the folder names a model that is not known here, see `interlingua.pipelines.encoders.known`.
         FileNotFoundError
             If the folder, or the file of the encoder, is not there.
         """
@@ -414,11 +420,14 @@ class QuestionAnswerer:
         with io.TextIOWrapper(io.BytesIO(held.files[_PASSAGES]), encoding="utf-8") as lines:
             passages = read_passages(lines, name=f"{_PASSAGES} in {folder}")
         kept = held.about["calibration"]
+        if reader is None and held.about["reader"] is not None:
+            reader = str(held.about["reader"])
+            require_known_model(reader, folder, what="reader")
         return cls(
             CrossLingualSearch.of_parts(parts, *encoder_of(folder, held.encoder, encoder)),
             passages,
             calibration=AnswerCalibration.from_json(kept) if kept else None,
-            reader=reader or held.about["reader"],
+            reader=reader,
         )
 
     def _search(

