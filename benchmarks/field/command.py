@@ -153,11 +153,10 @@ def _folder(benchmark: str, data: str, encoder: Any, space: Any, console: Output
 
 
 def _loaded(encoder: str | None, space: str | None) -> tuple[Any, Any]:
-    from interlingua.align import SharedSpace
-    from interlingua.pipelines import load_encoder
+    from interlingua.pipelines.encoders.load import load_encoder, load_space
 
     model = load_encoder(encoder)
-    return model, SharedSpace.load(space, encoder=model.identity) if space else None
+    return model, load_space(space, model) if space else None
 
 
 def _shown(found: Evaluation) -> list[Any]:

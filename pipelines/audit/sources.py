@@ -55,7 +55,8 @@ def vectors_of_texts(path: str | PathLike[str], encoder: Encoder, *, progress: b
         if not all(row):
             raise ValueError(f"{input_name(path)}, row {number}: every column must be filled; mend the row")
     names = [f"{path}, row {number}: the text" for number in range(1, len(found["text"]) + 1)]
-    vectors = encode_named(encoder, found["text"], names, "passage", progress=progress)
+    texts, languages = found["text"], found["language"]
+    vectors = encode_named(encoder, texts, names, "passage", languages=languages, progress=progress)
     ids = tuple(found["id"]) if "id" in found else None
     return AuditVectors(vectors, tuple(found["language"]), ids, encoder.identity, False)
 

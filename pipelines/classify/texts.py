@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from interlingua.align import SharedSpace
 from interlingua.align.language import REMOVAL_METHODS
 from interlingua.pipelines.encoders.base import Encoder
+from interlingua.pipelines.encoders.limits import naming_languages
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder, name_of_identity
 from interlingua.pipelines.stored import (
     OLDER_MARKERS,
@@ -136,7 +137,8 @@ class CrossLingualClassifier:
             raise ValueError(
                 f"texts, labels and languages must correspond; got {len(texts)}, {len(labels)} and {len(names)}"
             )
-        vectors = self.encoder.encode(list(texts))
+        with naming_languages(names):
+            vectors = self.encoder.encode(list(texts))
         self.space_ = self._fit_space(vectors, names, unlabelled or {})
         self.classifier_ = VectorClassifier(**self.options).fit(self._map(vectors, names), _as_labels(labels))
         return self
@@ -159,7 +161,9 @@ class CrossLingualClassifier:
             raise ValueError(f"texts and languages must correspond; got {len(texts)} and {len(names)}")
         if not names:
             return np.zeros((0, len(self.labels)))
-        return np.asarray(self.classifier_.predict_proba(self._map(self.encoder.encode(list(texts)), names)))
+        with naming_languages(names):
+            vectors = self.encoder.encode(list(texts))
+        return np.asarray(self.classifier_.predict_proba(self._map(vectors, names)))
 
     def predict(self, texts: Sequence[str], *, language: str | Sequence[str]) -> list[str]:
         """Return the likeliest label of each text."""
@@ -256,7 +260,8 @@ class CrossLingualClassifier:
         for name in dict.fromkeys([*names, *unlabelled]):
             parts = [vectors[own == name]]
             if unlabelled.get(name):
-                parts.append(self.encoder.encode(list(unlabelled[name])))
+                with naming_languages(name):
+                    parts.append(self.encoder.encode(list(unlabelled[name])))
             groups[name] = np.concatenate(parts)
             if len(groups[name]) < _FEWEST:
                 raise ValueError(

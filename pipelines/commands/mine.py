@@ -62,8 +62,7 @@ def mine(
 
         interlingua mine de=DE.txt en=EN.txt --precision 0.95 -o OUT.tmx
     """
-    from interlingua.align import SharedSpace
-    from interlingua.pipelines.encoders.load import load_encoder
+    from interlingua.pipelines.encoders.load import load_encoder, load_space
     from interlingua.pipelines.mine.mining import filter_bitext, mine_bitext
 
     if bool(filter_) == bool(texts):
@@ -73,7 +72,7 @@ def mine(
         raise UsageError(f"two texts are mined, LANGUAGE=FILE LANGUAGE=FILE, but there are {len(files)}")
     check_output_file(output)
     encoders = [load_encoder(name) for name in encoder or (None,)]
-    mining["space"] = SharedSpace.load(space, encoder=encoders[0].identity) if space else None
+    mining["space"] = load_space(space, encoders[0]) if space else None
     if filter_:
         if reading["work"] or reading["identify"]:
             raise UsageError("--work and --identify are for mining, not for --filter")
@@ -130,8 +129,7 @@ def align_text(
 
         interlingua align-text de=A.txt en=B.txt -o PAIRS.tmx
     """
-    from interlingua.align import SharedSpace
-    from interlingua.pipelines.encoders.load import load_encoder
+    from interlingua.pipelines.encoders.load import load_encoder, load_space
     from interlingua.pipelines.mine.documents import align_documents, match_documents
 
     (source, left), (target, right) = (named_file(each, named=True) for each in texts)
@@ -147,7 +145,7 @@ def align_text(
     aligning |= {
         "languages": (source, target),
         "encoder": model,
-        "space": SharedSpace.load(space, encoder=model.identity) if space else None,
+        "space": load_space(space, model) if space else None,
     }
     if folders[0]:
         found = match_documents(left, right, **matching, **aligning)

@@ -56,6 +56,7 @@ def encode(
         interlingua encode TEXTS.txt --language de -o DE.npy
     """
     from interlingua.align import SharedSpace
+    from interlingua.pipelines.encoders.base import identity_for
     from interlingua.pipelines.encoders.load import encode_named, load_encoder
     from interlingua.pipelines.texts.lines import input_name, open_lines
     from interlingua.pipelines.texts.vectors import Origin, VectorFile, write_vectors
@@ -75,9 +76,9 @@ def encode(
     with console.working("loading the encoder"):
         model = load_encoder(encoder, **loading)
         if loaded is not None:
-            loaded.check_encoder(model.identity)
+            loaded.check_encoder(identity_for(model, loaded.encoder))
     names = [f"{input_name(texts)}, line {number}: the text" for number in range(1, len(lines) + 1)]
-    vectors = encode_named(model, lines, names, **encoding)
+    vectors = encode_named(model, lines, names, languages=language, **encoding)
     blank = sum(not line.strip() for line in lines)
     if blank:
         console.note(f"{blank} of {len(lines)} lines are blank; they have vectors too, so that rows stay with lines")

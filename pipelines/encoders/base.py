@@ -113,6 +113,17 @@ def check_texts(texts: object) -> list[str]:
     return checked
 
 
+def identity_for(encoder: Encoder, wanted: str) -> str:
+    """Return `wanted` where it names the encoder, now or as earlier versions called it; else its own identity.
+
+    What was saved names the encoder as the version of then did: compare with this, not with `identity` itself.
+    """
+    # subtle: an encoder computes its former identities only when it is asked for them
+    if wanted == encoder.identity or wanted in getattr(encoder, "former_identities", ()):
+        return wanted
+    return encoder.identity
+
+
 def check_role(role: str) -> Role:
     """Return the role, or raise ValueError with the three that exist."""
     for known in get_args(Role):

@@ -23,7 +23,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Encoder, Role, check_role, check_texts
+from .base import Encoder, Role, UnknownTextError, check_role, check_texts
+from .limits import cut_limits, cuts_told_elsewhere, warn_of_cuts
 
 
 @contextmanager
@@ -57,6 +58,7 @@ def user_cache_folder() -> Path:
 
 _FILE_NAME = "embeddings-v1.sqlite"  # another layout gets another name
 _BUSY_SECONDS = 60.0
+_SURELY_WHOLE = 48  # bytes: a token is hardly ever less than one, and every encoder reads that many
 _KEYS_PER_QUERY = 500  # older SQLite allows 999 variables a statement
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, checksum INTEGER NOT NULL, vector BLOB NOT NULL)"
@@ -207,6 +209,11 @@ class CachedEncoder:
         return self.encoder.identity
 
     @property
+    def former_identities(self) -> tuple[str, ...]:
+        """The encoder's own."""
+        return tuple(getattr(self.encoder, "former_identities", ()))
+
+    @property
     def loaded_as(self) -> str:
         """The encoder's own."""
         return str(getattr(self.encoder, "loaded_as", ""))
@@ -224,27 +231,69 @@ class CachedEncoder:
     def encode(self, texts: Sequence[str], *, role: Role = "symmetric", progress: bool = False) -> NDArray[np.float32]:
         """Return one unit vector for each text, in order; see `Encoder.encode`."""
         checked = check_texts(texts)
-        prompt = self.prompts[check_role(role)]
+        base = self._base(check_role(role))
         rows = {text: row for row, text in enumerate(dict.fromkeys(checked))}
         unique = list(rows)
-        base = hashlib.sha256(f"{self.identity}\0{getattr(self.encoder, 'dtype', '')}\0{prompt}\0".encode())
         keys = [_text_key(base, text) for text in unique]
         vectors = np.empty((len(unique), self.dimension), dtype=np.float32)
         missing = np.ones(len(unique), dtype=bool)
         for row, vector in self.cache.get(keys, self.dimension):
             vectors[row] = vector
             missing[row] = False
+        places = [rows[text] for text in checked]
+        if checked:
+            warn_of_cuts(self._cut(unique, base, role)[places])
         todo = np.flatnonzero(missing)
         self.hits += len(unique) - len(todo)
         todo = todo[self._longest_first([unique[row] for row in todo])]
         with encoding_progress(len(todo), show=progress) as advance:
             for start in range(0, len(todo), self.chunk_size):
                 chunk = todo[start : start + self.chunk_size]
-                vectors[chunk] = self.encoder.encode([unique[row] for row in chunk], role=role)
+                vectors[chunk] = self._encoded([unique[row] for row in chunk], checked, role)
                 self.cache.put([keys[row] for row in chunk], vectors[chunk])
                 self.misses += len(chunk)
                 advance(len(chunk))
-        return vectors[[rows[text] for text in checked]] if checked else vectors
+        return vectors[places] if checked else vectors
+
+    def cut(self, texts: Sequence[str], role: Role = "symmetric") -> NDArray[np.int64]:
+        """Return for each text the limit that it exceeds, or 0; see `interlingua.pipelines.encoders.limits`."""
+        return self._cut(texts, self._base(check_role(role)), role)
+
+    def token_spans(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        """Return where the tokens of each text lie; the encoder's own."""
+        found: list[NDArray[np.int64]] = self.encoder.token_spans(texts)  # type: ignore[attr-defined]  # if it cuts
+        return found
+
+    def _base(self, role: Role) -> hashlib._Hash:
+        """Return what keys begin with."""
+        number = getattr(self.encoder, "dtype", "")
+        return hashlib.sha256(f"{self.identity}\0{number}\0{self.prompts[role]}\0".encode())
+
+    def _cut(self, texts: Sequence[str], base: hashlib._Hash, role: Role) -> NDArray[np.int64]:
+        """Return `cut`, from the cache where it is known: whose vectors are all there needs no model for it."""
+        limits = np.zeros(len(texts), np.int64)
+        if not hasattr(self.encoder, "cut"):
+            return limits
+        long = [row for row, text in enumerate(texts) if len(text.encode()) > _SURELY_WHOLE]
+        noted = base.copy()
+        noted.update(b"limit\0")
+        keys = [_text_key(noted, texts[row]) for row in long]
+        unknown = dict.fromkeys(range(len(long)))
+        for place, (limit,) in self.cache.get(keys, 1):
+            limits[long[place]] = int(limit)
+            del unknown[place]
+        if unknown:
+            rows = [long[place] for place in unknown]
+            limits[rows] = cut_limits(self.encoder, [texts[row] for row in rows], role)
+            self.cache.put([keys[place] for place in unknown], limits[rows, None].astype(np.float32))
+        return limits
+
+    def _encoded(self, some: list[str], texts: Sequence[str], role: Role) -> NDArray[np.float32]:
+        try:
+            with cuts_told_elsewhere():
+                return self.encoder.encode(some, role=role)
+        except UnknownTextError as error:
+            raise UnknownTextError(texts.index(some[error.position]), error.reason) from error
 
     def _longest_first(self, texts: Sequence[str]) -> NDArray[np.intp]:
         # subtle: TransformerEncoder's own order, so that a cold cache gives it the batches that it would

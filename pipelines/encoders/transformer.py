@@ -1,15 +1,12 @@
 """Encode with any sentence-transformers model, from a folder or from the Hub.
 
 Whether the Hugging Face Hub answers, asked once before its client asks many times.
-
-Name a model by its content, so that equal weights have equal names everywhere.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import logging
 import re
 import socket
@@ -17,7 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -27,8 +24,10 @@ from numpy.typing import NDArray
 
 from interlingua.align.arrays import MissingExtraError, require, torch_device
 
-from .base import Role, check_role, check_texts, resolve_prompts, unit_rows
+from .base import Role, UnknownTextError, check_role, check_texts, resolve_prompts, unit_rows
 from .cache import encoding_progress
+from .identity import folder_identity, former_folder_identity, read_json
+from .limits import warn_of_cuts
 
 _SECONDS = 10.0
 _NOT_THERE = (socket.gaierror, ConnectionError, TimeoutError)
@@ -55,47 +54,6 @@ def hub_is_reachable() -> bool:
     except (OSError, ValueError):
         return True
     return True
-
-
-_SUFFIXES = (".json", ".txt", ".model", ".safetensors", ".bin", ".npz", ".npy")
-_IGNORED_PARTS = ("onnx", "openvino", "coreml", "eval", "logs", "runs")
-_IGNORED_NAMES = (
-    "trainer_state.json",
-    "training_args.bin",
-    "all_results.json",
-    "train_results.json",
-    "eval_results.json",
-    "README.txt",
-    "LICENSE.txt",
-    "requirements.txt",
-    "interlingua-checkpoint.json",
-)
-# Written by libraries, without effect on the vectors; `_name_or_path` even holds a path of the machine.
-_VOLATILE_KEYS = ("transformers_version", "__version__", "_name_or_path", "torch_dtype", "dtype")
-_SMALL = 1 << 20
-
-
-def folder_identity(folder: Path) -> str:
-    """Return `model-<hash>` over the contents of the folder's weights, tokenizer and settings.
-
-    Neither the folder's place and name nor version stamps inside its JSON files enter.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder holds no model file.
-    """
-    files = [path for path in sorted(folder.rglob("*")) if _belongs(path, folder)]
-    if any(path.suffix == ".safetensors" for path in files):
-        files = [path for path in files if path.suffix != ".bin"]  # an older copy of the same weights
-    if not files:
-        raise FileNotFoundError(f"{folder} holds no model: expected config.json or modules.json and weights in it")
-    digest = hashlib.sha256()
-    for path in files:
-        stat = path.stat()
-        content = _file_hash(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{content}\0".encode())
-    return f"model-{digest.hexdigest()[:32]}"
 
 
 def hub_identity(name: str, revision: str | None) -> str | None:
@@ -129,35 +87,10 @@ def _hub_copy(name: str, revision: str | None) -> tuple[str, Path | None]:
     return name, None
 
 
-def _belongs(path: Path, folder: Path) -> bool:
-    parts = path.relative_to(folder).parts
-    return (
-        path.is_file()
-        and path.suffix in _SUFFIXES
-        and path.name not in _IGNORED_NAMES
-        and not any(part in _IGNORED_PARTS or part.startswith((".", "checkpoint-")) for part in parts)
-    )
-
-
-@lru_cache(maxsize=1024)
-def _file_hash(path: str, size: int, modified_ns: int) -> str:
-    """Hash a file once in the life of the process, as long as its size and time stay."""
-    del modified_ns  # part of the cache's key only
-    file = Path(path)
-    if file.suffix == ".json" and size < _SMALL:
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError:
-            content = None
-        if isinstance(content, dict):
-            kept = {key: value for key, value in content.items() if key not in _VOLATILE_KEYS}
-            return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 _DTYPES = ("float32", "bfloat16", "float16")
 _TOKENIZE_AT_ONCE = 4096
+_BYTES_AT_ONCE = 1 << 21
+_NO_LIMIT = 1 << 24  # tokens: what states more states that there is no limit
 _LONGEST = 8192  # tokens, for models that state no limit
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _NATIVE_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
@@ -240,11 +173,16 @@ class TransformerEncoder:
 
     @cached_property
     def identity(self) -> str:
-        """The model's name by content: equal weights and tokenizer, equal identity."""
+        """The model's name by content: equal weights, tokenizer and settings, equal identity; see `folder_identity`."""
         if self.folder is not None:
             return folder_identity(self.folder)
         model = self.model  # loading it first brings the files here
         return hub_identity(self.name, self.revision) or f"{self.name}@{_weights_hash(model)}"
+
+    @cached_property
+    def former_identities(self) -> tuple[str, ...]:
+        """What earlier versions called the same model, see `identity_for`."""
+        return () if self.folder is None else (former_folder_identity(self.folder),)
 
     @cached_property
     def dimension(self) -> int:
@@ -260,9 +198,9 @@ class TransformerEncoder:
         if self.folder is None:
             stated, origin = self.model.prompts, self.name
         else:
-            settings = _read_json(self.folder / "config_sentence_transformers.json")
+            settings = read_json(self.folder / "config_sentence_transformers.json")
             stated = settings.get("prompts") or {}
-            origin = f"{self.folder.name} {_read_json(self.folder / 'config.json').get('_name_or_path', '')}"
+            origin = f"{self.folder.name} {read_json(self.folder / 'config.json').get('_name_or_path', '')}"
         return MappingProxyType(resolve_prompts(origin, stated, self._chosen_prompts))
 
     @cached_property
@@ -282,6 +220,7 @@ class TransformerEncoder:
             raise OSError(
                 f"cannot load the encoder {self.name!r} from {place}: {error}; the encoder 'bundled' needs no download"
             ) from error
+        _cap_length(model)
         model.default_prompt_name = None  # prompts are chosen by role, never behind our back
         model.eval()
         return model.to(getattr(torch, self.dtype))
@@ -302,21 +241,63 @@ class TransformerEncoder:
             )
         return reachable
 
+    @cached_property
+    def token_limit(self) -> int | None:
+        """How many tokens the model reads, of prompt, text and marks together; None for all."""
+        tokenizer, limit = self._tokenizer, getattr(self.model, "max_seq_length", None)
+        return None if tokenizer is None or limit is None or limit >= _NO_LIMIT else int(limit)
+
+    @property
+    def _tokenizer(self) -> Any:
+        """The tokenizer, or None where it is none that counts."""
+        tokenizer = getattr(self.model, "tokenizer", None)
+        return tokenizer if getattr(tokenizer, "is_fast", False) else None
+
     def text_lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Return how long each text is for the model: in tokens, or bytes where it has no fast tokenizer.
 
         Batches of like length in tokens waste 8 % on padding where five languages are mixed, of like
         length in characters half as much again as the texts themselves.
         """
-        tokenizer = getattr(self.model, "tokenizer", None)
-        if tokenizer is None or not getattr(tokenizer, "is_fast", False):
+        lengths = self._whole_lengths(texts)
+        return lengths if self._tokenizer is None else np.minimum(lengths, self.token_limit or _LONGEST)
+
+    def cut(self, texts: Sequence[str], role: Role = "symmetric") -> NDArray[np.int64]:
+        """Return for each text the limit that it exceeds, or 0; see `interlingua.pipelines.encoders.limits`."""
+        return self._cut(texts, self._whole_lengths(texts), self.prompts[check_role(role)])
+
+    def token_spans(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        """Return for each text an (m, 2) array: the first character of each token, and the one behind its last."""
+        tokenizer = self._tokenizer
+        if tokenizer is None:
+            raise TypeError(f"the tokenizer of {self.name!r} does not say where its tokens lie")
+        options = {"truncation": False, "add_special_tokens": False, "verbose": False}
+        return [
+            np.array(spans, np.int64).reshape(-1, 2)
+            for part in _parts(texts)
+            for spans in tokenizer(part, return_offsets_mapping=True, **options)["offset_mapping"]
+        ]
+
+    def _whole_lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        tokenizer = self._tokenizer
+        if tokenizer is None:
             return np.array([len(text.encode()) for text in texts], dtype=np.int64)
-        lengths = np.empty(len(texts), dtype=np.int64)
-        for start in range(0, len(texts), _TOKENIZE_AT_ONCE):
-            some = list(texts[start : start + _TOKENIZE_AT_ONCE])
-            tokens = tokenizer(some, truncation=True, max_length=self.model.max_seq_length or _LONGEST)
-            lengths[start : start + len(some)] = [len(ids) for ids in tokens["input_ids"]]
-        return lengths
+        found: list[int] = []
+        for part in _parts(texts):
+            found += map(len, tokenizer(part, truncation=False, verbose=False)["input_ids"])
+        return np.array(found, dtype=np.int64)
+
+    def _cut(self, texts: Sequence[str], lengths: NDArray[np.int64], prompt: str) -> NDArray[np.int64]:
+        """Return `cut` of texts whose lengths without the prompt are known."""
+        limits = np.zeros(len(texts), np.int64)
+        limit = self.token_limit
+        if limit is None:
+            return limits
+        # subtle: a prompt and a text are cut into tokens together, which may be one more or less than each alone
+        longest = lengths + (len(self.token_spans([prompt])[0]) + 2 if prompt else 0)
+        rows = np.flatnonzero(longest > limit)
+        limits[rows] = np.where(self._whole_lengths([prompt + texts[row] for row in rows.tolist()]) > limit, limit, 0)
+        return limits
 
     def encode(self, texts: Sequence[str], *, role: Role = "symmetric", progress: bool = False) -> NDArray[np.float32]:
         """Return one unit vector for each text, in order; see `Encoder.encode`.
@@ -324,7 +305,14 @@ class TransformerEncoder:
         Raises
         ------
         TypeError, ValueError
-            If `texts` are no strings, the role is unknown, or a vector is zero or not finite.
+            If `texts` are no strings, the role is unknown, or a vector is not finite.
+        UnknownTextError
+            If the model finds no token in a text; a ValueError.
+
+        Warns
+        -----
+        TextsCutWarning
+            If texts are longer than the model reads.
         """
         checked = check_texts(texts)
         prompt = self.prompts[check_role(role)] or None
@@ -333,8 +321,13 @@ class TransformerEncoder:
         rows = {text: row for row, text in enumerate(dict.fromkeys(checked))}
         unique = list(rows)
         vectors = np.empty((len(unique), self.dimension), dtype=np.float32)
+        places = [rows[text] for text in checked]
         with encoding_progress(len(unique), show=progress) as advance:
-            order = np.argsort(-self.text_lengths(unique), kind="stable")
+            lengths = self._whole_lengths(unique)
+            warn_of_cuts(self._cut(unique, lengths, prompt or "")[places])
+            if self._tokenizer is not None:
+                lengths = np.minimum(lengths, self.token_limit or _LONGEST)
+            order = np.argsort(-lengths, kind="stable")
             for start in range(0, len(order), self.batch_size):
                 batch = order[start : start + self.batch_size]
                 chosen = [unique[row] for row in batch]
@@ -345,9 +338,50 @@ class TransformerEncoder:
                     show_progress_bar=False,
                     convert_to_tensor=True,
                 )
-                vectors[batch] = unit_rows(raw.float().cpu().numpy(), chosen)
+                found = raw.float().cpu().numpy()
+                if (nothing := np.flatnonzero(~found.any(axis=1))).size:
+                    raise _no_token(checked, [chosen[row] for row in nothing])
+                vectors[batch] = unit_rows(found, chosen)
                 advance(len(chosen))
-        return vectors[[rows[text] for text in checked]]
+        return vectors[places]
+
+
+def _no_token(texts: Sequence[str], empty: Sequence[str]) -> UnknownTextError:
+    position = min(texts.index(text) for text in empty)
+    return UnknownTextError(
+        position, f"has no vector: the encoder finds no token in {texts[position]!r:.60}; leave such texts out"
+    )
+
+
+def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Yield texts in order, so many at once that their tokens take little memory."""
+    part: list[str] = []
+    size = 0
+    for text in texts:
+        if part and (len(part) >= _TOKENIZE_AT_ONCE or size + len(text) > _BYTES_AT_ONCE):
+            yield part
+            part, size = [], 0
+        part.append(text)
+        size += len(text)
+    if part:
+        yield part
+
+
+def _cap_length(model: Any) -> None:
+    """Have texts cut at the positions that a transformer has, where its folder states no length, or a longer one.
+
+    The family of RoBERTa counts positions from behind the number of its padding token.
+    """
+    limits = []
+    for module in model.modules():
+        positions = getattr(module, "position_embeddings", None)
+        rows = getattr(positions, "num_embeddings", None)
+        if rows is not None:
+            padding = getattr(positions, "padding_idx", None)
+            limits.append(rows - (0 if padding is None else padding + 1))
+    stated = getattr(model, "max_seq_length", None)
+    if limits and min(limits) > 0 and (stated is None or stated > min(limits)):
+        model.max_seq_length = min(limits)
 
 
 def _model_folder(name: str) -> Path | None:
@@ -388,14 +422,6 @@ def _weights_hash(model: Any) -> str:
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:32]
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from interlingua.align.sentence.mining import (
     mine_pairs,
     pair_margins,
 )
+from interlingua.pipelines.encoders.limits import naming_languages
 from interlingua.pipelines.texts.characters import text_numbers
 from interlingua.pipelines.texts.languages import identified_as
 from interlingua.pipelines.texts.lines import UniqueLines, take, unique_texts
@@ -362,7 +363,8 @@ def _vectors(
     parts = []
     for number, encoder in enumerate(encoders):
         stem = path and Path(f"{path}-{number}")
-        raw = encode_resumable(texts, encoder, stem, progress=progress)
+        with naming_languages(language):
+            raw = encode_resumable(texts, encoder, stem, progress=progress)
         parts.append(aligned_vectors(raw, language, space, stem and Path(f"{stem}-unit")))
     if len(parts) == 1:
         return parts[0]

@@ -16,7 +16,7 @@ from interlingua.align import ANY_LANGUAGE, SharedSpace
 from interlingua.align.language import nearest_language
 from interlingua.index import Collection
 from interlingua.index.collection.parts import array_to_bytes, bytes_to_array
-from interlingua.pipelines.encoders.base import Encoder, check_texts
+from interlingua.pipelines.encoders.base import Encoder, check_texts, identity_for
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote, Kind, Stored, encoder_of, load_collection, save_collection
 from interlingua.pipelines.texts.languages import matching_languages
@@ -126,7 +126,8 @@ def learned_from(
 def encode_passages(encoder: Encoder, passages: Sequence[Passage], *, progress: bool = False) -> NDArray[np.float32]:
     """Return the vectors of passages; an error about a text that the encoder does not know names its passage."""
     names = [f"the passage {each.id!r}" for each in passages]
-    return encode_named(encoder, [each.text for each in passages], names, "passage", progress=progress)
+    texts, languages = [each.text for each in passages], [each.language for each in passages]
+    return encode_named(encoder, texts, names, "passage", languages=languages, progress=progress)
 
 
 Ranking = Literal["csls", "cosine"]
@@ -272,7 +273,7 @@ class CrossLingualSearch:
         encoder = load_encoder(encoder_name) if encoder is None else encoder
         languages = [each.language for each in given]
         if isinstance(space, SharedSpace):
-            space.check_encoder(encoder.identity)
+            space.check_encoder(identity_for(encoder, space.encoder))
             check_languages(space, languages)
         raw = encode_passages(encoder, given, progress=progress)
         question_space = space if isinstance(space, SharedSpace) else None

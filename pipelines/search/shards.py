@@ -27,7 +27,7 @@ from interlingua.index.engines.config import CONFIGS
 from interlingua.index.engines.faiss import build_trained, load_faiss
 from interlingua.index.engines.flat import write_array
 from interlingua.index.folder import read_folder, refuse_foreign, write_folder
-from interlingua.pipelines.encoders.base import Encoder
+from interlingua.pipelines.encoders.base import Encoder, identity_for
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote
 
@@ -143,7 +143,7 @@ def encode_shard(work: Work, number: int) -> None:
         rows: list[tuple[str, dict[str, Any]]] = [(id, dict(language)) for id in ids]
     else:
         encoder = _encoder(settings.encoder_name, work.device, work.cache)
-        if encoder.identity != settings.encoder:
+        if identity_for(encoder, settings.encoder) != settings.encoder:
             raise ValueError(f"the encoder of this worker is {encoder.identity!r}, not {settings.encoder!r}")
         passages = list(read_passages_of(work.shards[number], settings.language or None))
         rows = [(each.id, {**each.metadata, "text": each.text, "language": each.language}) for each in passages]
@@ -411,7 +411,7 @@ def build_index(
         encoder = load_encoder(encoder_name, device=device, cache=cache)
         name, identity = lasting_name(encoder_name, encoder), encoder.identity
         if isinstance(space, SharedSpace):
-            space.check_encoder(identity)
+            space.check_encoder(identity_for(encoder, space.encoder))
     settings = Settings(
         encoder_name=name,
         encoder=identity,

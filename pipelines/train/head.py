@@ -5,6 +5,7 @@ from typing import Any
 
 from interlingua.align.sentence import ParallelVectors
 from interlingua.pipelines.encoders.base import Encoder, Role
+from interlingua.pipelines.encoders.limits import naming_languages
 from interlingua.pipelines.texts.pairs import Pairs
 
 
@@ -43,8 +44,8 @@ def encode_pairs(
             if languages[0] == languages[1]:
                 raise ValueError(f"{name} pairs {languages[0]!r} with itself; a head needs two languages")
             domain = name if len(texts) == 1 else f"{name}: {'-'.join(languages)}"
-            domains[domain] = {
-                language: encoder.encode(side, role=role, progress=progress)
-                for language, side in zip(languages, sides, strict=True)
-            }
+            domains[domain] = {}
+            for language, side in zip(languages, sides, strict=True):
+                with naming_languages(language):
+                    domains[domain][language] = encoder.encode(side, role=role, progress=progress)
     return ParallelVectors.of(domains)

@@ -10,6 +10,7 @@ from interlingua.align.arrays import MissingExtraError
 from interlingua.pipelines.encoders import transformer as transformer_encoder
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.cache import CachedEncoder, EmbeddingCache
+from interlingua.pipelines.encoders.limits import TextsCutWarning
 from interlingua.pipelines.encoders.transformer import TransformerEncoder
 
 WORDS = ["query", "passage", ":", *"abcdefghijklmnopqrstuvwxyz"]
@@ -143,8 +144,9 @@ def test_identity_depends_on_content_only(folder, encoder, tmp_path):
     assert TransformerEncoder(moved).identity != encoder.identity
 
 
-def test_a_text_beyond_the_models_positions_is_cut(encoder):
-    assert np.isfinite(encoder.encode(["a " * 1000])).all()
+def test_a_text_beyond_the_models_positions_is_cut_and_told(encoder):
+    with pytest.warns(TextsCutWarning, match=r"^1 of 1 texts are longer than the \d+ tokens"):
+        assert np.isfinite(encoder.encode(["a " * 1000])).all()
 
 
 def test_nothing_is_written_to_the_streams_unless_asked(folder, texts, capfd):
