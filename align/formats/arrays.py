@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from interlingua.align.files import replacing, replacing_path
 
 from .rows import LONGEST_LABEL, EmbeddingFileError, ReadOptions, RowCollector, check_dimension
+from .unpacking import LARGEST_EXPANSION
 
 _FORMAT_VERSION = 1
 # What the zip and NumPy readers raise on files whose bytes were altered; OSError: offsets that make no sense.
@@ -35,9 +36,7 @@ UNREADABLE = (
     lzma.LZMAError,
     struct.error,
 )
-#: A member of a .npz file that expands to more, and more than so many times, is no embeddings: floats hardly shrink.
-_LARGEST_EXPANSION = 100
-_EXPANDS_FREELY = 1 << 26
+_EXPANDS_FREELY = 1 << 26  # bytes of a member: labels are padded with zeros
 _ROWS_PER_BLOCK = 8192
 _METADATA = "interlingua-embeddings"
 _LABELS, _OFFSETS, _VECTORS = "labels_utf8", "label_offsets", "vectors"
@@ -132,7 +131,7 @@ def write_safetensors(path: str, labels: Sequence[str], vectors: NDArray[np.floa
 
 def _read_npz(archive: zipfile.ZipFile, options: ReadOptions) -> tuple[RowCollector, str]:
     for each in archive.infolist():
-        if each.file_size > max(_EXPANDS_FREELY, _LARGEST_EXPANSION * each.compress_size):
+        if each.file_size > max(_EXPANDS_FREELY, LARGEST_EXPANSION * each.compress_size):
             options.fail(
                 f"the member {each.filename!r} would expand from {each.compress_size} to {each.file_size} bytes; "
                 "is this a file of embeddings? write it without compression"

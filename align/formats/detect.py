@@ -6,8 +6,9 @@ import io
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal, get_args
+from typing import IO, Any, Literal, NoReturn, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ from .text import (
     write_text,
     write_word2vec_binary,
 )
+from .unpacking import Unpacked
 
 Format = Literal["word2vec", "glove", "word2vec-binary", "npz", "safetensors", "fasttext"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -109,7 +111,9 @@ def read_rows(
         head = guarded.head(_HEAD)
         compressed = head.startswith(_GZIP)
         if compressed:
-            guarded = _GuardedStream(gzip.GzipFile(fileobj=io.BufferedReader(guarded, _BUFFER)))
+            packed = io.BufferedReader(guarded, _BUFFER)
+            unpacked = Unpacked(packed, lambda file: gzip.GzipFile(fileobj=file), partial(_refuse, path))
+            guarded = _GuardedStream(unpacked)
             head = guarded.head(_HEAD)
         ordinary = not compressed and path != "<stream>" and Path(path).is_file()
         chosen = format or _detect_or_fail(head, path, guarded.damage)
@@ -219,7 +223,7 @@ def _read_stream(guarded: "_GuardedStream", chosen: Format, options: ReadOptions
 class _GuardedStream(io.RawIOBase):
     """A stream that gives its first bytes twice, and that ends, with a note, where a compressed one is damaged."""
 
-    def __init__(self, file: IO[bytes] | gzip.GzipFile) -> None:
+    def __init__(self, file: IO[bytes] | io.RawIOBase) -> None:
         self.damage = ""
         self._read: Callable[[int], bytes] = getattr(file, "read1", file.read)
         self._pending = b""
@@ -252,6 +256,10 @@ class _GuardedStream(io.RawIOBase):
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             self.damage = str(error)
             return b""
+
+
+def _refuse(name: str, what: str) -> NoReturn:
+    raise EmbeddingFileError(f"{name}: {what}")
 
 
 def _detect_or_fail(head: bytes, name: str, damage: str) -> Format:

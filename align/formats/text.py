@@ -73,7 +73,7 @@ def read_text(lines: Iterable[bytes], options: ReadOptions, *, header: bool) -> 
         Not finished: the caller knows whether the stream was damaged.
     """
     source = iter(lines)
-    sample = list(islice(source, _N_SAMPLE if options.limit is None else min(_N_SAMPLE, options.limit)))
+    sample = _taken(source, _N_SAMPLE if options.limit is None else min(_N_SAMPLE, options.limit))
     if sample and sample[0].startswith(BYTE_ORDER_MARK) and sample[0][3:4] not in b" \t":
         sample[0] = sample[0][3:]
     promised = None
@@ -140,11 +140,23 @@ def _read_rows(lines: Iterator[bytes], rows: RowCollector, first: int) -> None:
     number = first
     block = max(1, min(4096, _VALUES_PER_BLOCK // rows.dimension))
     while wanted := rows.wanted(block):
-        taken = list(islice(lines, wanted))
+        taken = _taken(lines, wanted)
         if not taken:
             return
         _add_lines(rows, taken, number)
         number += len(taken)
+
+
+def _taken(lines: Iterator[bytes], wanted: int) -> list[bytes]:
+    """Return the next lines, fewer where they are so long that they would fill the memory."""
+    taken: list[bytes] = []
+    size = 0
+    for line in islice(lines, wanted):
+        taken.append(line)
+        size += len(line)
+        if size > LONGEST_LINE:
+            break
+    return taken
 
 
 def _add_lines(rows: RowCollector, lines: list[bytes], first: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 from urllib.parse import unquote
 
 import numpy as np
@@ -18,6 +18,8 @@ from interlingua.pipelines.texts.lines import PathLike, input_name, line_blocks,
 _LABELS = ("http://www.w3.org/2000/01/rdf-schema#label", "http://www.w3.org/2004/02/skos/core#prefLabel")
 _FURTHER_LABEL = "http://www.w3.org/2004/02/skos/core#altLabel"
 _RDF = {".nt": "N_TRIPLES", ".ttl": "TURTLE"}
+_MOST_OPEN = 1_000_000
+_WAY_OUT = "mend the file, or convert it to N-Triples, of which lines can be skipped"
 _BLOCK = 2000  # lines of N-Triples that are parsed at once
 SAME_AS = "http://www.w3.org/2002/07/owl#sameAs"
 _HEADER = ["left", "right"]
@@ -426,6 +428,25 @@ def _read_rdf(
     return triples
 
 
+class _Turtle:
+    """A Turtle file that is refused where its brackets do not end: the parser keeps some 500 bytes for each."""
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self._file, self._name = file, name
+        self._open = 0
+        self.line = 1
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._open += data.count(b"(") + data.count(b"[") - data.count(b")") - data.count(b"]")
+        if self._open > _MOST_OPEN:
+            raise GraphError(
+                f"{self._name}, line {self.line}: {_MOST_OPEN:,} brackets are opened and not closed; {_WAY_OUT}"
+            )
+        self.line += data.count(b"\n")
+        return data
+
+
 def _quads(path: PathLike, skipped: list[int] | None) -> Iterator[Any]:
     """Yield what a file of N-Triples or Turtle holds; IRIs may have characters that the standard does not allow."""
     oxigraph: Any = require("pyoxigraph", extra="graph")
@@ -439,11 +460,14 @@ def _quads(path: PathLike, skipped: list[int] | None) -> Iterator[Any]:
         with open_binary(path, error=GraphError) as file:
             if file.peek(3).startswith(BOM_UTF8):
                 file.read(3)
+            text = _Turtle(file, input_name(path))
             try:
-                yield from parsed(file)
+                yield from parsed(text)
             except SyntaxError as error:
-                way_out = "mend the file, or convert it to N-Triples, of which lines can be skipped"
-                raise GraphError(f"{input_name(path)}, line {error.lineno}: {error.msg}; {way_out}") from error
+                raise GraphError(f"{input_name(path)}, line {error.lineno}: {error.msg}; {_WAY_OUT}") from error
+            except MemoryError as error:  # the parser's own bound
+                what = "a name, text or comment may have at most 16 MiB"
+                raise GraphError(f"{input_name(path)}, after line {text.line}: {what}; {_WAY_OUT}") from error
         return
     for block in line_blocks(path, _BLOCK, blank="skip", error=GraphError):
         try:

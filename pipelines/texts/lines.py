@@ -21,9 +21,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Literal, NoReturn, cast, overload
+from typing import IO, Any, Literal, NoReturn, overload
+
+from interlingua.align.formats.unpacking import Unpacked
 
 PathLike = str | os.PathLike[str]
 
@@ -32,6 +33,7 @@ MOST_BYTES = 1 << 24
 
 _DAMAGE = (EOFError, OSError, zlib.error)  # what reading compressed data raises where they are cut or damaged
 _BYTES_OF_HEAD = 10
+_BUFFER = 1 << 16
 _SEEN = re.compile(rb"[!-~]")
 
 
@@ -65,7 +67,7 @@ def open_binary(path: PathLike, *, error: type[ValueError] = ValueError) -> Iter
     Raises
     ------
     ValueError
-        Of the type `error`, if compressed data are damaged or cut short.
+        Of the type `error`, if compressed data are damaged, cut short, or expand to far more than their size.
     OSError
         If it cannot be opened or read.
     """
@@ -76,9 +78,10 @@ def open_binary(path: PathLike, *, error: type[ValueError] = ValueError) -> Iter
             yield stream
             return
         try:
-            # both kinds of file are read line by line in Python, unless they are buffered
-            with io.BufferedReader(cast(io.RawIOBase, unpack(stream))) as unpacked:
-                yield unpacked
+            with io.BufferedReader(
+                Unpacked(stream, unpack, partial(_refuse, input_name(path), error)), _BUFFER
+            ) as file:
+                yield file
         except _DAMAGE as cause:
             _refuse_damage(cause, input_name(path), error)
 
@@ -120,9 +123,16 @@ def numbered_lines(
 def line_blocks(
     path: PathLike, size: int, *, blank: Literal["keep", "skip"] = "keep", error: type[ValueError] = ValueError
 ) -> Iterator[list[tuple[int, str]]]:
-    """Yield `numbered_lines` by `size` of them, for what is faster with many at once."""
-    lines = numbered_lines(path, blank=blank, error=error)
-    while block := list(islice(lines, size)):
+    """Yield `numbered_lines` by `size` of them, or fewer long ones, for what is faster with many at once."""
+    block: list[tuple[int, str]] = []
+    held = 0
+    for line in numbered_lines(path, blank=blank, error=error):
+        block.append(line)
+        held += len(line[1])
+        if len(block) == size or held > MOST_BYTES:
+            yield block
+            block, held = [], 0
+    if block:
         yield block
 
 
@@ -293,9 +303,13 @@ def _buffered(file: IO[bytes]) -> "io.BufferedReader[Any]":
 
 def _unpacker(head: bytes) -> Any:
     if head.startswith(b"\x1f\x8b"):
-        return partial(gzip.GzipFile, None, "rb", 9)
+        return lambda file: gzip.GzipFile(fileobj=file, mode="rb")
     # subtle: a text may begin with BZh, but hardly with the six bytes that begin a block, or end a file without one
     return bz2.BZ2File if head.startswith(b"BZh") and head[4:] in (b"1AY&SY", b"\x17rE8P\x90") else None
+
+
+def _refuse(name: str, error: type[ValueError], what: str) -> NoReturn:
+    raise error(f"{name}: {what}")
 
 
 def _refuse_damage(cause: Exception, where: str, error: type[ValueError]) -> NoReturn:

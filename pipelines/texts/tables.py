@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from interlingua.align.arrays import require
 
-from .lines import PathLike, input_name, json_lines, numbered_lines, plain_name
+from .lines import MOST_BYTES, PathLike, input_name, json_lines, numbered_lines, plain_name
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
 
@@ -177,21 +177,24 @@ def _plain(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _quoted(lines: Iterable[tuple[int, str]], separator: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    number = 0
+    number = begin = size = 0
 
     def texts() -> Iterator[str]:
-        nonlocal number
+        nonlocal number, size
         for place, line in lines:
             number = place
+            size += len(line)
+            if size > MOST_BYTES:
+                raise ValueError(f"{name}, line {begin}: a row may have at most {MOST_BYTES:,} characters; {way_out}")
             yield line + "\n"
 
+    way_out = "close each quotation mark, double those inside a cell, or write .jsonl"
     reader = csv.reader(texts(), delimiter=separator, strict=True)
     while True:
-        begin = number + 1
+        begin, size = number + 1, 0
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            way_out = "close each quotation mark, double those inside a cell, or write .jsonl"
             raise ValueError(f"{name}, line {begin}: the row is no CSV ({error}); {way_out}") from error
         if cells is None:
             return

@@ -17,6 +17,9 @@ HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 TAIL = "</body></tmx>\n"
 
 _CHUNK = 1 << 16
+_DEEPEST = 1000
+_LONGEST_MARKUP = 1 << 20
+_IS_IT_TMX = "is this a translation memory?"
 _CODES = frozenset({"bpt", "ept", "it", "ph", "ut"})  # hold mark-up of the original document, not text
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REFERENCE = re.compile("&(#[0-9]{1,9}|#[xX][0-9A-Fa-f]{1,8}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -145,7 +148,7 @@ class _Units:
         self._sides: dict[str, str] | None = None
         self._language = self._problem = ""
         self._segment: list[str] | None = None
-        self._depth_of_codes = self._size = 0
+        self._depth_of_codes = self._size = self._depth = self._fed = 0
 
     def feed(self, chunk: bytes) -> None:
         try:
@@ -153,25 +156,34 @@ class _Units:
         except expat.ExpatError as error:
             text = expat.errors.messages.get(error.code, str(error))
             raise self._error(f"the file is no well-formed XML ({text})", error.lineno) from error
+        self._fed += len(chunk)
+        # subtle: what has no end yet is kept by the parser, and read again with the next piece
+        if self._fed - self._parser.CurrentByteIndex > _LONGEST_MARKUP:
+            raise self._error(f"a tag or comment may have at most {_LONGEST_MARKUP:,} bytes; {_IS_IT_TMX}")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise self._error(f"elements may lie in each other at most {_DEEPEST} deep; {_IS_IT_TMX}")
         if not self._root:
             self._root = name
             if name != "tmx":
                 raise self._error(f"the root must be <tmx>, but is <{name}>")
         elif name == "tu":
             self._line = self._parser.CurrentLineNumber
-            self._sides, self._problem = {}, ""
+            self._sides, self._problem, self._size = {}, "", 0
         elif name == "tuv":
             self._language = attributes.get("xml:lang") or attributes.get("lang") or ""
+            self._grow(1 + len(self._language))
             if not self._language:
                 self._problem = "each <tuv> needs the attribute xml:lang"
         elif name == "seg":
-            self._segment, self._size = [], 0
+            self._segment = []
         elif name in _CODES:
             self._depth_of_codes += 1
 
     def _end(self, name: str) -> None:
+        self._depth -= 1
         if name == "seg" and self._segment is not None:
             if self._sides is not None:
                 self._sides.setdefault(self._language, "".join(self._segment))
@@ -185,11 +197,12 @@ class _Units:
     def _text(self, text: str) -> None:
         if self._segment is not None and not self._depth_of_codes:
             self._segment.append(text)
-            self._size += len(text)
-            if self._size > MOST_BYTES:
-                raise self._error(
-                    f"a segment may have at most {MOST_BYTES:,} characters; is this a translation memory?"
-                )
+            self._grow(len(text))
+
+    def _grow(self, size: int) -> None:
+        self._size += size
+        if self._size > MOST_BYTES:
+            raise self._error(f"a unit may have at most {MOST_BYTES:,} characters; {_IS_IT_TMX}")
 
     def _entity(self, name: str, *_: object) -> None:
         raise self._error(f"the file uses the entity {name!r}, which is refused; write its text instead")

@@ -65,3 +65,19 @@ def test_found_links_are_known_links(tmp_path):
         read_links(write(tmp_path / "none.nt", f"<z:1> {SAME} <z:2> ."), pair)
     with pytest.raises(GraphError, match="line 2"):
         read_links(write(tmp_path / "l.tsv", "left\tright", "left\tright"), pair)
+
+
+@pytest.mark.parametrize(
+    ("endless", "told"),
+    [
+        ("( " * 2000, "line 1: 1,000 brackets are opened and not closed"),
+        ("[ <http://p> " * 2000, "line 1: 1,000 brackets are opened and not closed"),
+        ('"""' + "x\n" * 9_000_000, r"after line \d+: a name, text or comment may have at most 16 MiB"),
+    ],
+)
+def test_turtle_without_end_is_refused_by_name(tmp_path, monkeypatch, endless, told):
+    monkeypatch.setattr("interlingua.pipelines.graphs.graph._MOST_OPEN", 1000)
+    path = tmp_path / "bomb.ttl"
+    path.write_text("<http://a> <http://b> " + endless)
+    with pytest.raises(GraphError, match=rf"bomb\.ttl, {told}; mend the file"):
+        read_graph(path)

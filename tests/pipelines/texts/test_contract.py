@@ -314,3 +314,33 @@ def test_unique_lines_keep_their_numbers_whatever_the_file_is(tmp_path):
         assert list(lines) == ["b", "a", "c"]
         assert np.array(lines.numbers).tolist() == [1, 3, 5]
         assert lines.n_lines == 5
+
+
+@pytest.mark.parametrize("unit", [',"a\n"', ',"a\nb",c', ',"\n"'])
+def test_a_row_without_end_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch, unit):
+    """No cell is large, and no line is long."""
+    monkeypatch.setattr("interlingua.pipelines.texts.tables.MOST_BYTES", 500)
+    path = tmp_path / "row.csv"
+    path.write_text("id,name\nQ1,x\n1" + unit * 600)
+    with pytest.raises(
+        ValueError, match=r"row\.csv, line 3: a row may have at most 500 characters; close each quotation"
+    ):
+        read_entity_table(path)
+
+
+def test_blocks_of_long_lines_are_short(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MOST_BYTES", 100)
+    path = tmp_path / "long.txt"
+    path.write_text("".join(f"{number} {'x' * 60}\n" for number in range(7)) + "".join(f"{n}\n" for n in range(7, 17)))
+    blocks = list(module.line_blocks(path, 4))
+    assert [len(each) for each in blocks] == [2, 2, 2, 4, 4, 3]
+    assert [number for block in blocks for number, _ in block] == list(range(1, 18))
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, bz2.compress])
+def test_a_text_that_is_all_repetition_is_refused_by_name(tmp_path, monkeypatch, packed):
+    monkeypatch.setattr("interlingua.align.formats.unpacking.EXPANDS_FREELY", 100_000)
+    path = tmp_path / "bomb.txt.gz"
+    path.write_bytes(packed(b"\n" * 3_000_000))
+    with pytest.raises(ValueError, match=r"bomb\.txt\.gz: the compressed file expands to more than 200 times its size"):
+        sum(1 for _ in numbered_lines(path))

@@ -359,7 +359,28 @@ def test_an_endless_segment_is_refused_before_it_fills_the_memory(tmp_path, monk
 
     path = write(tmp_path / "bomb.tmx.gz", TMX.replace("la mer", "x\n" * 300))
     monkeypatch.setattr(tmx, "MOST_BYTES", 400)
-    with pytest.raises(BitextError, match=r"bomb\.tmx\.gz, line [0-9]+: a segment may have at most 400 characters"):
+    with pytest.raises(BitextError, match=r"bomb\.tmx\.gz, line [0-9]+: a unit may have at most 400 characters"):
+        list(read_pairs(path))
+
+
+@pytest.mark.parametrize(
+    ("endless", "told"),
+    [
+        ('<tmx version="' + "x" * 300_000, "a tag or comment may have at most 1,000 bytes"),
+        ("<tmx><!--" + "x" * 300_000, "a tag or comment may have at most 1,000 bytes"),
+        ("<tmx " + "a='1' " * 50_000, "a tag or comment may have at most 1,000 bytes"),
+        ("<?" + "x" * 300_000, "a tag or comment may have at most 1,000 bytes"),
+        ("<tmx>" + "<a>" * 2000, "elements may lie in each other at most 1000 deep"),
+        ("<tmx><tu>" + "<tuv xml:lang='en'><seg/></tuv>" * 400, "a unit may have at most 400 characters"),
+    ],
+)
+def test_mark_up_without_end_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch, endless, told):
+    from interlingua.pipelines.texts import tmx
+
+    monkeypatch.setattr(tmx, "MOST_BYTES", 400)
+    monkeypatch.setattr(tmx, "_LONGEST_MARKUP", 1000)
+    path = write(tmp_path / "bomb.tmx", endless)
+    with pytest.raises(BitextError, match=rf"bomb\.tmx, line 1: {told}; is this a translation memory"):
         list(read_pairs(path))
 
 
