@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from interlingua.align.logit import fit_logit
 from interlingua.align.matching.confidence import count_for_precision
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.known import remember_model, require_known_model
+from interlingua.pipelines.search.judged import relevance_of, search_judged
+from interlingua.pipelines.search.relevance import Relevance
 from interlingua.pipelines.search.search import (
     CrossLingualSearch,
     SearchHit,
@@ -158,13 +162,15 @@ class Answer:
         Characters of the passage that the sentence takes.
     language : str
     probability : float or None
-        That it is right; None before `QuestionAnswerer.calibrate`.
+        That it is right: by the questions of `QuestionAnswerer.calibrate`, and before by `Relevance`, which needs none.
+        None where that knows too little of the encoder.
     score, cosine : float
         Of question and sentence, see `SearchHit`.
     span : Span or None
         The words of the passage that a reader chose.
     alternatives : tuple of Answer
-        The next best sentences; their probability is not known, for calibration is of the best.
+        The next best sentences; their probability is not known after `QuestionAnswerer.calibrate`, for that is of the
+        best.
     """
 
     sentence: str
@@ -183,7 +189,8 @@ class QuestionAnswerer:
     """Find the sentence that answers a question, and abstain where it is likely wrong.
 
     Sentences are found by `CrossLingualSearch`: language is removed, and hubs are ranked lower. Whether the best one
-    is right is judged by its cosine and by how far its score exceeds the mean of the 11th to 20th, see `calibrate`.
+    is right is judged without any label by `Relevance`, and better from questions with known answers by its cosine and
+    by how far its score exceeds the mean of the 11th to 20th, see `calibrate`.
 
     Parameters
     ----------
@@ -276,6 +283,7 @@ class QuestionAnswerer:
         k: int = 1,
         *,
         precision: float | None = 0.9,
+        least: float = 0.0,
         language: str | None = None,
         languages: Iterable[str] | None = None,
     ) -> list[Answer | None]:
@@ -289,7 +297,10 @@ class QuestionAnswerer:
             1, or more for alternatives.
         precision : float or None
             Share of the answers given that shall be right: questions are left open below the probability from which
-            on this is so, by the questions of `calibrate`; all, if it is never so. None always answers.
+            on this is so, by the questions of `calibrate`; all, if it is never so. None answers all that `least` lets.
+        least : float
+            Leave a question open where the probability that the passages are about what it asks is lower, see
+            `Relevance.answerable`, which needs no `calibrate`; 0.5 refuses nonsense and other subjects.
         language : str, optional
             Of the questions; guessed if not given.
         languages : iterable of str, optional
@@ -298,23 +309,33 @@ class QuestionAnswerer:
         Raises
         ------
         ValueError
-            If a precision is asked for before `calibrate`, or k < 1.
+            If a precision is asked for before `calibrate`, `least` is no probability, or k < 1.
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, but is {k}")
+        if not 0 <= least <= 1:
+            raise ValueError(f"least is a probability from 0 to 1, but is {least}")
         if precision is not None and self.calibration is None:
-            raise ValueError(f"a precision of {precision} can only be kept after calibrate(); or take precision=None")
-        least = -1.0 if precision is None or self.calibration is None else self.calibration.threshold(precision)
-        lists = self._search(questions, max(k, _LIST), language, languages)
+            raise ValueError(
+                f"a precision of {precision} can only be kept after calibrate(); or take precision=None, least=0.5"
+            )
+        needed = -1.0 if precision is None or self.calibration is None else self.calibration.threshold(precision)
+        allowed = None if languages is None else list(languages)
+        judged = search_judged(
+            self.search, self.relevance, questions, max(k, _LIST), language=language, languages=allowed
+        )
         found: list[Answer | None] = []
-        for question, hits in zip(questions, lists, strict=True):
-            sure = self._probability(hits)
-            if not hits or (sure is not None and sure < least):
+        for question, each in zip(questions, judged, strict=True):
+            learned = self._probability(each.hits)
+            if not each.hits or each.answerable < least or (learned is not None and learned < needed):
                 found.append(None)
                 continue
-            best, *others = hits[:k]
-            more = tuple(self._answer(each, None) for each in others)
-            found.append(self._answer(best, sure, question, more))
+            sure = [None if math.isnan(value) else value for value in each.probability[:k].tolist()]
+            if learned is not None:
+                sure = [learned] + [None] * (len(sure) - 1)
+            best, *others = each.hits[:k]
+            more = tuple(self._answer(hit, own) for hit, own in zip(others, sure[1:], strict=True))
+            found.append(self._answer(best, sure[0], question, more))
         return found
 
     def calibrate(
@@ -350,7 +371,7 @@ class QuestionAnswerer:
         ValueError
             With too few questions, right or wrong answers; see there.
         """
-        lists = self._search(questions, _LIST, language, None)
+        lists = self._search(questions, language)
         if len(right_answers) != len(questions):
             raise ValueError(
                 f"each of {len(questions)} questions needs a right answer or None, got {len(right_answers)}"
@@ -430,16 +451,18 @@ class QuestionAnswerer:
             reader=reader,
         )
 
-    def _search(
-        self, questions: Sequence[str], k: int, language: str | Sequence[str] | None, languages: Iterable[str] | None
-    ) -> list[list[SearchHit]]:
-        allowed = None if languages is None else list(languages)
+    @cached_property
+    def relevance(self) -> Relevance | None:
+        """What tells probabilities without `calibrate`; None where the encoder knows too few texts about anything."""
+        return relevance_of(self.search.encoder)
+
+    def _search(self, questions: Sequence[str], language: str | Sequence[str] | None) -> list[list[SearchHit]]:
         if language is None or isinstance(language, str):
-            return self.search.search(questions, k, language=language, languages=allowed)
+            return self.search.search(questions, _LIST, language=language)
         found: list[list[SearchHit]] = [[] for _ in questions]
         for name in dict.fromkeys(language):
             rows = [row for row, each in enumerate(language) if each == name]
-            asked = self.search.search([questions[row] for row in rows], k, language=name, languages=allowed)
+            asked = self.search.search([questions[row] for row in rows], _LIST, language=name)
             for row, hits in zip(rows, asked, strict=True):
                 found[row] = hits
         return found

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interlingua.pipelines.encoders.base import Encoder
+from interlingua.pipelines.search.judged import relevance_of, search_judged
+from interlingua.pipelines.search.relevance import Relevance
 from interlingua.pipelines.search.search import CrossLingualSearch
 from interlingua.pipelines.texts.passages import UNDETERMINED, Passage
 from interlingua.pipelines.texts.tables import read_columns
@@ -49,6 +53,11 @@ class Reply:
         What replies are ranked by, the turns' scores weighted and summed; higher is better.
     cosine : float
         The largest cosine of a turn and what was matched.
+    probability : float
+        That it is the right reply, see `Relevance`; the same in tables of all sizes and languages. NaN where the
+        encoder knows too few texts to tell.
+    answerable : float
+        The probability that the table is about what was said last; what `least` goes by.
     """
 
     response: str
@@ -56,6 +65,8 @@ class Reply:
     language: str
     score: float
     cosine: float
+    probability: float = float("nan")
+    answerable: float = float("nan")
 
 
 class ResponseSelector:
@@ -123,10 +134,11 @@ class ResponseSelector:
         turns: Sequence[str],
         k: int = 3,
         *,
+        least: float = 0.5,
         language: str | None = None,
         languages: Iterable[str] | None = None,
     ) -> list[Reply]:
-        """Return the k best replies to a dialogue.
+        """Return the k best replies to a dialogue, or none where the table is not about what was said.
 
         Parameters
         ----------
@@ -134,6 +146,10 @@ class ResponseSelector:
             What was said, oldest first; the reply follows the last.
         k : int
             Replies, at most.
+        least : float
+            None, where the probability that the table is about what was said last is lower; 0 always replies.
+
+            Where the encoder knows too few texts to tell, as word vectors may, nothing is refused.
         language : str, optional
             Of the turns; guessed for each if not given.
         languages : iterable of str, optional
@@ -142,26 +158,31 @@ class ResponseSelector:
         Raises
         ------
         ValueError
-            If there is no turn, or k < 1.
+            If there is no turn, k < 1, or `least` is no probability.
         """
         if not turns:
             raise ValueError("there must be at least one turn to reply to, but there is none")
+        if not 0 <= least <= 1:
+            raise ValueError(f"least is a probability from 0 to 1, but is {least}")
         recent = list(turns)[-self.memory :]
         if self.decay == 0:
             recent = recent[-1:]
         allowed = None if languages is None else list(languages)
-        lists = self.search.search(recent, max(k, _LIST), language=language, languages=allowed)
+        judged = search_judged(self.search, self.relevance, recent, max(k, _LIST), language=language, languages=allowed)
         weights = self.decay ** np.arange(len(recent))[::-1]
         weights = weights / weights.sum()
-        hits = {hit.id: hit for found in lists for hit in found}
-        scores = dict.fromkeys(hits, 0.0)
-        for weight, found in zip(weights, lists, strict=True):
-            own = {hit.id: hit.score for hit in found}
-            least = min(own.values(), default=0.0)
-            for name in scores:
-                scores[name] += float(weight) * own.get(name, least)
+        hits = {hit.id: hit for found in judged for hit in found.hits}
+        scores = _together(weights, [{hit.id: hit.score for hit in found.hits} for found in judged], hits)
+        # subtle: earlier turns help to choose, but do not make sense of what has none
+        last = judged[-1]
+        sure = dict(zip([hit.id for hit in last.hits], last.probability.tolist(), strict=True))
+        if self.search.space is None and self.relevance is not None:  # too few to remove the languages by themselves
+            alike = [dict(zip([hit.id for hit in each.hits], each.similarity.tolist(), strict=True)) for each in judged]
+            scores = _together(weights, alike, hits)
+        if last.answerable < least:
+            return []
         best = sorted(scores, key=lambda name: -scores[name])[:k]
-        cosines = {name: max(hit.cosine for found in lists for hit in found if hit.id == name) for name in best}
+        cosines = {name: max(hit.cosine for found in judged for hit in found.hits if hit.id == name) for name in best}
         return [
             Reply(
                 hits[name].metadata["response"],
@@ -169,9 +190,28 @@ class ResponseSelector:
                 hits[name].language,
                 scores[name],
                 cosines[name],
+                sure.get(name, min(sure.values(), default=float("nan"))),
+                last.answerable,
             )
             for name in best
         ]
+
+    @cached_property
+    def relevance(self) -> Relevance | None:
+        """What tells probabilities; None where the encoder knows too few texts about anything."""
+        return relevance_of(self.search.encoder)
+
+
+def _together(
+    weights: NDArray[np.float64], lists: Sequence[Mapping[str, float]], names: Iterable[str]
+) -> dict[str, float]:
+    """Return the weighted sum of each reply's scores; where a turn did not find it, the least of those it found."""
+    scores = dict.fromkeys(names, 0.0)
+    for weight, own in zip(weights, lists, strict=True):
+        least = min(own.values(), default=0.0)
+        for name in scores:
+            scores[name] += float(weight) * own.get(name, least)
+    return scores
 
 
 def read_exchanges(

@@ -10,12 +10,15 @@ from cyclopts import Parameter
 
 from .arguments import UsageError, check_output_folder
 from .command import Commas, EncoderName, command, options_of
-from .output import Output, table
+from .output import Output, finite, table
 
 if TYPE_CHECKING:
     from interlingua.pipelines.answer.answer import Answer, QuestionAnswerer
 
 _ANSWERS = "interlingua.pipelines.answer.answer:QuestionAnswerer"
+_RESPOND = "interlingua.pipelines.answer.respond:ResponseSelector.respond"
+_LEAST = 0.5
+_UNKNOWN = "--least needs an encoder that knows texts about anything, such as the bundled one; leave it out"
 
 
 @command(
@@ -33,6 +36,7 @@ def answer(
     *questions: Annotated[str, Parameter("QUESTION")],
     calibrate: Annotated[str | None, Parameter(metavar="TABLE")] = None,
     precision: float | None = None,  # the library's 0.9 needs a calibration, which a command line may lack
+    least: float | None = None,
     output: Annotated[str | None, Parameter(("--output", "-o"), metavar="FOLDER")] = None,
     answer_in: Commas = None,
     encoder: EncoderName = None,
@@ -48,7 +52,10 @@ def answer(
     calibrate : str, optional
         TSV, JSONL or parquet: columns question, answer (empty: there is none) and, optional, language.
     precision : float, optional
-        Share of answers that shall be right; the others are left open.
+        Share of answers that shall be right, learned from --calibrate; the others are left open.
+    least : float, optional
+        No answer where the probability that the passages are about what is asked is lower; by default 0.5, and 0 with
+        --precision. 0 always answers.
     output : str, optional
         Keep sentences, vectors and calibration.
     answer_in : str, optional
@@ -64,6 +71,8 @@ def answer(
     """
     if precision is not None and not 0 <= precision <= 1:
         raise UsageError(f"--precision must lie between 0 and 1, but is {precision}")
+    if least is not None and not 0 <= least <= 1:
+        raise UsageError(f"--least must lie between 0 and 1, but is {least}")
     if not questions and not output:
         raise UsageError("there is neither a question nor a folder to write; give a QUESTION or -o FOLDER")
     if output:
@@ -79,7 +88,10 @@ def answer(
     if not questions:
         console.result({"folder": output, "sentences": len(answerer)}, lambda: [])
         return
-    found = answerer.answer(questions, precision=precision, languages=answer_in, **answering)
+    if least is not None and answerer.relevance is None:
+        raise UsageError(_UNKNOWN)
+    least = (_LEAST if precision is None else 0.0) if least is None else least
+    found = answerer.answer(questions, precision=precision, least=least, languages=answer_in, **answering)
     rows = [
         {"question": question, "answers": [] if best is None else [_row(each) for each in (best, *best.alternatives)]}
         for question, best in zip(questions, found, strict=True)
@@ -141,15 +153,17 @@ def _table(row: dict[str, Any]) -> Any:
 
 @command(
     reading=options_of("interlingua.pipelines.answer.respond:read_exchanges", only=("language",)),
+    replying=options_of(_RESPOND, only=("least",)),
 )
 def chat(
     console: Output,
+    given: frozenset[str],
     seed: int,
     reading: dict[str, Any],
+    replying: dict[str, Any],
     table: Annotated[str, Parameter("FAQ")],
     *,
     reply_in: Commas = None,
-    least: float = -1.0,
     k: int = 1,  # a dialogue shows one reply, the library's list three
     encoder: EncoderName = None,
 ) -> None:
@@ -161,8 +175,6 @@ def chat(
         TSV, JSONL or parquet: columns question, answer, language.
     reply_in : str, optional
         Only answers in these languages, such as en,de.
-    least : float
-        No answer below this cosine; by default always one.
     k : int
         Answers a turn.
     encoder : str
@@ -177,9 +189,13 @@ def chat(
     from interlingua.pipelines.answer.respond import ResponseSelector, read_exchanges
     from interlingua.pipelines.encoders.load import load_encoder
 
+    if not 0 <= replying["least"] <= 1:
+        raise UsageError(f"--least is a probability from 0 to 1, but is {replying['least']}")
     exchanges = read_exchanges(table, **reading)
     with console.working("encoding"):
         bot = ResponseSelector.build(exchanges, load_encoder(encoder), seed=seed)
+    if "least" in given and bot.relevance is None:
+        raise UsageError(_UNKNOWN)
     console.note(f"{len(exchanges)} answers; say something (an empty line starts anew, end of input ends)")
     turns: list[str] = []
     while True:
@@ -192,7 +208,10 @@ def chat(
             turns = []
             continue
         turns.append(line.strip())
-        replies = [each for each in bot.respond(turns, k, languages=reply_in) if each.cosine >= least]
-        said = {"turn": line.strip(), "replies": [vars(each) for each in replies]}
+        replies = bot.respond(turns, k, languages=reply_in, **replying)
+        said = {
+            "turn": line.strip(),
+            "replies": [{key: finite(value) for key, value in vars(each).items()} for each in replies],
+        }
         console.result(said, lambda: [each.response for each in replies] or ["(no answer)"])  # noqa: B023 - at once
         sys.stdout.flush()

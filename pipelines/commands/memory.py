@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ from cyclopts import Parameter
 
 from .arguments import check_collection_folder, read_bitext, words_or_lines
 from .command import ENCODING, Commas, EncoderName, OutputFolder, command, options_of
-from .output import Output, shorten, table
+from .output import Output, finite, shorten, table
 
 if TYPE_CHECKING:
     from interlingua.pipelines.translate.memory import TranslationMemory
@@ -143,7 +142,7 @@ def search(
         {
             "text": text,
             "matches": [
-                {key: _finite(value) for key, value in asdict(each).items()} | {"translation": each.translation}
+                {key: finite(value) for key, value in asdict(each).items()} | {"translation": each.translation}
                 for each in found
             ],
         }
@@ -163,10 +162,6 @@ def search(
     ]
     names = ("text", "confidence>", "cosine>", "language", "translation", "found by")
     console.result(result, lambda: [table(*names, rows=rows)])
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _load(folder: str, encoder: str | None, encoding: dict[str, Any], console: Output) -> TranslationMemory:

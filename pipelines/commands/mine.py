@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from rich.table import Table
 
 from .arguments import UsageError, check_output_file, named_file, read_bitext
 from .command import Commas, EncoderName, OutputFile, SpaceFile, command, options_of
-from .output import Output, shorten, table
+from .output import Cells, Output, shorten, table
 
 _SHOWN = 10
 _DOCUMENTS = "interlingua.pipelines.mine.documents"
@@ -166,7 +165,7 @@ def align_text(
     console.result(result, lambda: [_first_pairs(kept)])
 
 
-def _first_pairs(bitext: Any) -> Table:
+def _first_pairs(bitext: Any) -> Cells:
     rows = [
         (f"{score:.3f}", f"{sure:.2f}", shorten(pair.source, 60), shorten(pair.target, 60))
         for pair, score, sure in list(zip(bitext.pairs, bitext.scores, bitext.confidences, strict=True))[:_SHOWN]

@@ -155,6 +155,30 @@ def map_by_language(
     return mapped
 
 
+def unmap_by_language(
+    space: SharedSpace | None, mapped: NDArray[np.float32], languages: Sequence[str]
+) -> NDArray[np.float32] | None:
+    """Return the unit rows that `map_by_language` has mapped, or None where a map does more than subtract a mean.
+
+    Of y = unit(x - m) and |x| = 1 follows x = m + t y with t = sqrt((m y)^2 + 1 - |m|^2) - m y.
+    """
+    if space is None:
+        return mapped
+    own = _maps_of(space, languages)
+    raw = np.empty_like(mapped)
+    for name, rows in rows_by_language([own[each] for each in languages]).items():
+        used = space.maps.get(name) or space.maps.get(ANY_LANGUAGE)
+        if used is None or used.matrix is not None or used.hidden is not None:
+            return None
+        if used.normalization.steps != ("unit", "centre"):
+            return None
+        mean = used.normalization.means[0].astype(np.float64)
+        along = mapped[rows] @ mean
+        length = np.sqrt(np.maximum(along**2 + 1 - mean @ mean, 0)) - along
+        raw[rows] = mean + length[:, None] * mapped[rows]
+    return raw
+
+
 def _centred_by(centre: NDArray[Any], matrix: NDArray[np.float32] | None = None) -> SpaceMap:
     return SpaceMap(Normalization.centring(centre), matrix)
 

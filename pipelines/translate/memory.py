@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,13 @@ from numpy.typing import NDArray
 from interlingua.align import SharedSpace
 from interlingua.align.matching import ScoreCalibration
 from interlingua.index.threads import SharedLock
-from interlingua.pipelines.encoders.base import Encoder, Role
-from interlingua.pipelines.encoders.load import lasting_name, load_encoder
+from interlingua.pipelines.encoders.base import Encoder, Role, check_texts
+from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
 from interlingua.pipelines.search.copies import EQUAL, distinct_places, distinct_rows
-from interlingua.pipelines.search.languages import LanguageMethod
+from interlingua.pipelines.search.judged import judge, relevance_of
+from interlingua.pipelines.search.languages import LanguageMethod, map_by_language
 from interlingua.pipelines.search.ranked import IndexKind
+from interlingua.pipelines.search.relevance import Relevance
 from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit, read_search, write_search
 from interlingua.pipelines.stored import EncoderNote, encoder_of
 from interlingua.pipelines.texts.characters import text_key, text_numbers
@@ -51,7 +55,8 @@ class MemoryMatch:
         The query is that side, but for blanks.
     confidence : float
         Estimated probability that the two say the same, where one of two best matches does; 1 for an exact match. By
-        the ratio of the cosine and the mean of the next 10. NaN where the memory has fewer than 20 pairs.
+        the ratio of the cosine and the mean of the next 10; where the memory has fewer than 20 pairs by `Relevance`,
+        which needs none. NaN where that knows too little of the encoder.
     similarity : float
         Of the spelling, 0 to 1: 2 M / T, M the characters in common in order, T those of both texts. What editors know
         as a fuzzy match; it tells little across languages.
@@ -182,23 +187,27 @@ class TranslationMemory:
         to : str, optional
             Only translations into this language; ``fr`` finds ``fr-FR`` too.
         least : float
-            Leave out matches of a lower confidence.
+            Leave out matches of a lower confidence, a probability from 0 to 1.
 
         Raises
         ------
         ValueError
-            If k < 1, or there is no translation into `to`; the text names the languages that there are.
+            If k < 1, `least` is no probability, or there is no translation into `to`; the text names the languages that
+            there are.
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, but is {k}")
-        vectors, asked_in = self._search.map_questions(texts, language or None)
+        if not 0 <= least <= 1:
+            raise ValueError(f"least is a probability from 0 to 1, but is {least}")
+        raw = encode_named(self._search.encoder, check_texts(texts), ["the text"] * len(texts), "query")
+        spoken = [language] * len(raw) if language else self._search.guess_languages(raw)
         with self._search.collection.lock.reading:
-            return self._found(texts, vectors, asked_in, k, to, least)
+            return self._found(texts, raw, spoken, k, to, least)
 
     def _found(
         self,
         texts: Sequence[str],
-        vectors: NDArray[np.float32],
+        raw: NDArray[np.float32],
         asked_in: Sequence[str],
         k: int,
         to: str | None,
@@ -206,18 +215,22 @@ class TranslationMemory:
     ) -> list[list[MemoryMatch]]:
         wanted = None if to is None else self._languages_found_by(to)
         where = None if wanted is None else {"translation_language": wanted}
+        vectors = map_by_language(self._search.question_space, raw, asked_in)
         found = self._hits(vectors, 2 * (k + _NEAR), where)
         answers = []
-        for text, spoken, hits in zip(texts, asked_in, found, strict=True):
+        for text, vector, spoken, hits in zip(texts, raw, asked_in, found, strict=True):
+            judged = judge(self._search, self._relevance, vector, hits, len(self._search), spoken)
             matches: dict[str, MemoryMatch] = {}
             for name in self._exact.get(_as_compared(text), ()):
                 row = self._search.collection.get([name])[0]
                 if wanted is None or row["translation_language"] in wanted:
                     matches.setdefault(_pair_of(name), _match(name, row, text, True, 1.0, float("inf"), 1.0))
-            for hit in hits:
+            for hit, alone in zip(judged.hits, judged.probability.tolist(), strict=True):
                 if len(matches) >= k:
                     break
-                if _pair_of(hit.id) in matches or (sure := self._confidence(hit, hits, spoken)) < least:
+                sure = self._confidence(hit, hits, spoken)
+                sure = alone if math.isnan(sure) else sure
+                if _pair_of(hit.id) in matches or sure < least:
                     continue
                 row = {**hit.metadata, "text": hit.text, "language": hit.language}
                 matches[_pair_of(hit.id)] = _match(hit.id, row, text, False, sure, hit.score, hit.cosine)
@@ -301,6 +314,10 @@ class TranslationMemory:
         rows = self._search.vectors([hit.id for hit in once])
         kept = distinct_places(rows, len(once), [near.get(each, EQUAL) for each in spoken], spoken)
         return [once[place] for place in kept]
+
+    @cached_property
+    def _relevance(self) -> Relevance | None:
+        return relevance_of(self._search.encoder)
 
     @property
     def _exact(self) -> _Exact:

@@ -14,6 +14,7 @@ THEN = json.loads(SAVED.read_text(encoding="utf-8"))
 
 #: What is otherwise than it was, by command and option (* for all of them): the new default, and why.
 CHANGED = {
+    "chat --least": (0.5, "a probability that means the same in tables of all sizes; it was a cosine"),
     "index build-shards --no-cache": (False, "it did nothing: shards keep no texts' vectors unless told --cache"),
     "index build-shards --ranking": ("csls", "inverted lists rank by CSLS as well since they can"),
     "index export --id": ("id", "the library's default is shown; None stood for it"),

@@ -134,10 +134,14 @@ def test_another_search_is_no_memory(passages, fake_encoder, tmp_path):
         TranslationMemory.load(tmp_path / "s", fake_encoder)
 
 
-def test_a_small_memory_says_that_it_does_not_know_how_sure_it_is(pairs, fake_encoder):
-    found = TranslationMemory.build(pairs[:5], fake_encoder).search([said("moon", "de")], 1)[0][0]
-    assert np.isnan(found.confidence)
-    assert found.pair == pairs[1]
+def test_a_small_memory_knows_how_sure_it_is_by_texts_about_anything(pairs, fake_encoder):
+    memory = TranslationMemory.build(pairs[:5], fake_encoder)
+    found, nothing = (each[0].confidence for each in memory.search([said("moon", "de"), "quite.de other.de"], 1))
+    assert found > 0.7 > nothing
+    kept = memory.search([said("moon", "de"), "quite.de other.de"], 1, least=0.7)
+    assert [len(each) for each in kept] == [1, 0]
+    with pytest.raises(ValueError, match="least is a probability from 0 to 1, but is 80"):
+        memory.search(["sun.de"], least=80)
 
 
 def test_there_must_be_a_pair(fake_encoder):
