@@ -1,4 +1,4 @@
-"""A collection of Milvus and what is asked of it; a file, a server or a cluster, told apart by the address alone."""
+"""A collection of Milvus and what is asked of it; a folder, a server or a cluster, told apart by the address alone."""
 
 import logging
 import os
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +29,8 @@ _TRANSIENT_WORDS = re.compile(
     "node not found|channel not|no replica|context canceled|retry run out",
     re.IGNORECASE,
 )
+_LOCAL_TYPES = ("FLAT", "BRUTE_FORCE", "HNSW", "HNSW_SQ", "IVF_FLAT", "IVF_SQ8", "AUTOINDEX")  # of Milvus Lite 3.2
+_RELEASED = re.compile("state 'released'|not loaded", re.IGNORECASE)
 # pymilvus sends a ping every 10 s, used or not. Milvus Lite runs on gRPC's default, takes one in 300 s while nothing is
 # under way, and closes the connection at the third before its time: GOAWAY "too_many_pings".
 _LOCAL_CHANNEL = {"grpc.keepalive_time_ms": 600_000, "grpc.keepalive_permit_without_calls": 0}
@@ -57,13 +60,13 @@ class MilvusConfig:
     Attributes
     ----------
     uri : str
-        A file ending in ``.db`` (Milvus Lite, inside this process), or ``http://HOST:19530`` for a server or cluster,
-        ``https://`` with TLS. A token or ``user:password`` is read from the environment variable MILVUS_TOKEN and
-        never saved; in the address, which is saved and shown, it is refused.
+        A folder whose name ends in ``.db`` (Milvus Lite, inside this process and for it alone), or
+        ``http://HOST:19530`` for a server or cluster, ``https://`` with TLS. A token or ``user:password`` is read from
+        the environment variable MILVUS_TOKEN and never saved; in the address, which is saved and shown, it is refused.
     collection : str
         Its name there: letters, digits and underscores.
     index_type : {"FLAT", "HNSW", "HNSW_SQ", "IVF_FLAT", "IVF_SQ8", "AUTOINDEX", ...}
-        What the server offers differs by version; FLAT is exact.
+        What the server offers differs by version; FLAT is exact. Milvus Lite has the first five, and AUTOINDEX.
     build, search : dict
         The index type's own parameters, such as ``{"M": 32, "efConstruction": 200}`` and ``{"ef": 128}``.
     consistency : {"Session", "Strong", "Bounded", "Eventually"}
@@ -117,7 +120,7 @@ class MilvusConfig:
 
     @property
     def local(self) -> bool:
-        """Whether the collection is in a file of Milvus Lite."""
+        """Whether the collection is in a folder of Milvus Lite."""
         return self.uri.endswith(".db")
 
     @property
@@ -180,7 +183,52 @@ def connect(config: MilvusConfig) -> Any:
     if config.local:
         options["grpc_options"] = _LOCAL_CHANNEL
     # subtle: pymilvus keeps one connection for an address, and does not try again itself where that has been closed
-    return until_answered(config, lambda _: pymilvus.MilvusClient(config.uri, timeout=config.timeout, **options))
+    attempt = lambda _: pymilvus.MilvusClient(config.uri, timeout=config.timeout, **options)  # noqa: E731
+    if not config.local:
+        return until_answered(config, attempt)
+    with _LocalReason.heard() as reason:
+        try:
+            return until_answered(config, attempt)
+        except MilvusError as error:
+            raise MilvusError(f"{error}{reason.hint(Path(config.uri))}", transient=error.transient) from error
+
+
+class _LocalReason(logging.Handler):
+    """Hears why Milvus Lite did not start, which it logs with a stack trace, and pymilvus does not say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.error: BaseException | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the error of a record."""
+        self.error = record.exc_info[1] if record.exc_info else self.error
+
+    @classmethod
+    @contextmanager
+    def heard(cls) -> Iterator["_LocalReason"]:
+        """Listen, in place of standard error."""
+        log, handler = logging.getLogger("milvus_lite.server_manager"), cls()
+        passed_on, log.propagate = log.propagate, False
+        log.addHandler(handler)
+        try:
+            yield handler
+        finally:
+            log.removeHandler(handler)
+            log.propagate = passed_on
+
+    def hint(self, path: Path) -> str:
+        """Return the reason, and what to do."""
+        if self.error is None:
+            return ""
+        if type(self.error).__name__ == "DataDirLockedError":
+            return "; another process has it open, and Milvus Lite serves one at a time: end that one, or use a server"
+        if path.is_file():
+            return (
+                "; it is a file, as Milvus Lite wrote it before version 3, and later ones keep a folder: read it with "
+                'the older one (pip install "milvus-lite<3"), or choose another name'
+            )
+        return f": {self.error}"
 
 
 def until_answered(config: MilvusConfig, attempt: Callable[[float], Any]) -> Any:
@@ -278,6 +326,8 @@ class RemoteCollection:
             create(self)
         described = self.ask(self.client.describe_collection)
         self.fields: dict[str, Any] = {field["name"]: field.get("params") or {} for field in described["fields"]}
+        if found:
+            self._make_ready()
         self._fresh = 0 if not found else _MOST_FRESH + 1  # rows that Milvus Lite has in its log only, or may have
 
     def __str__(self) -> str:
@@ -285,33 +335,60 @@ class RemoteCollection:
 
     def ask(self, call: Callable[..., Any], **named: Any) -> Any:
         """Return what `call` of the client says of the collection; see `until_answered`."""
-        return until_answered(
-            self.config, lambda left: call(collection_name=self.config.collection, timeout=left, **named)
-        )
+        name, exceptions = self.config.collection, import_module("pymilvus.exceptions")
+
+        def attempt(left: float) -> Any:
+            try:
+                return call(collection_name=name, timeout=left, **named)
+            except exceptions.MilvusException as error:
+                if not _RELEASED.search(str(error)):
+                    raise
+            self.client.load_collection(collection_name=name, timeout=left)  # another client has released it
+            return call(collection_name=name, timeout=left, **named)
+
+        return until_answered(self.config, attempt)
 
     def make(self, schema: Any, metric: Metric) -> None:
-        """Make the collection, empty, its vectors indexed as the configuration says, and ready to be searched."""
-        build: dict[str, Any] = dict(self.config.build or {})
-        index = self.client.prepare_index_params()
-        index.add_index(
-            vector_field(metric),
-            index_name=vector_field(metric),
-            index_type=self.config.index_type,
-            metric_type="L2" if metric is Metric.L2 else "IP",
-            # subtle: pymilvus sends what is in params one by one; Lite reads them under "params" only
-            params={"params": build} if self.config.local else build,
-        )
+        """Make the collection, empty, its vectors indexed as the configuration says, and ready to be searched.
+
+        Raises
+        ------
+        ValueError
+            If Milvus Lite has no such index: it would search without one, and say so on standard error only.
+        """
+        kind = self.config.index_type
+        if self.config.local and kind not in _LOCAL_TYPES:
+            raise ValueError(f"Milvus Lite has no index_type {kind!r}; choose one of {', '.join(_LOCAL_TYPES)}")
 
         def create(**named: Any) -> None:
             # subtle: Milvus Lite refuses to make anew what an attempt has made whose answer was lost
             if not self.client.has_collection(**named):
                 self.client.create_collection(schema=schema, consistency_level="Strong", **named)
-            if not self.client.list_indexes(**named):
-                # there is no row to be indexed yet, and pymilvus would sleep for half a second before it asks
-                self.client.create_index(index_params=index, sync=False, **named)
-            self.client.load_collection(**named)
+            self._index(metric, **named)
 
         self.ask(create)
+
+    def _make_ready(self) -> None:
+        """Have what is there loaded, which Milvus Lite opens released, and finish what was cut off when it was made."""
+        metrics = [metric for metric in Metric if vector_field(metric) in self.fields]
+        if len(metrics) == 1:  # else it is none of ours
+            self.ask(partial(self._index, metrics[0]))
+
+    def _index(self, metric: Metric, **named: Any) -> None:
+        if not self.client.list_indexes(**named):
+            build: dict[str, Any] = dict(self.config.build or {})
+            index = self.client.prepare_index_params()
+            index.add_index(
+                vector_field(metric),
+                index_name=vector_field(metric),
+                index_type=self.config.index_type,
+                metric_type="L2" if metric is Metric.L2 else "IP",
+                # subtle: pymilvus sends what is in params one by one; Lite reads them under "params" only
+                params={"params": build} if self.config.local else build,
+            )
+            # there is no row to be indexed yet, and pymilvus would sleep for half a second before it asks
+            self.client.create_index(index_params=index, sync=False, **named)
+        self.client.load_collection(**named)
 
     def query(self, condition: str, fields: list[str], **named: Any) -> Any:
         """Return these fields of the rows that meet a condition, as this process has left them."""

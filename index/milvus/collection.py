@@ -1,4 +1,4 @@
-"""A collection that is kept by Milvus: string ids, metadata and vectors, in a file, on a server or on a cluster."""
+"""A collection that is kept by Milvus: string ids, metadata and vectors, in a folder, on a server or on a cluster."""
 
 import json
 import time
@@ -79,7 +79,7 @@ class MilvusCollection(Described):
     Parameters
     ----------
     config : MilvusConfig or mapping of its fields
-        ``{"uri": "words.db", "collection": "words"}`` is a local file.
+        ``{"uri": "words.db", "collection": "words"}`` is a local folder, of Milvus Lite.
     dimension : int, optional
         Length d of each vector. Not needed where the collection is there already.
     metric : Metric or str, optional

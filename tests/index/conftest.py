@@ -1,4 +1,7 @@
+import json
 import os
+import subprocess
+import sys
 from itertools import count
 
 import numpy as np
@@ -80,7 +83,7 @@ def milvus(request, fresh_milvus):
 
 @pytest.fixture(scope="session")
 def milvus_file(tmp_path_factory):
-    """One Milvus Lite file for all tests, which takes half a second to open."""
+    """One folder of Milvus Lite for all tests, which takes half a second to open."""
     pytest.importorskip("milvus_lite")
     return str(tmp_path_factory.mktemp("milvus") / "tests.db")
 
@@ -133,8 +136,41 @@ def _filled():
 def filled(request, engine, metric, _filled):
     """The same as `index`, made once for all tests, which leave it as it is."""
     if (engine, metric) not in _filled:
-        _filled[engine, metric] = request.getfixturevalue("index")
+        # what one process has written must be there for the next one
+        name = "filled_by_another_process" if engine == "milvus-lite" else "index"
+        _filled[engine, metric] = request.getfixturevalue(name)
     return _filled[engine, metric]
+
+
+@pytest.fixture
+def filled_by_another_process(metric, ids, vectors, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("milvus")
+    np.savez(folder / "rows.npz", ids=ids, vectors=vectors)
+    config = {"uri": str(folder / "rows.db"), "collection": "rows"}
+    in_another_process(_FILL, folder / "rows.npz", metric, json.dumps(config))
+    return create_index("milvus", DIMENSION, metric, config)
+
+
+_FILL = """
+import json, sys
+import numpy as np
+from interlingua.index import create_index
+rows = np.load(sys.argv[1])
+index = create_index("milvus", rows["vectors"].shape[1], sys.argv[2], json.loads(sys.argv[3]))
+index.add(rows["ids"], rows["vectors"])
+"""
+
+
+def in_another_process(code, *arguments):
+    """Run Python code and return what it prints."""
+    call = [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)]
+    return subprocess.run(call, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def another_process():
+    """A function that runs Python code with arguments in a process of its own."""
+    return in_another_process
 
 
 @pytest.fixture

@@ -238,3 +238,35 @@ def test_what_an_earlier_release_saved_is_read_without_its_secrets(saved, uri, t
     assert "SECRET" not in f"{config!r} {config.to_json()}"
     spec, _ = spec_from_json({"kind": "milvus", "dimension": 2, "metric": "ip", "config": fields, "count": 0})
     assert spec.config["uri"] == uri
+
+
+OPEN = """
+import sys
+from interlingua.index import MilvusCollection
+try:
+    MilvusCollection({"uri": sys.argv[1], "collection": "words", "timeout": 3.0}, 2)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.slow
+def test_why_milvus_lite_does_not_open_is_said_in_one_line(tmp_path, another_process):
+    pytest.importorskip("milvus_lite")
+    held = tmp_path / "held.db"
+    MilvusCollection({"uri": str(held), "collection": "words"}, 2)
+    assert "another process has it open" in another_process(OPEN, held)
+    (tmp_path / "old.db").write_bytes(b"SQLite format 3" + bytes(100))
+    assert "as Milvus Lite wrote it before version 3" in another_process(OPEN, tmp_path / "old.db")
+    assert "no not exists" in another_process(OPEN, tmp_path / "no" / "words.db")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["HSNW", "hnsw", "DISKANN", "IVF_PQ", "SCANN"])
+def test_an_index_that_milvus_lite_does_not_have_is_refused_and_nothing_is_made(milvus_file, kind):
+    config = {"uri": milvus_file, "collection": f"none{next(_NAMES)}"}
+    for make in (MilvusCollection, lambda each, d: MilvusIndex(d, "ip", MilvusConfig(**each))):
+        with pytest.raises(ValueError, match=f"Milvus Lite has no index_type '{kind}'; choose one of FLAT, .*HNSW_SQ"):
+            make({**config, "index_type": kind}, 2)
+    with pytest.raises(ValueError, match="give a dimension"):
+        MilvusCollection(config)

@@ -1,3 +1,4 @@
+import json
 import random
 
 import numpy as np
@@ -71,6 +72,97 @@ def test_whatever_is_done_the_answers_are_those_of_a_collection_in_memory(both):
         (batch.ids for batch in memory.batches(1000, where=Eq("language", "zh"))), ()
     )
     assert max(map(len, together)) <= 40
+
+
+WRITE = """
+import json, sys
+import numpy as np
+from interlingua.index import MilvusCollection
+config, rows, about, folder, metric = sys.argv[1:]
+vectors, about = np.load(rows), json.loads(about)
+collection = MilvusCollection(json.loads(config), vectors.shape[1], metric)
+collection.upsert([f"r{row}" for row in range(len(vectors))], vectors, about)
+collection.remove(["r3", "r5"])
+collection.attributes["encoder"] = "some"
+collection.save(folder)
+"""
+READ = """
+import json, sys
+import numpy as np
+from interlingua.index import MilvusCollection
+collection = MilvusCollection.load(sys.argv[1])
+found = collection.search(np.load(sys.argv[2])[:3], 4, languages=["sw"])
+print(json.dumps([len(collection), list(collection.ids), list(map(list, found.ids)), collection.get(["r9"])]))
+"""
+
+
+@pytest.mark.parametrize("where", ["milvus-lite", "milvus-server"])
+def test_each_process_goes_on_where_the_one_before_has_ended(where, metric, fresh_milvus, another_process, tmp_path):
+    config = {"uri": str(tmp_path / "rows.db"), "collection": "rows"} if where == "milvus-lite" else fresh_milvus(where)
+    vectors, told, folder = rows(80), about(80), tmp_path / "folder"
+    np.save(tmp_path / "rows.npy", vectors)
+    another_process(WRITE, json.dumps(config), tmp_path / "rows.npy", json.dumps(told), folder, metric)
+    memory = Collection.create(D, metric)
+    memory.upsert([f"r{row}" for row in range(80)], vectors, told)
+    memory.remove(["r3", "r5"])
+    kept = MilvusCollection.load(folder)
+    assert (len(kept), kept.ids, kept.attributes) == (78, memory.ids, {"encoder": "some"})
+    assert_same(kept, memory, rows(5, 99))
+    assert_same(kept, memory, rows(5, 99), where=Not(Range("year", 2005, 2020)))
+    assert kept.get(["r9"]) == memory.get(["r9"])
+    np.testing.assert_allclose(kept.vectors(["r9", "r2"]), memory.vectors(["r9", "r2"]), rtol=1e-6)
+    for collection in (kept, memory):
+        collection.remove(["r0", "r79"])
+        collection.upsert(["r9", "new"], rows(2, 7), about(2, 7))
+    assert_same(kept, memory, rows(5, 99))
+    if where == "milvus-lite":  # which serves one process at a time
+        pytest.importorskip("milvus_lite.server_manager").server_manager_instance.release_server(config["uri"])
+    length, ids, found, metadata = json.loads(another_process(READ, folder, tmp_path / "rows.npy"))
+    assert (length, tuple(ids), metadata) == (len(memory), memory.ids, memory.get(["r9"]))
+    assert found == [list(each) for each in memory.search(vectors[:3], 4, languages=["sw"]).ids]
+
+
+CALLS = {
+    "search": lambda kept: kept.search(rows(1), 1),
+    "get": lambda kept: kept.get(["b"]),
+    "vectors": lambda kept: kept.vectors(["b"]),
+    "ids": lambda kept: kept.ids,
+    "len": len,
+    "batches": lambda kept: list(kept.batches(5)),
+    "contains": lambda kept: "b" in kept,
+    "count": lambda kept: kept.count({"language": "sw"}),
+    "upsert": lambda kept: kept.upsert(["b"], rows(1)),
+    "add": lambda kept: kept.add(["c"], rows(1)),
+    "remove": lambda kept: kept.remove(["b"]),
+    "flush": lambda kept: kept.flush(),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_what_another_client_has_released_is_loaded_again(milvus, call):
+    kept = MilvusCollection(milvus, D)
+    kept.add(["a", "b"], rows(2), [{"language": "sw"}] * 2)
+    kept._remote.client.release_collection(milvus["collection"])
+    CALLS[call](kept)
+    assert "a" in kept
+    again = MilvusCollection(milvus)
+    again._remote.client.release_collection(milvus["collection"])
+    assert MilvusCollection(milvus).search(rows(2), 1)[0][0].id == "a"
+
+
+def test_a_collection_whose_making_was_cut_off_before_its_index_is_finished(milvus, monkeypatch):
+    made = pytest.importorskip("pymilvus").MilvusClient
+
+    def stop(*arguments, **named):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(made, "create_index", stop)
+        with pytest.raises(KeyboardInterrupt):
+            MilvusCollection(milvus, D, "l2")
+    kept = MilvusCollection(milvus, D)
+    kept.add(["a"], rows(1))
+    assert (kept.search(rows(1), 1)[0][0].id, str(kept.metric)) == ("a", "l2")
 
 
 def test_any_text_is_an_id(milvus):
