@@ -16,7 +16,7 @@ from .metadata import MetadataTable, plain
 class Eq:
     """The field has this value, or is a list that holds it: str, int, float, bool or None.
 
-    2020 equals 2020.0, and True is not 1. Fields that are lists can be asked so in a `Collection`, not in Milvus.
+    2020 equals 2020.0, and True is not 1.
     """
 
     field: str

@@ -37,12 +37,14 @@ from .client import (
     saved_fields,
     vector_field,
 )
-from .filters import EVERY_ROW, NO_ROW, among, compile_filter, field_names
+from .filters import EVERY_ROW, NO_ROW, among, compile_filter, equal_names, field_names, lists_in
 from .rows import create_rows, decode_row, encode_name, encode_row, metadata_of, partition_code, read_schema
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0  # seconds
 _READ_ROWS, _READ_BYTES = 4096, 16 << 20
 _LONGEST_ID = 65_535  # bytes
+# of each collection of Milvus Lite: whether a field holds a list in some row
+_LISTS: dict[tuple[str, str, str], dict[str, bool]] = {}
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,8 @@ class MilvusCollection(Described):
                 f"{metric and str(metric)!r}; choose another name"
             )
         self._known: set[str] = set()
+        place = (str(Path(self.config.uri).resolve()), self.config.database, self.config.collection)
+        self._lists: dict[str, bool] = _LISTS.setdefault(place, {}) if self.config.local else {}
         self._last = 0
         self.attributes: dict[str, Any] = {}
         self.attachments: dict[str, bytes] = {}
@@ -361,6 +365,7 @@ class MilvusCollection(Described):
 
     def _message(self, id: str, row: Mapping[str, Any], vector: NDArray[np.float32]) -> dict[str, Any]:
         fields, rest = encode_row(id, row)
+        self._lists.update((name, True) for name, value in row.items() if isinstance(value, list))
         self._last += 1
         message = {"id": id, "added": self._last, "fields": fields, "rest": rest, self._vector: vector}
         if self._partition is not None:
@@ -398,7 +403,15 @@ class MilvusCollection(Described):
                 raise ValueError(f"no row has the field {name!r}; the fields are {known}")
             else:
                 return NO_ROW
-        return compile_filter(condition, self._partition)
+        return compile_filter(condition, self._partition, self._with_lists(equal_names(condition)))
+
+    def _with_lists(self, names: set[str]) -> set[str]:
+        """Return those of the fields that hold a list in some row."""
+        for name in names:
+            # a folder of Milvus Lite is written by this process alone, which notes what it writes
+            if not self._lists.get(name) and not (self.config.local and name in self._lists):
+                self._lists[name] = bool(self._remote.query(lists_in(name, self._partition), ["id"], limit=1))
+        return {name for name in names if self._lists[name]}
 
     def _rows(self, ids: Sequence[str], fields: list[str], row_bytes: int) -> Iterator[Mapping[str, Any]]:
         wanted = [ids] if isinstance(ids, str) else list(ids)

@@ -7,11 +7,12 @@ itself which rows do not meet it, namely those without the field, those below, t
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from interlingua.index.collection.filters import And, Filter, In, Not, Or, Range
 
-from .rows import LARGEST_WHOLE, encode_name, encode_value, partition_code
+from .rows import LARGEST_WHOLE, encode_name, encode_value, member_code, partition_code
 
 EVERY_ROW, NO_ROW = "added >= 0", "added < 0"  # every version takes these, where `true` is an error on some
 _LARGEST = sys.float_info.max
@@ -20,7 +21,7 @@ _TEXT = '>= ""'
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
-def compile_filter(condition: Filter, partition: str | None = None) -> str:
+def compile_filter(condition: Filter, partition: str | None = None, lists: Collection[str] = ()) -> str:
     """Return the expression that the rows of `condition` meet, in a collection of `MilvusCollection`.
 
     Parameters
@@ -28,6 +29,8 @@ def compile_filter(condition: Filter, partition: str | None = None) -> str:
     condition : Eq, In, Range, And, Or or Not
     partition : str, optional
         The column that divides the rows; conditions on its values are such that Milvus reads those partitions only.
+    lists : collection of str
+        The fields that hold a list in some row; to ask for what lists hold takes Milvus Lite half as long again.
 
     Examples
     --------
@@ -38,8 +41,25 @@ def compile_filter(condition: Filter, partition: str | None = None) -> str:
     (key_language in ["ssw", "szh"]) and (fields["year"] >= 2020)
     >>> print(compile_filter(Not(Eq("year", 2020))))
     not (exists fields["year"]) or fields["year"] < 2020 or fields["year"] > 2020 or fields["year"] >= ""
+    >>> print(compile_filter(Eq("tags", "new"), lists=["tags"]))
+    (fields["tags"] == "snew") or (json_contains(rest["/tags"], "snew"))
     """
-    return _compile(condition, partition, True)
+    return _compile(condition, partition, lists, True)
+
+
+def equal_names(condition: Filter) -> set[str]:
+    """Return the fields whose values a condition compares, or what lists in them hold."""
+    match condition:
+        case Not(inner):
+            return equal_names(inner)
+        case And(parts) | Or(parts):
+            return set().union(*map(equal_names, parts))
+    return set() if isinstance(condition, Range) else {condition.field}
+
+
+def lists_in(field: str, partition: str | None = None) -> str:
+    """Return the condition that a row holds a list, or a dictionary, in a field."""
+    return f'key_{partition} == "o"' if field == partition else f'{_path(field)} == "o"'
 
 
 def field_names(condition: Filter) -> set[str]:
@@ -62,23 +82,40 @@ def among(ids: Sequence[str]) -> str:
     return f"id in [{', '.join(map(literal, ids))}]"
 
 
-def _compile(condition: Filter, partition: str | None, wanted: bool) -> str:
+def _compile(condition: Filter, partition: str | None, lists: Collection[str], wanted: bool) -> str:
     match condition:
         case Not(inner):
-            return _compile(inner, partition, not wanted)
+            return _compile(inner, partition, lists, not wanted)
         case And(parts):
-            return _join("and" if wanted else "or", [_compile(part, partition, wanted) for part in parts])
+            return _join("and" if wanted else "or", [_compile(part, partition, lists, wanted) for part in parts])
         case Or(parts):
-            return _join("or" if wanted else "and", [_compile(part, partition, wanted) for part in parts])
+            return _join("or" if wanted else "and", [_compile(part, partition, lists, wanted) for part in parts])
         case Range():
             return _range(condition, wanted)
     values = condition.values if isinstance(condition, In) else (condition.value,)
-    if condition.field == partition:
+    equal = _one_of(condition.field, values, partition, wanted)
+    if condition.field not in lists or not values:
+        return equal
+    inside = _held(condition.field, values)
+    return _join("or", [equal, inside]) if wanted else _join("and", [equal, f"not ({inside})"])
+
+
+def _one_of(field: str, values: Sequence[Any], partition: str | None, wanted: bool) -> str:
+    if field == partition:
         codes = [literal(code) for code in dict.fromkeys(_code(value, partition) for value in values) if code]
         if not codes:
             return NO_ROW if wanted else EVERY_ROW
         return f"key_{partition} {'in' if wanted else 'not in'} [{', '.join(codes)}]"
-    return _join("or" if wanted else "and", [_equal(condition.field, value, wanted) for value in values])
+    return _join("or" if wanted else "and", [_equal(field, value, wanted) for value in values])
+
+
+def _held(field: str, values: Sequence[Any]) -> str:
+    """Return the condition that a list holds one of the values."""
+    codes = [literal(code) for code in dict.fromkeys(member_code(value) for value in values)]
+    path = f'rest["/{encode_name(field)}"]'
+    return (
+        f"json_contains({path}, {codes[0]})" if len(codes) == 1 else f"json_contains_any({path}, [{', '.join(codes)}])"
+    )
 
 
 def _join(word: str, parts: list[str]) -> str:

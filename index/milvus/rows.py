@@ -12,8 +12,9 @@ field                     type                   holds
 
 A scalar goes into the JSON field ``fields``: a text as ``"s..."``, True and False as ``"b1"`` and ``"b0"``, None as
 ``"n"``, a number as it is. So every value is a text or a number, each kind of value is told from the others, and texts
-keep their order. A list or dictionary goes into the JSON field ``rest``, and ``fields`` says ``"o"``. Names are
-percent-encoded, as the expressions of some versions know no other letters than ASCII's.
+keep their order. A list or dictionary goes into the JSON field ``rest``, and ``fields`` says ``"o"``; what a list holds
+is there once more as texts, under its name behind a ``/``, for filters (see `member_code`). Names are percent-encoded,
+as the expressions of some versions know no other letters than ASCII's.
 """
 
 import re
@@ -41,8 +42,10 @@ def encode_row(id: str, row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
 
     Examples
     --------
-    >>> encode_row("a", {"language": "sw", "ok": True, "year": 2020, "größe": None, "tags": ["x"]})
-    ({'language': 'ssw', 'ok': 'b1', 'year': 2020, 'gr%C3%B6%C3%9Fe': 'n', 'tags': 'o'}, {'tags': ['x']})
+    >>> encode_row("a", {"language": "sw", "ok": True, "year": 2020, "größe": None})
+    ({'language': 'ssw', 'ok': 'b1', 'year': 2020, 'gr%C3%B6%C3%9Fe': 'n'}, {})
+    >>> encode_row("a", {"tags": ["x", 5]})
+    ({'tags': 'o'}, {'tags': ['x', 5], '/tags': ['sx', 'f5.0']})
     """
     fields: dict[str, Any] = {}
     rest: dict[str, Any] = {}
@@ -52,6 +55,8 @@ def encode_row(id: str, row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
             raise ValueError(f"{name!r} of {id!r} is the integer {value}, beyond 2^53; keep it as text for Milvus")
         if isinstance(value, list | dict):
             rest[key], fields[key] = value, "o"
+            if isinstance(value, list):
+                rest[f"/{key}"] = [member_code(each) for each in value if not isinstance(each, list | dict)]
         else:
             fields[key] = encode_value(value)
     return fields, rest
@@ -83,6 +88,24 @@ def encode_value(value: str | int | float | bool | None) -> str | int | float:
     if isinstance(value, bool):
         return f"b{int(value)}"
     return "n" if value is None else value
+
+
+def member_code(value: str | int | float | bool | None) -> str:
+    """Return what stands for a scalar in a list: a text, the same for 2020 and 2020.0.
+
+    Examples
+    --------
+    >>> [member_code(each) for each in ("x", True, None, 2020, 2020.0, 2**60 + 1)]
+    ['sx', 'b1', 'n', 'f2020.0', 'f2020.0', 'i1152921504606846977']
+    """
+    code = encode_value(value)
+    if isinstance(code, str):
+        return code
+    try:
+        number = float(code) + 0.0
+    except OverflowError:
+        return f"i{code}"
+    return f"f{number!r}" if number == code else f"i{code}"
 
 
 def partition_code(row: Mapping[str, Any], column: str) -> str:

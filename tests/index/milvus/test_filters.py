@@ -36,6 +36,9 @@ FIELDS = ["language", "a", "größe 文", 'x"y/~', "", "fields"]
 
 def random_row(rng):
     row = {field: rng.choice(SCALARS) for field in FIELDS if rng.random() < 0.7}
+    for field in ("a", "größe 文", "language"):
+        if rng.random() < 0.2:
+            row[field] = rng.choices([*SCALARS, 2**60, ["nested"]], k=rng.randrange(4))
     if rng.random() < 0.1:
         row["a"] = rng.choice([["x"], {"y": None}, []])
     return row
@@ -83,6 +86,33 @@ def test_random_trees_find_the_rows_that_they_find_in_memory(milvus, partition):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("partition", ["language", None])
+def test_lists_pass_by_what_they_hold_whenever_they_come(milvus, partition):
+    kept = MilvusCollection(milvus, 2, partition=partition)
+    kept.add(["scalar", "none"], np.ones((2, 2)), [{"tags": "new", "language": "sw", "n": 5}, {"language": "zh"}])
+
+    def found(where):
+        return set(kept.search(np.ones((1, 2)), 9, where=where).ids[0])
+
+    assert found(Eq("tags", "new")) == {"scalar"}
+    listed = {"tags": ["new", "old", True], "language": ["sw", "fi"], "n": [5.0, 2**60]}
+    kept.upsert(["list"], np.ones((1, 2)), [listed])  # after a question that found no list
+    again = MilvusCollection(milvus)
+    again.upsert(["more"], np.ones((1, 2)), [{"tags": [1], "year": [2020]}])  # by another object
+    assert found(Eq("tags", "new")) == found({"tags": ["new", "x"]}) == {"scalar", "list"}
+    assert found(Not(In("tags", ["new"]))) == {"none", "more"}
+    assert found(Eq("tags", True)) == {"list"}
+    assert found(Eq("tags", 1)) == {"more"}
+    assert found(Eq("n", 5)) == {"scalar", "list"}
+    assert found(In("n", [2**60, float("nan")])) == {"list"}
+    assert found(Eq("year", 2020.0)) == {"more"}
+    assert found(Eq("language", "sw")) == {"scalar", "list"}
+    assert found(Not(Eq("language", "fi"))) == {"scalar", "none", "more"}
+    assert kept.count(Not(Eq("tags", "old"))) == 3
+    assert kept.get(["list"]) == [listed]
+
+
+@pytest.mark.slow
 def test_a_long_list_of_values_is_no_problem(milvus):
     kept = MilvusCollection(milvus, 2)
     kept.add(["a", "b", "c"], np.ones((3, 2)), [{"n": 5, "language": "l5"}, {"n": -5, "language": "x"}, {"n": 7}])
@@ -98,6 +128,8 @@ def test_what_decides_nothing_is_left_out():
     assert compile_filter(Or()) == compile_filter(In("a", [])) == compile_filter(Eq("a", 2**60)) == NO_ROW
     assert compile_filter(And(Or(), Eq("a", 1))) == NO_ROW
     assert compile_filter(Or(Or(), Eq("a", 1))) == 'fields["a"] == 1'
+    assert compile_filter(Eq("a", 1), lists={"b"}) == compile_filter(Eq("a", 1))
+    assert compile_filter(In("a", []), lists={"a"}) == NO_ROW
     assert compile_filter(Not(In("language", ["sw", 1])), "language") == 'key_language not in ["ssw", "f1.0"]'
 
 
