@@ -30,6 +30,8 @@ from .arrays import (
 
 _QUERY_BLOCK = 1024
 _CANDIDATE_BLOCK = 16384
+_PRODUCT_FROM = 4  # queries, from where a product of matrices is quicker than row by row
+_FAISS_PRODUCT_FROM = 128_000  # numbers in the queries, from where FAISS 1.15 multiplies matrices itself
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,12 @@ def nearest(queries: Any, candidates: Any, k: int) -> Neighbors:
     if queries.shape[0] == 0:
         return Neighbors(np.empty((0, k), np.int64), np.empty((0, k), np.float32))
     if isinstance(queries, np.ndarray):
-        import faiss
+        if len(queries) >= _PRODUCT_FROM and queries.size < _FAISS_PRODUCT_FROM:
+            scores, ids = _product_top_k(queries, candidates, k)
+        else:
+            import faiss
 
-        scores, ids = faiss.knn(queries, candidates, k, metric=faiss.METRIC_INNER_PRODUCT)
+            scores, ids = faiss.knn(queries, candidates, k, metric=faiss.METRIC_INNER_PRODUCT)
     else:
         scores, ids = _blocked_top_k(queries, candidates, k)
     order = np.lexsort((ids, -scores), axis=1)
@@ -125,6 +130,32 @@ def nearest(queries: Any, candidates: Any, k: int) -> Neighbors:
         np.take_along_axis(ids, order, axis=1).astype(np.int64, copy=False),
         np.take_along_axis(scores, order, axis=1).astype(np.float32, copy=False),
     )
+
+
+def _product_top_k(
+    queries: NDArray[np.float32], candidates: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Keep of each block of candidates those that beat the k best before; in any order."""
+    n = len(queries)
+    scores, ids = np.full((n, k), -np.inf, np.float32), np.zeros((n, k), np.int64)
+    for first, block in row_blocks(candidates, _CANDIDATE_BLOCK):
+        products = queries @ block.T
+        if first == 0 and len(block) > k:
+            ids = np.argpartition(products, len(block) - k, axis=1)[:, len(block) - k :]
+            scores = np.take_along_axis(products, ids, axis=1)
+            continue
+        rows, columns = np.nonzero(products > scores.min(axis=1)[:, None])
+        values = products[rows, columns]
+        order = np.lexsort((-values, rows))
+        rows, columns, values = rows[order], columns[order], values[order]
+        place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        rows, columns, values, place = (each[place < k] for each in (rows, columns, values, place))
+        better, there = np.full((n, k), -np.inf, np.float32), np.zeros((n, k), np.int64)
+        better[rows, place], there[rows, place] = values, columns + first
+        scores, ids = np.concatenate([scores, better], axis=1), np.concatenate([ids, there], axis=1)
+        best = np.argpartition(scores, k, axis=1)[:, k:]
+        scores, ids = np.take_along_axis(scores, best, axis=1), np.take_along_axis(ids, best, axis=1)
+    return scores, ids
 
 
 def _blocked_top_k(queries: Any, candidates: Any, k: int) -> tuple[NDArray[Any], NDArray[Any]]:

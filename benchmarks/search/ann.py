@@ -37,7 +37,7 @@ from interlingua.benchmarks.harness.measure import Case, NotDoneError, kept, pea
 from interlingua.benchmarks.harness.report import RESULTS
 from interlingua.index import Collection, FaissIndex, create_index
 from interlingua.index.engines.choose import recall_at_k
-from interlingua.index.engines.faiss import load_faiss
+from interlingua.index.engines.scan import load_faiss
 from interlingua.pipelines.encoders.cache import user_cache_folder
 
 DIMENSION = 384

@@ -13,6 +13,7 @@ from interlingua.index.engines.base import (
     Batch,
     CollectionResult,
     Metric,
+    SearchResult,
     UnsupportedOperation,
     VectorIndex,
     check_k,
@@ -231,10 +232,13 @@ class Collection:
         with self.lock.reading:
             if field not in self._table.fields:
                 return []
-            codes, values = self._table.column(field, np.arange(len(self)))
-        present, first, counts = np.unique(codes[codes >= 0], return_index=True, return_counts=True)
-        order = np.lexsort((first, -counts))
-        return [(values[code], count) for code, count in zip(present[order].tolist(), counts[order].tolist())]
+            codes, values = self._table.column(field, slice(None))
+        slots = codes + 1  # the first is that of rows without the field
+        counts, first = np.bincount(slots, minlength=len(values) + 1), np.zeros(len(values) + 1, dtype=np.int64)
+        first[slots[::-1]] = np.arange(len(slots))[::-1]
+        present = np.flatnonzero(counts[1:])
+        order = np.lexsort((first[1:][present], -counts[1:][present]))
+        return [(values[code], int(counts[code + 1])) for code in present[order].tolist()]
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return the stored vectors (n, d), of unit length for `cosine`; `KeyError` if an id is unknown."""
@@ -271,8 +275,13 @@ class Collection:
             allowed = matching_rows(self._table, merge_languages(where, languages))
             # subtle: an index pads its answer to k columns; a huge k would cost memory for slots that nothing can fill
             found = self._index.search(queries, min(check_k(k), max(len(self), 1)), allowed=allowed)
+            return self.result_of(found)
+
+    def result_of(self, found: SearchResult) -> CollectionResult:
+        """Return what `index` found as rows: their string ids, and their metadata once it is asked for."""
+        with self.lock.reading:
             numbers, width = found.ids.ravel(), found.ids.shape[1]
-            whole = numbers.min() >= 0
+            whole = not numbers.size or numbers.min() >= 0
             rows = self._table.rows_of(numbers if whole else numbers[numbers >= 0])
             names, read = list(map(self._table.ids.__getitem__, rows.tolist())), self._table.reader(rows)
         ids = iter(names)

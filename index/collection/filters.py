@@ -148,7 +148,7 @@ def merge_languages(where: Where | None, languages: Iterable[str] | None) -> Whe
 
 
 def matching_rows(table: MetadataTable, where: Where | None) -> NDArray[np.int64] | None:
-    """Return the numbers of the rows that pass `where`; None if there is nothing to pass.
+    """Return the numbers of the rows that pass `where`; None if there is nothing to pass, or all do.
 
     A row without a field passes no condition on it. Lists pass by what they hold, dictionaries not at all. Costs O(n)
     a condition, and for a range O(distinct values) more.
@@ -175,7 +175,9 @@ def matching_rows(table: MetadataTable, where: Where | None) -> NDArray[np.int64
     ValueError: no row has the field 'lang'; the fields are 'language', 'n'
     """
     condition = as_filter(where)
-    return None if condition is None else table.numbers_where(_mask(table, condition))
+    if condition is None or (mask := _mask(table, condition)).all():
+        return None
+    return table.numbers_where(mask)
 
 
 def matching_batches(table: MetadataTable, size: int, where: Where | None) -> Iterator[NDArray[np.int64]]:

@@ -17,6 +17,7 @@ from interlingua.index.folder import FileWriter
 _DEEPEST = 32
 _LONGEST_INT = 1024  # bits; Python itself refuses to print integers of some 14 000
 _ABSENT = -1
+_FEW = 64  # rows that are removed one by one
 _MUTABLE = (list, dict)
 
 
@@ -152,13 +153,18 @@ class MetadataTable:
 
     def remove(self, numbers: NDArray[np.int64]) -> None:
         """Forget the rows of these numbers."""
-        keep = np.ones(len(self), dtype=bool)
-        keep[self.rows_of(numbers)] = False
-        for row in np.flatnonzero(~keep).tolist():
+        rows = np.unique(self.rows_of(numbers))
+        for row in rows.tolist():
             # subtle: after an upsert the id already means the new row, which stays
             if self._number_of.get(self.ids[row]) == int(self._numbers[row]):
                 del self._number_of[self.ids[row]]
-        self.ids = [self.ids[row] for row in np.flatnonzero(keep).tolist()]
+        keep = np.ones(len(self), dtype=bool)
+        keep[rows] = False
+        if len(rows) <= _FEW:
+            for row in rows[::-1].tolist():
+                del self.ids[row]
+        else:
+            self.ids = [self.ids[row] for row in np.flatnonzero(keep).tolist()]
         self._numbers = self._numbers[keep]
         for column in self._columns.values():
             column.keep(keep)
@@ -183,7 +189,7 @@ class MetadataTable:
 
         return read
 
-    def column(self, field: str, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], list[Any]]:
+    def column(self, field: str, rows: NDArray[np.int64] | slice) -> tuple[NDArray[np.int32], list[Any]]:
         """Return each row's code of a field, -1 where it has none, and the value of each code; change neither."""
         column = self._columns[field]
         return column.codes[rows], column.values
@@ -194,7 +200,7 @@ class MetadataTable:
         keys = [key for value in wanted for key in value_key(value)]
         codes = [column.code_of[key] for key in keys if key in column.code_of]
         codes += [code for key in keys for code in column.lists_with.get(key, ())]
-        return np.isin(column.codes, codes)
+        return column.has(codes)
 
     def lies_between(self, field: str, least: float | str | None, most: float | str | None) -> NDArray[np.bool_]:
         """Return which rows (n,) have a value of the bounds' type between them, both included; None is no bound."""
@@ -205,7 +211,7 @@ class MetadataTable:
             for code, value in enumerate(column.values)
             if type(value) in kinds and (least is None or value >= least) and (most is None or value <= most)
         ]
-        return np.isin(column.codes, codes)
+        return column.has(codes)
 
     def files(self) -> Mapping[str, FileWriter]:
         """Return the writers of the table's files."""
@@ -269,6 +275,14 @@ class _Column:
                     self._note_members(code, row[name])
                 codes[position] = code
         self.codes = np.concatenate([self.codes, codes])
+
+    def has(self, codes: Sequence[int]) -> NDArray[np.bool_]:
+        """Return which rows (n,) have one of the codes."""
+        if len(codes) == 1:
+            return np.asarray(self.codes == codes[0])
+        wanted = np.zeros(len(self.values) + 1, dtype=bool)  # the last is that of rows without the field
+        wanted[list(codes)] = True
+        return wanted[self.codes]
 
     def _note_members(self, code: int, value: Any) -> None:
         if type(value) is list:

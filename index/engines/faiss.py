@@ -4,12 +4,8 @@ FAISS is imported at its first use, with as many threads as asked for. Where its
 a GPU; the index itself stays on the CPU.
 """
 
-import os
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
-from importlib import import_module
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -22,7 +18,6 @@ from interlingua.index.threads import SharedLock
 
 from .base import (
     Described,
-    IdTable,
     IndexSpec,
     Metric,
     SearchResult,
@@ -43,52 +38,21 @@ from .config import (
     scan_limit,
     widened,
 )
-from .flat import pad_result, write_array
-
-
-def load_faiss() -> Any:
-    """Return the module, imported at its first use; untyped, since its stubs know half of what it can do."""
-    return import_module("faiss")
-
-
-@contextmanager
-def faiss_threads(threads: int | None) -> Iterator[None]:
-    """Let FAISS use `threads` OpenMP threads inside the block, and as many as before after it.
-
-    The setting is the calling thread's, and where torch was imported before faiss it is torch's as well; hence it is
-    put back. In a process that was forked off after FAISS was imported it is one thread whatever is asked for: OpenMP's
-    others stayed behind, and it would wait for them for ever.
-    """
-    threads = 1 if _FORKED else threads
-    if threads is None:
-        yield
-        return
-    faiss = load_faiss()
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(threads)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)
-
-
-_FORKED: list[bool] = []  # whether OpenMP's threads may have stayed behind in the parent
-
-
-def _leave_threads() -> None:
-    if faiss := sys.modules.get("faiss"):
-        _FORKED.append(True)
-        faiss.omp_set_num_threads(1)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_threads)
+from .flat import DEAD_SHARE, pad_result, write_array
+from .ids import IdTable
+from .scan import faiss_threads, few, load_faiss, scan, selector
 
 
 def exact_index(dimension: int, metric: Metric) -> Any:
     """Return an empty exact index."""
     faiss = load_faiss()
     return (faiss.IndexFlatL2 if metric is Metric.L2 else faiss.IndexFlatIP)(dimension)
+
+
+def flat_rows(index: Any) -> NDArray[np.float32]:
+    """Return the rows (n, d) of an exact index where they lie; they are gone when the index changes."""
+    rows: NDArray[np.float32] = load_faiss().rev_swig_ptr(index.get_xb(), index.ntotal * index.d)
+    return rows.reshape(index.ntotal, index.d)
 
 
 def needs_training(config: FaissConfig) -> bool:
@@ -161,14 +125,6 @@ def lookup_storage(index: Any) -> Any:
     if hasattr(index, "storage"):
         return faiss.downcast_index(index.storage)
     return None if hasattr(index, "nlist") else index
-
-
-def selector(mask: NDArray[np.bool_], *, listed: bool = False) -> Any:
-    """Return the FAISS selector of the positions where `mask` is true; if `listed`, by a list where they are few."""
-    faiss = load_faiss()
-    if listed and len(positions := np.flatnonzero(mask)) <= len(mask) // 2:
-        return faiss.IDSelectorArray(positions)
-    return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
 
 
 def _graph(config: HNSWConfig, dimension: int, measure: int) -> Any:
@@ -283,7 +239,6 @@ class FaissIndex(Described):
         super().__init__(dimension, metric)
         self._config: FaissConfig = FaissFlatConfig() if config is None else config
         self._table = IdTable()
-        self._n_dead = 0
         self._mapped = False
         self._on_gpu = gpu_wanted(self._config)
         self._gpu_copy: Any = None  # of what is there now; any change drops it
@@ -325,10 +280,10 @@ class FaissIndex(Described):
     @property
     def effort(self) -> int:
         """``ef_search`` or ``nprobe`` for 10 results without a filter, as set or as chosen; 0 where search is exact."""
-        return 0 if isinstance(self._config, FaissFlatConfig) or self._waits else self._effort(10)
+        return 0 if self._exact or self._waits else self._effort(10)
 
     def __len__(self) -> int:
-        return len(self._table.ids) - self._n_dead
+        return len(self._table) - self._table.n_dead
 
     def add(self, ids: ArrayLike, vectors: ArrayLike) -> None:
         """Add vectors (n, d) under new ids (n,)."""
@@ -346,26 +301,27 @@ class FaissIndex(Described):
         self._table.append(new_ids)
 
     def remove(self, ids: ArrayLike) -> None:
-        """Remove vectors by id; all kinds but the flat one mark them dead and compact past `rebuild_share`."""
+        """Remove vectors by id: marked dead, and dropped for good past `rebuild_share` (a tenth, of exact search)."""
         self._check_writable()
         positions = np.unique(self._table.known(ids))
-        if isinstance(self._config, FaissFlatConfig) or self._waits:
-            mask = np.ones(len(self._table.ids), dtype=bool)
-            mask[positions] = False
-            self._faiss.remove_ids(selector(~mask))  # keeps the order of the others
-            self._table.keep(mask)
+        if self._waits or (self._exact and self._on_gpu):  # what waits is learned from, and a GPU gets all anew
+            self._drop(positions)
             return
+        if self._exact:
+            flat_rows(self._faiss)[positions] = np.nan  # FAISS finds nothing there, and nothing of it stays
         self._table.kill(positions)
-        self._n_dead += len(positions)
-        if self._n_dead > self._config.rebuild_share * len(self._table.ids):
+        share = DEAD_SHARE if isinstance(self._config, FaissFlatConfig) else self._config.rebuild_share
+        if self._table.n_dead > share * len(self._table):
             self.compact()
 
     def compact(self) -> None:
         """Drop removed vectors for good: the graph is built anew, the lists are filled anew with what they learned."""
         self._check_writable()
-        if not self._n_dead:
+        if (living := self._table.living) is None:
             return
-        living = self._table.ids >= 0
+        if self._exact:
+            self._drop(np.flatnonzero(~living))
+            return
         vectors = self._vectors(np.flatnonzero(living))
         with faiss_threads(self._config.threads):
             # subtle: codes of 8 bits give the same codes again when what they decode to is coded once more
@@ -375,7 +331,7 @@ class FaissIndex(Described):
                 fresh.add(with_zeros(vectors, fresh.d))
         self._table.keep(living)
         self._table = IdTable(self._table.ids)  # ascending again, perhaps
-        self._faiss, self._n_dead = fresh, 0
+        self._faiss = fresh
 
     def search(self, queries: ArrayLike, k: int, *, allowed: ArrayLike | None = None) -> SearchResult:
         """Return the k best ids of each query (n, d), among those in `allowed` if given."""
@@ -391,7 +347,7 @@ class FaissIndex(Described):
         with faiss_threads(self._config.threads):
             if self._on_gpu and mask is None and width <= LARGEST_GPU_K and not self._waits:
                 positions, scores = self._search_on_gpu(checked, width)
-            elif isinstance(self._config, FaissFlatConfig) or self._waits:
+            elif self._exact or self._waits:
                 positions, scores = self._search_exactly(checked, width, mask)
             else:
                 wide = min(_WIDER * width, n_candidates) if self._rounded else width
@@ -448,18 +404,18 @@ class FaissIndex(Described):
         if type(stored).__name__ != expected or stored.metric_type != measure:
             raise ValueError(f"the file holds a {type(stored).__name__}, not the {spec.kind} index of the manifest")
         widths = (spec.dimension, stored_dimension(index._config, spec.dimension))
-        if stored.ntotal != len(index._table.ids) or stored.d not in widths:
+        if stored.ntotal != len(index._table) or stored.d not in widths:
             raise ValueError(
                 f"the file holds {stored.ntotal} vectors of dimension {stored.d}, "
-                f"not {len(index._table.ids)} of {spec.dimension}"
+                f"not {len(index._table)} of {spec.dimension}"
             )
-        index._faiss, index._n_dead, index._waits, index._mapped = stored, index._table.n_dead, waits, mapped
+        index._faiss, index._waits, index._mapped = stored, waits, mapped
         return index
 
     def _effort(self, k: int) -> int:
         config: Any = self._config  # not the flat one
         if isinstance(config, HNSWConfig):
-            return config.ef_search or graph_effort(len(self._table.ids), k)
+            return config.ef_search or graph_effort(len(self._table), k)
         return config.nprobe or probes(self.n_lists, k)
 
     def _built(self, sample: NDArray[np.float32]) -> Any:
@@ -474,8 +430,8 @@ class FaissIndex(Described):
         """Return which positions may be found; None for all of them."""
         positions = self._table.allowed(allowed)
         if positions is None:
-            return None if self._n_dead == 0 else self._table.ids >= 0
-        mask = np.zeros(len(self._table.ids), dtype=bool)
+            return None if self._exact else self._table.living
+        mask = np.zeros(len(self._table), dtype=bool)
         mask[positions] = True
         return mask
 
@@ -488,13 +444,19 @@ class FaissIndex(Described):
         storage = lookup_storage(self._faiss)
         # subtle: whole vectors are looked up one by one where their positions are listed; of codes all are gone through
         listed = isinstance(storage, faiss.IndexFlat)
+        if listed and mask is not None and not few(queries, self._metric):
+            return scan(queries, flat_rows(storage), width, self._metric, np.flatnonzero(mask))
         allowed = None if mask is None else selector(mask, listed=listed)
         if storage is None:
             params = faiss.SearchParametersIVF(nprobe=self._faiss.nlist, sel=allowed)
             values, positions = self._faiss.search(queries, width, params=params)
-        else:
-            params = None if allowed is None else faiss.SearchParameters(sel=allowed)
-            values, positions = storage.search(queries, width, params=params)
+            return positions, self._as_scores(values)
+        if allowed is None and listed and few(queries, self._metric):
+            allowed = faiss.IDSelectorAll()
+        params = None if allowed is None else faiss.SearchParameters(sel=allowed)
+        values, positions = storage.search(queries, width, params=params)
+        if mask is None and self._exact and self._table.n_dead and bool((self._table.at(positions) < 0).any()):
+            return self._search_exactly(queries, width, self._table.living)  # should FAISS ever find what is no number
         return positions, self._as_scores(values)
 
     def _search_on_gpu(self, queries: NDArray[np.float32], width: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -514,7 +476,7 @@ class FaissIndex(Described):
         self, queries: NDArray[np.float32], width: int, wide: int, mask: NDArray[np.bool_] | None, n_candidates: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return up to `wide` candidates, with the effort that `width` of them need."""
-        n_total = len(self._table.ids)
+        n_total = len(self._table)
         config: Any = self._config  # not the flat one
         narrow = n_candidates < n_total and n_candidates <= scan_limit(config, n_total, self.n_lists)
         whole = isinstance(config, HNSWConfig) and self._effort(width) >= n_total
@@ -527,6 +489,18 @@ class FaissIndex(Described):
             short = np.flatnonzero(positions[:, width - 1] < 0)
             positions[short], scores[short] = self._search_exactly(queries[short], wide, mask)
         return positions, scores
+
+    @property
+    def _exact(self) -> bool:
+        """Whether this is the kind that always compares with every vector."""
+        return isinstance(self._config, FaissFlatConfig)
+
+    def _drop(self, positions: NDArray[np.int64]) -> None:
+        """Drop positions of an exact index; the others move up in their order."""
+        mask = np.ones(len(self._table), dtype=bool)
+        mask[positions] = False
+        self._faiss.remove_ids(selector(~mask))
+        self._table.keep(mask)
 
     @property
     def _rounded(self) -> bool:
@@ -557,7 +531,7 @@ class FaissIndex(Described):
         """Return how to search; what may not be returned is still walked through, so widen the search for it."""
         faiss = load_faiss()
 
-        n_total, effort = len(self._table.ids), widened(self._effort(width), config, width, widening)
+        n_total, effort = len(self._table), widened(self._effort(width), config, width, widening)
         if isinstance(config, HNSWConfig):
             return faiss.SearchParametersHNSW(efSearch=max(min(effort, n_total), width, wide), sel=allowed)
         params = faiss.SearchParametersIVF(nprobe=min(effort, self.n_lists), sel=allowed)

@@ -1,7 +1,6 @@
-"""Exact search in NumPy: the oracle that other indexes are compared with."""
+"""Exact search with the scores of float64: the oracle that other indexes are compared with."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from interlingua.index.folder import FileWriter
 
 from .base import (
     Described,
-    IdTable,
     IndexSpec,
     Metric,
     SearchResult,
@@ -19,7 +17,15 @@ from .base import (
     check_vectors,
     refuse_mapped,
 )
+from .ids import IdTable
+from .scan import faiss_threads, scan
 
+#: Holes that removed vectors may leave among all before the others move up.
+DEAD_SHARE = 0.1
+_CANDIDATES = 4  # a result, in float32
+_MORE = 64  # of them than results, at most
+_UNIT_ROUNDOFF = 2.0**-24
+_NUMBERS_AGAIN = 1 << 22  # in float64 at a time
 _QUERY_BLOCK = 256
 _VECTOR_BLOCK = 4096
 
@@ -27,9 +33,11 @@ _VECTOR_BLOCK = 4096
 class FlatIndex(Described):
     """Exact search over all vectors, with scores computed in float64 and ties in the order of adding.
 
-    Search costs O(n q d) for q queries over n vectors and holds blocks of 256 queries x 4096 vectors besides the
-    result, whatever n is. Memory: 4 d + 8 bytes a vector; while it grows, the old and the new buffer together.
-    FAISS's flat index answers a single query several times faster, and computes in float32.
+    Search costs O(n q d) for q queries over n vectors. FAISS's kernels find candidates in float32; their scores are
+    computed again in float64. Where the error of float32 could have left out a better one, as among many equal vectors
+    or for distances far smaller than the vectors are long, that query is compared with all vectors in float64, in
+    blocks of 256 queries x 4096 vectors. Memory: 4 d + 8 bytes a vector; while it grows, the old and the new buffer
+    together. Removed vectors leave a hole until a tenth of all are holes.
 
     Parameters
     ----------
@@ -56,6 +64,7 @@ class FlatIndex(Described):
         self._table = IdTable()
         self._buffer = np.empty((0, self._dimension), dtype=np.float32)  # its first len(self) rows count
         self._mapped = False
+        self._longest: float | None = 0.0  # no vector has a greater norm; None where that is to be measured
 
     @property
     def spec(self) -> IndexSpec:
@@ -63,40 +72,54 @@ class FlatIndex(Described):
         return IndexSpec(self.kind, self._dimension, self._metric)
 
     def __len__(self) -> int:
-        return len(self._table.ids)
+        return len(self._table) - self._table.n_dead
+
+    @property
+    def _rows(self) -> NDArray[np.float32]:
+        return self._buffer[: len(self._table)]
 
     def add(self, ids: ArrayLike, vectors: ArrayLike) -> None:
         """Add vectors (n, d) under new ids (n,); amortised O(n d)."""
         refuse_mapped(self._mapped)
         checked = check_vectors(vectors, self._dimension, self._metric)
         new_ids = self._table.new(ids, len(checked))
-        size = len(self) + len(checked)
+        end = len(self._table)
+        size = end + len(checked)
         if size > len(self._buffer):
-            grown = np.empty((max(size, len(self) * 3 // 2), self._dimension), dtype=np.float32)
-            grown[: len(self)] = self._buffer[: len(self)]
+            grown = np.empty((max(size, end * 3 // 2), self._dimension), dtype=np.float32)
+            grown[:end] = self._rows
             self._buffer = grown
-        self._buffer[len(self) : size] = checked
+        self._buffer[end:size] = checked
+        if self._longest is not None:
+            self._longest = max(self._longest, _longest(checked))
         self._table.append(new_ids)
 
     def remove(self, ids: ArrayLike) -> None:
-        """Remove vectors by id; O(n d), so remove many at once."""
+        """Remove vectors by id, at O(n) without copying vectors, but for every tenth of all that goes."""
         refuse_mapped(self._mapped)
-        mask = np.ones(len(self), dtype=bool)
-        mask[self._table.known(ids)] = False
-        self._buffer = self._buffer[: len(self)][mask]
-        self._table.keep(mask)
+        positions = self._table.known(ids)
+        self._table.kill(positions)
+        self._buffer[positions] = np.nan  # nothing is nearer than that, and nothing of it stays
+        if self._table.n_dead > DEAD_SHARE * len(self._table) and (living := self._table.living) is not None:
+            self._buffer = self._rows[living]
+            self._table.keep(living)
 
     def search(self, queries: ArrayLike, k: int, *, allowed: ArrayLike | None = None) -> SearchResult:
         """Return the k best ids of each query (n, d), exactly."""
         k = check_k(k)
         checked = check_vectors(queries, self._dimension, self._metric, name="queries")
         rows = self._table.allowed(allowed)
-        blocks = [
-            self._search_block(checked[start : start + _QUERY_BLOCK].astype(np.float64), k, rows)
-            for start in range(0, len(checked), _QUERY_BLOCK)
-        ]
-        positions = np.concatenate([block[0] for block in blocks])
-        scores = np.concatenate([block[1] for block in blocks])
+        n_rows = len(self) if rows is None else len(rows)
+        positions = np.empty((len(checked), min(k, n_rows)), dtype=np.int64)
+        scores = np.empty(positions.shape, dtype=np.float32)
+        unsure = np.arange(len(checked))
+        if n_rows > _CANDIDATES * k:  # else little is saved
+            unsure = np.flatnonzero(~self._find(checked, k, rows, positions, scores))
+        if len(unsure) and rows is None and (living := self._table.living) is not None:
+            rows = np.flatnonzero(living)
+        for start in range(0, len(unsure), _QUERY_BLOCK):
+            block = unsure[start : start + _QUERY_BLOCK]
+            positions[block], scores[block] = self._search_block(checked[block].astype(np.float64), k, rows)
         return pad_result(self._table, positions, scores, k, self._metric)
 
     def reconstruct(self, ids: ArrayLike) -> NDArray[np.float32]:
@@ -105,10 +128,7 @@ class FlatIndex(Described):
 
     def files(self) -> Mapping[str, FileWriter]:
         """Return the writers of ``vectors.npy`` and ``ids.npy``."""
-        return {
-            "vectors.npy": partial(write_array, self._buffer[: len(self)]),
-            "ids.npy": partial(write_array, self._table.ids),
-        }
+        return {"vectors.npy": self._write_vectors, "ids.npy": self._write_ids}
 
     @classmethod
     def read(cls, files: Mapping[str, Path], spec: IndexSpec, *, mapped: bool = False) -> "FlatIndex":
@@ -120,16 +140,59 @@ class FlatIndex(Described):
         index._buffer = np.load(files["vectors.npy"], mmap_mode="r" if mapped else None, allow_pickle=False)
         index._mapped = mapped
         index._table = IdTable(np.load(files["ids.npy"], allow_pickle=False))
+        index._longest = None
         if index._buffer.shape != (len(index), spec.dimension) or index._buffer.dtype != np.float32:
             raise ValueError(f"the shape {index._buffer.shape} is not ({len(index)}, {spec.dimension})")
         return index
+
+    def _write_vectors(self, path: Path) -> None:
+        living = self._table.living
+        write_array(self._rows if living is None else self._rows[living], path)
+
+    def _write_ids(self, path: Path) -> None:
+        ids = self._table.ids
+        write_array(ids[ids >= 0], path)
+
+    def _find(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        rows: NDArray[np.int64] | None,
+        positions: NDArray[np.int64],
+        scores: NDArray[np.float32],
+    ) -> NDArray[np.bool_]:
+        """Put the k best rows of each query in place, and return for which queries it is certain that they are."""
+        with faiss_threads(None):
+            found, rough = scan(queries, self._rows, min(_CANDIDATES * k, k + _MORE), self._metric, rows)
+        certain = found.min(axis=1) >= 0
+        if self._table.n_dead and certain.all():
+            certain &= (self._table.at(found) >= 0).all(axis=1)
+        if self._longest is None:
+            self._longest = _longest(self._rows)
+        wide = queries.astype(np.float64)
+        lengths = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+        # of d products, whatever the order of their sum (Higham, "Accuracy and stability", 3.1)
+        error = _UNIT_ROUNDOFF * (self._dimension + 8) * 1.01 * lengths * self._longest
+        if self._metric is Metric.L2:
+            error = _UNIT_ROUNDOFF * (self._dimension + 8) * 1.01 * (lengths + self._longest) ** 2
+        step = max(1, _NUMBERS_AGAIN // (found.shape[1] * self._dimension))
+        for start in range(0, len(queries), step):
+            part = slice(start, start + step)
+            places = np.sort(found[part].clip(min=0), axis=1)  # so that the first of equal ones wins
+            stored = self._rows[places.ravel()].astype(np.float64).reshape(*places.shape, self._dimension)
+            own = _scores(wide[part], stored, self._metric)
+            order = np.argsort(-own, axis=1, kind="stable")[:, :k]
+            positions[part] = np.take_along_axis(places, order, axis=1)
+            scores[part] = np.take_along_axis(own, order, axis=1)
+        worst = scores[:, -1].astype(np.float64)
+        return np.asarray(certain & (rough[:, -1] + error < worst - np.abs(worst) * _UNIT_ROUNDOFF * 2))
 
     def _search_block(
         self, queries: NDArray[np.float64], k: int, rows: NDArray[np.int64] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         positions = np.empty((len(queries), 0), dtype=np.int64)
         scores = np.empty((len(queries), 0), dtype=np.float32)
-        n_rows = len(self) if rows is None else len(rows)
+        n_rows = len(self._table) if rows is None else len(rows)
         for start in range(0, n_rows, _VECTOR_BLOCK):
             stop = min(start + _VECTOR_BLOCK, n_rows)
             block = np.arange(start, stop) if rows is None else rows[start:stop]
@@ -155,7 +218,7 @@ def pad_result(
     all_scores = np.full((len(positions), k), -np.inf, dtype=np.float32)
     if positions.size:
         found, width = positions >= 0, positions.shape[1]
-        all_ids[:, :width] = np.where(found, table.ids[positions], -1)
+        all_ids[:, :width] = np.where(found, table.at(positions.clip(min=0)), -1)
         all_scores[:, :width] = np.where(found, scores, -np.inf)
     return SearchResult(all_ids, all_scores, metric)
 
@@ -164,6 +227,20 @@ def write_array(array: NDArray[np.generic], path: Path) -> None:
     """Write `array` as an ``.npy`` file, without pickle."""
     with path.open("wb") as stream:
         np.save(stream, array, allow_pickle=False)
+
+
+def _longest(rows: NDArray[np.float32]) -> float:
+    """Return the greatest norm; rows of NaN are holes."""
+    squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+    return float(np.sqrt(np.fmax.reduce(squares, initial=0.0)))
+
+
+def _scores(queries: NDArray[np.float64], stored: NDArray[np.float64], metric: Metric) -> NDArray[np.float32]:
+    """Return the scores of queries (q, d) and the rows (q, m, d) of each, as `_block_scores` rounds them."""
+    if metric is Metric.L2:
+        off = stored - queries[:, None]
+        return np.asarray(-np.einsum("ijk,ijk->ij", off, off), np.float32)
+    return np.asarray(np.einsum("ijk,ik->ij", stored, queries), np.float32)
 
 
 def _block_scores(queries: NDArray[np.float64], stored: NDArray[np.float64], metric: Metric) -> NDArray[np.float32]:

@@ -27,7 +27,7 @@ from interlingua.pipelines.texts.languages import find_language
 from interlingua.pipelines.texts.passages import UNDETERMINED
 
 from .copies import EQUAL, distinct_by_language, distinct_places
-from .ranked import CorrectedRows, rows_by_language
+from .ranked import APPROXIMATE, CorrectedRows, rows_by_language
 
 #: Passages of a language that a mean of its own needs.
 FEWEST_FOR_MEAN = 10
@@ -252,6 +252,7 @@ def remove_languages(
 
 
 _BEST = 3
+_WIDER = 3  # as many hits are seen at once as languages need, where all hold an answer
 
 
 def balanced_search(
@@ -276,7 +277,7 @@ def balanced_search(
     k : int
         Hits a query.
     languages : iterable of str
-        Where to search; one search each.
+        Where to search: each by itself, or all at once where the index is exact.
     where : mapping, optional
         As in `Collection.search`.
     thresholds : mapping of str to float, optional
@@ -287,17 +288,18 @@ def balanced_search(
     list of list of (Hit, float)
         For each query its best hits with their scores less the level of their language, best first.
     """
-    merged: list[list[tuple[Hit, float]]] = [[] for _ in queries]
-    for language in languages:
-        found = collection.search(queries, max(k, _BEST), where=where, languages=[language])
-        for number, answers in enumerate(merged):
-            hits = found[number]
+    names, deep, near = list(dict.fromkeys(languages)), max(k, _BEST), thresholds or {}
+    merged: list[list[tuple[Hit, float]]] = []
+    for number, answers in enumerate(_best_of_each(collection, queries, deep, names, where)):
+        level_hits: list[tuple[Hit, float]] = []
+        for language, hits in answers.items():
             if hits:
-                asked, threshold = queries[number : number + 1], (thresholds or {}).get(language, EQUAL)
+                asked = queries[number : number + 1]
                 search = partial(collection.search, asked, where=where, languages=[language])
-                level = float(np.mean(_best_different(collection, hits, threshold, search)))
-                answers += [(hit, hit.score - level) for hit in hits[:k]]
-    return [sorted(answers, key=lambda each: -each[1])[:k] for answers in merged]
+                level = float(np.mean(_best_different(collection, hits, near.get(language, EQUAL), search)))
+                level_hits += [(hit, hit.score - level) for hit in hits[:k]]
+        merged.append(sorted(level_hits, key=lambda each: -each[1])[:k])
+    return merged
 
 
 def _best_different(
@@ -314,3 +316,52 @@ def _best_different(
             break
         hits = more
     return [hits[place].score for place in kept]
+
+
+def _best_of_each(
+    collection: Collection | CorrectedRows,
+    queries: NDArray[np.float32],
+    deep: int,
+    languages: Sequence[str],
+    where: Mapping[str, Any] | None,
+) -> list[dict[str, list[Hit]]]:
+    """Return for each query the `deep` best hits of each language, or all there are.
+
+    An exact index is searched once for the best of all, and again for the languages alone that have too few of them.
+    """
+    best: list[dict[str, list[Hit]]] = [{name: [] for name in languages} for _ in queries]
+    rows = collection if isinstance(collection, Collection) else collection.collection
+    missing = {name: list(range(len(queries))) for name in languages}
+    if rows.index.spec.kind not in APPROXIMATE and len(languages) > 1:
+        width = min(_WIDER * deep * len(languages), max(len(rows), 1))
+        together = collection.search(queries, width, where=where, languages=languages)
+        seen = [together[number] for number in range(len(queries))]
+        if any(type(hit.metadata["language"]) is not str for hits in seen for hit in hits):  # of several languages
+            return _best_of_each_alone(collection, queries, deep, missing, where, best)
+        for hits, kept in zip(seen, best):
+            for hit in hits:
+                if len(own := kept[hit.metadata["language"]]) < deep:
+                    own.append(hit)
+        whole = [len(ids) < width or width == len(rows) for ids in together.ids]
+        missing = {
+            name: [number for number, hits in enumerate(best) if not whole[number] and len(hits[name]) < deep]
+            for name in languages
+        }
+    return _best_of_each_alone(collection, queries, deep, missing, where, best)
+
+
+def _best_of_each_alone(
+    collection: Collection | CorrectedRows,
+    queries: NDArray[np.float32],
+    deep: int,
+    missing: Mapping[str, Sequence[int]],
+    where: Mapping[str, Any] | None,
+    best: list[dict[str, list[Hit]]],
+) -> list[dict[str, list[Hit]]]:
+    """Put in place the best hits of each language for the queries that miss them, one search a language."""
+    for language, numbers in missing.items():
+        if numbers:
+            found = collection.search(queries[numbers], deep, where=where, languages=[language])
+            for place, number in enumerate(numbers):
+                best[number][language] = found[place]
+    return best

@@ -7,6 +7,8 @@ In a search, r is how near a passage is to everything in its language.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as changed
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +19,7 @@ from interlingua.align.neighbors import fold_csls, fold_query
 from interlingua.index import Collection, CollectionStore
 from interlingua.index.collection.journal import Change
 from interlingua.index.collection.parts import array_to_bytes, bytes_to_array
-from interlingua.index.engines.base import CollectionResult, Metric
+from interlingua.index.engines.base import CollectionResult, Metric, SearchResult
 from interlingua.index.threads import SharedLock
 
 from .copies import EQUAL, distinct_places, distinct_rows, nearness
@@ -25,9 +27,15 @@ from .copies import EQUAL, distinct_places, distinct_rows, nearness
 #: Of index that a collection of texts may have; see `interlingua.index.create_index`.
 IndexKind = Literal["flat", "faiss-flat", "hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq"]
 _NUMBERS, _MEANS = "hub-rows.npy", "hub-means.npy"
-_APPROXIMATE = ("hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq")
+#: Kinds of index that may pass over a row.
+APPROXIMATE = ("hnsw", "ivf-flat", "ivf-pq", "ivf-rabitq")
 _CANDIDATES = 100  # by cosine, in inverted lists
 _OVERSAMPLING, _FEWEST = 8, 80  # by the folded score, in graphs
+_SEEN, _SEEN_OF_MANY, _MANY = 256, 100, 8  # best rows that are seen where the mean of the nearest is asked for as well
+_FEW_OF_ALL = 8  # more than this part of all rows is not looked at one by one
+_FEW_CHANGES = 1024  # rows
+_ROUNDING = 1e-5
+_ROWS_READ = 16_384
 
 
 #: Where a `HubCorrectedCollection` keeps what it is.
@@ -102,6 +110,7 @@ class CorrectedRows:
         self._whole = self.folds and spec.config.get("storage", "float32") == "float32"
         self._changes = SharedLock()  # changes one after the other
         self._mean_of: dict[int, float] = {}  # by the row's number: a row that is replaced has another one than before
+        self._column: _Column | None = None  # every r that the vectors hold, once it is asked for
 
     @property
     def dimension(self) -> int:
@@ -126,9 +135,12 @@ class CorrectedRows:
             outdated = self._numbers_held(names)
             if not self._whole:  # subtle: before the row itself, since a store may save right after it
                 self._mean_of.update(zip(coming, means.tolist()))
+            column = self._column_before(names)
             try:
                 put = target.upsert if replace else target.add
                 put(ids, laid_out(rows, means, folded=self.folds), metadata)
+                if column is not None:
+                    self._column = column.extended(coming, means, self.collection.state)
             except BaseException:
                 outdated = list(coming)
                 raise
@@ -161,7 +173,7 @@ class CorrectedRows:
     def search(self, queries: NDArray[np.float32], k: int = 10, **filters: Any) -> CollectionResult:
         """Return the k best rows of unit queries (n, d) by 2 x·y - r; filters as `Collection.search`."""
         asked = fold_query(queries) if self.folds else queries
-        if k < 1 or self.collection.index.spec.kind not in _APPROXIMATE:
+        if k < 1 or self.collection.index.spec.kind not in APPROXIMATE:
             return self.collection.search(asked, k, **filters)
         wide = max(_FEWEST, _OVERSAMPLING * k) if self.folds else max(_CANDIDATES, 2 * k)
         with self.collection.lock.reading:
@@ -173,13 +185,81 @@ class CorrectedRows:
         read = lambda: [row for rows in found.metadata for row in rows[:k]]  # noqa: E731
         return CollectionResult.deferred(ids, found.scores[:, :k], read, found.metric)
 
+    def search_with_nearness(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        neighborhood: int,
+        thresholds: Mapping[str, float],
+        **filters: Any,
+    ) -> tuple[CollectionResult, NDArray[np.float32]]:
+        """Return what `search` does, and what `nearness` does of `neighborhood` rows, which no filter concerns.
+
+        Exact indexes are scanned once where there is no filter: a row that is not among the best by 2 x·y - r may be
+        among the nearest only if its r is large, and those rows are few.
+        """
+        with self.collection.lock.reading:
+            filtered = any(each is not None for each in filters.values())
+            if k < 1 or filtered or not self._whole or self.collection.index.spec.kind in APPROXIMATE:
+                return self.search(queries, k, **filters), self.nearness(queries, neighborhood, thresholds)
+            width = min(max(k, _SEEN if len(queries) < _MANY else _SEEN_OF_MANY), len(self.collection))
+            found = self.collection.index.search(fold_query(queries), width)
+            best = SearchResult(found.ids[:, :k], found.scores[:, :k], found.metric)
+            near = self._nearest_after(queries, min(neighborhood, len(self.collection)), found)
+            return self.collection.result_of(best), self.nearness(queries, neighborhood, thresholds, near)
+
+    def _nearest_after(self, queries: NDArray[np.float32], count: int, found: SearchResult) -> CollectionResult:
+        """Return what `search_by_cosine` does, from the best of all rows by 2 x·y - r and those that may be nearer."""
+        n_rows, width, numbers = len(self.collection), found.ids.shape[1], found.ids
+        column = self._column = self._column_now()
+        own = column.of(numbers)
+        cosines = (found.scores + own) / 2
+        if width < n_rows:
+            if count > width:
+                return self.search_by_cosine(queries, count)
+            least = np.partition(cosines, width - count, axis=1)[:, width - count]
+            # an unseen row is nearer than the least only if 2 least - r < score of the last one seen
+            bound = float((2 * least - found.scores[:, -1]).min()) - _ROUNDING
+            near = column.at_least(bound)
+            if len(near) > n_rows // _FEW_OF_ALL:
+                return self.search_by_cosine(queries, count)
+            if len(near):
+                more = self.collection.index.search(_halves(queries), min(count, len(near)), allowed=near)
+                cosines = np.concatenate([np.where(own < bound, cosines, -np.inf), more.scores], axis=1)
+                numbers = np.concatenate([numbers, more.ids], axis=1)
+        order = np.lexsort((numbers, -cosines), axis=1)[:, :count]
+        ids, scores = np.take_along_axis(numbers, order, axis=1), np.take_along_axis(cosines, order, axis=1)
+        return self.collection.result_of(SearchResult(ids, scores, found.metric))
+
+    def _column_now(self) -> "_Column":
+        kept, state = self._column, self.collection.state
+        if kept is not None and kept.state == state:
+            return kept
+        numbers = self.collection.numbers
+        index, blocks = self.collection.index, range(0, len(numbers), _ROWS_READ)
+        means = [-index.reconstruct(numbers[start : start + _ROWS_READ])[:, -1] for start in blocks]
+        return _Column(state, numbers, np.concatenate(means))
+
+    def _column_before(self, names: Sequence[str]) -> "_Column | None":
+        """Return the column without the rows of these ids; None where it is not there, or is better read anew."""
+        column = self._column
+        if column is None or column.state != self.collection.state or len(names) > _FEW_CHANGES:
+            return None
+        with self.collection.lock.reading:
+            held = [name for name in names if name in self.collection]
+            return column.without(self.collection.numbers_of(held), len(self.collection))
+
     def search_by_cosine(self, queries: NDArray[np.float32], k: int, **filters: Any) -> CollectionResult:
         """Return the k best rows of unit queries (n, d) by cosine."""
-        # [x / 2, 0] · [2 y, -r] = x · y
-        halves = np.concatenate([queries / 2, np.zeros((len(queries), 1), np.float32)], axis=1)
-        return self.collection.search(halves if self.folds else queries, k, **filters)
+        return self.collection.search(_halves(queries) if self.folds else queries, k, **filters)
 
-    def nearness(self, queries: NDArray[np.float32], k: int, thresholds: Mapping[str, float]) -> NDArray[np.float32]:
+    def nearness(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        thresholds: Mapping[str, float],
+        nearest: CollectionResult | None = None,
+    ) -> NDArray[np.float32]:
         """Return the mean cosine (n,) of each unit query and its k nearest rows, of which copies count once.
 
         Parameters
@@ -188,13 +268,15 @@ class CorrectedRows:
         k : int
         thresholds : mapping of str to float
             For each language, from which cosine two of its rows are copies; in others, where they are equal.
+        nearest : CollectionResult, optional
+            What `search_by_cosine` returns for these queries and k.
         """
         means = np.empty(len(queries), np.float32)
         waiting, width = np.arange(len(queries)), k
         with self.collection.lock.reading:
             while len(waiting):
                 width, left = min(width, len(self.collection)), []
-                found = self.search_by_cosine(queries[waiting], width)
+                found, nearest = nearest or self.search_by_cosine(queries[waiting], width), None
                 for place, number in enumerate(waiting.tolist()):
                     kept = self._distinct(found.ids[place], k, thresholds)
                     means[number] = found.scores[place][kept].mean() if len(kept) else 0.0
@@ -286,6 +368,37 @@ class CorrectedRows:
             return [row[place] for row, order in zip(found.metadata, orders) for place in order]
 
         return CollectionResult.deferred(kept, scores, read, Metric.IP)
+
+
+def _halves(queries: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return queries that score folded rows by cosine: [x / 2, 0] · [2 y, -r] = x · y."""
+    return np.concatenate([queries / 2, np.zeros((len(queries), 1), np.float32)], axis=1)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """The r of rows by their ascending numbers, in one state of a collection; -inf for rows that are gone."""
+
+    state: tuple[int, int]
+    numbers: NDArray[np.int64]
+    means: NDArray[np.float32]
+
+    def of(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        return self.means[np.searchsorted(self.numbers, numbers)]
+
+    def at_least(self, bound: float) -> NDArray[np.int64]:
+        return self.numbers[self.means >= bound]
+
+    def without(self, numbers: NDArray[np.int64], n_rows: int) -> "_Column | None":
+        if len(self.numbers) > n_rows * 5 // 4 + _FEW_CHANGES:
+            return None
+        means = self.means.copy()
+        means[np.searchsorted(self.numbers, numbers)] = -np.inf
+        return changed(self, means=means)
+
+    def extended(self, numbers: range, means: NDArray[np.float32], state: tuple[int, int]) -> "_Column":
+        more = np.arange(numbers.start, numbers.stop, dtype=np.int64)
+        return _Column(state, np.concatenate([self.numbers, more]), np.concatenate([self.means, means]))
 
 
 _SAMPLE = 2048

@@ -419,16 +419,18 @@ class CrossLingualSearch:
         balance: bool,
     ) -> list[list[SearchHit]]:
         chosen = None if languages is None else matching_languages(languages, list(self.languages))
+        offsets = np.zeros(len(vectors), np.float32)
         if balance:
             spoken = list(self.languages) if chosen is None else chosen
             near = self.copy_thresholds
             found = balanced_search(self._ranked, vectors, k, languages=spoken, where=where, thresholds=near)
         else:
-            plain = self._ranked.search(vectors, k, where=where, languages=chosen)
+            if self.ranking == "csls":
+                counted = self.neighborhood, self.copy_thresholds
+                plain, offsets = self._ranked.search_with_nearness(vectors, k, *counted, where=where, languages=chosen)
+            else:
+                plain = self._ranked.search(vectors, k, where=where, languages=chosen)
             found = [[(hit, hit.score) for hit in plain[number]] for number in range(len(vectors))]
-        offsets = np.zeros(len(vectors), np.float32)
-        if self.ranking == "csls" and not balance:
-            offsets = self._ranked.nearness(vectors, self.neighborhood, self.copy_thresholds)
         answers = []
         for number, hits in enumerate(found):
             cosines = (self._ranked.vectors([hit.id for hit, _ in hits]) @ vectors[number]).clip(-1, 1)

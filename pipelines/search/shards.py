@@ -24,8 +24,9 @@ from interlingua.index import Collection, FaissIndex, VectorIndex, create_index
 from interlingua.index.collection.metadata import MetadataTable
 from interlingua.index.engines.base import IndexSpec, Metric, check_vectors
 from interlingua.index.engines.config import CONFIGS
-from interlingua.index.engines.faiss import build_trained, load_faiss
+from interlingua.index.engines.faiss import build_trained
 from interlingua.index.engines.flat import write_array
+from interlingua.index.engines.scan import load_faiss
 from interlingua.index.folder import read_folder, refuse_foreign, write_folder
 from interlingua.pipelines.encoders.base import Encoder, identity_for
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder

@@ -368,3 +368,29 @@ def test_no_cosine_is_above_one(kind):
         assert scores.max() <= 1
         assert scores.min() >= -1
     assert collection.search(vectors, k=1).scores.min() > 0.99999
+
+
+@pytest.mark.parametrize("count", [1, 3, 500])
+def test_rows_are_forgotten_one_by_one_as_many_at_once(count):
+    collection = Collection.create(2, kind="faiss-flat")
+    ids = [str(number) for number in range(1000)]
+    rows = [{"language": f"l{number % 7}", "n": number} for number in range(1000)]
+    collection.add(ids, np.random.default_rng(0).normal(size=(1000, 2)), rows)
+    gone = ids[3 : 3 + 2 * count : 2]
+    collection.remove(gone)
+    kept = [id for id in ids if id not in set(gone)]
+    assert list(collection.ids) == kept
+    assert collection.get(kept) == [rows[int(id)] for id in kept]
+    collection.upsert(kept[:2], np.eye(2), [{"n": -1}] * 2)
+    assert list(collection.ids) == kept[2:] + kept[:2]
+    assert collection.search([[1.0, 0.0]], 1).ids == ((kept[0],),)
+
+
+def test_values_are_counted_most_first_and_of_equal_ones_the_first(tmp_path):
+    collection = Collection.create(1, "ip")
+    values = ["c", "a", None, "b", "b", "a", "d", "e", 1, 1.0, True]
+    rows = [{} if value is None else {"f": value} for value in values]
+    collection.add([str(n) for n in range(len(values))], np.ones((len(values), 1)), rows)
+    assert collection.counts("f") == [("a", 2), ("b", 2), ("c", 1), ("d", 1), ("e", 1), (1, 1), (1.0, 1), (True, 1)]
+    collection.remove(["0", "1"])
+    assert collection.counts("f") == [("b", 2), ("a", 1), ("d", 1), ("e", 1), (1, 1), (1.0, 1), (True, 1)]

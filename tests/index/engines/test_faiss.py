@@ -16,7 +16,7 @@ from interlingua.index import (
     load_index,
     save_index,
 )
-from interlingua.index.engines.faiss import faiss_threads
+from interlingua.index.engines.scan import faiss_threads
 
 
 def clustered(n, d, seed):

@@ -245,3 +245,31 @@ def test_fewer_than_ten_passages_are_left_alone():
     raw, languages = made_rows({"fi": 5, "sw": 4})
     for method in LanguageMethod.__args__:
         assert remove_languages(raw, languages, "", method) is None
+
+
+@pytest.mark.parametrize("kind", ["flat", "faiss-flat"])
+def test_balance_over_many_rows_is_that_of_one_search_a_language(kind):
+    rng = np.random.default_rng(1)
+    rows, queries = (rng.normal(size=(n, 8)).astype(np.float32) for n in (4000, 6))
+    names = np.where(rng.random(4000) < 0.97, "en", rng.choice(["zh", "ar", "sw"], 4000))  # three are rare
+    collection = Collection.create(8, metric="ip", kind=kind)
+    collection.add([str(row) for row in range(4000)], rows, [{"language": str(name)} for name in names])
+    scores = balance_scores(queries @ rows.T, names.tolist(), neighborhood=3)
+    for languages in (["en", "zh", "ar", "sw"], ["sw", "en"]):
+        found = balanced_search(collection, queries, 6, languages=languages)
+        for number, hits in enumerate(found):
+            own = np.where(np.isin(names, languages), scores[number], -np.inf)
+            # equal levels: the best of each language is as far above its three best
+            expected = [
+                own[each]
+                for name in languages
+                for each in np.flatnonzero(names == name)[np.argsort(-own[names == name])[:6]]
+            ]
+            assert [score for _, score in hits] == pytest.approx(sorted(expected, reverse=True)[:6], abs=1e-5)
+
+
+def test_balance_counts_a_row_of_several_languages_in_each():
+    collection = Collection.create(2, metric="ip")
+    collection.add(["a", "b", "c"], [[1, 0], [0.5, 0], [0.2, 0]], [{"language": x} for x in ("en", ["en", "zh"], "zh")])
+    found = balanced_search(collection, np.array([[1, 0]], np.float32), 4, languages=["en", "zh"])[0]
+    assert [hit.id for hit, _ in found] == ["a", "b", "c", "b"]
