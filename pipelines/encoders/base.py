@@ -6,7 +6,7 @@ Which prefix an encoder wants before its texts, for each role.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
@@ -122,6 +122,15 @@ def identity_for(encoder: Encoder, wanted: str) -> str:
     if wanted == encoder.identity or wanted in getattr(encoder, "former_identities", ()):
         return wanted
     return encoder.identity
+
+
+def encoder_for(encoder: Encoder, count: int) -> Encoder:
+    """Return what computes so many texts: the encoder, or what its `for_count` gives for them.
+
+    An encoder that computes few texts otherwise than many has this method; the ``dtype`` of what it gives says how.
+    """
+    choose: Callable[[int], Encoder] | None = getattr(encoder, "for_count", None)
+    return encoder if choose is None else choose(count)
 
 
 def check_role(role: str) -> Role:

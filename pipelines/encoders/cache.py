@@ -23,7 +23,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Encoder, Role, UnknownTextError, check_role, check_texts
+from .base import Encoder, Role, UnknownTextError, check_role, check_texts, encoder_for
 from .limits import cut_limits, cuts_told_elsewhere, warn_of_cuts
 
 
@@ -231,9 +231,11 @@ class CachedEncoder:
     def encode(self, texts: Sequence[str], *, role: Role = "symmetric", progress: bool = False) -> NDArray[np.float32]:
         """Return one unit vector for each text, in order; see `Encoder.encode`."""
         checked = check_texts(texts)
-        base = self._base(check_role(role))
         rows = {text: row for row, text in enumerate(dict.fromkeys(checked))}
         unique = list(rows)
+        # subtle: how texts are computed depends on how many are asked for, never on what the cache happens to have
+        encoder = encoder_for(self.encoder, len(unique))
+        base = self._base(encoder, check_role(role))
         keys = [_text_key(base, text) for text in unique]
         vectors = np.empty((len(unique), self.dimension), dtype=np.float32)
         missing = np.ones(len(unique), dtype=bool)
@@ -245,11 +247,11 @@ class CachedEncoder:
             warn_of_cuts(self._cut(unique, base, role)[places])
         todo = np.flatnonzero(missing)
         self.hits += len(unique) - len(todo)
-        todo = todo[self._longest_first([unique[row] for row in todo])]
+        todo = todo[_longest_first(encoder, [unique[row] for row in todo])]
         with encoding_progress(len(todo), show=progress) as advance:
             for start in range(0, len(todo), self.chunk_size):
                 chunk = todo[start : start + self.chunk_size]
-                vectors[chunk] = self._encoded([unique[row] for row in chunk], checked, role)
+                vectors[chunk] = self._encoded(encoder, [unique[row] for row in chunk], checked, role)
                 self.cache.put([keys[row] for row in chunk], vectors[chunk])
                 self.misses += len(chunk)
                 advance(len(chunk))
@@ -257,16 +259,16 @@ class CachedEncoder:
 
     def cut(self, texts: Sequence[str], role: Role = "symmetric") -> NDArray[np.int64]:
         """Return for each text the limit that it exceeds, or 0; see `interlingua.pipelines.encoders.limits`."""
-        return self._cut(texts, self._base(check_role(role)), role)
+        return self._cut(texts, self._base(encoder_for(self.encoder, len(texts)), check_role(role)), role)
 
     def token_spans(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
         """Return where the tokens of each text lie; the encoder's own."""
         found: list[NDArray[np.int64]] = self.encoder.token_spans(texts)  # type: ignore[attr-defined]  # if it cuts
         return found
 
-    def _base(self, role: Role) -> hashlib._Hash:
-        """Return what keys begin with."""
-        number = getattr(self.encoder, "dtype", "")
+    def _base(self, encoder: Encoder, role: Role) -> hashlib._Hash:
+        """Return what keys begin with, of vectors that this encoder computes."""
+        number = getattr(encoder, "dtype", "")
         return hashlib.sha256(f"{self.identity}\0{number}\0{self.prompts[role]}\0".encode())
 
     def _cut(self, texts: Sequence[str], base: hashlib._Hash, role: Role) -> NDArray[np.int64]:
@@ -288,20 +290,21 @@ class CachedEncoder:
             self.cache.put([keys[place] for place in unknown], limits[rows, None].astype(np.float32))
         return limits
 
-    def _encoded(self, some: list[str], texts: Sequence[str], role: Role) -> NDArray[np.float32]:
+    def _encoded(self, encoder: Encoder, some: list[str], texts: Sequence[str], role: Role) -> NDArray[np.float32]:
         try:
             with cuts_told_elsewhere():
-                return self.encoder.encode(some, role=role)
+                return encoder.encode(some, role=role)
         except UnknownTextError as error:
             raise UnknownTextError(texts.index(some[error.position]), error.reason) from error
 
-    def _longest_first(self, texts: Sequence[str]) -> NDArray[np.intp]:
-        # subtle: TransformerEncoder's own order, so that a cold cache gives it the batches that it would
-        # make itself (chunk_size being a multiple of its batch size), and the vectors are the same to the bit
-        measure = getattr(self.encoder, "text_lengths", None)
-        if measure is None or not texts:
-            measure = _byte_lengths
-        return np.argsort(-measure(texts), kind="stable")
+
+def _longest_first(encoder: Encoder, texts: Sequence[str]) -> NDArray[np.intp]:
+    # subtle: the encoder's own order, so that a cold cache gives it the batches that it would make itself
+    # (chunk_size being a multiple of its batch size), and the vectors are the same to the bit
+    measure = getattr(encoder, "text_lengths", None)
+    if measure is None or not texts:
+        measure = _byte_lengths
+    return np.argsort(-measure(texts), kind="stable")
 
 
 def _selection(keys: Sequence[bytes]) -> Callable[[sqlite3.Connection], list[tuple[bytes, int, bytes]]]:

@@ -19,7 +19,7 @@ from .cache import CachedEncoder, EmbeddingCache
 from .known import remember_model
 from .limits import naming_languages
 from .static import StaticEncoder
-from .transformer import TransformerEncoder
+from .transformer import Backend, TransformerEncoder
 from .use import USEEncoder
 
 _STATIC_SUFFIXES = (".vec", ".txt", ".npz", ".bin", ".safetensors", ".gz")
@@ -85,6 +85,7 @@ def load_encoder(
     device: str = "auto",
     dtype: str = "auto",
     batch_size: int = 32,
+    backend: Backend = "torch",
     cache: bool = True,
 ) -> Encoder:
     """Return the encoder of that name.
@@ -101,9 +102,13 @@ def load_encoder(
         "auto" (cuda, else mps, else cpu) or a torch device. Not used for word vectors and "usem3".
     dtype : str
         "auto" (bfloat16 where the hardware computes in it, else float32), "float32", "bfloat16" or
-        "float16". Not used for word vectors and "usem3".
+        "float16". The bundled encoder also takes "int8" and "int4", and with "auto" up to 16 texts are
+        computed by "int4" and more by "int8"; see `BundledEncoder`. Not used for word vectors and "usem3".
     batch_size : int
         Texts encoded at once.
+    backend : {"torch", "onnx", "openvino"}
+        What computes a sentence-transformers model; see its documentation of backends. The bundled encoder, word
+        vectors and "usem3" have their own.
     cache : bool
         Keep the vectors on disk and encode each text once; see `CachedEncoder`. Word vectors are not
         cached: encoding is as fast as reading.
@@ -125,7 +130,7 @@ def load_encoder(
     if make is not None:
         encoder = make(device, dtype, batch_size)
     else:
-        encoder = TransformerEncoder(wanted, device=device, dtype=dtype, batch_size=batch_size)
+        encoder = TransformerEncoder(wanted, device=device, dtype=dtype, batch_size=batch_size, backend=backend)
     encoder.loaded_as = lasting_name(wanted)
     return CachedEncoder(encoder, EmbeddingCache()) if cache else encoder
 

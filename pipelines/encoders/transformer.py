@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +87,9 @@ def _hub_copy(name: str, revision: str | None) -> tuple[str, Path | None]:
     return name, None
 
 
-_DTYPES = ("float32", "bfloat16", "float16")
+#: What may compute a sentence-transformers model.
+Backend = Literal["torch", "onnx", "openvino"]
+DTYPES = ("float32", "bfloat16", "float16")
 _TOKENIZE_AT_ONCE = 4096
 _BYTES_AT_ONCE = 1 << 21
 _NO_LIMIT = 1 << 24  # tokens: what states more states that there is no limit
@@ -114,6 +116,9 @@ class TransformerEncoder:
         "auto": bfloat16 on GPUs that have it and on CPUs with AVX512-BF16 or AMX, else float32.
     batch_size : int
         Texts encoded at once.
+    backend : {"torch", "onnx", "openvino"}
+        What computes: passed on to sentence-transformers, which says what else must be installed. Those other than
+        torch compute in the model's own numbers, on the CPU unless their files say otherwise.
     prompts : mapping, optional
         Role -> prefix, where the model's own or its family's are not wanted.
     revision : str, optional
@@ -136,13 +141,16 @@ class TransformerEncoder:
         device: str = "auto",
         dtype: str = "auto",
         batch_size: int = 32,
+        backend: Backend = "torch",
         prompts: Mapping[str, str] | None = None,
         revision: str | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        if dtype != "auto" and dtype not in _DTYPES:
-            raise ValueError(f"dtype must be 'auto' or one of {', '.join(_DTYPES)}; got {dtype!r}")
+        if dtype != "auto" and dtype not in DTYPES:
+            raise ValueError(f"dtype must be 'auto' or one of {', '.join(DTYPES)}; got {dtype!r}")
+        if backend not in get_args(Backend):
+            raise ValueError(f"backend must be one of {', '.join(get_args(Backend))}; got {backend!r}")
         if importlib.util.find_spec("sentence_transformers") is None:
             raise MissingExtraError(
                 "encoding needs the library 'sentence_transformers', which is not installed; "
@@ -153,6 +161,7 @@ class TransformerEncoder:
             check_role(role)
         self.name = str(name)
         self.batch_size = batch_size
+        self.backend = backend
         self.folder = _model_folder(self.name)
         self.revision = revision
         self._chosen_prompts = dict(prompts or {})
@@ -167,8 +176,10 @@ class TransformerEncoder:
 
     @cached_property
     def dtype(self) -> str:
-        """The number type in which the model computes; the vectors are float32 always."""
+        """The number type in which the model computes, or its backend; the vectors are float32 always."""
         wanted = self._wanted[1]
+        if self.backend != "torch":
+            return self.backend
         return native_dtype(self.device) if wanted == "auto" else wanted
 
     @cached_property
@@ -208,12 +219,13 @@ class TransformerEncoder:
         """The `SentenceTransformer` itself, loaded at the first use."""
         torch = require("torch", extra="torch")
         library = require("sentence_transformers", extra="torch")
+        elsewhere = {} if self.backend == "torch" else {"backend": self.backend}
         local = self.folder is not None or not self._may_ask_the_hub()
         device = self.device
         try:
             with quiet_loading(local):
                 model = library.SentenceTransformer(
-                    self.name, device=device, revision=self.revision, local_files_only=local
+                    self.name, device=device, revision=self.revision, local_files_only=local, **elsewhere
                 )
         except (OSError, ValueError) as error:
             place = "the Hugging Face Hub" if self.folder is None else "that folder"
@@ -223,7 +235,7 @@ class TransformerEncoder:
         _cap_length(model)
         model.default_prompt_name = None  # prompts are chosen by role, never behind our back
         model.eval()
-        return model.to(getattr(torch, self.dtype))
+        return model if elsewhere else model.to(getattr(torch, self.dtype))
 
     def _may_ask_the_hub(self) -> bool:
         """Tell whether the Hub answers; if not, a copy of the model must be on this machine.

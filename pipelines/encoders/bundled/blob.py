@@ -99,6 +99,22 @@ class _Reader:
         return struct.unpack(layout, self.take(struct.calcsize(layout), what))
 
 
+def read_sizes(path: Path) -> tuple[int, int]:
+    """Return hidden size and number of positions of a model file, from its first bytes.
+
+    Raises
+    ------
+    BlobError
+        If it is cut short or of another format.
+    """
+    with path.open("rb") as file:
+        head = file.read(36)
+    if len(head) < 36 or head[:4] != _MAGIC:
+        raise BlobError(f"{path} is no model file of the known format, or is cut short; reinstall the package")
+    sizes = struct.unpack("<7i", head[8:])
+    return sizes[0], sizes[5]
+
+
 @dataclass(frozen=True)
 class ModelBlob:
     """The parsed model file.
@@ -173,6 +189,20 @@ class ModelBlob:
             tensors=tensors,
             data=reader.data,
         )
+
+    def raw_rows(self, name: str, n_rows: int, rows: NDArray[np.int64]) -> bytes:
+        """Return the Q4_0 data of some rows of a matrix, for `dequantize_q4_0`.
+
+        Raises
+        ------
+        BlobError
+            If the file has no such matrix in Q4_0.
+        """
+        entry = self.tensors.get(name)
+        if entry is None or entry.kind != _Q4_0 or entry.n_bytes % n_rows:
+            raise BlobError(f"{self.path}: there is no matrix {name!r} of {n_rows} rows in Q4_0; reinstall the package")
+        raw = np.frombuffer(self.data[entry.offset : entry.offset + entry.n_bytes], np.uint8)
+        return raw.reshape(n_rows, -1)[rows].tobytes()
 
     def tensor(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """Return the tensor as a fresh float32 array of `shape`.

