@@ -1,4 +1,5 @@
 from .collection.collection import Collection
+from .collection.expression import parse_filter
 from .collection.filters import And, Eq, In, Not, Or, Range
 from .collection.store import CollectionReader, CollectionStore, restore
 from .collection.verification import verify
@@ -37,6 +38,7 @@ __all__ = [
     "VectorIndex",
     "create_index",
     "load_index",
+    "parse_filter",
     "recommend",
     "restore",
     "save_index",

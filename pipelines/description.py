@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from interlingua.align import SharedSpace
-from interlingua.index import Collection
 from interlingua.index.folder import MANIFEST_NAME, read_manifest
 from interlingua.pipelines.encoders.cache import user_cache_folder
 from interlingua.pipelines.encoders.load import ENCODER_KINDS
-from interlingua.pipelines.stored import OLDER_MARKERS, is_older, kind_of, load_files, noun_of
+from interlingua.pipelines.search.rows import value_counts
+from interlingua.pipelines.stored import OLDER_MARKERS, is_older, kind_of, load_files, noun_of, open_collection
 from interlingua.pipelines.texts.lines import input_name
 from interlingua.pipelines.texts.vectors import read_vectors
 
@@ -99,9 +99,9 @@ def _describe_folder(path: Path) -> dict[str, Any]:
 
 
 def _describe_collection(path: Path) -> dict[str, Any]:
-    collection = Collection.load(path)
+    collection = open_collection(path)
     about = collection.info
-    counts = {str(language): count for language, count in collection.counts("language")}
+    counts = dict(value_counts(collection, "language"))
     if unknown := len(collection) - sum(counts.values()):
         counts["und"] = counts.get("und", 0) + unknown
     return {

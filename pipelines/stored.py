@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from interlingua.align.files import replacing_folder
-from interlingua.index import Collection
+from interlingua.index import Collection, MilvusCollection, UnsupportedOperation
 from interlingua.index.folder import MANIFEST_NAME, locked, read_folder, read_manifest, write_folder
 from interlingua.pipelines.encoders.base import Encoder, identity_for
 from interlingua.pipelines.encoders.known import require_known_model
@@ -40,6 +40,7 @@ _NOUNS: Mapping[str, tuple[str, str]] = {  # what it is, and the command that wr
 OLDER_MARKERS: Mapping[str, str] = {"answers": "answers.json", "classifier": "cross_lingual_classifier.json"}
 _OLDER_MEMORY = " (both sides alike)"  # a memory was a search whose encoder's identity ended so
 _OWN = ("pipeline", "encoder", "encoder_name")
+_IN_MILVUS = "milvus-collection"
 _PATIENCE = 30.0  # seconds: how long to wait for another writer
 
 
@@ -88,7 +89,7 @@ class Stored:
 def save_collection(
     folder: str | Path,
     kind: Kind,
-    collection: Collection,
+    collection: Collection | MilvusCollection,
     encoder: EncoderNote,
     *,
     about: Mapping[str, Any],
@@ -109,8 +110,46 @@ def save_collection(
         collection.save(place)
 
 
-def load_collection(folder: str | Path, kind: Kind, *, mapped: bool = False) -> tuple[Collection, Stored]:
-    """Return the collection that `save_collection` wrote, and what lies beside it.
+def open_collection(folder: str | Path, *, mapped: bool = False) -> Collection | MilvusCollection:
+    """Return the collection in a folder, whoever wrote it: of ours, or what Milvus keeps.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or no collection.
+    UnsupportedOperation
+        If what Milvus keeps is to be mapped.
+    """
+    if not is_with_milvus(folder):
+        return Collection.load(folder, mapped=mapped)
+    if mapped:
+        raise UnsupportedOperation(f"{folder} is kept by Milvus and cannot be mapped; load it without --mapped")
+    return MilvusCollection.load(folder)
+
+
+def holds_plain_rows(folder: str | Path) -> bool:
+    """Tell whether a folder holds a collection that no pipeline has written."""
+    return (
+        kind_of(folder) is None
+        and (Path(folder) / MANIFEST_NAME).is_file()
+        and read_manifest(Path(folder)).contents.get("type") in ("collection", _IN_MILVUS)
+    )
+
+
+def open_plain(folder: str | Path, *, mapped: bool = False) -> tuple[EncoderNote, Collection | MilvusCollection]:
+    """Return the collection of such a folder, and what it says of its encoder, which may be nothing."""
+    collection = open_collection(folder, mapped=mapped)
+    said = (collection.attributes.get(key) for key in ("encoder", "encoder_name"))
+    return EncoderNote(*(each if isinstance(each, str) else "" for each in said)), collection
+
+
+def is_with_milvus(folder: str | Path) -> bool:
+    """Tell whether a folder says of a collection that Milvus keeps its rows."""
+    return (Path(folder) / MANIFEST_NAME).is_file() and read_manifest(Path(folder)).contents.get("type") == _IN_MILVUS
+
+
+def load_collection(folder: str | Path, kind: Kind, *, mapped: bool = False) -> tuple[Any, Stored]:
+    """Return the collection that `save_collection` wrote, of ours or in Milvus, and what lies beside it.
 
     Raises
     ------
@@ -120,7 +159,7 @@ def load_collection(folder: str | Path, kind: Kind, *, mapped: bool = False) -> 
         If it is not there.
     """
     check_kind(folder, kind)
-    collection = Collection.load(folder, mapped=mapped)
+    collection = open_collection(folder, mapped=mapped)
     return collection, _stored(collection.attributes, collection.attachments)
 
 
@@ -172,7 +211,7 @@ def kind_of(folder: str | Path) -> Kind | None:
         )
     contents = read_manifest(place).contents
     about = contents.get("attributes") or {}
-    found = about.get("pipeline") if contents.get("type") == "collection" else contents.get("type")
+    found = about.get("pipeline") if contents.get("type") in ("collection", _IN_MILVUS) else contents.get("type")
     if found == "search" and str(about.get("encoder")).endswith(_OLDER_MEMORY):
         return "memory"
     return found if found in get_args(Kind) else None

@@ -10,6 +10,8 @@ from .output import Output
 
 if TYPE_CHECKING:
     from interlingua.align import SharedSpace
+    from interlingua.index import Collection, MilvusCollection
+    from interlingua.index.collection.filters import Filter
     from interlingua.pipelines.texts.pairs import Pair
 
 
@@ -149,6 +151,63 @@ def require_collection(path: str) -> None:
 
     if not (Path(path) / MANIFEST_NAME).is_file():
         raise FileNotFoundError(f"no collection at {path}; `interlingua index build` makes one")
+
+
+def written_filter(conditions: "Sequence[str] | None") -> "Filter | None":
+    """Return the filter that options ``--where`` say together: all of them hold.
+
+    Of several that ask for values of one field, one must hold: ``--where language=sw --where language=zh``.
+
+    Raises
+    ------
+    UsageError
+        If one is not understood; with the place.
+    """
+    from interlingua.index import And, Eq, In, parse_filter
+
+    wanted: dict[str, list[object]] = {}
+    others = []
+    for each in conditions or ():
+        try:
+            condition = parse_filter(each)
+        except ValueError as error:
+            raise UsageError(f"--where takes FIELD=VALUE and filters of such: {error}") from error
+        if isinstance(condition, Eq | In):
+            values = [condition.value] if isinstance(condition, Eq) else list(condition.values)
+            wanted.setdefault(condition.field, []).extend(values)
+        else:
+            others.append(condition)
+    parts: list[Filter] = [*(In(field, values) for field, values in wanted.items()), *others]
+    if not parts:
+        return None
+    return parts[0] if len(parts) == 1 else And(*parts)
+
+
+def check_bounds(condition: "Filter | None", collection: "Collection | MilvusCollection") -> None:
+    """Refuse bounds of another type than a field's values, between which nothing can lie.
+
+    Raises
+    ------
+    ValueError
+        If all values of a field are texts and a bound is a number, or the other way round; with what to write.
+    """
+    from interlingua.index import And, Collection, Not, Or, Range
+
+    if isinstance(condition, And | Or):
+        for part in condition.conditions:
+            check_bounds(part, collection)
+    elif isinstance(condition, Not):
+        check_bounds(condition.condition, collection)
+    elif isinstance(condition, Range) and isinstance(collection, Collection):
+        field, bound = condition.field, condition.most if condition.least is None else condition.least
+        values = [value for value, _ in collection.counts(field)]
+        if values and isinstance(bound, str) and all(type(value) in (int, float) for value in values):
+            raise ValueError(f"the field {field!r} holds numbers, but the bound {bound!r} is a text; give a number")
+        if values and not isinstance(bound, str) and all(isinstance(value, str) for value in values):
+            raise ValueError(
+                f"the field {field!r} holds texts, but the bound {bound!r} is a number; compare it as a text, in "
+                f"quotes: {field} >= '{bound}'"
+            )
 
 
 def require_language(space: "SharedSpace", language: str, path: str) -> None:

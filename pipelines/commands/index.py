@@ -11,16 +11,19 @@ from cyclopts import Parameter
 
 from .arguments import (
     UsageError,
+    check_bounds,
     check_collection_folder,
     check_output_file,
     check_output_folder,
     require_collection,
     words_or_lines,
+    written_filter,
 )
 from .command import ENCODING, EncoderName, OutputFolder, Repeated, SpaceFile, command, options_of, parsed_by
 from .output import Output, table
 
 if TYPE_CHECKING:
+    from interlingua.index import Collection
     from interlingua.pipelines.texts.passages import Passage
 
 _COLLECTION = "interlingua.index.collection.collection:Collection"
@@ -65,7 +68,7 @@ def large_number(text: str) -> int:
     reading=_READING,
     building=options_of(
         "interlingua.pipelines.search.search:CrossLingualSearch.build",
-        only=("space", "ranking", "kind", "seed", "progress"),
+        only=("space", "ranking", "kind", "windows", "seed", "progress"),
         space="--method",
     ),
     encoding=ENCODING,
@@ -80,6 +83,7 @@ def build(
     output: OutputFolder,
     saved: Annotated[SpaceFile, Parameter("--space")] = None,
     encoder: EncoderName = None,
+    milvus: Annotated[str | None, Parameter(metavar="ADDRESS")] = None,
 ) -> None:
     """Encode, align and index texts.
 
@@ -93,6 +97,8 @@ def build(
         Map by a saved space.
     encoder : str
         A sentence-transformers model, a folder, or a file of word vectors; by default the bundled one.
+    milvus : str, optional
+        Keep the rows in Milvus: a file FILE.db or http://HOST:19530, in a new collection called like the folder.
 
     Examples
     --------
@@ -110,6 +116,10 @@ def build(
         building["space"] = SharedSpace.load(saved)
     with console.working("loading the encoder"):
         model = load_encoder(encoder, **encoding)
+    if milvus is not None:
+        local = milvus.endswith(".db") and "://" not in milvus
+        uri = str(Path(milvus).absolute()) if local else milvus
+        building["milvus"] = {"uri": uri, "collection": re.sub(r"\W|^(?=\d)", "_", Path(output).name, flags=re.ASCII)}
     search = CrossLingualSearch.build(passages, model, **building)
     search.save(output)
     languages = search.languages
@@ -206,19 +216,30 @@ def remove(console: Output, collection: str, ids: Annotated[list[str], Parameter
 
         interlingua index remove COLLECTION ID ID
     """
-    from interlingua.index import CollectionStore
-
     require_collection(collection)
     gone = words_or_lines(ids)
     if not gone:
         raise ValueError("standard input holds no id; give one a line")
     if len(set(gone)) < len(gone):
         raise UsageError("an id is named twice; name each once")
-    with CollectionStore(collection) as store:
-        store.remove(gone)
-        left = len(store)
+    gone, left = _removed(collection, gone)
     result = {"collection": collection, "removed": len(gone), "rows": left}
     console.result(result, lambda: [f"{collection}: {len(gone)} removed; {left} rows"])
+
+
+def _removed(collection: str, ids: list[str]) -> tuple[list[str], int]:
+    """Take rows out, with the further windows of a passage, and return the ids that were asked for and what is left."""
+    from interlingua.index import CollectionStore
+    from interlingua.pipelines.search.windows import further_windows
+    from interlingua.pipelines.stored import is_with_milvus, open_collection
+
+    if is_with_milvus(collection):
+        kept = open_collection(collection)
+        kept.remove([*ids, *further_windows(kept, ids)])
+        return ids, len(kept)
+    with CollectionStore(collection) as store:
+        store.remove([*ids, *further_windows(store.collection, ids)])
+        return ids, len(store)
 
 
 @command(
@@ -475,9 +496,11 @@ def export(
     collection: str,
     file: Annotated[str, Parameter("OUT.parquet")],
     *,
-    where: Annotated[Repeated, Parameter(metavar="FIELD=VALUE")] = None,
+    where: Annotated[Repeated, Parameter(metavar="FILTER")] = None,
 ) -> None:
     """Write a collection into a Parquet file, for other programs as well.
+
+    Vectors are written as the encoder and the space made them; what a search is ranked by is the column hubness.
 
     Parameters
     ----------
@@ -486,7 +509,7 @@ def export(
     file : str
         The file to write.
     where : str
-        Only rows with this value; may be repeated.
+        Only rows with this metadata, such as 'year>=2020 and topic in (a, "b c")'; of several, all must hold.
 
     Examples
     --------
@@ -494,34 +517,16 @@ def export(
 
         interlingua index export COLLECTION OUT.parquet --where language=sw
     """
-    from interlingua.index import Collection
+    from interlingua.pipelines.search.portable import open_portable
 
+    condition = written_filter(where)
     require_collection(collection)
     check_output_file(file)
-    loaded = Collection.load(collection)
-    wanted: dict[str, Any] = {}
-    for each in where or ():
-        field, equals, value = each.partition("=")
-        if not equals or not field:
-            raise UsageError(f"--where takes FIELD=VALUE, such as --where language=sw, but got {each!r}")
-        wanted.setdefault(field, []).extend(_readings(value))
-    rows = loaded.to_parquet(file, where=wanted, **columns)
+    loaded = open_portable(collection)
+    check_bounds(condition, loaded)
+    rows = loaded.to_parquet(file, where=condition, **columns)
     result = {"file": file, "rows": rows, "dimension": loaded.dimension, "metric": str(loaded.metric)}
     console.result(result, lambda: [f"{file}: {rows} rows"])
-
-
-def _readings(text: str) -> list[Any]:
-    """Return what a value on the command line may mean: the text, and a number or truth value that is written so."""
-    readings: list[Any] = [text]
-    for kind in (int, float):
-        try:
-            number = kind(text)
-        except ValueError:
-            continue
-        if abs(number) < float("inf"):
-            readings.append(number)
-    words: dict[str, Any] = {"true": True, "false": False, "null": None}
-    return [*readings, words[text]] if text in words else readings
 
 
 @command(
@@ -530,19 +535,25 @@ def _readings(text: str) -> list[Any]:
 def import_(
     console: Output,
     reading: dict[str, Any],
-    file: Annotated[str, Parameter("FILE.parquet")],
+    file: Annotated[str, Parameter("FILE")],
     *,
     metric: Literal["cosine", "ip", "l2"] | None = None,
+    rows: Annotated[str | None, Parameter(metavar="TABLE")] = None,
+    encoder: EncoderName = None,
     output: OutputFolder,
 ) -> None:
-    """Make a collection of a Parquet file: id, vector, other columns.
+    """Make a collection of a Parquet file, or of a FAISS index.
 
     Parameters
     ----------
     file : str
-        Of `index export` or of any other program.
+        A Parquet file of `index export` or of any other program, or a FAISS index (.faiss, .index).
     metric : {"cosine", "ip", "l2"}, optional
         By default what the file notes, else cosine.
+    rows : str, optional
+        Of a FAISS index, a table with a row for each vector.
+    encoder : str, optional
+        What has made the vectors, noted for `search`.
     output : str
         The folder to write.
 
@@ -552,12 +563,30 @@ def import_(
 
         interlingua index import FILE.parquet -o COLLECTION
     """
-    from interlingua.index import Collection
-
     check_collection_folder(output)
     with console.working("reading"):
-        collection = Collection.from_parquet(file, metric=metric, **reading)
+        collection = _imported(file, rows, metric, reading)
+        if encoder is not None:
+            from interlingua.pipelines.encoders.load import load_encoder
+            from interlingua.pipelines.stored import EncoderNote
+
+            note = EncoderNote.of(load_encoder(encoder))
+            collection.attributes |= {"encoder": note.identity, "encoder_name": note.name}
         collection.save(output)
     facts = collection.info
     result = {"collection": output, **{key: facts[key] for key in ("count", "dimension", "metric", "kind", "fields")}}
     console.result(result, lambda: [f"{output}: {len(collection)} rows, fields: {', '.join(facts['fields'])}"])
+
+
+def _imported(file: str, rows: str | None, metric: str | None, reading: dict[str, Any]) -> Collection:
+    from interlingua.index import Collection
+    from interlingua.pipelines.search.foreign import SUFFIXES, collection_from_faiss
+    from interlingua.pipelines.search.portable import restored
+
+    if Path(file).suffix.lower() not in SUFFIXES:
+        if rows is not None:
+            raise UsageError("--rows is the table of a FAISS index; a Parquet file has its own columns")
+        return restored(Collection.from_parquet(file, metric=metric, **reading), reading["kind"])
+    if metric is not None or reading["vector"] is not None or reading["columns"] is not None:
+        raise UsageError("a FAISS index has its own metric and vectors: leave out --metric, --vector and --columns")
+    return collection_from_faiss(file, rows, id=reading["id"], kind=reading["kind"])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from .arguments import UsageError, require_collection, words_or_lines
-from .command import ENCODING, EncoderName, command, options_of
+from .arguments import UsageError, check_bounds, require_collection, words_or_lines, written_filter
+from .command import ENCODING, EncoderName, Repeated, command, options_of
 from .output import Output, shorten, table
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _SEARCH = "interlingua.pipelines.search.search:CrossLingualSearch"
 
 
 @command(
-    loading=options_of(f"{_SEARCH}.load", only=("mapped",)),
+    loading=options_of(f"{_SEARCH}.load", only=("mapped", "text_field", "language_field")),
     searching=options_of(f"{_SEARCH}.search", only=("k", "language", "languages", "balance"), commas=("languages",)),
     encoding=ENCODING,
 )
@@ -32,6 +32,7 @@ def search(
     questions: Annotated[list[str], Parameter("QUESTION")],
     *,
     encoder: EncoderName = None,
+    where: Annotated[Repeated, Parameter(metavar="FILTER")] = None,
 ) -> None:
     """Search a collection with questions of any language.
 
@@ -42,13 +43,15 @@ def search(
     questions : str
         In any language; - for one a line from standard input.
     encoder : str
-        By default that of the collection.
+        By default that of the collection; needed for vectors of another program.
+    where : str
+        Only passages with this metadata, such as 'year>=2020 and topic in (a, "b c")'; of several, all must hold.
 
     Examples
     --------
     ::
 
-        interlingua search COLLECTION "QUESTION" --languages sw,zh
+        interlingua search COLLECTION "QUESTION" --languages sw,zh --where 'year>=2020 and topic in (law, health)'
     """
     from interlingua.pipelines.search.search import CrossLingualSearch
 
@@ -57,11 +60,13 @@ def search(
         raise UsageError("a question must say something, but one is blank; give what to search for")
     if not asked:
         raise ValueError("standard input holds no question; give one a line")
+    condition = written_filter(where)
     require_collection(collection)
     with console.working("loading"):
         loaded = CrossLingualSearch.load(Path(collection), encoder, **loading, **encoding)
     _check_languages(collection, loaded, searching["language"], searching["languages"], console)
-    answers = loaded.search(asked, **searching)
+    check_bounds(condition, loaded.collection)
+    answers = loaded.search(asked, where=condition, **searching)
     found = [
         {"question": question, "hits": [_hit(hit) for hit in hits]}
         for question, hits in zip(asked, answers, strict=True)
@@ -97,9 +102,18 @@ def _hit(hit: SearchHit) -> dict[str, Any]:
         "cosine": round(hit.cosine, 6),
         "text": hit.text,
         "metadata": dict(hit.metadata),
+        **({} if hit.window is None else {"window": list(hit.window)}),
     }
 
 
 def _hits(question: str, hits: Sequence[SearchHit]) -> Any:
-    rows = [(hit.score, hit.cosine, hit.language, hit.id, shorten(hit.text, 90)) for hit in hits]
+    rows = [(hit.score, hit.cosine, hit.language, hit.id, shorten(_shown(hit), 90)) for hit in hits]
     return table("score>", "cosine>", "language", "id", "text", rows=rows, title=question)
+
+
+def _shown(hit: SearchHit) -> str:
+    """Return what was found: the best window of a long text; of a row without a text, its metadata."""
+    if hit.window is not None:
+        start, end = hit.window
+        return ("… " if start else "") + hit.text[start:end]
+    return hit.text or ", ".join(f"{name}: {value}" for name, value in hit.metadata.items())

@@ -21,6 +21,7 @@ from interlingua.align import ANY_LANGUAGE, Normalization, SharedSpace, SpaceErr
 from interlingua.align.arrays import unit_rows
 from interlingua.align.language import REMOVAL_METHODS, Centring
 from interlingua.index import Collection
+from interlingua.index.collection.filters import Where
 from interlingua.index.engines.base import Hit
 from interlingua.pipelines.encoders.base import Encoder, UnknownTextError
 from interlingua.pipelines.texts.languages import find_language
@@ -261,7 +262,7 @@ def balanced_search(
     k: int,
     *,
     languages: Iterable[str],
-    where: Mapping[str, Any] | None = None,
+    where: Where | None = None,
     thresholds: Mapping[str, float] | None = None,
 ) -> list[list[tuple[Hit, float]]]:
     """Search each language by itself and rank by what a hit exceeds the best of its language by.
@@ -278,7 +279,7 @@ def balanced_search(
         Hits a query.
     languages : iterable of str
         Where to search: each by itself, or all at once where the index is exact.
-    where : mapping, optional
+    where : mapping or filter, optional
         As in `Collection.search`.
     thresholds : mapping of str to float, optional
         For each language, from which cosine two of its rows are copies; by default where they are equal.
@@ -323,7 +324,7 @@ def _best_of_each(
     queries: NDArray[np.float32],
     deep: int,
     languages: Sequence[str],
-    where: Mapping[str, Any] | None,
+    where: Where | None,
 ) -> list[dict[str, list[Hit]]]:
     """Return for each query the `deep` best hits of each language, or all there are.
 
@@ -332,11 +333,13 @@ def _best_of_each(
     best: list[dict[str, list[Hit]]] = [{name: [] for name in languages} for _ in queries]
     rows = collection if isinstance(collection, Collection) else collection.collection
     missing = {name: list(range(len(queries))) for name in languages}
-    if rows.index.spec.kind not in APPROXIMATE and len(languages) > 1:
+    # subtle: what is no index of ours has each language searched alone
+    exact = isinstance(rows, Collection) and rows.index.spec.kind not in APPROXIMATE
+    if exact and len(languages) > 1:
         width = min(_WIDER * deep * len(languages), max(len(rows), 1))
         together = collection.search(queries, width, where=where, languages=languages)
         seen = [together[number] for number in range(len(queries))]
-        if any(type(hit.metadata["language"]) is not str for hits in seen for hit in hits):  # of several languages
+        if any(type(hit.metadata.get("language")) is not str for hits in seen for hit in hits):  # of several languages
             return _best_of_each_alone(collection, queries, deep, missing, where, best)
         for hits, kept in zip(seen, best):
             for hit in hits:
@@ -355,7 +358,7 @@ def _best_of_each_alone(
     queries: NDArray[np.float32],
     deep: int,
     missing: Mapping[str, Sequence[int]],
-    where: Mapping[str, Any] | None,
+    where: Where | None,
     best: list[dict[str, list[Hit]]],
 ) -> list[dict[str, list[Hit]]]:
     """Put in place the best hits of each language for the queries that miss them, one search a language."""

@@ -7,6 +7,7 @@ In a search, r is how near a passage is to everything in its language.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from dataclasses import replace as changed
 from typing import Any, Literal
@@ -117,6 +118,10 @@ class CorrectedRows:
         """Length d of targets and queries."""
         return self.collection.dimension - self.folds
 
+    def reading(self) -> AbstractContextManager[Any]:
+        """Hold the rows in one state."""
+        return self.collection.lock.reading
+
     def put(
         self,
         ids: Sequence[str],
@@ -158,7 +163,7 @@ class CorrectedRows:
         """Return the r of rows, shape (n,); `KeyError` if an id is unknown."""
         if self._whole:
             return -self.collection.vectors(ids)[:, -1] if len(ids) else np.empty(0, np.float32)
-        with self.collection.lock.reading:
+        with self.reading():
             numbers = self.collection.numbers_of(ids).tolist()
             return np.array([self._mean_of[number] for number in numbers], dtype=np.float32)
 
@@ -176,7 +181,7 @@ class CorrectedRows:
         if k < 1 or self.collection.index.spec.kind not in APPROXIMATE:
             return self.collection.search(asked, k, **filters)
         wide = max(_FEWEST, _OVERSAMPLING * k) if self.folds else max(_CANDIDATES, 2 * k)
-        with self.collection.lock.reading:
+        with self.reading():
             found = self.collection.search(asked, wide, **filters)
             k = min(k, found.scores.shape[1])
             if not self._whole:
@@ -198,7 +203,7 @@ class CorrectedRows:
         Exact indexes are scanned once where there is no filter: a row that is not among the best by 2 x·y - r may be
         among the nearest only if its r is large, and those rows are few.
         """
-        with self.collection.lock.reading:
+        with self.reading():
             filtered = any(each is not None for each in filters.values())
             if k < 1 or filtered or not self._whole or self.collection.index.spec.kind in APPROXIMATE:
                 return self.search(queries, k, **filters), self.nearness(queries, neighborhood, thresholds)
@@ -229,7 +234,7 @@ class CorrectedRows:
                 numbers = np.concatenate([numbers, more.ids], axis=1)
         order = np.lexsort((numbers, -cosines), axis=1)[:, :count]
         ids, scores = np.take_along_axis(numbers, order, axis=1), np.take_along_axis(cosines, order, axis=1)
-        return self.collection.result_of(SearchResult(ids, scores, found.metric))
+        return self.collection.result_of(SearchResult(ids, np.asarray(scores, np.float32), found.metric))
 
     def _column_now(self) -> "_Column":
         kept, state = self._column, self.collection.state
@@ -245,7 +250,7 @@ class CorrectedRows:
         column = self._column
         if column is None or column.state != self.collection.state or len(names) > _FEW_CHANGES:
             return None
-        with self.collection.lock.reading:
+        with self.reading():
             held = [name for name in names if name in self.collection]
             return column.without(self.collection.numbers_of(held), len(self.collection))
 
@@ -273,7 +278,7 @@ class CorrectedRows:
         """
         means = np.empty(len(queries), np.float32)
         waiting, width = np.arange(len(queries)), k
-        with self.collection.lock.reading:
+        with self.reading():
             while len(waiting):
                 width, left = min(width, len(self.collection)), []
                 found, nearest = nearest or self.search_by_cosine(queries[waiting], width), None
@@ -299,7 +304,7 @@ class CorrectedRows:
         """Return what `restore_means` reads: every r that the vectors do not hold, and the numbers of their rows."""
         if self._whole:
             return {}
-        with self.collection.lock.reading:
+        with self.reading():
             numbers = self.collection.numbers
             means = np.array([self._mean_of[number] for number in numbers.tolist()], dtype=np.float32)
         return {_MEANS: array_to_bytes(means), _NUMBERS: array_to_bytes(numbers)}
@@ -344,7 +349,7 @@ class CorrectedRows:
         """Return the numbers of those of the ids that have an r here."""
         if self._whole:
             return []
-        with self.collection.lock.reading:
+        with self.reading():
             return [int(self.collection.numbers_of([id])[0]) for id in ids if id in self.collection]
 
     def _forget(self, numbers: Iterable[int]) -> None:

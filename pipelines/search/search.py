@@ -1,10 +1,9 @@
-"""Cross-lingual search: encode, align, index, search.
+"""Cross-lingual search: encode, align, index, search."""
 
-The folder of a saved search: its collection, and beside it what maps texts into it.
-"""
-
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,14 +13,20 @@ from numpy.typing import NDArray
 
 from interlingua.align import ANY_LANGUAGE, SharedSpace
 from interlingua.align.language import nearest_language
-from interlingua.index import Collection
-from interlingua.index.collection.parts import array_to_bytes, bytes_to_array
+from interlingua.index import Collection, MilvusConfig
+from interlingua.index.collection.filters import Where
 from interlingua.pipelines.encoders.base import Encoder, check_texts, identity_for
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
-from interlingua.pipelines.stored import EncoderNote, Kind, Stored, encoder_of, load_collection, save_collection
+from interlingua.pipelines.stored import (
+    EncoderNote,
+    encoder_of,
+    holds_plain_rows,
+    open_plain,
+)
 from interlingua.pipelines.texts.languages import matching_languages
 from interlingua.pipelines.texts.passages import RESERVED, UNDETERMINED, Passage, check_passages
 
+from . import windows as windowed
 from .copies import copy_threshold
 from .languages import (
     LanguageMethod,
@@ -32,95 +37,10 @@ from .languages import (
     remove_languages,
     shift_to_questions,
 )
+from .parts import SearchParts, read_search, write_search
 from .ranked import CorrectedRows, IndexKind, hubness_of, ranked_collection, sample_languages, typical_hubness
-
-_SPACE, _QUESTION_SPACE = "passages.space", "questions.space"
-Background = Mapping[str, NDArray[np.float32]]  # by language, what hubness is measured against
-
-
-@dataclass(frozen=True)
-class SearchParts:
-    """What a search has beside its encoder; see `CrossLingualSearch`."""
-
-    collection: Collection
-    space: SharedSpace | None
-    question_space: SharedSpace | None
-    background: Background
-    neighborhood: int
-    means: Mapping[str, bytes] = field(default_factory=dict)
-    """`CorrectedRows.attachments`."""
-
-
-def write_search(
-    folder: str | Path,
-    parts: SearchParts,
-    encoder: EncoderNote,
-    kind: Kind = "search",
-    *,
-    about: Mapping[str, Any] | None = None,
-    files: Mapping[str, bytes] | None = None,
-) -> None:
-    """Write a search, or what is built on one, whole or not at all.
-
-    Parameters
-    ----------
-    folder : str or Path
-    parts : SearchParts
-    encoder : EncoderNote
-        Of the encoder that made the vectors.
-    kind : str
-        Which pipeline writes it.
-    about, files : mapping, optional
-        What that pipeline adds.
-    """
-    save_collection(
-        folder,
-        kind,
-        parts.collection,
-        encoder,
-        about={"neighborhood": parts.neighborhood, "background": list(parts.background), **(about or {})},
-        files={
-            **learned_files(parts.space, parts.question_space, parts.background),
-            **parts.means,
-            **(files or {}),
-        },
-    )
-
-
-def read_search(folder: str | Path, kind: Kind = "search", *, mapped: bool = False) -> tuple[SearchParts, Stored]:
-    """Return what `write_search` wrote, and all that lies beside the collection.
-
-    Raises
-    ------
-    ValueError
-        If the folder is of another kind, or is damaged.
-    FileNotFoundError
-        If it is not there.
-    """
-    collection, held = load_collection(folder, kind, mapped=mapped)
-    learned = learned_from(held.files, held.about["background"], folder)
-    return SearchParts(collection, *learned, held.about["neighborhood"]), held
-
-
-def learned_files(
-    space: SharedSpace | None, question_space: SharedSpace | None, background: Background
-) -> dict[str, bytes]:
-    """Return what was learned from passages as files."""
-    spaces = {_SPACE: space, _QUESTION_SPACE: question_space}
-    samples = {f"background-{number}.npy": array_to_bytes(each) for number, each in enumerate(background.values())}
-    return samples | {name: each.to_bytes() for name, each in spaces.items() if each is not None}
-
-
-def learned_from(
-    files: Mapping[str, bytes], languages: Sequence[str], folder: str | Path
-) -> tuple[SharedSpace | None, SharedSpace | None, dict[str, NDArray[np.float32]]]:
-    """Return the spaces and the background of `learned_files`; `languages` are those of the background."""
-    space, question_space = (
-        SharedSpace.from_bytes(files[name], name=f"{name} in {folder}") if name in files else None
-        for name in (_SPACE, _QUESTION_SPACE)
-    )
-    samples = (bytes_to_array(files[f"background-{number}.npy"]) for number in range(len(languages)))
-    return space, question_space, {name: np.asarray(each, np.float32) for name, each in zip(languages, samples)}
+from .rows import AnyCollection, PlainRows, new_in_milvus, rows_of, value_counts
+from .windows import as_windows
 
 
 def encode_passages(encoder: Encoder, passages: Sequence[Passage], *, progress: bool = False) -> NDArray[np.float32]:
@@ -145,6 +65,9 @@ class SearchHit:
         What hits are ranked by: CSLS, or the cosine where the search ranks by cosine. Higher is better.
     cosine : float
         Cosine of question and passage in the shared space.
+    window : (int, int) or None
+        First character, and the one behind the last, of the part that was found, where the passage has windows; score
+        and cosine are of this part.
     """
 
     id: str
@@ -153,6 +76,7 @@ class SearchHit:
     score: float
     cosine: float
     metadata: Mapping[str, Any]
+    window: tuple[int, int] | None = None
 
 
 class CrossLingualSearch:
@@ -168,14 +92,19 @@ class CrossLingualSearch:
         Maps the passages' vectors of each language; None leaves them as they are.
     question_space : SharedSpace or None
         The same for questions.
-    collection : Collection
-        Holds the vectors as `CorrectedRows` says.
+    collection : Collection or MilvusCollection
+        Holds the vectors as `CorrectedRows` says; one in Milvus under the metric ``ip`` and with a column more than the
+        vectors have, or under ``cosine``, to rank by cosine.
     background : mapping of str to (b, d) array of float32
         For each language a sample of its mapped passages, against which hubness is measured; empty to rank by cosine.
     neighborhood : int
         Neighbours in the means of CSLS.
     encoder_name : str
         What `load_encoder` takes to make the encoder again; empty if nothing does.
+    windows : bool
+        Whether passages that the encoder cuts have a row for each window, see `build`.
+    rows : CorrectedRows, optional
+        What ranks the rows of the collection, where that is not as above; see `over`.
 
     Threads may share a search: they search beside each other, each in the state before or after an `upsert` or
     `remove` of another thread, as in a `Collection`. Texts are encoded before, when nobody waits.
@@ -186,20 +115,26 @@ class CrossLingualSearch:
         encoder: Encoder,
         space: SharedSpace | None,
         question_space: SharedSpace | None,
-        collection: Collection,
+        collection: AnyCollection,
         background: Mapping[str, NDArray[np.float32]],
         *,
         neighborhood: int = 10,
         encoder_name: str = "",
+        windows: bool = False,
+        rows: CorrectedRows | None = None,
     ) -> None:
         self.encoder = encoder
         self.space = space
         self.question_space = question_space
-        collection.attributes.setdefault("pipeline", "search")  # what `own_vectors` goes by
-        self._ranked = CorrectedRows(collection)
+        if rows is None:
+            collection.attributes.setdefault("pipeline", "search")  # what `own_vectors` goes by
+        self._ranked = rows_of(collection) if rows is None else rows
+        if background and isinstance(self._ranked, PlainRows):
+            raise ValueError("rows that are ranked by cosine take no background; leave it empty, or use the metric ip")
         self.background = dict(background)
         self.neighborhood = neighborhood
         self.encoder_name = encoder_name
+        self.windows = windows
 
     @classmethod
     def build(
@@ -212,6 +147,8 @@ class CrossLingualSearch:
         ranking: Ranking = "csls",
         kind: IndexKind = "flat",
         neighborhood: int = 10,
+        windows: bool = False,
+        milvus: MilvusConfig | Mapping[str, Any] | None = None,
         seed: int = 0,
         progress: bool = False,
     ) -> "CrossLingualSearch":
@@ -249,6 +186,13 @@ class CrossLingualSearch:
             above.
         neighborhood : int
             Neighbours in the means of CSLS.
+        windows : bool
+            Search passages whole that are longer than the encoder reads, by windows that overlap.
+
+            The best window counts, and is said in the hit. Such a passage costs a row a window, in time and memory.
+        milvus : MilvusConfig or mapping, optional
+            Keep the rows in Milvus, in a new collection of that name, instead of in memory; its index type stands
+            instead of `kind`.
         seed : int
             Draws the sample against which r is measured, in languages with more than 2,048 passages.
         progress : bool
@@ -258,7 +202,8 @@ class CrossLingualSearch:
         ------
         ValueError
             If there is no passage, ids repeat, metadata cannot be kept, `space` was learned on another encoder or
-            lacks a language, or is a method that there is not or that has too few languages to compare.
+            lacks a language, or is a method that there is not or that has too few languages to compare; or if the
+            collection in Milvus holds rows.
         """
         given = list(passages)
         if not given:
@@ -271,11 +216,12 @@ class CrossLingualSearch:
             check_method(space)
         check_passages(given)
         encoder = load_encoder(encoder_name) if encoder is None else encoder
+        parts, given = as_windows(given, encoder) if windows else (given, given)
         languages = [each.language for each in given]
         if isinstance(space, SharedSpace):
             space.check_encoder(identity_for(encoder, space.encoder))
             check_languages(space, languages)
-        raw = encode_passages(encoder, given, progress=progress)
+        raw = encode_passages(encoder, parts, progress=progress)
         question_space = space if isinstance(space, SharedSpace) else None
         if isinstance(space, str):
             space = remove_languages(raw, languages, encoder.identity, space)
@@ -285,17 +231,64 @@ class CrossLingualSearch:
             encoder,
             space,
             question_space,
-            ranked_collection(kind, vectors.shape[1]),
+            ranked_collection(kind, vectors.shape[1]) if milvus is None else new_in_milvus(milvus, vectors.shape[1]),
             sample_languages(vectors, languages, neighborhood=neighborhood, seed=seed) if ranking == "csls" else {},
             neighborhood=neighborhood,
             encoder_name=lasting_name(encoder_name, encoder),
+            windows=windows,
         )
         search._put(given, vectors)
         return search
 
+    @classmethod
+    def over(
+        cls,
+        collection: AnyCollection,
+        encoder: Encoder,
+        *,
+        encoder_name: str = "",
+        text_field: str = "text",
+        language_field: str = "language",
+    ) -> "CrossLingualSearch":
+        """Search vectors that are there already, as they are: of another program, in memory or in Milvus.
+
+        Rows are ranked by the collection's own metric. No language is removed, since that would change the vectors; a
+        new search of the texts does that.
+
+        Parameters
+        ----------
+        collection : Collection or MilvusCollection
+            Of vectors that `encoder` has made.
+        encoder : Encoder
+        encoder_name : str
+            As for the class.
+        text_field, language_field : str
+            The metadata that hold a row's text and language; a row without them has "" and "und".
+
+        Raises
+        ------
+        ValueError
+            If the encoder's vectors are of another dimension.
+
+        Examples
+        --------
+        ::
+
+            theirs = Collection.from_parquet("theirs.parquet", vector="embedding")
+            CrossLingualSearch.over(theirs, load_encoder("their/model"), text_field="body").search(["hello"])
+        """
+        if collection.dimension != encoder.dimension:
+            raise ValueError(
+                f"the collection holds vectors of dimension {collection.dimension}, but the encoder "
+                f"{encoder.identity!r} gives {encoder.dimension}; name the encoder that made them"
+            )
+        rows = PlainRows(collection, text=text_field, language=language_field)
+        name = encoder_name or lasting_name(None, encoder)
+        return cls(encoder, None, None, collection, {}, encoder_name=name, rows=rows)
+
     @property
     def collection(self) -> Collection:
-        """The collection beneath; read it, but change it through the search."""
+        """The collection beneath, of ours or in Milvus; read it, but change it through the search."""
         return self._ranked.collection
 
     @property
@@ -306,10 +299,18 @@ class CrossLingualSearch:
     @property
     def languages(self) -> dict[str, int]:
         """Number of passages in each language, most first."""
-        return dict(self.collection.counts("language"))
+        counts = Counter(value_counts(self.collection, self._language_field))
+        if self.windows:
+            counts.subtract(value_counts(self.collection, windowed.LANGUAGE))
+        return dict(counts.most_common())
+
+    @property
+    def _language_field(self) -> str:
+        return self._ranked.fields[1] if isinstance(self._ranked, PlainRows) else "language"
 
     def __len__(self) -> int:
-        return len(self.collection)
+        further = sum(value_counts(self.collection, windowed.LANGUAGE).values()) if self.windows else 0
+        return len(self.collection) - further
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return the mapped vectors of passages, (n, d), of unit length; `KeyError` if an id is unknown."""
@@ -333,12 +334,20 @@ class CrossLingualSearch:
         check_passages(given)
         if self.space is not None:
             check_languages(self.space, [each.language for each in given])
-        raw = encode_passages(self.encoder, given, progress=progress)
+        outdated = (
+            set(windowed.further_windows(self.collection, [each.id for each in given])) if self.windows else set()
+        )
+        parts, given = as_windows(given, self.encoder) if self.windows else (given, given)
+        raw = encode_passages(self.encoder, parts, progress=progress)
         self._put(given, map_by_language(self.space, raw, [each.language for each in given]))
+        if outdated := outdated - {each.id for each in given}:
+            self._ranked.remove(sorted(outdated))
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove passages by id; `KeyError` if one is not there, and then nothing is removed."""
-        self._ranked.remove(ids)
+        listed = [ids] if isinstance(ids, str) else list(ids)
+        further = windowed.further_windows(self.collection, listed) if self.windows else []
+        self._ranked.remove([*listed, *further])
 
     def search(
         self,
@@ -347,7 +356,7 @@ class CrossLingualSearch:
         *,
         language: str | None = None,
         languages: Iterable[str] | None = None,
-        where: Mapping[str, Any] | None = None,
+        where: Where | None = None,
         balance: bool = False,
     ) -> list[list[SearchHit]]:
         """Return the best passages for each question.
@@ -362,8 +371,9 @@ class CrossLingualSearch:
             The questions' language; guessed for each by the nearest language mean if not given.
         languages : iterable of str, optional
             Only passages of these languages; fr finds fr-FR too, see `interlingua.pipelines.texts.languages`.
-        where : mapping, optional
-            Only passages with this metadata, see `Collection.search`.
+        where : mapping or filter, optional
+            Only passages with this metadata, see `Collection.search`; `interlingua.index.parse_filter` reads a
+            written one.
         balance : bool
             Bring the best passages of all languages level, where all hold the answer.
 
@@ -401,24 +411,32 @@ class CrossLingualSearch:
         k: int = 10,
         *,
         languages: Iterable[str] | None = None,
-        where: Mapping[str, Any] | None = None,
+        where: Where | None = None,
         balance: bool = False,
     ) -> list[list[SearchHit]]:
         """Return the best passages for each of the vectors (n, d) of `map_questions`; the rest as `search`."""
-        with self.collection.lock.reading:
-            if not len(vectors) or not len(self):
+        with self._ranked.reading():
+            if not len(vectors) or not len(self.collection):
                 return [[] for _ in vectors]
-            return self._found(vectors, k, languages, where, balance)
+            chosen = None if languages is None else matching_languages(languages, list(self.languages))
+            wide = k
+            while True:
+                answers = self._found(vectors, wide, chosen, where, balance)
+                if not self.windows:
+                    return answers
+                whole = [self._best_windows(hits, k) for hits in answers]
+                if all(len(best) == k or len(hits) < wide for best, hits in zip(whole, answers)):
+                    return whole
+                wide *= 4  # several windows of one passage have taken the place of others
 
     def _found(
         self,
         vectors: NDArray[np.float32],
         k: int,
-        languages: Iterable[str] | None,
-        where: Mapping[str, Any] | None,
+        chosen: list[str] | None,
+        where: Where | None,
         balance: bool,
     ) -> list[list[SearchHit]]:
-        chosen = None if languages is None else matching_languages(languages, list(self.languages))
         offsets = np.zeros(len(vectors), np.float32)
         if balance:
             spoken = list(self.languages) if chosen is None else chosen
@@ -435,12 +453,32 @@ class CrossLingualSearch:
         for number, hits in enumerate(found):
             cosines = (self._ranked.vectors([hit.id for hit, _ in hits]) @ vectors[number]).clip(-1, 1)
             scores = [score - offsets[number] for _, score in hits]
-            if self.ranking == "cosine":  # rows are ranked by 2 p · q
-                scores = [score / 2 for score in scores] if balance else [float(cosine) for cosine in cosines]
+            if self.ranking == "cosine":
+                twice = 1 if isinstance(self._ranked, PlainRows) else 2  # others are ranked by 2 p · q
+                scores = [score / twice for score in scores] if balance else [float(cosine) for cosine in cosines]
             answers.append(
-                [_hit(hit.id, hit.metadata, score, cosine) for (hit, _), score, cosine in zip(hits, scores, cosines)]
+                [self._hit(hit.id, hit.metadata, *both) for (hit, _), *both in zip(hits, scores, cosines, strict=True)]
             )
         return answers
+
+    def _hit(self, id: str, metadata: dict[str, Any], score: float, cosine: float) -> SearchHit:
+        text, language = self._ranked.fields if isinstance(self._ranked, PlainRows) else RESERVED
+        own = (text, language, *windowed.FIELDS) if self.windows else (text, language)
+        rest = {key: value for key, value in metadata.items() if key not in own}
+        window = windowed.span_of(metadata) if self.windows else None
+        named = windowed.passage_of(id, metadata) if self.windows else id
+        said = str(metadata.get(text, "")), str(metadata.get(language, UNDETERMINED))
+        return SearchHit(named, *said, float(score), float(cosine), rest, window)
+
+    def _best_windows(self, hits: Sequence[SearchHit], k: int) -> list[SearchHit]:
+        """Return the best window of each passage as a hit, with the whole text."""
+        best: dict[str, SearchHit] = {}
+        for hit in hits:
+            best.setdefault(hit.id, hit)
+        kept = list(best.values())[:k]
+        partial = [hit.id for hit in kept if hit.window is not None and hit.window[0] > 0]
+        whole = dict(zip(partial, (str(row["text"]) for row in self.collection.get(partial))))
+        return [replace(hit, text=whole.get(hit.id, hit.text)) for hit in kept]
 
     def guess_languages(self, raw: NDArray[np.float32]) -> list[str]:
         """Return the language of each vector as the encoder gave it: that of the nearest mean, or "und"."""
@@ -450,15 +488,22 @@ class CrossLingualSearch:
         return nearest_language(self.space, raw, among=known) if known else [UNDETERMINED] * len(raw)
 
     def save(self, folder: str | Path) -> None:
-        """Write everything into a folder, whole or not at all; see `interlingua.pipelines.stored`."""
-        with self.collection.lock.keeping:
+        """Write everything into a folder, whole or not at all; see `interlingua.pipelines.stored`.
+
+        Rows that Milvus keeps stay there, and the folder says where.
+        """
+        if isinstance(self._ranked, PlainRows):
+            self.collection.attributes |= {"encoder": self.encoder.identity, "encoder_name": self.encoder_name}
+            self.collection.save(folder)
+            return
+        with self.collection.lock.keeping if isinstance(self.collection, Collection) else nullcontext():
             write_search(folder, self.parts, EncoderNote.of(self.encoder, self.encoder_name))
 
     @property
     def parts(self) -> SearchParts:
         """What `write_search` writes."""
         named = self.background, self.neighborhood, self._ranked.attachments()
-        return SearchParts(self.collection, self.space, self.question_space, *named)
+        return SearchParts(self.collection, self.space, self.question_space, *named, windows=self.windows)
 
     @classmethod
     def load(
@@ -469,8 +514,10 @@ class CrossLingualSearch:
         device: str = "auto",
         cache: bool = True,
         mapped: bool = False,
+        text_field: str = "text",
+        language_field: str = "language",
     ) -> "CrossLingualSearch":
-        """Read what `save` wrote.
+        """Read what `save` wrote, or a collection of another program's vectors, see `over`.
 
         Parameters
         ----------
@@ -485,14 +532,38 @@ class CrossLingualSearch:
         mapped : bool
             Leave the vectors on the disk: less memory, shared by processes; such a search can only be read, see
             `Collection.load`.
+        text_field : str
+            Of another program's vectors, the metadata that hold a row's text.
+        language_field : str
+            Likewise its language.
 
         Raises
         ------
         ValueError
-            If the folder is no saved search, is damaged, or its vectors come from another encoder.
+            If the folder is no saved search, is damaged, or its vectors come from another encoder; or if nothing names
+            the encoder of another program's vectors.
         FileNotFoundError
             If the folder, or the file of the encoder, is not there.
         """
+        if holds_plain_rows(folder):
+            note, rows = open_plain(folder, mapped=mapped)
+            no_search = f"{folder} holds no search; `interlingua index build` writes one"
+            if encoder is None and not note.name:
+                raise ValueError(
+                    f"{no_search}. To search its vectors as they are, name the encoder that made them: --encoder NAME "
+                    "(in Python encoder=): a sentence-transformers model or its folder, a file of word vectors, bundled"
+                )
+            if note.identity or encoder is None:
+                made, name = encoder_of(folder, note, encoder, device=device, cache=cache)
+            else:
+                made = load_encoder(encoder, device=device, cache=cache) if isinstance(encoder, str | Path) else encoder
+                name = lasting_name(None, made)
+            if rows.dimension != made.dimension:
+                raise ValueError(
+                    f"{no_search}. Its vectors have dimension {rows.dimension}, but those of {made.identity!r} have "
+                    f"{made.dimension}; to search them as they are, name the encoder that made them"
+                )
+            return cls.over(rows, made, encoder_name=name, text_field=text_field, language_field=language_field)
         parts, held = read_search(folder, mapped=mapped)
         return cls.of_parts(parts, *encoder_of(folder, held.encoder, encoder, device=device, cache=cache))
 
@@ -501,6 +572,7 @@ class CrossLingualSearch:
         """Return the search of parts that `read_search` read."""
         collection, space, question_space = parts.collection, parts.space, parts.question_space
         named: dict[str, Any] = {"neighborhood": parts.neighborhood, "encoder_name": encoder_name}
+        named["windows"] = parts.windows
         made = cls(encoder, space, question_space, collection, parts.background, **named)
         made._ranked.restore_means((), made._hubness_again)
         return made
@@ -524,8 +596,3 @@ class CrossLingualSearch:
 
     def _hubness(self, vectors: NDArray[np.float32], languages: Sequence[str]) -> NDArray[np.float32]:
         return hubness_of(vectors, languages, self.background, self.neighborhood, lambda: self._typical_hubness)
-
-
-def _hit(id: str, metadata: dict[str, Any], score: float, cosine: float) -> SearchHit:
-    rest = {key: value for key, value in metadata.items() if key not in RESERVED}
-    return SearchHit(id, metadata["text"], metadata["language"], float(score), float(cosine), rest)

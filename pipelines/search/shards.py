@@ -40,6 +40,7 @@ from .languages import (
     remove_languages,
     shift_to_questions,
 )
+from .parts import SearchParts, learned_files, learned_from, write_search
 from .ranked import (
     CorrectedRows,
     IndexKind,
@@ -51,7 +52,7 @@ from .ranked import (
     typical_hubness,
 )
 from .runners import LocalRunner, Runner
-from .search import Ranking, SearchParts, encode_passages, learned_files, learned_from, write_search
+from .search import Ranking, encode_passages
 from .shard_sources import Shard, cut_shards, read_passages_of, read_vectors_of
 
 _BATCH = 4096

@@ -23,9 +23,10 @@ from interlingua.pipelines.encoders.load import encode_named, lasting_name, load
 from interlingua.pipelines.search.copies import EQUAL, distinct_places, distinct_rows
 from interlingua.pipelines.search.judged import judge, relevance_of
 from interlingua.pipelines.search.languages import LanguageMethod, map_by_language
+from interlingua.pipelines.search.parts import read_search, write_search
 from interlingua.pipelines.search.ranked import IndexKind
 from interlingua.pipelines.search.relevance import Relevance
-from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit, read_search, write_search
+from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit
 from interlingua.pipelines.stored import EncoderNote, encoder_of
 from interlingua.pipelines.texts.characters import text_key, text_numbers
 from interlingua.pipelines.texts.languages import matches, matching_languages

@@ -1,0 +1,134 @@
+"""A passage beyond its encoder's limit is found by any part of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from interlingua.pipelines import CrossLingualSearch, Passage
+from interlingua.pipelines.encoders.limits import TextsCutWarning, warn_of_cuts
+
+LIMIT = 24
+
+
+@dataclass(frozen=True)
+class ShortSighted:
+    """An encoder that reads the first 24 words, of them one or two the prompt."""
+
+    encoder: object
+
+    def __getattr__(self, name):
+        return getattr(self.encoder, name)
+
+    def encode(self, texts, *, role="symmetric", progress=False):
+        warn_of_cuts(self.cut(texts, role))
+        prompt = self.prompts[role]
+        read = [" ".join((prompt + text).split()[:LIMIT]).removeprefix(prompt) for text in texts]
+        return self.encoder.encode(read, role=role)
+
+    def cut(self, texts, role):
+        return np.array([LIMIT * (len((self.prompts[role] + text).split()) > LIMIT) for text in texts])
+
+    def token_spans(self, texts):
+        spans = []
+        for text in texts:
+            places, at = [], 0
+            for word in text.split():
+                start = text.index(word, at)
+                at = start + len(word)
+                places.append((start, at))
+            spans.append(np.array(places, np.int64).reshape(-1, 2))
+        return spans
+
+
+@pytest.fixture
+def encoder(fake_encoder):
+    return ShortSighted(fake_encoder)
+
+
+def joined(passages, count=15):
+    """The fifteen passages of each language in one, and its last topic, which stands beyond the limit."""
+    found = []
+    for language in ("en", "sw", "zh"):
+        own = [each for each in passages if each.language == language]
+        text = " ".join(each.text + f" filler{number}.{language}" * 2 for number, each in enumerate(own[:count]))
+        found.append(Passage(f"{language}-all", text, language, {"odd": 1}))
+    return found
+
+
+@pytest.fixture
+def books(passages):
+    return [*joined(passages), *(each for each in passages if each.metadata["topic"] in ("sun", "moon"))]
+
+
+def test_without_windows_the_rest_is_not_found_and_it_is_said(books, encoder):
+    with pytest.warns(TextsCutWarning, match=r"^3 of 9 texts \(en: 1, sw: 1, zh: 1\) are longer than the 24 tokens"):
+        search = CrossLingualSearch.build(books, encoder, space=None)
+    (hits,) = search.search(["gold.sw snow.sw"], 1, languages=["sw"])
+    assert hits[0].window is None
+    assert hits[0].id != "sw-all" or hits[0].cosine < 0.9
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw"])
+def test_the_best_window_of_a_passage_counts_and_is_said(books, encoder, kind):
+    search = CrossLingualSearch.build(books, encoder, space=None, kind=kind, windows=True)
+    for topic in ("gold", "bread", "sea"):
+        (hits,) = search.search([f"{topic}.sw"], 3, languages=["sw"])
+        (found,) = (hit for hit in hits if hit.id == "sw-all")
+        start, end = found.window
+        assert topic != "gold" or "gold.sw" in found.text[start:end]
+        assert found.text == books[1].text  # whole, whichever window was found
+        assert found.metadata == {"odd": 1}
+        parts = [each for each in search.collection.ids if each.split("\x1f")[0] == "sw-all"]
+        asked = search.map_questions([f"{topic}.sw"])[0][0]
+        assert found.cosine == pytest.approx((search.vectors(parts) @ asked).max(), abs=1e-6)
+    assert len(search) == len(books)
+    assert search.languages == {"en": 3, "sw": 3, "zh": 3}
+    assert len(search.collection) > len(books)
+
+
+def test_every_passage_comes_once_however_many_windows_it_has(books, encoder):
+    search = CrossLingualSearch.build(books, encoder, windows=True)
+    for options in ({}, {"balance": True}, {"where": {"odd": 1}}):
+        (hits,) = search.search(["noisesw3.sw"], 9, **options)
+        assert len({hit.id for hit in hits}) == len(hits)
+        assert len(hits) == (9 if "where" not in options else 6)
+
+
+def test_windows_are_kept_changed_and_removed_with_their_passage(books, encoder, tmp_path):
+    search = CrossLingualSearch.build(books, encoder, space=None, windows=True)
+    search.save(tmp_path / "c")
+    again = CrossLingualSearch.load(tmp_path / "c", encoder)
+    assert again.search(["gold.sw"], 3) == search.search(["gold.sw"], 3)
+    again.upsert([Passage("sw-all", "road.sw king.sw", "sw")])
+    assert len(again.collection) < len(search.collection)
+    assert not [id for id in again.collection.ids if id.startswith("sw-all\x1f")]
+    again.remove(["zh-all", "en-all"])
+    assert sorted(again.collection.ids) == sorted(each.id for each in books if each.id not in ("zh-all", "en-all"))
+    again.upsert(books[:1])
+    assert "en-all" in [hit.id for hit in again.search(["gold.en"], 3, languages=["en"])[0]]
+    assert again.languages == {"sw": 3, "en": 3, "zh": 2}
+
+
+def test_short_passages_are_as_without_windows(passages, encoder):
+    plain, windowed = (CrossLingualSearch.build(passages, encoder, windows=each) for each in (False, True))
+    assert plain.search(["sun.sw"], 9) == windowed.search(["sun.sw"], 9)
+    assert plain.collection.ids == windowed.collection.ids
+
+
+def test_an_id_or_a_field_of_windows_is_refused(encoder):
+    for passage in (Passage("a\x1f1", "sun"), Passage("a", "sun", metadata={"window.of": "b"})):
+        with pytest.raises(ValueError, match="which windows need; rename it"):
+            CrossLingualSearch.build([passage], encoder, windows=True)
+
+
+def test_windows_in_milvus_are_those_in_memory(books, encoder, tmp_path):
+    pytest.importorskip("milvus_lite")
+    here = CrossLingualSearch.build(books, encoder, space=None, windows=True)
+    config = {"uri": str(tmp_path / "w.db"), "collection": "books"}
+    there = CrossLingualSearch.build(books, encoder, space=None, windows=True, milvus=config)
+    for search in (here, there):
+        search.remove(["en-all"])
+    for ours, theirs in zip(here.search(["gold.sw", "sea.zh"], 4), there.search(["gold.sw", "sea.zh"], 4), strict=True):
+        assert [(hit.id, hit.window, hit.text) for hit in ours] == [(hit.id, hit.window, hit.text) for hit in theirs]
+    assert (len(there), there.languages) == (len(here), here.languages)
