@@ -15,7 +15,7 @@ import base64
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ from interlingua.index.collection.filters import Where, matching_batches, matchi
 from interlingua.index.collection.metadata import MetadataTable
 from interlingua.index.engines.base import Batch, Metric, shorten
 from interlingua.index.engines.choose import spec_to_json
+from interlingua.index.engines.faiss import FaissIndex
+from interlingua.index.engines.training import sample_size
 
 from .files import replacing_file
 
@@ -260,6 +262,10 @@ class Rows:
     head : dict
         What our own writer noted: kind, metric, config, attributes; empty for other programs' files.
     attachments : dict of bytes
+    total : int
+        Number of rows; 0 where only the end tells.
+    vectors_at : callable, optional
+        Ascending row numbers -> their vectors (m, d); None where rows can be read but once.
     """
 
     name: str
@@ -267,6 +273,22 @@ class Rows:
     dimension: int | None
     head: dict[str, Any] = field(default_factory=dict)
     attachments: dict[str, bytes] = field(default_factory=dict)
+    total: int = 0
+    vectors_at: Callable[[NDArray[np.int64]], NDArray[np.float32]] | None = None
+
+    def teach(self, index: Any) -> None:
+        """Have an empty index learn from a sample of all rows, where it learns at all and rows can be read twice.
+
+        Else the index learns from those that come first.
+        """
+        if self.vectors_at is None or not isinstance(index, FaissIndex):
+            return
+        if size := sample_size(index.config, self.total):
+            chosen = np.unique(np.linspace(0, self.total - 1, size).astype(np.int64))
+            try:
+                index.learn(self.vectors_at(chosen))
+            except (ValueError, TypeError):  # which the row itself, when it comes, says better
+                return
 
 
 def parquet_batches(
@@ -321,7 +343,17 @@ def open_parquet(
                     f"{path} is damaged: it holds {count} rows and promises {file.metadata.num_rows}; export it again"
                 )
 
-        yield incoming.rows(read())
+        def vectors_at(wanted: NDArray[np.int64]) -> NDArray[np.float32]:
+            start, found = 0, []
+            for group in range(file.num_row_groups):
+                for part in file.iter_batches(batch_size=batch_size, columns=[incoming.vector], row_groups=[group]):
+                    own = wanted[(wanted >= start) & (wanted < start + part.num_rows)] - start
+                    start += part.num_rows
+                    if len(own):
+                        found.append(_vectors(part.column(0).take(pyarrow.array(own)), incoming.vector))
+            return np.concatenate(found)
+
+        yield replace(incoming.rows(read()), total=file.metadata.num_rows, vectors_at=vectors_at)
 
 
 def open_arrow(
@@ -342,12 +374,18 @@ def open_arrow(
                 "leave it out of the table"
             ) from error
     incoming = Incoming.choose(source.schema, source.schema.metadata or {}, "the table", id, vector, columns)
-    parts = source.to_batches() if isinstance(source, pyarrow.Table) else source
-    return incoming.rows(
+    whole = isinstance(source, pyarrow.Table)
+    rows = incoming.rows(
         part.select(incoming.names).slice(start, batch_size)
-        for part in parts
+        for part in (source.to_batches() if whole else source)
         for start in range(0, max(part.num_rows, 1), batch_size)
     )
+
+    def vectors_at(wanted: NDArray[np.int64]) -> NDArray[np.float32]:
+        taken = source.select([incoming.vector]).take(pyarrow.array(wanted))
+        return _vectors(taken.column(0).combine_chunks(), incoming.vector)
+
+    return replace(rows, total=source.num_rows, vectors_at=vectors_at) if whole else rows
 
 
 def gather(
@@ -367,6 +405,8 @@ def gather(
     start = 0
     for batch in rows.batches:
         made = create(batch.vectors.shape[1], **chosen) if made is None else made
+        if start == 0:
+            rows.teach(made.index)
         try:
             made.add(batch.ids, batch.vectors, batch.metadata)
         except (ValueError, TypeError) as error:

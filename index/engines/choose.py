@@ -25,8 +25,9 @@ from .config import (
     graph_effort,
     probes,
 )
-from .faiss import FaissIndex, stored_dimension
+from .faiss import FaissIndex
 from .flat import FlatIndex
+from .training import stored_dimension
 
 INDEX_KINDS = ("flat", *CONFIGS, "milvus")
 

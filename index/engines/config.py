@@ -75,7 +75,8 @@ class HNSWConfig(_Config):
         Candidates kept while a vector is linked in; higher builds a better graph, more slowly.
     storage : {"float32", "float16", "sq8"}
         How a vector's numbers are kept: 4, 2 or 1 bytes each. Scores are as exact as what is kept; ``sq8`` cuts each
-        dimension's range, learned from the first `train_size` vectors, into 256 steps.
+        dimension's range into 256 steps. The range is learned from the first `train_size` vectors, or a sample of all
+        (`FaissIndex.learn`), and widened for what lies outside; what is there then keeps the steps that it had.
     train_size : int
         Until so many vectors are there, ``sq8`` waits and search is exact.
     ef_search : int, optional
@@ -115,8 +116,10 @@ class HNSWConfig(_Config):
 class IVFConfig(_Config):
     """Search only the lists near the query: k-means cells of the space (inverted file), each vector kept whole.
 
-    Until `train_size` vectors are there, search is exact; then the cells are learned from them, once. Vectors added
-    later go into those cells: build anew when what is added has another distribution.
+    Until `train_size` vectors are there, search is exact; then the cells are learned from them, or before from a sample
+    of all (`FaissIndex.learn`). When a tenth of the vectors lies farther from the cells than what these were learned
+    from, as many cells are learned anew from all that is there, and again twice while the index grows by half: an `add`
+    that takes as long as a build.
 
     Attributes
     ----------

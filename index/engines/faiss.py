@@ -5,8 +5,8 @@ a GPU; the index itself stays on the CPU.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,6 @@ from .config import (
     FaissConfig,
     FaissFlatConfig,
     HNSWConfig,
-    IVFPQConfig,
-    IVFRaBitQConfig,
     graph_effort,
     probes,
     refine_factor,
@@ -41,124 +39,20 @@ from .config import (
 from .flat import DEAD_SHARE, pad_result, write_array
 from .ids import IdTable
 from .scan import faiss_threads, few, load_faiss, scan, selector
-
-
-def exact_index(dimension: int, metric: Metric) -> Any:
-    """Return an empty exact index."""
-    faiss = load_faiss()
-    return (faiss.IndexFlatL2 if metric is Metric.L2 else faiss.IndexFlatIP)(dimension)
-
-
-def flat_rows(index: Any) -> NDArray[np.float32]:
-    """Return the rows (n, d) of an exact index where they lie; they are gone when the index changes."""
-    rows: NDArray[np.float32] = load_faiss().rev_swig_ptr(index.get_xb(), index.ntotal * index.d)
-    return rows.reshape(index.ntotal, index.d)
-
-
-def needs_training(config: FaissConfig) -> bool:
-    """Return whether an index of this configuration learns from vectors before it takes any."""
-    return not isinstance(config, FaissFlatConfig) and not (isinstance(config, HNSWConfig) and config.storage != "sq8")
-
-
-def stored_dimension(config: FaissConfig, dimension: int) -> int:
-    """Return how many numbers of a vector an index keeps: short numbers are read eight at a time, or far more slowly.
-
-    Examples
-    --------
-    >>> stored_dimension(HNSWConfig(storage="sq8"), 385), stored_dimension(HNSWConfig(), 385)
-    (392, 385)
-    """
-    short = isinstance(config, HNSWConfig) and config.storage != "float32"
-    return -(-dimension // 8) * 8 if short else dimension
-
-
-def with_zeros(vectors: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
-    """Return vectors (n, d) with as many zeros behind each as `dimension` is more than d."""
-    missing = dimension - vectors.shape[1]
-    return np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors
-
-
-def build_trained(config: FaissConfig, dimension: int, metric: Metric, sample: NDArray[np.float32]) -> Any:
-    """Return an empty index, trained on the sample (n, d) where its kind needs that.
-
-    Raises
-    ------
-    ValueError
-        If the code size does not divide the dimension, or there are more cells than vectors.
-    """
-    faiss = load_faiss()
-
-    measure = faiss.METRIC_L2 if metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT
-    if isinstance(config, FaissFlatConfig):
-        return exact_index(dimension, metric)
-    if isinstance(config, HNSWConfig):
-        dimension = stored_dimension(config, dimension)
-        index, sample = _graph(config, dimension, measure), with_zeros(sample, dimension)
-    else:
-        index = faiss.index_factory(dimension, _ivf_description(config, dimension, len(sample), metric), measure)
-        cells = faiss.extract_index_ivf(index)
-        cells.cp.min_points_per_centroid = 1  # its own hint about few vectors goes to the console; ours is in the docs
-        if isinstance(config, IVFPQConfig):  # the same, once a sub-vector
-            faiss.downcast_index(cells).pq.cp.min_points_per_centroid = 1
-    if not index.is_trained:
-        index.train(sample)
-    if config.kind == "ivf-flat":
-        index.set_direct_map_type(faiss.DirectMap.Array)  # else no vector can be read back by its position
-    return index
-
-
-def faiss_class(config: FaissConfig, metric: Metric) -> str:
-    """Return the name of the FAISS class that an index of this configuration is an instance of."""
-    if isinstance(config, FaissFlatConfig):
-        return type(exact_index(1, metric)).__name__
-    if isinstance(config, HNSWConfig):
-        return "IndexHNSWFlat" if config.storage == "float32" else "IndexHNSWSQ"
-    refine = getattr(config, "refine", None)
-    return {None: "IndexIVFFlat", "float32": "IndexRefineFlat", "float16": "IndexRefine", "sq8": "IndexRefine"}[refine]
-
-
-def lookup_storage(index: Any) -> Any:
-    """Return the part of an index that keeps its vectors in order of adding, or None (plain inverted lists)."""
-    faiss = load_faiss()
-    if hasattr(index, "refine_index"):
-        return faiss.downcast_index(index.refine_index)
-    if hasattr(index, "storage"):
-        return faiss.downcast_index(index.storage)
-    return None if hasattr(index, "nlist") else index
-
-
-def _graph(config: HNSWConfig, dimension: int, measure: int) -> Any:
-    faiss = load_faiss()
-    if config.storage == "float32":
-        graph = faiss.IndexHNSWFlat(dimension, config.M, measure)
-    else:
-        quantiser = faiss.ScalarQuantizer
-        kept = quantiser.QT_8bit if config.storage == "sq8" else quantiser.QT_fp16
-        graph = faiss.IndexHNSWSQ(dimension, kept, config.M, measure)
-        # what is learned from is a sample: a tenth more at both ends, or the largest numbers would be cut off
-        faiss.downcast_index(graph.storage).sq.rangestat_arg = 0.1
-    graph.hnsw.efConstruction = config.ef_construction
-    return graph
-
-
-def _ivf_description(config: Any, dimension: int, n_vectors: int, metric: Metric) -> str:
-    n_lists = config.n_lists or max(1, min(round(4 * sqrt(n_vectors)), n_vectors // 39))
-    if n_lists > n_vectors:
-        raise ValueError(
-            f"{n_lists} cells cannot be learned from {n_vectors} vectors; give n_lists=None or more vectors"
-        )
-    refine = {"sq8": ",Refine(SQ8)", "float16": ",Refine(SQfp16)", "float32": ",RFlat"}.get(
-        getattr(config, "refine", ""), ""
-    )
-    if isinstance(config, IVFPQConfig):
-        size = config.sub_vectors(dimension)
-        if dimension % size:
-            raise ValueError(f"code_size must divide the dimension {dimension}, but is {size}; give None for the best")
-        # codes of what is left after the centre are finer; for distances they would need a table for each list
-        residual = "" if metric is Metric.L2 else "r"
-        return f"IVF{n_lists},PQ{size}x4fs{residual}{refine}"
-    return f"IVF{n_lists},RaBitQfs{refine}" if isinstance(config, IVFRaBitQConfig) else f"IVF{n_lists},Flat"
-
+from .training import (
+    Drift,
+    build_trained,
+    exact_index,
+    faiss_class,
+    flat_rows,
+    lookup_storage,
+    needs_training,
+    sample_size,
+    stored_dimension,
+    take_ranges,
+    widen,
+    with_zeros,
+)
 
 GPU_KINDS = ("faiss-flat", "ivf-flat")
 LARGEST_GPU_K = 2048  # FAISS refuses more on a GPU
@@ -196,6 +90,7 @@ def to_gpu(index: Any) -> Any:
 
 _WIDER = 3  # candidates a result that are scored again where vectors are kept as bytes
 _QUERY_BLOCK = 256
+_BLOCK = 65_536  # vectors that are put in at a time
 
 
 class FaissIndex(Described):
@@ -243,6 +138,7 @@ class FaissIndex(Described):
         self._on_gpu = gpu_wanted(self._config)
         self._gpu_copy: Any = None  # of what is there now; any change drops it
         self._gpu_turn = SharedLock()  # on a GPU, FAISS takes one search at a time
+        self._drift = Drift()
         self._waits = needs_training(self._config)  # a flat index stands in until there is enough to learn from
         self._faiss = (
             exact_index(dimension, self._metric) if self._waits else self._built(np.empty((0, dimension), np.float32))
@@ -294,11 +190,26 @@ class FaissIndex(Described):
             if self._waits and self._faiss.ntotal + len(checked) >= self._config.train_size:  # type: ignore[union-attr] # those that wait have it
                 everything = np.concatenate([self._vectors(np.arange(self._faiss.ntotal)), checked])
                 fresh = self._built(everything)
-                fresh.add(with_zeros(everything, fresh.d))
+                self._put_in(fresh, everything)
                 self._faiss, self._waits = fresh, False
+            elif self._in_lists and self._drift.exceeded(self._faiss, checked):
+                self._learn_anew(checked)
             else:
-                self._faiss.add(with_zeros(checked, self._faiss.d))
+                self._put_in(self._faiss, checked)
         self._table.append(new_ids)
+
+    def learn(self, sample: ArrayLike) -> None:
+        """Learn cells, codes and ranges from a sample (n, d) of all that will be added, before anything is.
+
+        Without it they are learned from the first `train_size` vectors that are added. What else comes is noticed:
+        ranges are widened and cells are learned anew, see `interlingua.index.engines.training`. An index that has
+        vectors, or nothing to learn, is left as it is.
+        """
+        self._check_writable()
+        if self._waits and not len(self._table):
+            checked = check_vectors(sample, self._dimension, self._metric, name="sample")
+            with faiss_threads(self._config.threads):
+                self._faiss, self._waits = self._built(checked), False
 
     def remove(self, ids: ArrayLike) -> None:
         """Remove vectors by id: marked dead, and dropped for good past `rebuild_share` (a tenth, of exact search)."""
@@ -420,6 +331,34 @@ class FaissIndex(Described):
 
     def _built(self, sample: NDArray[np.float32]) -> Any:
         return build_trained(self._config, self._dimension, self._metric, sample)
+
+    @property
+    def _in_lists(self) -> bool:
+        return not self._waits and not isinstance(self._config, FaissFlatConfig | HNSWConfig)
+
+    @staticmethod
+    def _put_in(index: Any, vectors: NDArray[np.float32]) -> None:
+        vectors = with_zeros(vectors, index.d)
+        widen(index, vectors)
+        index.add(vectors)
+
+    def _learn_anew(self, coming: NDArray[np.float32]) -> None:
+        """Learn as many cells from what is there and what comes, and put both in; removed vectors are dropped."""
+        config: Any = self._config  # of inverted lists
+        same = replace(config, n_lists=self.n_lists, train_size=max(config.train_size, self.n_lists))
+        mask = self._table.living
+        living = np.arange(len(self._table)) if mask is None else np.flatnonzero(mask)
+        total = len(living) + len(coming)
+        chosen = np.unique(np.linspace(0, total - 1, sample_size(config, total) or total).astype(np.int64))
+        old, new = chosen[chosen < len(living)], chosen[chosen >= len(living)] - len(living)
+        sample = np.concatenate([self._vectors(living[old]), coming[new]])
+        fresh = build_trained(same, self._dimension, self._metric, sample)
+        take_ranges(fresh, self._faiss)
+        for start in range(0, len(living), _BLOCK):
+            fresh.add(self._vectors(living[start : start + _BLOCK]))
+        self._put_in(fresh, coming)
+        self._table = IdTable(self._table.ids[living])
+        self._faiss, self._drift = fresh, self._drift.after(fresh)
 
     def _check_writable(self) -> None:
         """Refuse to change a mapped index; whatever comes after makes the GPU's copy outdated."""

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from interlingua.index import Collection, CollectionStore
+from interlingua.index import Collection, CollectionStore, FaissIndex
 from interlingua.index.collection.journal import Change, Place, read_on
 from interlingua.index.collection.parts import array_to_bytes, bytes_to_array, settled
 from interlingua.index.engines.base import CollectionResult, is_nothing, refuse_masked
+from interlingua.index.engines.training import sample_size
 from interlingua.index.threads import SharedLock
 
 from .copies import OF_VECTORS, nearness
-from .ranked import ATTRIBUTE, CorrectedRows, ranked_collection
+from .ranked import ATTRIBUTE, CorrectedRows, laid_out, ranked_collection
 
 _SOURCES = "hub-sources.npy"
 _BLOCK = 16_384
@@ -194,6 +195,10 @@ class HubCorrectedCollection:
             neighborhood=self.neighborhood,
             max_staleness=self.max_staleness,
         )
+        if isinstance(index := fresh.collection.index, FaissIndex) and (size := sample_size(index.config, len(old))):
+            chosen = [old.ids[place] for place in np.unique(np.linspace(0, len(old) - 1, size).astype(np.int64))]
+            rows = self._ranked.vectors(chosen)
+            index.learn(laid_out(rows, fresh._means(rows), folded=fresh.folds))
         for start in range(0, len(old), _BLOCK):
             ids = old.ids[start : start + _BLOCK]
             fresh.add(ids, self._ranked.vectors(ids), old.get(ids))

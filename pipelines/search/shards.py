@@ -24,9 +24,9 @@ from interlingua.index import Collection, FaissIndex, VectorIndex, create_index
 from interlingua.index.collection.metadata import MetadataTable
 from interlingua.index.engines.base import IndexSpec, Metric, check_vectors
 from interlingua.index.engines.config import CONFIGS
-from interlingua.index.engines.faiss import build_trained
 from interlingua.index.engines.flat import write_array
 from interlingua.index.engines.scan import load_faiss
+from interlingua.index.engines.training import build_trained, sample_size
 from interlingua.index.folder import read_folder, refuse_foreign, write_folder
 from interlingua.pipelines.encoders.base import Encoder, identity_for
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder
@@ -263,8 +263,13 @@ def merge_shards(work: Work, config: dict[str, Any] | None, dimension: int) -> V
     if folds(settings.kind):
         index = create_index(settings.kind, dimension, work.metric, config)
         total = 0
-        for number in range(len(work.shards)):
-            vectors = np.load(_files(work.place("filled", number))["vectors.npy"], mmap_mode="r", allow_pickle=False)
+        parts = [
+            np.load(_files(work.place("filled", number))["vectors.npy"], mmap_mode="r", allow_pickle=False)
+            for number in range(len(work.shards))
+        ]
+        if isinstance(index, FaissIndex):
+            _teach(index, parts)
+        for vectors in parts:
             if len(vectors):
                 index.add(np.arange(total, total + len(vectors)), vectors)
                 total += len(vectors)
@@ -276,6 +281,14 @@ def merge_shards(work: Work, config: dict[str, Any] | None, dimension: int) -> V
     if len(read) != n_vectors:
         raise ValueError(f"the merged index holds {len(read)} vectors instead of {n_vectors}; build it again")
     return read
+
+
+def _teach(index: FaissIndex, parts: Sequence[NDArray[np.float32]]) -> None:
+    """Have an empty index that keeps vectors as bytes learn their range from a sample of all parts."""
+    total = sum(map(len, parts))
+    if size := sample_size(index.config, total):
+        step = max(1, total // size)
+        index.learn(np.concatenate([np.array(part[::step]) for part in parts if len(part)]))
 
 
 def _write_merged(work: Work, folder: Path) -> int:

@@ -94,7 +94,7 @@ def test_nearness_counts_copies_once(copies, noise):
     rows = drawn(150)
     others = np.concatenate([rows[20:], *(near_copies(row, copies - 1, noise, 7) for row in rows[20:24])])
     once = nearness(rows, rows[20:], 10)
-    np.testing.assert_allclose(nearness(rows, others, 10), once, atol=0 if noise == 0 else 0.03)
+    np.testing.assert_allclose(nearness(rows, others, 10), once, atol=1e-6 if noise == 0 else 0.03)
     apart = nearness(rows[20:24], others, 10, apart=True)
     brute = [np.sort(np.delete(rows[20:] @ rows[20 + i], i))[-10:].mean() for i in range(4)]
     np.testing.assert_allclose(apart, brute, atol=1e-6 if noise == 0 else 0.03)
