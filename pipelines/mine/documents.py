@@ -16,6 +16,8 @@ from interlingua.align.arrays import unit_rows
 from interlingua.align.files import replacing
 from interlingua.align.sentence import align_in_any_order, align_in_order, pair_documents
 from interlingua.align.sentence.documents import Beads, bead_confidences, span_means
+from interlingua.pipelines.search.judged import relevance_of
+from interlingua.pipelines.search.relevance import Relevance
 from interlingua.pipelines.texts.lines import read_lines, says_something
 from interlingua.pipelines.texts.pairs import Pair
 from interlingua.pipelines.texts.sentences import split_sentences
@@ -222,12 +224,13 @@ def align_documents(
     encoder : Encoder, optional
         By default the bundled one.
     space : SharedSpace, optional
-        Maps both languages; by default each is centred on its own mean, if both have ten sentences or more.
+        Maps both languages; by default each is centred on its own mean, or, if one has fewer than ten sentences, on that
+        of texts about anything.
     order : {"same", "any"}
         Whether the sentences come in the same order, see `align_in_order`, or in any, see `align_in_any_order`, then
         one to one.
     most : int
-        Sentences of both sides of a bead together.
+        Sentences of both sides of a bead together; a warning tells where sentences are left over beside such a bead.
     skip : float
         Larger keeps more pairs, see `align_in_order`.
     overlaps : {"encode", "mean"}
@@ -334,7 +337,8 @@ class _Vectors:
             for size in range(1, most if self.encoded else 2)
             for each in documents
         ]
-        vectors = (encoder or load_encoder()).encode([text for each in texts for text in each], progress=progress)
+        self.encoder = encoder or load_encoder()
+        vectors = self.encoder.encode([text for each in texts for text in each], progress=progress)
         self.blocks = np.split(vectors, np.cumsum([len(each) for each in texts])[:-1])
         self.sentences = np.concatenate(self.blocks[: len(documents)])
         self.lengths = [np.array([len(sentence) for sentence in each.sentences]) for each in documents]
@@ -392,26 +396,72 @@ def _align(
             single[own[beads.paired & (sizes == 1), 0]] = True
             alone[side].append(vectors_of[0][~single])
     placed = np.concatenate(spans)
+    _tell_of_cut_beads(placed, np.concatenate([np.zeros(0, np.int64), *of]), most)
     both = (placed[:, 0] < placed[:, 1]) & (placed[:, 2] < placed[:, 3])
     scores, sure = np.zeros(len(placed), np.float32), np.zeros(len(placed), np.float32)
     if both.any():
         x_beads, y_beads = (np.stack(each) for each in beads_of)
-        scores[both], sure[both] = bead_confidences(
-            x_beads, y_beads, background=(np.concatenate(alone[0]), np.concatenate(alone[1]))
-        )
+        others = [np.concatenate(each) for each in alone]
+        scores[both], sure[both] = _confidences(x_beads, y_beads, others, _of_few(vectors, space))
     numbers = np.concatenate([np.zeros(0, np.int64), *of])
     return AlignedDocuments(
         tuple(sides[0]), tuple(sides[1]), pairs, np.asarray(pair_scores, np.float32), numbers, placed, scores, sure
     )
 
 
+def _tell_of_cut_beads(spans: NDArray[np.int64], of: NDArray[np.int64], most: int) -> None:
+    """Warn where sentences are left over beside a bead that may hold no more of them."""
+    sizes = np.stack([spans[:, 1] - spans[:, 0], spans[:, 3] - spans[:, 2]], axis=1)
+    paired = (sizes > 0).all(axis=1)
+    full = paired & (sizes.sum(axis=1) == most) & (sizes.max(axis=1) > 1)
+    cut = 0
+    for row in np.flatnonzero(full).tolist():
+        longer, shorter = int(sizes[row].argmax()), int(sizes[row].argmin())
+        beside = [each for each in (row - 1, row + 1) if 0 <= each < len(sizes) and of[each] == of[row]]
+        cut += any(sizes[each, longer] > 0 and sizes[each, shorter] == 0 for each in beside)
+    left = np.zeros(2, np.int64)  # what neither side has a partner for, in one place
+    for row in range(len(sizes) + 1):
+        if row == len(sizes) or paired[row] or (row and of[row] != of[row - 1]):
+            cut += bool(left.min() > 0 and left.sum() > most)
+            left = np.zeros(2, np.int64)
+        if row < len(sizes) and not paired[row]:
+            left = left + sizes[row]
+    if cut:
+        warnings.warn(
+            f"in {cut} places sentences are left over that may belong together, but a bead holds at most {most} "
+            "sentences of both sides; raise most",
+            stacklevel=4,
+        )
+
+
+def _of_few(vectors: Sequence[_Vectors], space: SharedSpace | None) -> Relevance | None:
+    """Return what texts about anything tell, where the texts themselves are too few to tell means and decoys."""
+    few = min(len(each.sentences) for each in vectors) < _FEWEST_FOR_MEAN
+    return relevance_of(vectors[0].encoder, symmetric=True) if few and space is None else None
+
+
+def _confidences(
+    x: NDArray[np.float32], y: NDArray[np.float32], alone: Sequence[NDArray[np.float32]], few: Relevance | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return scores and confidences of beads."""
+    scores, sure = bead_confidences(x, y, background=(alone[0], alone[1]))
+    if few is None:
+        return scores, sure
+    alike, near = np.einsum("ij,ij->i", x, y), few.nearness_of_mapped(x)
+    told = [few.probability([one], len(y) + len(alone[1]), each)[0] for one, each in zip(alike.tolist(), near.tolist())]
+    return scores, np.array(told, np.float32)
+
+
 def _moves(vectors: Sequence[_Vectors], space: SharedSpace | None) -> list[Move]:
     """Return what brings the vectors of either language into a common space, as unit rows."""
     few = min(len(each.sentences) for each in vectors) < _FEWEST_FOR_MEAN
+    relevance = _of_few(vectors, space)
 
     def move(each: _Vectors) -> Move:
         if space is not None:
             return lambda rows: unit_rows(space.transform(rows, each.language))
+        if relevance is not None:
+            return relevance.map_passages
         mean = np.zeros(1) if few else each.sentences.mean(axis=0, dtype=np.float64)
         return lambda rows: unit_rows((rows - mean).astype(np.float32))
 

@@ -24,6 +24,8 @@ from interlingua.align.sentence.mining import (
     pair_margins,
 )
 from interlingua.pipelines.encoders.limits import naming_languages
+from interlingua.pipelines.search.judged import relevance_of
+from interlingua.pipelines.search.relevance import Relevance
 from interlingua.pipelines.texts.characters import text_numbers
 from interlingua.pipelines.texts.languages import identified_as
 from interlingua.pipelines.texts.lines import UniqueLines, take, unique_texts
@@ -38,6 +40,7 @@ Texts = Sequence[str] | str | os.PathLike[str]
 _EXACT_PRODUCTS = 10**11  # pairs of sentences; about ten minutes of exact search
 _SURE_LANGUAGE, _LEAST_CHARACTERS = 0.9, 20
 _OVERSAMPLE = 8
+_FEWEST_FOR_MEAN = 10  # distinct lines of a side, whose own mean and decoys tell something
 
 
 def encode_resumable(
@@ -174,7 +177,8 @@ def mine_bitext(
 
     Equal lines count once, and a sentence is in one pair at most. Texts that are equal but for case, punctuation and
     blanks are no translations and do not compete with any: lines that were left untranslated cost nothing. See
-    `interlingua.align.sentence.mine_pairs` for scores and confidences.
+    `interlingua.align.sentence.mine_pairs` for scores and confidences. Fewer than ten lines tell neither the language's
+    mean nor what strangers look like: there `interlingua.pipelines.search.relevance.Relevance` tells both.
 
     Parameters
     ----------
@@ -228,8 +232,9 @@ def mine_bitext(
     counts: dict[str, int] = {}
     sides = [_read(texts, name, identify, counts) for texts, name in zip((source, target), languages)]
     folder = None if work is None else Path(work)
+    few = _of_few(min(len(texts) for texts, _ in sides), encoders, space)
     vectors = [
-        _vectors(texts, encoders, name, space, folder and folder / f"{number}-{name}", progress)
+        _vectors(texts, encoders, name, space, folder and folder / f"{number}-{name}", progress, few)
         for number, ((texts, _), name) in enumerate(zip(sides, languages))
     ]
     numbers = text_numbers(*(texts for texts, _ in sides))
@@ -246,6 +251,8 @@ def mine_bitext(
         copies=(numbers[0], numbers[1]),
     )
     counts["proposed pairs"] = len(found)
+    if few is not None:
+        found = _judged(found, few, *vectors)
     found = _cut(found, precision, threshold)
     pairs = tuple(Pair(left, right, *languages) for left, right in _texts_of(found, sides))
     lines = np.stack([sides[side][1][found.rows[:, side]] for side in (0, 1)], axis=1)
@@ -301,8 +308,9 @@ def filter_bitext(
     encoders = _loaded(encoder, space)
     own = [[each.source for each in pairs], [each.target for each in pairs]]
     more = [list(each) for each in background] if background else [[], []]
+    few = _of_few(len(pairs) + min(len(each) for each in more), encoders, space)
     vectors = [
-        _vectors(texts + others, encoders, name, space, None, progress)
+        _vectors(texts + others, encoders, name, space, None, progress, few)
         for texts, others, name in zip(own, more, languages)
     ]
     numbers = text_numbers(own[0] + more[0], own[1] + more[1])
@@ -321,6 +329,8 @@ def filter_bitext(
     sure = decoy_confidence(margins, decoys, ratio=min(decoy_ratio(margins, decoys), 1.0))
     order = np.argsort(-margins, kind="stable")
     found = MinedPairs(np.stack([differ[order]] * 2, axis=1), margins[order], sure[order])
+    if few is not None:
+        found = _judged(found, few, *vectors)
     found = found.keep(length_check(own[0], own[1], length_ratio)(found.rows, "pairs"))
     counts = {"pairs": n, "pairs of unlike lengths or equal texts": n - len(found)}
     found = _cut(found, precision, threshold)
@@ -358,18 +368,39 @@ def _vectors(
     space: SharedSpace | None,
     path: Path | None,
     progress: bool,
+    few: Relevance | None,
 ) -> NDArray[np.float32]:
-    """Return unit vectors, those of several encoders side by side."""
+    """Return unit vectors, those of several encoders side by side; of few texts as `Relevance` maps them."""
     parts = []
     for number, encoder in enumerate(encoders):
         stem = path and Path(f"{path}-{number}")
         with naming_languages(language):
             raw = encode_resumable(texts, encoder, stem, progress=progress)
+        if few is not None:
+            return few.map_passages(raw)
         parts.append(aligned_vectors(raw, language, space, stem and Path(f"{stem}-unit")))
     if len(parts) == 1:
         return parts[0]
     together: NDArray[np.float32] = np.concatenate(parts, axis=1) / np.float32(np.sqrt(len(parts)))
     return together
+
+
+def _of_few(n: int, encoders: "Sequence[Encoder]", space: SharedSpace | None) -> Relevance | None:
+    """Return what texts about anything tell, where the texts themselves are too few to tell means and decoys."""
+    if n >= _FEWEST_FOR_MEAN or space is not None or len(encoders) > 1:
+        return None
+    return relevance_of(encoders[0], symmetric=True)
+
+
+def _judged(
+    found: MinedPairs, relevance: Relevance, source: NDArray[np.float32], target: NDArray[np.float32]
+) -> MinedPairs:
+    """Return the pairs with the probabilities of `Relevance` as confidences, best first."""
+    left, right = source[found.rows[:, 0]], target[found.rows[:, 1]]
+    alike, near = np.einsum("ij,ij->i", left, right), relevance.nearness_of_mapped(left)
+    sure = [float(relevance.probability([one], len(target), y)[0]) for one, y in zip(alike.tolist(), near.tolist())]
+    order = np.argsort(-np.array(sure), kind="stable")
+    return MinedPairs(found.rows[order], found.scores[order], np.array(sure, np.float32)[order])
 
 
 def _shards(texts: Sequence[str], start: int = 0) -> Iterator[list[str]]:

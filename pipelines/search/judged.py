@@ -47,10 +47,10 @@ class JudgedHits:
     language: str
 
 
-def relevance_of(encoder: Encoder) -> Relevance | None:
+def relevance_of(encoder: Encoder, *, symmetric: bool = False) -> Relevance | None:
     """Return the `Relevance` of an encoder, or None where it knows too few texts about anything."""
     try:
-        return Relevance.of(encoder)
+        return Relevance.of(encoder, symmetric=symmetric)
     except ValueError:
         return None
 

@@ -226,7 +226,11 @@ class Relevance:
 
     def nearness(self, questions: Vectors) -> NDArray[np.float64]:
         """Return y of questions as the encoder gave them, (n,): how near each is to texts about anything."""
-        x = (self.map_questions(questions) @ self.anything.T - self.origin) / self.unit
+        return self.nearness_of_mapped(self.map_questions(questions))
+
+    def nearness_of_mapped(self, rows: Vectors) -> NDArray[np.float64]:
+        """Return y of what `map_questions` gave, (n,)."""
+        x = (rows @ self.anything.T - self.origin) / self.unit
         return np.asarray(np.log(np.exp(_SHARPNESS * x.astype(np.float64)).sum(axis=1)) / _SHARPNESS)
 
     def probability(

