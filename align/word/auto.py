@@ -97,7 +97,7 @@ def align(
     on_failure : {"raise", "warn", "ignore"}
         What to do with a result that shows no sign of being right: whose confidence lies below the threshold.
     callback : callable, optional
-        Gets {"method", "iteration", "objective", ...} after each iteration.
+        Gets {"method", "iteration", "objective", ...} after each iteration, {"method", "mrr", ...} after each trial.
     checkpoint : str or path, optional
         Where self-learning keeps its state after each round of the last fit, and goes on from if the file is there;
         removed once the fit is done.
@@ -442,8 +442,7 @@ class _Fitting:
         folds = folds if len(names) > 1 else folds[:1]  # to score one method one part will do
         trials: tuple[Trial, ...] = ()
         if folds:
-            tried = ((each, self._settings(each, names)) for each in names)
-            trials = tuple(try_folds(each, self.source, self.target, folds, **own) for each, own in tried)
+            trials = tuple(self._tried(each, folds, names) for each in names)
         chosen = names[0]
         if len(names) > 1:
             chosen = best_of(trials)
@@ -455,6 +454,12 @@ class _Fitting:
             return _Fitted(restarts.space_, chosen, because, settings, trials, restarts.runs_, restarts.others_)
         space = aligner.fit(self.source.vectors, self.target.vectors, pairs, names=self._names).space_
         return _Fitted(space, chosen, because, settings, trials)
+
+    def _tried(self, method: str, folds: Any, among: Sequence[str]) -> Trial:
+        trial = try_folds(method, self.source, self.target, folds, **self._settings(method, among))
+        if self.callback is not None:
+            self.callback({"method": method, **trial.scores})
+        return trial
 
     def without_pairs(self, method: str) -> _Fitted:
         """Fit an unsupervised method; unless one is asked for, race several starts."""

@@ -3,10 +3,11 @@
     python -m interlingua.benchmarks faq
 
 A library's table in eight languages (`benchmarks/data`), of which four rows or all 16 are there, alone or among
-questions of XQuAD-R in English, Russian, Chinese and Arabic. *Other words* are paraphrases asked in all eight languages,
-*translations* the rows' own questions in the seven others, *nonsense* is ten of each of ten kinds. Refused is what gets
-no reply at a probability of 0.5. *Right first* counts all questions, answered or not. The calibration error is that of
-the first reply's probability over as many questions as nonsense, half of the questions in other words, in ten bins.
+questions of XQuAD-R in English, Russian, Chinese and Arabic. *Other words* are paraphrases asked in all eight
+languages, *translations* the rows' own questions in the seven others, *nonsense* is ten of each of ten kinds. Refused
+is what gets no reply at a probability of 0.5. *Right first* counts all questions, answered or not. The calibration
+error is that of the first reply's probability over as many questions as nonsense, half of the questions in other words,
+in ten bins.
 
 The cosine is the way before: a threshold, chosen so that a twentieth of the nonsense passes in tables of four rows, and
 used for all.
@@ -46,8 +47,8 @@ def run(encoder: Encoder | None = None) -> Iterator[Case]:
     least = 0.0
     for size in _SIZES:
         with watch() as working:
-            said = [_said(exchanges, rows, table, language, nonsense, encoder)
-                    for language in table for exchanges, rows in _exchanges(table[language], language, size)]  # fmt: skip
+            made = [(code, *each) for code in table for each in _exchanges(table[code], code, size)]
+            said = [_said(exchanges, rows, table, code, nonsense, encoder) for code, exchanges, rows in made]
             together = {key: np.concatenate([each[key] for each in said]) for key in said[0]}
             cosines = together["cosine"]
             least = least or float(np.quantile(cosines[together["kind"] == "nonsense"], 1 - _PASSING))
@@ -64,7 +65,9 @@ def run(encoder: Encoder | None = None) -> Iterator[Case]:
     yield from _sentences(encoder, nonsense)
 
 
-def _exchanges(questions: Sequence[tuple[str, str]], language: str, size: int) -> Iterator[tuple[list[Exchange], list[int]]]:
+def _exchanges(
+    questions: Sequence[tuple[str, str]], language: str, size: int
+) -> Iterator[tuple[list[Exchange], list[int]]]:
     """Yield tables of a size, and which of the library's rows are in each."""
     own = [Exchange(f"{row}", question, language) for row, (question, _) in enumerate(questions)]
     if size < _OWN:
@@ -73,7 +76,8 @@ def _exchanges(questions: Sequence[tuple[str, str]], language: str, size: int) -
         return
     sets = [read_xquad_r(each).questions for each in _AMONG]
     names = sorted(set.intersection(*(set(each) for each in sets)))
-    names = [names[row] for row in np.random.default_rng(0).permutation(len(names))[: (size - _OWN) // len(_AMONG)]]
+    n = (size - _OWN) // len(_AMONG)
+    names = [names[row] for row in np.random.default_rng(0).permutation(len(names))[:n]]
     more = [Exchange(f"{code} {name}", each[name], code) for code, each in zip(_AMONG, sets) for name in names]
     yield [*own, *more], list(range(_OWN))
 

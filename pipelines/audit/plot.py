@@ -18,7 +18,7 @@ _LABELLED = 14
 def draw_audit(audit: Audit, path: Path) -> Path:
     """Write a PNG: a heat map of answers' languages for each query language, and the score offsets.
 
-    Where methods were compared, the recommended one stands beside the raw vectors.
+    Where methods were compared, they all stand beside the raw vectors, the recommended one first.
 
     Parameters
     ----------
@@ -41,6 +41,7 @@ def draw_audit(audit: Audit, path: Path) -> Path:
     shown = {"raw": audit.raw}
     if audit.methods:
         shown[audit.recommended] = audit.methods[audit.recommended]
+        shown |= audit.methods
     side = max(3.2, _CELL * len(audit.raw.languages) + _MARGIN)
     figure, axes = pyplot.subplots(
         1, len(shown) + 1, figsize=(side * (len(shown) + 1) + 0.8, side + 0.6), layout="constrained"
@@ -55,6 +56,9 @@ def draw_audit(audit: Audit, path: Path) -> Path:
         figure.savefig(temporary, format="png", dpi=130)
     pyplot.close(figure)
     return path
+
+
+_COLOURS = ("#08519c", "#fdae6b", "#74c476", "#9e9ac8", "#fb6a4a", "#969696", "#dd1c77")
 
 
 def _heat_map(axis: Any, name: str, each: LanguageBias) -> Any:
@@ -82,7 +86,7 @@ def _offsets(axis: Any, shown: dict[str, LanguageBias]) -> None:
     height = 0.8 / len(shown)
     for number, (name, each) in enumerate(shown.items()):
         places = np.arange(len(languages)) + (number - (len(shown) - 1) / 2) * height
-        axis.barh(places, np.nan_to_num(each.score_offsets), height, label=name, color=("#08519c", "#fdae6b")[number])
+        axis.barh(places, np.nan_to_num(each.score_offsets), height, label=name, color=_COLOURS[number % len(_COLOURS)])
     axis.set_yticks(range(len(languages)), languages)
     axis.invert_yaxis()
     axis.axvline(0, color="black", linewidth=0.8)

@@ -279,7 +279,7 @@ class CrossLingualClassifier:
             if tag is None:
                 raise ValueError(
                     f"the classifier knows no texts of {name!r}, only of {', '.join(self.space_.languages)}; "
-                    "train it with unlabelled texts of that language, or with languages='lsar', which needs none"
+                    "train it with unlabelled texts of that language, or remove languages by lsar, which needs none"
                 )
             mapped[own == name] = self.space_.transform(vectors[own == name], tag)
         return mapped

@@ -16,7 +16,7 @@ from .output import Output, table
 from .words import CASE, READING, TwoFiles, read_dictionary, read_ranking, read_words, require_one_stdin
 
 if TYPE_CHECKING:
-    from interlingua.align import Embeddings, SharedSpace
+    from interlingua.align import Embeddings, SeedDictionary, SharedSpace
     from interlingua.align.neighbors import Hubness
     from interlingua.align.word import LexiconReport
 
@@ -41,22 +41,22 @@ def evaluate(
     reading: dict[str, Any],
     space: str,
     *,
-    dictionary: Annotated[str, Parameter(metavar="TEST")],
     vectors: TwoFiles,
+    dictionary: Annotated[str | None, Parameter(metavar="TEST")] = None,
     rerank: bool = False,
     judgements: Annotated[list[str] | None, Parameter(metavar="[LANGUAGE=]FILE...")] = None,
     analogies: Annotated[list[str] | None, Parameter(metavar="[LANGUAGE=]FILE...")] = None,
 ) -> None:
-    """Score a saved space on a test dictionary.
+    """Score a saved space on a test dictionary, judgements or analogies.
 
     Parameters
     ----------
     space : str
         A saved space.
-    dictionary : str
-        Source and target between tabs, one pair a line.
     vectors : (str, str)
         Of the source, then of the target language.
+    dictionary : str, optional
+        Source and target between tabs, one pair a line; needed unless judgements or analogies are given.
     rerank : bool
         Rank by SPACE.ranking, which align --rerank wrote.
     judgements : list of str, optional
@@ -80,7 +80,11 @@ def evaluate(
     languages = [name for name, _ in files]
     if languages[0] == languages[1]:
         raise UsageError(f"--vectors must name two languages, but both are {languages[0]!r}")
-    require_one_stdin([dictionary, *(path for _, path in files)])
+    if not (dictionary or judgements or analogies):
+        raise UsageError("there is nothing to score by; give --dictionary TEST, --judgements or --analogies")
+    if rerank and not dictionary:
+        raise UsageError("--rerank ranks the words of a dictionary; give --dictionary TEST, or leave --rerank out")
+    require_one_stdin([*([dictionary] if dictionary else []), *(path for _, path in files)])
     both = {"-".join(languages): languages}
     alone = {name: [name] for name in languages}
     judged = [_of_languages(each, "--judgements", alone | both) for each in judgements or ()]
@@ -88,35 +92,44 @@ def evaluate(
     loaded = SharedSpace.load(space)
     for language in languages:
         require_language(loaded, language, space)
-    test = read_dictionary(dictionary, console, reading, case)
+    test = read_dictionary(dictionary, console, reading, case) if dictionary else None
     words = {name: read_words(name, path, console, reading, case) for name, path in files}
     source, target = words.values()
     ranking = read_ranking(space) if rerank else None
+    result: dict[str, Any] = {"space": space, "source": source.space, "target": target.space}
+    shown: list[object] = []
     with console.working("ranking"):
-        report = score_translations(loaded, source, target, test, ranking=ranking, seed=seed, **evaluating)
-        mapped = [_mapped(loaded, each).vectors for each in (source, target)]
-        hubs = hubness(mapped[0][:_HUB_QUERIES], mapped[1], **evaluating)
+        if test is not None:
+            _tell_if_learned(loaded, source, target, test, console)
+            report = score_translations(loaded, source, target, test, ranking=ranking, seed=seed, **evaluating)
+            mapped = [_mapped(loaded, each).vectors for each in (source, target)]
+            hubs = hubness(mapped[0][:_HUB_QUERIES], mapped[1], **evaluating)
+            result |= {"criterion": evaluating["criterion"], "reranked": rerank, "convention": _CONVENTION}
+            result |= {**_as_dict(report), "hubness": asdict(hubs)}
+            by = "learned ranking of CSLS candidates" if rerank else evaluating["criterion"]
+            shown = _evaluated(report, hubs, languages, by)
         scores = [_similarity(loaded, [words[name] for name in names], path) for names, path in judged]
         answered = [_answered(loaded, words[names[0]], path) for names, path in asked]
-    result = {
-        "space": space,
-        "source": source.space,
-        "target": target.space,
-        "criterion": evaluating["criterion"],
-        "reranked": rerank,
-        "convention": _CONVENTION,
-        **_as_dict(report),
-        "hubness": asdict(hubs),
-    }
     if judged:
         result["judgements"] = scores
     if asked:
         result["analogies"] = answered
-    by = "learned ranking of CSLS candidates" if rerank else evaluating["criterion"]
-    console.result(
-        result,
-        lambda: [*_evaluated(report, hubs, languages, by), *_judged(scores), *_by_section(answered), _CONVENTION],
-    )
+    ending = [] if test is None else [_CONVENTION]
+    console.result(result, lambda: [*shown, *_judged(scores), *_by_section(answered), *ending])
+
+
+def _tell_if_learned(
+    space: SharedSpace, source: Embeddings, target: Embeddings, test: SeedDictionary, console: Output
+) -> None:
+    """Say so where the space was learned from the very pairs that it is scored on."""
+    from interlingua.align.word.refit import data_hash
+
+    learned = space.provenance.get("data_sha256")
+    if learned is not None and learned == data_hash(source, target, test):
+        console.note(
+            "warning: the space was learned from this dictionary; what it scores on it says nothing of other words. "
+            "Score it on pairs that were held out"
+        )
 
 
 def _of_languages(argument: str, option: str, known: Mapping[str, list[str]]) -> tuple[list[str], str]:

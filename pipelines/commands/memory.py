@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from .arguments import check_collection_folder, read_bitext, words_or_lines
+from .arguments import UsageError, check_collection_folder, read_bitext, words_or_lines
 from .command import ENCODING, Commas, EncoderName, OutputFolder, command, options_of
 from .output import Output, finite, shorten, table
 
 if TYPE_CHECKING:
+    from interlingua.pipelines.texts.pairs import Pair
     from interlingua.pipelines.translate.memory import TranslationMemory
 
 _MEMORY = "interlingua.pipelines.translate.memory:TranslationMemory"
@@ -54,7 +55,7 @@ def build(
     from interlingua.pipelines.translate.memory import TranslationMemory
 
     check_collection_folder(output)
-    found = read_bitext(pairs, languages, console, skip_malformed=skip_malformed)
+    found = _read(pairs, languages, console, skip_malformed)
     with console.working("loading the encoder"):
         model = load_encoder(encoder, **encoding)
     memory = TranslationMemory.build(found, model, **building)
@@ -99,9 +100,7 @@ def add(
     check_kind(memory, "memory")
     with changing(memory):
         loaded = _load(memory, encoder, encoding, console)
-        new = loaded.add(
-            read_bitext(pairs, languages, console, skip_malformed=skip_malformed), progress=console.progress
-        )
+        new = loaded.add(_read(pairs, languages, console, skip_malformed), progress=console.progress)
         loaded.save(memory)
     _show(loaded, memory, new, console)
 
@@ -162,6 +161,19 @@ def search(
     ]
     names = ("text", "confidence>", "cosine>", "language", "translation", "found by")
     console.result(result, lambda: [table(*names, rows=rows)])
+
+
+def _read(paths: list[str], languages: list[str] | None, console: Output, skip_malformed: bool) -> list[Pair]:
+    """Return the pairs of files, all with languages: a memory without them finds nothing in any."""
+    found: list[Pair] = []
+    for path in paths:
+        own = read_bitext([path], languages, console, skip_malformed=skip_malformed)
+        if any((each.source_language, each.target_language) == ("source", "target") for each in own):
+            raise UsageError(
+                f"{path} does not say of which languages its pairs are; name them, as in --languages en,fr"
+            )
+        found += own
+    return found
 
 
 def _load(folder: str, encoder: str | None, encoding: dict[str, Any], console: Output) -> TranslationMemory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -106,7 +107,10 @@ def align(
         with console.working(f"aligning {', '.join(each.space for each in vocabularies)}"):
             space = _fit(console, vocabularies, pairs, pivot, aligning)
     except AlignmentFailedError as error:
-        raise ValueError(str(error).replace("on_failure='warn'", "--on-failure warn")) from error
+        said = str(error).replace("on_failure='warn'", "--on-failure warn")
+        if not dictionary and not importlib.util.find_spec("ot"):
+            said += '. Without any pair, Gromov-Wasserstein finds better starts: pip install "interlingua[ot]"'
+        raise ValueError(said) from error
     ranking = None
     if rerank:
         source, target = vocabularies
@@ -175,6 +179,8 @@ def _fit(
         objective = event.get("objective", event.get("loss"))
         if objective is not None:
             console.note(f"{event['method']}: iteration {event.get('iteration', '')}: objective {objective:.4f}")
+        elif "mrr" in event:
+            console.note(f"{event['method']}: held-out MRR {event['mrr']:.4f}, P@1 {event['precision_at_1']:.4f}")
 
     if pivot is not None:
         shared = {name: value for name, value in settings.items() if name not in ("seeds", "checkpoint")}

@@ -224,8 +224,8 @@ def align_documents(
     encoder : Encoder, optional
         By default the bundled one.
     space : SharedSpace, optional
-        Maps both languages; by default each is centred on its own mean, or, if one has fewer than ten sentences, on that
-        of texts about anything.
+        Maps both languages; by default each is centred on its own mean, or, if one has fewer than ten sentences, on
+        that of texts about anything.
     order : {"same", "any"}
         Whether the sentences come in the same order, see `align_in_order`, or in any, see `align_in_any_order`, then
         one to one.

@@ -102,3 +102,27 @@ def test_judgements_name_languages_of_the_space_and_may_cover_nothing(cli, known
         done = cli(*evaluate(known, option, f"de={known}/none.tsv"))
         assert done.code == 2
         assert f"{option} takes LANGUAGE=FILE, of {languages}, but got 'de=" in done.err
+
+
+def test_judgements_need_no_dictionary(cli, known):
+    (known / "said.tsv").write_text("e0\te1\t1\ne2\te3\t2\ne4\te5\t3\n", encoding="utf-8")
+    vectors = ("--vectors", f"en={known}/en.vec", f"fr={known}/fr.vec")
+    found = cli("evaluate", known / "space", *vectors, "--judgements", known / "said.tsv", "--json")
+    assert found.code == 0
+    assert found.result["judgements"][0]["n_pairs"] == 3
+    assert "precision_at_1" not in found.result
+    shown = cli("evaluate", known / "space", *vectors, "--judgements", known / "said.tsv")
+    assert "judgements of" in shown.out
+    assert "P@1" not in shown.out
+    nothing = cli("evaluate", known / "space", *vectors)
+    assert nothing.code == 2
+    assert "--dictionary TEST, --judgements or --analogies" in nothing.err
+
+
+def test_scoring_on_the_dictionary_that_was_learned_from_is_told(cli, word_files, space_file):
+    test = word_files.folder / "test.tsv"
+    SeedDictionary((("book", "livre"), ("night", "nuit"))).write(test)
+    vectors = ("--vectors", f"en={word_files.en}", f"fr={word_files.fr}")
+    told = cli("evaluate", space_file, "--dictionary", word_files.pairs, *vectors)
+    assert "the space was learned from this dictionary" in told.err
+    assert "learned from" not in cli("evaluate", space_file, "--dictionary", test, *vectors).err

@@ -100,3 +100,14 @@ def test_the_languages_of_a_bitext_are_chosen_to_filter_it(cli, tmx):
     assert (tmx / "kept.tsv").read_text().count("\tde\tfr\t") > 5
     for option in (("--languages", "de,fr"), ("--skip-malformed",)):
         assert "are for --filter" in cli("mine", "de=a", "fr=b", "-o", tmx / "x.tsv", *option).err
+
+
+def test_pairs_of_unnamed_languages_are_refused(cli, tmp_path, fake_encoder, monkeypatch):
+    monkeypatch.setattr(load, "load_encoder", lambda *_, **__: fake_encoder)
+    (tmp_path / "pairs.tsv").write_text("sun.en\tsun.fr\nmoon.en\tmoon.fr\n", encoding="utf-8")
+    found = cli("memory", "build", tmp_path / "pairs.tsv", "-o", tmp_path / "memory")
+    assert found.code == 2
+    assert "pairs.tsv does not say of which languages its pairs are" in found.err
+    assert "--languages en,fr" in found.err
+    named = cli("memory", "build", tmp_path / "pairs.tsv", "--languages", "en,fr", "-o", tmp_path / "memory", "--json")
+    assert named.result["languages"] == {"en": 2, "fr": 2}
