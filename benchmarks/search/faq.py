@@ -22,6 +22,7 @@ on XQuAD-R in English, German and Spanish; see `interlingua.pipelines.search.rel
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,7 @@ def _said(
     language: str,
     nonsense: list[tuple[str, str]],
     encoder: Encoder,
-) -> dict[str, NDArray]:
+) -> dict[str, NDArray[Any]]:
     """Say everything to a table; return what its first replies are worth."""
     bot = ResponseSelector.build(exchanges, encoder)
     asked = [("other words", table[each][row][1], row) for each in table for row in rows]
@@ -108,8 +109,8 @@ def _said(
     }
 
 
-def _figures(passes: NDArray[np.bool_], said: dict[str, NDArray]) -> dict[str, float]:
-    def share(kind: str, of: NDArray) -> float:
+def _figures(passes: NDArray[np.bool_], said: dict[str, NDArray[Any]]) -> dict[str, float]:
+    def share(kind: str, of: NDArray[Any]) -> float:
         return 100 * float(of[said["kind"] == kind].mean())
 
     return {
@@ -121,7 +122,7 @@ def _figures(passes: NDArray[np.bool_], said: dict[str, NDArray]) -> dict[str, f
     }
 
 
-def _error(said: dict[str, NDArray]) -> float:
+def _error(said: dict[str, NDArray[Any]]) -> float:
     """Return the calibration error over equal parts of questions and nonsense."""
     rng, rows = np.random.default_rng(0), []
     for kind, part in (("other words", 1), ("translations", 1), ("nonsense", 2)):

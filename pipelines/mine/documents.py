@@ -412,7 +412,7 @@ def _align(
 def _tell_of_cut_beads(spans: NDArray[np.int64], of: NDArray[np.int64], most: int) -> None:
     """Warn where sentences are left over beside a bead that may hold no more of them."""
     sizes = np.stack([spans[:, 1] - spans[:, 0], spans[:, 3] - spans[:, 2]], axis=1)
-    paired = (sizes > 0).all(axis=1)
+    paired = np.asarray((sizes > 0).all(axis=1))
     full = paired & (sizes.sum(axis=1) == most) & (sizes.max(axis=1) > 1)
     cut = 0
     for row in np.flatnonzero(full).tolist():
