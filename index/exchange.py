@@ -9,6 +9,7 @@ Parquet pages carry checksums.
 A field whose values are all text, all whole numbers, all floating-point numbers or all truth values is a column of that
 type. What no Arrow type keeps apart, such as 1 beside 1.0 or lists beside texts, is a column of JSON texts. A null
 stands for a row without the field, or for None where every row has the field; where both occur the column is JSON.
+Columns of other programs are read as `interlingua.index.columns` says.
 """
 
 import base64
@@ -24,117 +25,21 @@ from numpy.typing import NDArray
 
 from interlingua.index.collection.filters import Where, matching_batches, matching_rows
 from interlingua.index.collection.metadata import MetadataTable
-from interlingua.index.engines.base import Batch, Metric, shorten
+from interlingua.index.engines.base import Batch, Metric
 from interlingua.index.engines.choose import spec_to_json
 from interlingua.index.engines.faiss import FaissIndex
 from interlingua.index.engines.training import sample_size
 
+from .columns import ABSENT, ColumnForm, load_pyarrow, plain_texts, vectors_of
 from .files import replacing_file
 
 if TYPE_CHECKING:
     from interlingua.index.collection.collection import Collection
 
 HEAD, ATTACHMENT, FORMAT = b"interlingua", b"interlingua.attachment.", 1
-_TYPES: dict[type, str] = {str: "string", int: "int64", float: "double", bool: "bool"}
-_WHOLE = range(-(2**63), 2**63)
 _LARGEST_ATTACHMENT = 64 << 20  # what base64 makes of it stays below the 100 MB that Parquet readers allow
 _LARGEST_TEXT = 2**31 - 1  # of a Parquet file's own metadata
 _ROWS_AT_ONCE = 4096
-_ABSENT: Any = object()  # stands for the value of a row that has no such field
-
-
-def load_pyarrow() -> Any:
-    """Return pyarrow.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed.
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ImportError('this needs pyarrow: pip install "interlingua[parquet]"') from error
-    return pyarrow
-
-
-@dataclass(frozen=True)
-class ColumnForm:
-    """How a field is kept: the Arrow type's name, or "json", and what a null stands for ("absent" or "none")."""
-
-    type: str
-    null: str = "absent"
-
-    @classmethod
-    def of(cls, table: MetadataTable, field: str, rows: NDArray[np.int64]) -> "ColumnForm | None":
-        """Return how the field of these rows is kept; None where none of them has it."""
-        codes, values = table.column(field, rows)
-        used = np.unique(codes).tolist()
-        absent = bool(used) and used[0] < 0
-        present = [values[code] for code in used if code >= 0]
-        if not present:
-            return None
-        has_none = any(value is None for value in present)
-        kinds = {type(value) for value in present if value is not None}
-        kind = kinds.pop() if len(kinds) == 1 else None
-        if kind not in _TYPES or (has_none and absent):
-            return cls("json")
-        if kind is int and not all(value in _WHOLE for value in present if value is not None):
-            return cls("json")
-        return cls(_TYPES[kind], "none" if has_none else "absent")
-
-    @classmethod
-    def foreign(cls, name: str, kind: Any) -> "ColumnForm":
-        """Return how to read a column that another program wrote; TypeError if metadata cannot keep such values."""
-        if not _is_json(load_pyarrow().types, kind):
-            raise TypeError(
-                f"the column {name} is of type {kind}, which metadata cannot keep; cast it to text or numbers, or "
-                "leave it out with `columns`"
-            )
-        return cls(str(kind))
-
-    @property
-    def arrow(self) -> Any:
-        """The Arrow type."""
-        pyarrow = load_pyarrow()
-        return pyarrow.string() if self.type == "json" else pyarrow.type_for_alias(self.type)
-
-    def encode(self, codes: NDArray[np.int32], values: list[Any]) -> Any:
-        """Return the Arrow array of a field, from the code of each row and the value of each code."""
-        pyarrow = load_pyarrow()
-        used, inverse = np.unique(codes, return_inverse=True)
-        found: list[Any] = [None if code < 0 else values[code] for code in used.tolist()]
-        if self.type == "json":
-            found = [
-                None if code < 0 else json.dumps(value, ensure_ascii=False, allow_nan=False)
-                for code, value in zip(used.tolist(), found)
-            ]
-        return pyarrow.array(found, type=self.arrow).take(pyarrow.array(inverse.astype(np.int64)))
-
-    def decode(self, array: Any) -> list[Any]:
-        """Return the value of each row, `_ABSENT` where a row has none."""
-        types = load_pyarrow().types
-        null = None if self.null == "none" else _ABSENT
-        values = (array.cast("double") if types.is_floating(array.type) else array).to_pylist()
-        if self.type == "json":
-            return [null if value is None else json.loads(value) for value in values]
-        return [null if value is None else value for value in values]
-
-
-def _is_text(types: Any, kind: Any) -> bool:
-    return bool(types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view")
-
-
-def _is_json(types: Any, kind: Any) -> bool:
-    if types.is_dictionary(kind):
-        return _is_json(types, kind.value_type)
-    if types.is_struct(kind):
-        return all(_is_json(types, kind.field(place).type) for place in range(kind.num_fields))
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        return _is_json(types, kind.value_type)
-    plain = (types.is_integer, types.is_floating, types.is_boolean, types.is_null)
-    return _is_text(types, kind) or any(each(kind) for each in plain)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -350,7 +255,7 @@ def open_parquet(
                     own = wanted[(wanted >= start) & (wanted < start + part.num_rows)] - start
                     start += part.num_rows
                     if len(own):
-                        found.append(_vectors(part.column(0).take(pyarrow.array(own)), incoming.vector))
+                        found.append(vectors_of(part.column(0).take(pyarrow.array(own)), incoming.vector))
             return np.concatenate(found)
 
         yield replace(incoming.rows(read()), total=file.metadata.num_rows, vectors_at=vectors_at)
@@ -383,7 +288,7 @@ def open_arrow(
 
     def vectors_at(wanted: NDArray[np.int64]) -> NDArray[np.float32]:
         taken = source.select([incoming.vector]).take(pyarrow.array(wanted))
-        return _vectors(taken.column(0).combine_chunks(), incoming.vector)
+        return vectors_of(taken.column(0).combine_chunks(), incoming.vector)
 
     return replace(rows, total=source.num_rows, vectors_at=vectors_at) if whole else rows
 
@@ -482,7 +387,7 @@ class Incoming:
             for column in wanted
         }
         kind = schema.field(vector).type
-        dimension = kind.list_size if load_pyarrow().types.is_fixed_size_list(kind) else None
+        dimension = (kind.list_size or None) if load_pyarrow().types.is_fixed_size_list(kind) else None
         attachments = {
             key.removeprefix(ATTACHMENT).decode(): base64.b64decode(value)
             for key, value in noted.items()
@@ -513,13 +418,13 @@ class Incoming:
             start += part.num_rows
 
     def _batch(self, part: Any) -> Batch:
-        ids = _plain_texts(part.column(self.id), self.id)
+        ids = plain_texts(part.column(self.id), self.id)
         metadata: list[dict[str, Any]] = [{} for _ in ids]
         for name, form in self.forms.items():
             for row, value in zip(metadata, form.decode(part.column(name))):
-                if value is not _ABSENT:
+                if value is not ABSENT:
                     row[name] = value
-        return Batch(tuple(ids), _vectors(part.column(self.vector), self.vector), metadata)
+        return Batch(tuple(ids), vectors_of(part.column(self.vector), self.vector), metadata)
 
 
 def _in_rows(error: Exception, name: str, start: int, count: int) -> Exception:
@@ -548,49 +453,3 @@ def _unnamed_index(noted: Mapping[bytes, bytes]) -> list[str]:
     except (ValueError, AttributeError):  # another program's own note
         return []
     return [each for each in columns if isinstance(each, str) and each.startswith("__index_level_")]
-
-
-def _plain_texts(array: Any, name: str) -> list[str]:
-    """Return a column of texts or whole numbers as texts.
-
-    Raises
-    ------
-    TypeError
-        If it holds something else.
-    ValueError
-        If one is missing.
-    """
-    types, kind = load_pyarrow().types, array.type
-    if types.is_dictionary(kind):
-        kind = kind.value_type  # subtle: Arrow has no cast for all of them, and their values come out without
-    if not (_is_text(types, kind) or types.is_integer(kind)):
-        raise TypeError(f"the column {name!r} must hold texts or whole numbers, but is of type {kind}")
-    if array.null_count:
-        missing = np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False)).tolist()
-        raise ValueError(f"the column {name!r} is empty in {len(missing)} rows ({shorten(missing)}); fill or drop them")
-    return [str(value) for value in array.to_pylist()]
-
-
-def _vectors(array: Any, name: str) -> NDArray[np.float32]:
-    types, kind = load_pyarrow().types, array.type
-    if not (types.is_fixed_size_list(kind) or types.is_list(kind) or types.is_large_list(kind)) or not (
-        types.is_floating(kind.value_type) or types.is_integer(kind.value_type)
-    ):
-        raise TypeError(f"the column {name!r} must hold lists of numbers, but is of type {kind}")
-    if array.null_count:
-        missing = int(np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))[0])
-        raise ValueError(f"row {missing} has no {name!r} ({array.null_count} such rows); drop such rows first")
-    if types.is_fixed_size_list(kind):
-        dimension = kind.list_size
-    else:
-        lengths = np.diff(array.offsets.to_numpy())
-        dimension = int(lengths[0])
-        if odd := np.flatnonzero(lengths != dimension).tolist():
-            raise ValueError(
-                f"the vectors in {name!r} differ in length: row 0 has {dimension} numbers, row {odd[0]} has "
-                f"{int(lengths[odd[0]])}; all must come from one encoder"
-            )
-    flat = array.flatten().to_numpy(zero_copy_only=False)
-    with np.errstate(over="ignore"):  # what is beyond float32 becomes inf, which a collection refuses
-        single: NDArray[np.float32] = flat.astype(np.float32, copy=False)
-    return single.reshape(len(array), dimension)

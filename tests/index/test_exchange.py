@@ -1,5 +1,7 @@
 import json
 import sys
+from datetime import date, datetime, time
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -175,7 +177,7 @@ ONE = [[1.0, 2.0], [3.0, 4.0]]
         ({"id": ["a", "b"], "vector": [[1.0, 2.0], [0.0, 0.0]]}, ValueError, "zero vector"),
         ({"id": ["a", "b"], "vector": [[1.0, 2.0], [1e300, 0.0]]}, ValueError, "too large"),
         ({"id": ["a", "b"], "vector": ONE, "raw": [b"1", b"2"]}, TypeError, "'raw' of .* is of type binary.*`columns`"),
-        ({"id": ["a", "b"], "vector": ONE, "x": [float("nan"), 1.0]}, ValueError, r"'a'\['x'\] is nan"),
+        ({"id": ["a", "b"], "vector": ONE, "x": [float("inf"), 1.0]}, ValueError, r"'a'\['x'\] is inf"),
         ({"id": pa.array([], pa.string()), "vector": pa.array([], pa.list_(pa.float32()))}, ValueError, "has no row"),
     ],
 )
@@ -315,3 +317,65 @@ def test_dictionaries_of_any_text_are_ids_and_an_index_of_pandas_is_no_metadata(
 
     with pytest.raises(TypeError, match=r"a type that Arrow does not know .*_pli128.*cast it"):
         Collection.from_arrow(Foreign())
+
+
+def foreign(column, vector=None):
+    vector = [[1.0, 2.0], [3.0, 4.0]] if vector is None else vector
+    return pa.table({"id": ["a", "b"], "vector": vector, **({} if column is None else {"t": column})})
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (pa.array([datetime(2026, 1, 31, 12, 5, 3, 250_000), None]), "2026-01-31T12:05:03.250000"),
+        (pa.array([datetime(2026, 1, 31, 12), None], pa.timestamp("s")), "2026-01-31T12:00:00"),
+        (pa.array([10**18 + 1, None], pa.timestamp("ns")), "2001-09-09T01:46:40.000000001"),
+        (pa.array([0, None], pa.timestamp("ms", "Asia/Tokyo")), "1970-01-01T00:00:00.000Z"),
+        (pa.array([date(2026, 1, 31), None]), "2026-01-31"),
+        (pa.array([date(2026, 1, 31), None]).dictionary_encode(), "2026-01-31"),
+        (pa.array([time(7, 30), None]), "07:30:00.000000"),
+        (pa.array([Decimal("3.14"), None]), 3.14),
+        (pa.array([2.5, float("nan")]), 2.5),
+        (pa.array([[2.5, float("nan")], None]), [2.5, None]),
+        (pa.array([[date(2026, 1, 31)], None]), ["2026-01-31"]),
+        (pa.array([{"x": float("nan"), "d": [Decimal("1.5")]}, None]), {"x": None, "d": [1.5]}),
+        (pa.array([["x", "y"], None], pa.list_view(pa.string())), ["x", "y"]),
+    ],
+)
+def test_what_other_programs_keep_becomes_text_or_numbers(column, expected):
+    table = foreign(column)
+    made = Collection.from_arrow(table)
+    assert made.get(["a", "b"]) == [{"t": expected}, {}]
+    assert Collection.from_arrow(table.slice(0, 1)).get(["a"]) == [{"t": expected}]
+    assert Collection.from_arrow(table.slice(1)).get(["b"]) == [{}]
+
+
+def test_dates_are_ordered_as_texts():
+    days = pa.array([date(2026, 1, 31), date(2025, 12, 1)])
+    made = Collection.from_arrow(foreign(days))
+    assert made.search([[1.0, 1.0]], 5, where=Range("t", least="2026-01-01")).ids == (("a",),)
+
+
+VECTORS = pa.FixedSizeListArray.from_arrays(np.arange(1, 5, dtype=np.float32), 2)
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [
+        pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.float32(), [2]), VECTORS),
+        pa.array([[1, 2], [3, 4]], pa.list_view(pa.float32())),
+        pa.array([[1, 2], [3, 4]], pa.large_list_view(pa.float64())),
+    ],
+    ids=["tensor", "list_view", "large_list_view"],
+)
+def test_vectors_come_as_tensors_and_views_too(vector, tmp_path):
+    table = foreign(None, vector)
+    for part, ids in ((table, ["a", "b"]), (table.slice(1), ["b"])):
+        made = Collection.from_arrow(part, metric="ip")
+        np.testing.assert_array_equal(made.vectors(ids), [[1, 2], [3, 4]][-len(ids) :])
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.list_(pa.float32(), 0)])
+def test_vectors_without_numbers_are_refused_with_the_source(kind):
+    with pytest.raises(ValueError, match="the table, rows 0 to 1: the vectors in 'vector' have no numbers; leave such"):
+        Collection.from_arrow(foreign(None, pa.array([[], []], kind)))
