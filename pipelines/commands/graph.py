@@ -48,11 +48,11 @@ def align(
     Parameters
     ----------
     graphs : str
-        Two files (.nt, .ttl, or triples between tabs), or one folder of DBP15K or OpenEA.
+        Two files (.nt .ttl .rdf .owl .jsonld, or triples between tabs), or one folder of DBP15K or OpenEA.
     output : str
-        The links, LINKS.tsv.
+        The links with the names of both sides, LINKS.tsv.
     seeds : str, optional
-        Known links: two ids between tabs, LINKS.tsv itself, or owl:sameAs (.nt, .ttl); or a file of the folder.
+        Known links: two ids between tabs, LINKS.tsv itself, or owl:sameAs in RDF; or a file of the folder.
     candidates : (str, str), optional
         Files with the ids to link, left and right.
     least : float
@@ -117,11 +117,15 @@ def align(
     left_out = f"; {every - len(found)} less sure ones left out" if every > len(found) else ""
     console.note(f"{output}: {len(found)} links between {len(pair.left)} and {len(pair.right)} entities{left_out}")
     best = [
-        (f"{each.confidence:.3f}", shorten(each.left, 60), shorten(each.right, 60)) for each in found.links[:_SHOWN]
+        (
+            f"{each.confidence:.3f}",
+            *(shorten(text, 40) for text in (each.left_name, each.right_name, each.left, each.right)),
+        )
+        for each in found.links[:_SHOWN]
     ]
     console.result(
         {"links": len(found), "rounds": list(found.history)},
-        lambda: [table("confidence>", "left", "right", rows=best)],
+        lambda: [table("confidence>", "name", "name", "left", "right", rows=best)],
     )
 
 
@@ -130,7 +134,7 @@ def _read(paths: Sequence[str], reading: dict[str, Any]) -> GraphPair:
 
     if len(paths) == 1 and Path(paths[0]).is_dir():
         if reading["language"]:
-            raise UsageError("--language is of the labels in .nt and .ttl files, not of a folder")
+            raise UsageError("--language is of the labels in RDF, not of a folder")
         return read_graph_pair(paths[0])
     if len(paths) != 2:
         raise UsageError(f"two graphs are aligned, or one folder that holds both, but there are {len(paths)} files")

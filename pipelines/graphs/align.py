@@ -124,12 +124,16 @@ class EntityLink:
     why : dict of str to float
         What each source of evidence says: cosines of "names", of "counterparts" (what the name should be on the other
         side, as learnt from other pairs) and of "structure", weight of evidence of "neighbours".
+    left_name, right_name : str
+        What they are called.
     """
 
     left: str
     right: str
     confidence: float
     why: dict[str, float]
+    left_name: str = ""
+    right_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,12 +172,13 @@ class GraphAlignment:
         return GraphAlignment(self.links[:kept], self.history)
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write left, right, confidence and why between tabs, with a header, whole or not at all."""
+        """Write left, right, confidence, why and both names between tabs, with a header, whole or not at all."""
         with replacing(path, "w") as file:
-            file.write("left\tright\tconfidence\twhy\n")
+            file.write("left\tright\tconfidence\twhy\tleft_name\tright_name\n")
             for each in self.links:
                 why = " ".join(f"{name}={value:.3f}" for name, value in each.why.items())
-                file.write(f"{each.left}\t{each.right}\t{each.confidence:.4f}\t{why}\n")
+                names = "\t".join(" ".join(name.split()) for name in (each.left_name, each.right_name))
+                file.write(f"{each.left}\t{each.right}\t{each.confidence:.4f}\t{why}\t{names}\n")
 
     def write_same_as(self, path: str | os.PathLike[str]) -> None:
         """Write the links as N-Triples of owl:sameAs, whole or not at all.
@@ -292,12 +297,16 @@ def align_graphs(
     chosen = found.positions if k is None else best_of_groups(scored.scores, scored.rows, k)
     links = tuple(
         EntityLink(
-            left.entities[sides[0][scored.rows[at]]],
-            right.entities[sides[1][scored.columns[at]]],
+            left.entities[own],
+            right.entities[other],
             float(min(scored.scores[at], 1.0)),
             {name: float(values[at]) for name, values in found.blocks.items()},
+            left.names[own],
+            right.names[other],
         )
-        for at in chosen.tolist()
+        for at, own, other in zip(
+            chosen.tolist(), sides[0][scored.rows[chosen]].tolist(), sides[1][scored.columns[chosen]].tolist()
+        )
     )
     return GraphAlignment(links, found.history)
 

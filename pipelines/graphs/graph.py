@@ -1,4 +1,4 @@
-"""Knowledge graphs and their files: DBP15K and OpenEA folders, N-Triples, Turtle, tab-separated triples."""
+"""Knowledge graphs and their files: DBP15K and OpenEA folders, RDF, tab-separated triples."""
 
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ from interlingua.pipelines.texts.lines import PathLike, input_name, line_blocks,
 
 _LABELS = ("http://www.w3.org/2000/01/rdf-schema#label", "http://www.w3.org/2004/02/skos/core#prefLabel")
 _FURTHER_LABEL = "http://www.w3.org/2004/02/skos/core#altLabel"
-_RDF = {".nt": "N_TRIPLES", ".ttl": "TURTLE"}
+_RDF = {".nt": "N_TRIPLES", ".ttl": "TURTLE", ".rdf": "RDF_XML", ".owl": "RDF_XML", ".jsonld": "JSON_LD"}
 _MOST_OPEN = 1_000_000
 _WAY_OUT = "mend the file, or convert it to N-Triples, of which lines can be skipped"
 _BLOCK = 2000  # lines of N-Triples that are parsed at once
@@ -186,9 +186,10 @@ def read_graph(
 ) -> KnowledgeGraph:
     """Read one graph from a file.
 
-    ``.nt`` and ``.ttl`` need pyoxigraph: triples between resources are kept, rdfs:label, skos:prefLabel and
-    skos:altLabel are names, other literals attributes. Of several labels one is the name, the others are further names.
-    Anything else is head, relation and tail between tabs, one triple a line. Files may be compressed.
+    ``.nt``, ``.ttl``, ``.rdf`` or ``.owl`` (RDF/XML) and ``.jsonld`` need pyoxigraph: triples between resources are
+    kept, rdfs:label, skos:prefLabel and skos:altLabel are names, other literals attributes. Of several labels one is
+    the name, the others are further names. Anything else is head, relation and tail between tabs, one triple a line.
+    Files may be compressed.
 
     Parameters
     ----------
@@ -200,8 +201,8 @@ def read_graph(
         Of the labels that are names, ``en`` is also that of ``en-GB``; by default those without a language, then
         English ones, then those of the language that comes first by its tag.
     on_malformed : {"raise", "skip"}
-        A line that is no triple: raise, or drop and count it. Turtle has no lines of its own, so that errors there are
-        raised.
+        A line that is no triple: raise, or drop and count it. Only N-Triples and tables have lines of their own, so
+        that errors elsewhere are raised.
 
     Raises
     ------
@@ -213,9 +214,9 @@ def read_graph(
     labels = _Labels(language)
     values: list[tuple[str, str, str]] = []
     skipped: list[int] | None = [] if on_malformed == "skip" else None
-    kind = plain_name(path).suffix.lower()
-    if kind in _RDF:
-        triples = _read_rdf(path, labels, values, skipped)
+    kind = _RDF.get(plain_name(path).suffix.lower())
+    if kind is not None:
+        triples = _read_rdf(path, kind, labels, values, skipped)
     else:
         triples = [(head, relation, tail) for _, (head, relation, tail) in _cells(path, 3, skipped)]
     found = labels.names()
@@ -273,10 +274,9 @@ def read_links(path: PathLike, pair: GraphPair) -> list[tuple[int, int]]:
     """
     left, right = ({entity: row for row, entity in enumerate(graph.entities)} for graph in (pair.left, pair.right))
     rows = []
-    if plain_name(path).suffix.lower() in _RDF:
-        for quad in _quads(path, None):
-            ends = [getattr(each, "value", "") for each in (quad.subject, quad.object)]
-            for one, other in (ends, ends[::-1]) if quad.predicate.value == SAME_AS else ():
+    if kind := _RDF.get(plain_name(path).suffix.lower()):
+        for head, relation, tail, _ in _rdf_triples(path, kind, None):
+            for one, other in ((head, tail), (tail, head)) if relation == SAME_AS else ():
                 rows += [(left[one], right[other])] if one in left and other in right else []
         if not rows:
             raise GraphError(f"{input_name(path)}: expected owl:sameAs between an entity of either graph; found none")
@@ -410,26 +410,21 @@ def _label_order(wanted: str | None, language: str) -> tuple[int, bool, bool, st
 
 
 def _read_rdf(
-    path: PathLike, labels: _Labels, values: list[tuple[str, str, str]], skipped: list[int] | None
+    path: PathLike, kind: str, labels: _Labels, values: list[tuple[str, str, str]], skipped: list[int] | None
 ) -> list[tuple[str, str, str]]:
-    oxigraph: Any = require("pyoxigraph", extra="graph")
     triples = []
-    for quad in _quads(path, skipped):
-        head, relation, tail = quad.subject, quad.predicate.value, quad.object
-        if not isinstance(head, oxigraph.NamedNode):
-            continue
-        if isinstance(tail, oxigraph.NamedNode):
-            triples.append((head.value, relation, tail.value))
-        elif isinstance(tail, oxigraph.Literal):
-            if relation in _LABELS or relation == _FURTHER_LABEL:
-                labels.add(head.value, tail.value, tail.language or "", preferred=relation in _LABELS)
-            else:
-                values.append((head.value, relation, tail.value))
+    for head, relation, tail, language in _rdf_triples(path, kind, skipped):
+        if language is None:
+            triples.append((head, relation, tail))
+        elif relation in _LABELS or relation == _FURTHER_LABEL:
+            labels.add(head, tail, language, preferred=relation in _LABELS)
+        else:
+            values.append((head, relation, tail))
     return triples
 
 
-class _Turtle:
-    """A Turtle file that is refused where its brackets do not end: the parser keeps some 500 bytes for each."""
+class _Bracketed:
+    """A file that is refused where its brackets do not end: the parser of Turtle keeps some 500 bytes for each."""
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self._file, self._name = file, name
@@ -447,24 +442,33 @@ class _Turtle:
         return data
 
 
-def _quads(path: PathLike, skipped: list[int] | None) -> Iterator[Any]:
-    """Yield what a file of N-Triples or Turtle holds; IRIs may have characters that the standard does not allow."""
+def _rdf_triples(path: PathLike, kind: str, skipped: list[int] | None) -> Iterator[tuple[str, str, str, str | None]]:
+    """Yield subject, predicate and object, and the object's language: None for a resource, "" where it has none.
+
+    Blank nodes are passed over; IRIs may have characters that the standard does not allow.
+    """
     oxigraph: Any = require("pyoxigraph", extra="graph")
-    kind = plain_name(path).suffix.lower()
-    format = getattr(oxigraph.RdfFormat, _RDF[kind])
+    format = getattr(oxigraph.RdfFormat, kind)
 
-    def parsed(text: Any) -> Iterator[Any]:
-        return iter(oxigraph.parse(text, format=format, lenient=True))
+    def parsed(text: Any) -> Iterator[tuple[str, str, str, str | None]]:
+        for quad in oxigraph.parse(text, format=format, lenient=True):
+            head, tail = quad.subject, quad.object
+            if isinstance(head, oxigraph.NamedNode):
+                if isinstance(tail, oxigraph.NamedNode):
+                    yield head.value, quad.predicate.value, tail.value, None
+                elif isinstance(tail, oxigraph.Literal):
+                    yield head.value, quad.predicate.value, tail.value, tail.language or ""
 
-    if kind == ".ttl":
+    if kind != "N_TRIPLES":
         with open_binary(path, error=GraphError) as file:
             if file.peek(3).startswith(BOM_UTF8):
                 file.read(3)
-            text = _Turtle(file, input_name(path))
+            text = _Bracketed(file, input_name(path))
             try:
                 yield from parsed(text)
             except SyntaxError as error:
-                raise GraphError(f"{input_name(path)}, line {error.lineno}: {error.msg}; {_WAY_OUT}") from error
+                place = f", line {error.lineno}" if error.lineno else ""
+                raise GraphError(f"{input_name(path)}{place}: {error.msg}; {_WAY_OUT}") from error
             except MemoryError as error:  # the parser's own bound
                 what = "a name, text or comment may have at most 16 MiB"
                 raise GraphError(f"{input_name(path)}, after line {text.line}: {what}; {_WAY_OUT}") from error

@@ -84,8 +84,11 @@ def test_links_are_written_as_table_and_as_same_as(tmp_path):
     found = align_graphs(graph("a"), graph("b"), encoder=ByName(), rounds=1)
     found.write(tmp_path / "links.tsv")
     lines = (tmp_path / "links.tsv").read_text().splitlines()
-    assert lines[0] == "left\tright\tconfidence\twhy"
+    assert lines[0] == "left\tright\tconfidence\twhy\tleft_name\tright_name"
     assert len(lines) == len(found) + 1
+    one, other = (dict(zip(each.entities, each.names)) for each in (graph("a"), graph("b")))
+    for cells in (line.split("\t") for line in lines[1:]):
+        assert cells[4:] == [one[cells[0]], other[cells[1]]]
     found.write_same_as(tmp_path / "links.nt")
     pytest.importorskip("pyoxigraph")
     again = read_graph(tmp_path / "links.nt")

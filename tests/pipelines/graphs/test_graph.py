@@ -1,6 +1,8 @@
 """Graphs from files: which labels are names, what is read past, and known links."""
 
+import gzip
 import itertools
+import json
 
 import pytest
 
@@ -52,6 +54,32 @@ def test_one_bad_line_of_triples_is_named_or_skipped_and_counted(tmp_path, bad):
 def test_irregular_iris_and_a_byte_order_mark_do_not_end_the_reading(tmp_path, kind):
     path = write(tmp_path / f"g.{kind}", "\ufeff<http://x/a|b> <http://x/p> <http://x/c d> .")
     assert read_graph(path).entities == ("http://x/a|b", "http://x/c d")
+
+
+def test_rdf_xml_and_json_ld_hold_what_turtle_does(tmp_path):
+    turtle = write(tmp_path / "g.ttl", f'<x:r> {LABEL} "Rome"@en ; {LABEL} "Рим"@ru ; <x:in> <x:i> ; <x:n> "3" .')
+    xml = write(tmp_path / "g.rdf",
+        '<?xml version="1.0"?>', '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"',
+        ' xmlns:rdfs="http://www.w3.org/2000/01/rdf-schema#" xmlns:x="x:">', '<rdf:Description rdf:about="x:r">',
+        '<rdfs:label xml:lang="en">Rome</rdfs:label><rdfs:label xml:lang="ru">Рим</rdfs:label>',
+        '<x:in rdf:resource="x:i"/><x:n>3</x:n>', "</rdf:Description></rdf:RDF>")  # fmt: skip
+    linked = write(tmp_path / "g.jsonld", json.dumps({
+        "@id": "x:r", "http://www.w3.org/2000/01/rdf-schema#label": [
+            {"@value": "Rome", "@language": "en"}, {"@value": "Рим", "@language": "ru"}],
+        "x:in": {"@id": "x:i"}, "x:n": "3"}))  # fmt: skip
+    (tmp_path / "g.owl").write_bytes(xml.read_bytes())
+    with gzip.open(tmp_path / "g.jsonld.gz", "wb") as file:
+        file.write(linked.read_bytes())
+    wanted = read_graph(turtle)
+    assert (wanted.names, wanted.other_names, wanted.attributes) == (
+        ("Rome", "x:i"), ((0, "Рим", "ru"),), ((0, "x:n", "3"),))  # fmt: skip
+    for path in (xml, linked, tmp_path / "g.owl", tmp_path / "g.jsonld.gz"):
+        found = read_graph(path)
+        for name in ("entities", "names", "other_names", "attributes", "relations"):
+            assert getattr(found, name) == getattr(wanted, name), path
+    for name, text in (("bad.rdf", "<rdf:RDF"), ("bad.jsonld", '{"@id": ')):
+        with pytest.raises(GraphError, match=rf"{name}.*convert it to N-Triples"):
+            read_graph(write(tmp_path / name, text))
 
 
 def test_found_links_are_known_links(tmp_path):
