@@ -6,9 +6,10 @@ Data extension: the properties, names and aliases of entities as columns.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .linked import LinkedEntity
@@ -18,6 +19,19 @@ TYPE = "type"
 _MOST_CELLS = 20_000
 _NAME = "name:"  # name:de is the name in German
 _PLAIN = ("description", "aliases", "types")
+_DAY = re.compile(
+    r"(?P<year>[+-]?\d{4,})-(?P<month>\d\d)(?:-(?P<day>\d\d)(?:t[\d:.]*(?:z|[+-]\d\d:\d\d)?)?)?", re.ASCII
+)
+_PLAIN_NUMBER = re.compile(r"(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"\d+,\d+", re.ASCII)
+# by threes, of which the first may be shorter, in India by twos before the last three; then the decimals
+_THOUSANDS = {
+    ",": re.compile(r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?", re.ASCII),
+    ".": re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?", re.ASCII),
+    " ": re.compile(r"[1-9]\d{0,2}(?: \d{3})+(?:[.,]\d+)?", re.ASCII),
+    "'": re.compile(r"[1-9]\d{0,2}(?:'\d{3})+(?:[.,]\d+)?", re.ASCII),
+}
+_MARKS = {"٬": ",", "٫": ".", "−": "-", "’": "'"}
 
 
 class PropertyEvidence:
@@ -27,6 +41,8 @@ class PropertyEvidence:
     entity that holds the value weighs :math:`\log(m / u)` and one that holds another :math:`\log((1-m) / (1-u))`: rare
     values that agree weigh much, and values that most entities have weigh nothing. An entity without the property, and
     a value that no entity has, weigh nothing either way.
+
+    Values are compared as `readings` has them: a day is also its year, and 3,700,000 a number.
 
     Parameters
     ----------
@@ -46,14 +62,19 @@ class PropertyEvidence:
         self._ids: dict[str, dict[str, list[str]]] = {}
         self._n: dict[str, int] = {}
         self._held: dict[str, dict[str, frozenset[str]]] = {}
+        self._own: dict[str, set[str]] = {}  # values as they are held, without the years of days
         for entity in entities:
-            held = {key: frozenset(map(_folded, values)) for key, values in property_values(entity).items()}
-            held[TYPE] = held.get(TYPE, frozenset()) | frozenset(map(_folded, entity.types))
+            values = property_values(entity)
+            values[TYPE] = [*values.get(TYPE, []), *entity.types]
+            held = {}
+            for key, each in values.items():
+                read = [readings(value)[0] for value in each]
+                self._own.setdefault(key, set()).update(read)
+                held[key] = frozenset(form for value in read for form in (value, *_coarser(value)))
+                self._n[key] = self._n.get(key, 0) + bool(each)
+                for form in held[key]:
+                    self._ids.setdefault(key, {}).setdefault(form, []).append(entity.id)
             self._held[entity.id] = held
-            for key, values in held.items():
-                self._n[key] = self._n.get(key, 0) + bool(values)
-                for value in values:
-                    self._ids.setdefault(key, {}).setdefault(value, []).append(entity.id)
 
     @property
     def properties(self) -> dict[str, int]:
@@ -77,27 +98,76 @@ class PropertyEvidence:
     def holds(self, entity_id: str, condition: Condition) -> bool:
         """Return whether an entity fulfils a condition."""
         own = self._held.get(entity_id, {}).get(condition.property, frozenset())
-        wanted = {_folded(value) for value in condition.values}
+        known = [self._reading(condition.property, value) for value in condition.values]
+        agrees = [value is not None and value in own for value in known]
         if condition.quantifier == "all":
-            return wanted <= own
-        return bool(wanted & own) == (condition.quantifier == "any")
+            return all(agrees)
+        return any(agrees) == (condition.quantifier == "any")
 
     def agreeing(self, condition: Condition, most: int) -> list[str]:
         """Return entities that hold any of the values, at most so many."""
         found = [each for value in sorted(self._known(condition)) for each in self._ids[condition.property][value]]
         return list(dict.fromkeys(found))[:most]
 
-    def unknown(self, condition: Condition) -> list[str]:
-        """Return the values that no entity has; in another language, they may still say something as context."""
-        known = self._ids.get(condition.property, {})
-        return [value for value in condition.values if value and _folded(value) not in known]
-
     def _known(self, condition: Condition) -> set[str]:
-        known = self._ids.get(condition.property, {})
-        return {folded for value in condition.values if (folded := _folded(value)) in known}
+        """Return the values that any entity holds, as they are held."""
+        found = (self._reading(condition.property, value) for value in condition.values)
+        return {value for value in found if value is not None}
+
+    def _reading(self, name: str, value: str) -> str | None:
+        """Return the first reading of a value that any entity holds; None where none does."""
+        held, own = self._ids.get(name, {}), self._own.get(name, ())
+        read = readings(value) if value else ()
+        coarse = (each for reading in read[:1] for each in _coarser(reading) if each in own)
+        return next((each for each in read if each in held), next(coarse, None))
 
     def _against(self, share: float) -> float:
         return min(0.0, math.log((1 - self._agreement) / (1 - share))) if share < 1 else 0.0
+
+
+def readings(value: str) -> tuple[str, ...]:
+    """Return what a value may mean, the likeliest first; equal values have equal first readings.
+
+    Without what only looks different: case, width, spaces, the time of a day, and what parts the digits of a number by
+    thousands. A single comma or point before three digits may also be a decimal one.
+
+    Examples
+    --------
+    >>> readings("3,700,000"), readings("3.700.000,50"), readings("3 700 000.0")
+    (('3700000.0',), ('3700000.5',), ('3700000.0',))
+    >>> readings("3,700"), readings("3.700"), readings("0.125"), readings("3,7")
+    (('3700.0', '3.7'), ('3.7', '3700.0'), ('0.125',), ('3.7',))
+    >>> readings("+1991-04-09T00:00:00Z"), readings("1991-04-00"), readings("TBILISI")
+    (('1991-04-09',), ('1991-04',), ('tbilisi',))
+    """
+    text = " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+    if day := _DAY.fullmatch(text):
+        parts = [day["year"].removeprefix("+"), day["month"], day["day"]]
+        known = next((n for n, part in enumerate(parts) if part in (None, "00")), 3)
+        return ("-".join(parts[:known]) if known > 1 else repr(float(parts[0])),)
+    return tuple(dict.fromkeys(repr(each + 0.0) for each in _numbers(text) if math.isfinite(each))) or (text,)
+
+
+def _numbers(text: str) -> Iterator[float]:
+    """Yield which numbers a text may be."""
+    written = "".join(_MARKS.get(each) or str(unicodedata.decimal(each, each)) for each in text)
+    sign, bare = (written[:1], written[1:]) if written[:1] in ("+", "-") else ("", written)
+    if _PLAIN_NUMBER.fullmatch(bare):
+        yield float(sign + bare)
+    for thousands, pattern in _THOUSANDS.items():
+        if pattern.fullmatch(bare):
+            yield float(sign + bare.replace(thousands, "").replace(",", "."))
+    if _DECIMAL_COMMA.fullmatch(bare):
+        yield float(sign + bare.replace(",", "."))
+
+
+def _coarser(value: str) -> Iterator[str]:
+    """Yield the month and the year of a day, as `readings` has them."""
+    day = _DAY.fullmatch(value)
+    if day and day["day"]:
+        yield f"{day['year']}-{day['month']}"
+    if day and day["month"]:
+        yield repr(float(day["year"]))
 
 
 def property_values(entity: LinkedEntity) -> dict[str, list[str]]:
@@ -111,15 +181,6 @@ def _listed(value: Any) -> list[Any]:
     if isinstance(value, (str, int, float, Mapping)):
         return [value]
     return [each for each in value if each is not None and each != ""]
-
-
-def _folded(value: str) -> str:
-    text = " ".join(unicodedata.normalize("NFKC", value).casefold().split())
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return repr(number) if math.isfinite(number) else text
 
 
 def extension(

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 DEFAULT_LIMIT, MOST_CANDIDATES, MOST_CHARACTERS = 5, 100, 1000
+MOST_VALUES = 100  # of all properties of a query together; and types
 _STRICTNESS = ("any", "all", "should")
 _QUANTIFIERS = ("any", "all", "none")
 _QUALIFIERS = (None, "ExactMatch")
+_EXACT = 2**53  # whole numbers below it are exact in JSON
+_Several = TypeVar("_Several", tuple[str, ...], list[str])
 
 
 class ReconciliationError(ValueError):
@@ -22,7 +25,7 @@ class ReconciliationError(ValueError):
     Attributes
     ----------
     status : int
-        The HTTP status that says so: 400, 404, 413 or 415.
+        The HTTP status that says so: 400, 404, 408, 413, 415 or 503.
     """
 
     def __init__(self, message: str, status: int = 400) -> None:
@@ -144,11 +147,14 @@ def whole_number(value: Any, what: str, *, least: int = 0) -> int:
 
 
 def property_value(value: Any, what: str) -> tuple[str, ...]:
-    """Return a property value as texts: one, or the id and the name of an entity."""
+    """Return a property value as texts: one, or the id and the name of an entity; none for null, an empty cell."""
+    if value is None:
+        return ()
     if isinstance(value, bool):
         return (str(value).lower(),)
     if isinstance(value, (str, int, float)):
-        return (_clean(str(value)),)
+        whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+        return (_clean(str(int(value) if whole else value)),)
     if isinstance(value, Mapping) and isinstance(value.get("id"), str):
         name = value.get("name")
         return (_clean(value["id"]), *((_clean(name),) if isinstance(name, str) and name != value["id"] else ()))
@@ -156,7 +162,7 @@ def property_value(value: Any, what: str) -> tuple[str, ...]:
 
 
 def _query(payload: Any, what: str) -> Query:
-    sent = _object(payload, what)
+    sent = _given(payload, what)
     conditions = []
     for each in _array(sent.get("properties", []), f"'properties' of {what}"):
         condition = _object(each, f"a property of {what}")
@@ -166,9 +172,15 @@ def _query(payload: Any, what: str) -> Query:
         conditions.append(Condition(name, _values(condition["v"], f"'v' of the property {name!r} of {what}")))
     if "query" not in sent and not conditions:
         raise ReconciliationError(f"{what} needs a text 'query' or at least one of 'properties'")
-    text = _text(sent.get("query", ""), f"'query' of {what}")
+    text = sent.get("query", "")
+    # cells of tables hold numbers and booleans, too
+    (text,) = (
+        property_value(text, f"'query' of {what}")
+        if isinstance(text, (int, float))
+        else (_text(text, f"'query' of {what}"),)
+    )
     types = sent.get("type", [])
-    types = [types] if isinstance(types, str) else _array(types, f"'type' of {what}")
+    types = _array(types, f"'type' of {what}") if isinstance(types, list) else [types]
     # a list of objects with ids is what some clients send
     types = [each["id"] if isinstance(each, Mapping) and "id" in each else each for each in types]
     strictness = sent.get("type_strict", "any")
@@ -176,24 +188,25 @@ def _query(payload: Any, what: str) -> Query:
         raise ReconciliationError(f"'type_strict' of {what} must be one of {_STRICTNESS}, but is {strictness!r}"[:200])
     return Query(
         texts=(text,) if text else (),
-        types=tuple(_text(each, f"each 'type' of {what}") for each in types),
+        types=_types(types, what),
         strictness=strictness,
         limit=_limit(sent, what),
-        conditions=tuple(conditions),
+        conditions=_conditions(conditions, what),
     )
 
 
 def _draft_query(payload: Any, what: str) -> Query:
-    sent = _object(payload, what)
+    sent = _given(payload, what)
     texts: list[str] = []
     ids: list[str] = []
     conditions = []
     for each in _array(sent.get("conditions"), f"'conditions' of {what}"):
-        condition = _object(each, f"a condition of {what}")
-        kind = condition.get("matchType")
-        if "propertyValue" not in condition:
+        whole = _object(each, f"a condition of {what}")
+        if "propertyValue" not in whole:
             raise ReconciliationError(f"each condition of {what} needs a 'propertyValue'")
-        values = _values(condition["propertyValue"], f"'propertyValue' of {what}")
+        values = _values(whole["propertyValue"], f"'propertyValue' of {what}")
+        condition = _given(whole, f"a condition of {what}")
+        kind = condition.get("matchType")
         quantifier = condition.get("matchQuantifier", "any")
         if quantifier not in (_QUANTIFIERS if kind == "property" else ("any",)):
             raise ReconciliationError(f"the matchQuantifier {quantifier!r} of {what} is not supported here"[:200])
@@ -211,18 +224,41 @@ def _draft_query(payload: Any, what: str) -> Query:
             conditions.append(Condition(name, values, required, quantifier))
         else:
             raise ReconciliationError(f"'matchType' of {what} must be name, id or property, but is {kind!r}"[:200])
-    if not (texts or ids or conditions):
+    if not sent.get("conditions"):
         raise ReconciliationError(f"{what} needs at least one condition")
-    kind = sent.get("type")
     language = sent.get("lang")
     return Query(
         texts=tuple(texts),
         ids=tuple(ids),
-        types=() if kind is None else (_text(kind, f"'type' of {what}"),),
+        types=_types([sent.get("type", "")], what),
         limit=_limit(sent, what),
-        conditions=tuple(conditions),
-        language=None if language is None else _text(language, f"'lang' of {what}"),
+        conditions=_conditions(conditions, what),
+        language=_text(language, f"'lang' of {what}") or None if language is not None else None,
     )
+
+
+def _given(value: Any, what: str) -> dict[str, Any]:
+    """Return the fields of an object but for those that are null: an optional field that is null was not sent."""
+    return {key: each for key, each in _object(value, what).items() if each is not None}
+
+
+def _types(sent: list[Any], what: str) -> tuple[str, ...]:
+    """Return types, each once; null and "" are none."""
+    found = [_text(each, f"each 'type' of {what}") for each in sent if each is not None]
+    return _bounded(tuple(dict.fromkeys(filter(None, found))), f"types of {what}")
+
+
+def _conditions(found: list[Condition], what: str) -> tuple[Condition, ...]:
+    """Return the conditions that have a value; an empty cell says nothing."""
+    kept = tuple(each for each in found if each.values)
+    _bounded([value for each in kept for value in each.values], f"values in the properties of {what}")
+    return kept
+
+
+def _bounded(found: _Several, what: str) -> _Several:
+    if len(found) > MOST_VALUES:
+        raise ReconciliationError(f"there may be {MOST_VALUES} {what}, but there are {len(found)}; send fewer", 413)
+    return found
 
 
 def _values(value: Any, what: str) -> tuple[str, ...]:
@@ -231,7 +267,8 @@ def _values(value: Any, what: str) -> tuple[str, ...]:
 
 
 def _limit(sent: Mapping[str, Any], what: str) -> int:
-    return min(whole_number(sent.get("limit", DEFAULT_LIMIT), f"'limit' of {what}", least=1), MOST_CANDIDATES)
+    """Return how many candidates are wanted; 0 is the default, as clients send it that have no limit."""
+    return min(whole_number(sent.get("limit", 0), f"'limit' of {what}") or DEFAULT_LIMIT, MOST_CANDIDATES)
 
 
 def _check_size(n: int, most: int) -> None:

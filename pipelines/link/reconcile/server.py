@@ -20,7 +20,10 @@ from .queries import ReconciliationError, parse_json, whole_number
 from .service import ApiVersion, Reconciler
 
 MAX_BYTES = 4_000_000
-_CONNECTIONS = 256
+#: Seconds for a client to send a request, or its body.
+PATIENCE = 10.0
+_WAITING = 256  # batches that wait for the linking thread
+_BACKLOG, _LAST_ANSWERS = 1024, 5  # connections not yet taken; seconds for answers when the service ends
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$]{0,99}(\.[A-Za-z_$][\w$]{0,99}){0,5}", re.ASCII)
 _FORM = "application/x-www-form-urlencoded"
 _PAGE_HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
@@ -30,7 +33,12 @@ Handler = Callable[[Any], Awaitable[Any]]
 
 
 def create_app(
-    reconciler: Reconciler, *, api: ApiVersion = "0.2", url: str | None = None, max_bytes: int = MAX_BYTES
+    reconciler: Reconciler,
+    *,
+    api: ApiVersion = "0.2",
+    url: str | None = None,
+    max_bytes: int = MAX_BYTES,
+    patience: float = PATIENCE,
 ) -> Any:
     """Return a FastAPI application that serves one version of the API.
 
@@ -44,6 +52,8 @@ def create_app(
         Where clients reach the service, if behind a proxy; default: the address of each request.
     max_bytes : int
         A request with a longer body is refused with status 413.
+    patience : float
+        Seconds after which a body that is not there whole is refused with status 408.
 
     Raises
     ------
@@ -56,7 +66,7 @@ def create_app(
         raise ValueError(f"the versions of the API are {', '.join(get_args(ApiVersion))}, but {api!r} was asked for")
     fastapi = require("fastapi", extra="serve")
     cors = require("fastapi.middleware.cors", extra="serve")
-    service = _Service(reconciler, api, url, max_bytes)
+    service = _Service(reconciler, api, url, max_bytes, patience)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -78,7 +88,37 @@ def create_app(
     app.add_exception_handler(404, service.nothing_there)
     app.add_exception_handler(405, service.nothing_there)
     app.add_middleware(cors.CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
+    app.add_middleware(_PrivateNetwork)
     return app
+
+
+class _PrivateNetwork:
+    """Lets pages of public addresses ask a service of the local network, as browsers want it said.
+
+    References
+    ----------
+    Web Incubator Community Group, "Private Network Access": Access-Control-Request-Private-Network.
+    """
+
+    _ASKED, _ALLOWED = b"access-control-request-private-network", (b"access-control-allow-private-network", b"true")
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = list(scope.get("headers", ()))
+        kept = [each for each in headers if each[0].lower() != self._ASKED]
+        if len(kept) == len(headers):
+            await self._app(scope, receive, send)
+            return
+
+        async def answer(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), self._ALLOWED]}
+            await send(message)
+
+        # subtle: Starlette refuses a preflight that asks for what it was not made to allow, which older ones cannot be
+        await self._app({**scope, "headers": kept}, receive, answer)
 
 
 def serve(
@@ -130,24 +170,67 @@ def serve(
             log_level="warning",
             access_log=False,
             server_header=False,
-            limit_concurrency=_CONNECTIONS,
             timeout_keep_alive=60,
+            timeout_graceful_shutdown=_LAST_ANSWERS,
         )
-        listening.listen(_CONNECTIONS)
+        config.load()
+        config.http_protocol_class = _impatient(config.http_protocol_class)
+        listening.listen(_BACKLOG)
         ready(url or f"http://{shown}:{listening.getsockname()[1]}/")
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _impatient(protocol: Any, patience: float = PATIENCE) -> Any:
+    """Return uvicorn's protocol, but a connection on which no whole request's head arrives in time is closed.
+
+    uvicorn waits for ever for the first request, and for the rest of one that has begun.
+    """
+
+    class Impatient(protocol):  # type: ignore[misc]
+        _late: Any = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._watch()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._watch()
+
+        def connection_lost(self, error: Exception | None) -> None:
+            if self._late is not None:
+                self._late.cancel()
+            super().connection_lost(error)
+
+        def _watch(self) -> None:
+            asked = self.cycle is not None and not self.cycle.response_complete
+            if asked and self._late is not None:
+                self._late.cancel()
+                self._late = None
+            elif not asked and self._late is None:
+                self._late = asyncio.get_running_loop().call_later(patience, self._end)
+
+        def _end(self) -> None:
+            self._late = None
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.close()
+
+    return Impatient
 
 
 class _Service:
     """One method for each route: a request in, a response out."""
 
-    def __init__(self, reconciler: Reconciler, api: str, url: str | None, max_bytes: int) -> None:
+    def __init__(self, reconciler: Reconciler, api: str, url: str | None, max_bytes: int, patience: float) -> None:
         responses = require("fastapi.responses", extra="serve")
         self._response = responses.Response
         self._reconciler = reconciler
         self._api = api
         self._url = url
         self._max_bytes = max_bytes
+        self._patience = patience
+        self._gone = require("starlette.requests", extra="serve").ClientDisconnect
+        self._waiting = 0
         self._linking = ThreadPoolExecutor(1, thread_name_prefix="linking")
 
     def close(self) -> None:
@@ -161,6 +244,8 @@ class _Service:
                 return await handler(request)
             except ReconciliationError as error:
                 return self._error(str(error), error.status)
+            except self._gone:
+                return self._error("the client went away", 400)  # which nobody reads
             except Exception:
                 _logger.exception("a request failed: %s %s", request.method, request.url.path)
                 return self._error("the service failed; its log says where", 500)
@@ -223,7 +308,13 @@ class _Service:
         return self._response(page, media_type="text/html", headers=_PAGE_HEADERS)
 
     async def _link(self, answer: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-        return await asyncio.get_running_loop().run_in_executor(self._linking, answer, *arguments)
+        if self._waiting >= _WAITING:
+            raise ReconciliationError(f"{self._waiting} batches are waiting already; ask again later", 503)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._linking, answer, *arguments)
+        finally:
+            self._waiting -= 1
 
     async def _form(self, request: Any) -> dict[str, str]:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -240,10 +331,15 @@ class _Service:
 
     async def _body(self, request: Any) -> bytes:
         body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._max_bytes:
-                raise ReconciliationError(f"a request has at most {self._max_bytes} bytes; send smaller batches", 413)
+        try:
+            async with asyncio.timeout(self._patience):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > self._max_bytes:
+                        said = f"a request has at most {self._max_bytes} bytes; send smaller batches"
+                        raise ReconciliationError(said, 413)
+        except TimeoutError as error:
+            raise ReconciliationError(f"the body was not there after {self._patience:g} seconds", 408) from error
         return bytes(body)
 
     def _json(self, request: Any, value: Any) -> Any:

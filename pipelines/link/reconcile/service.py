@@ -33,6 +33,7 @@ FEATURES = {
 }
 _SUGGESTIONS, _MOST_SUGGESTIONS = 10, 100
 _SEARCHED, _SEARCHED_WITH_CONDITIONS, _BY_PROPERTIES_ALONE, _RARE = 5, 25, 1000, 10
+_MOST_ODDS = 700.0  # what exp can take
 _LIMIT: Mapping[str, Any] = {
     "name": "limit",
     "label": "Limit",
@@ -265,7 +266,7 @@ class Reconciler:
             return None
 
     def _linked(self, queries: Sequence[Query]) -> list[list[_Found]]:
-        """Return what the names, ids or properties of each query find, with the probability by name and context."""
+        """Return what the names, ids or properties of each query find, with the probability by name."""
         found: list[dict[str, _Found]] = [{} for _ in queries]
         groups: dict[tuple[tuple[str, ...], str | None], list[tuple[int, str]]] = {}
         for row, query in enumerate(queries):
@@ -274,10 +275,8 @@ class Reconciler:
                 groups.setdefault((types, query.language), []).append((row, text))
         for (types, language), members in groups.items():
             asked = [queries[row] for row, _ in members]
-            contexts = [self._context(query) for query in asked]
             linked = self.index.link(
                 [text for _, text in members],
-                contexts=contexts if any(contexts) else None,
                 language=language,
                 types=list(types) or None,
                 k=max(_searched(query) for query in asked),
@@ -329,10 +328,6 @@ class Reconciler:
             return False
         return all(self._evidence.holds(entity.id, each) for each in query.conditions if each.required)
 
-    def _context(self, query: Query) -> str | None:
-        unknown = [value for each in query.conditions for value in self._evidence.unknown(each)]
-        return ", ".join(unknown) or None
-
     def _rendered(self, found: list[_Found], query: Query, languages: Sequence[str]) -> list[dict[str, Any]]:
         sure = sum(each.probability >= self.threshold for each in found)
         return [
@@ -366,7 +361,8 @@ def _keep(found: dict[str, _Found], new: _Found) -> None:
 def _shifted(probability: float, weight: float) -> float:
     """Return the probability after evidence, a log-likelihood ratio."""
     inside = min(max(probability, 1e-9), 1 - 1e-9)
-    return 1 / (1 + math.exp(-(math.log(inside / (1 - inside)) + weight)))
+    odds = math.log(inside / (1 - inside)) + weight
+    return 1 / (1 + math.exp(-min(max(odds, -_MOST_ODDS), _MOST_ODDS)))
 
 
 def _suggestion(entity: LinkedEntity, languages: Sequence[str]) -> dict[str, Any]:

@@ -42,7 +42,19 @@ def test_options_reach_the_service(monkeypatch, capsys):
     assert (served["host"], served["port"], served["api"], served["url"]) == ("127.0.0.1", 0, "1.0-draft", None)
     assert (served["reconciler"].name, served["reconciler"].threshold) == ("towns", 0.9)
     served["ready"]("http://127.0.0.1:1/")
-    assert "5 entities at http://127.0.0.1:1/" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "5 entities at http://127.0.0.1:1/" in said
+    assert "changes of towns.csv are not seen" in " ".join(said.split())
+
+
+def test_columns_of_the_table_are_named(monkeypatch, capsys, tmp_path):
+    read = {}
+    monkeypatch.setattr(EntityIndex, "read", lambda path, encoder, **named: read.update(named) or SmallIndex())
+    monkeypatch.setattr("interlingua.pipelines.link.reconcile.server.serve", lambda reconciler, **named: None)
+    assert cli.main(["reconcile", "serve", "towns.csv", "--column", "QID=id", "--column", "label=name:en"]) == 0
+    assert read == {"columns": {"QID": "id", "label": "name:en"}}
+    assert cli.main(["reconcile", "serve", str(tmp_path), "--column", "QID=id"]) == 2
+    assert "--column is for tables" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("wrong", [["--threshold", "2"], ["--threshold", "x"], ["--port", "70000"], ["--api", "3"]])

@@ -1,7 +1,9 @@
 """The reconciliation service over HTTP."""
 
+import asyncio
 import json
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +11,7 @@ pytest.importorskip("fastapi")
 
 from starlette.testclient import TestClient
 
+from interlingua.pipelines.link.reconcile import server
 from interlingua.pipelines.link.reconcile.server import create_app
 from interlingua.pipelines.link.reconcile.service import Reconciler
 
@@ -90,6 +93,99 @@ def test_every_origin_may_ask(client, draft):
         assert "content-type" in answer.headers["access-control-allow-headers"].lower()
 
 
+def test_a_page_of_a_public_address_may_ask_a_service_of_the_private_network(client, draft):
+    asked = {"origin": "https://example.org", "access-control-request-method": "POST",
+             "access-control-request-private-network": "true"}  # fmt: skip
+    for one, path in ((client, "/"), (draft, "/match")):
+        answer = one.options(path, headers=asked)
+        assert (answer.status_code, answer.headers["access-control-allow-private-network"]) == (200, "true")
+    del asked["access-control-request-private-network"]
+    assert "access-control-allow-private-network" not in client.options("/", headers=asked).headers
+
+
+def _asgi(app, messages, received):
+    """Ask an application as a server does; the last message is given again and again."""
+    scope = {"type": "http", "http_version": "1.1", "method": "POST", "path": "/", "raw_path": b"/", "scheme": "http",
+             "query_string": b"", "headers": [(b"content-type", FORM["content-type"].encode())],
+             "server": ("testserver", 80), "client": ("testclient", 1), "root_path": ""}  # fmt: skip
+    waiting = iter(messages)
+
+    async def receive():
+        message = next(waiting, None)
+        if message is None:
+            await asyncio.Event().wait()  # a client that sends no more
+        return message
+
+    async def send(message):
+        received.append(message)
+
+    asyncio.run(app(scope, receive, send))
+
+
+def test_a_client_that_goes_away_leaves_no_trace_in_the_log(caplog):
+    part = {"type": "http.request", "body": b"queries=", "more_body": True}
+    _asgi(create_app(Reconciler(SmallIndex())), [part, {"type": "http.disconnect"}], received := [])
+    assert caplog.text == ""
+    assert received[0]["status"] == 400
+
+
+def test_a_body_that_does_not_come_is_waited_for_no_longer_than_patience():
+    part = {"type": "http.request", "body": b"queries=", "more_body": True}
+    _asgi(create_app(Reconciler(SmallIndex()), patience=0.01), [part], received := [])
+    assert received[0]["status"] == 408
+    assert b"was not there after 0.01 seconds" in received[1]["body"]
+
+
+class _Clock:
+    """What `asyncio` calls later, called when the test says so."""
+
+    def __init__(self):
+        self.calls = []
+
+    def call_later(self, seconds, call):
+        self.calls.append(self)
+        self.seconds, self.call, self.cancelled = seconds, call, False
+        return self
+
+    def cancel(self):
+        self.cancelled = True
+
+
+class _Protocol:
+    """uvicorn's protocol as far as it is looked at: a request is under way from its head to its answer."""
+
+    cycle = None
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        if data.endswith(b"\r\n\r\n"):
+            self.cycle = SimpleNamespace(response_complete=False)
+
+    def connection_lost(self, error):
+        pass
+
+
+def test_connections_without_a_whole_request_are_closed_and_others_are_not(monkeypatch):
+    clock, closed = _Clock(), []
+    monkeypatch.setattr(server.asyncio, "get_running_loop", lambda: clock)
+    transport = SimpleNamespace(close=lambda: closed.append(True))
+    idle, busy = (server._impatient(_Protocol, 7.0)() for _ in range(2))
+    idle.connection_made(transport)
+    idle.data_received(b"GET / HT")  # half a head gives no further time
+    assert (clock.seconds, len(clock.calls)) == (7.0, 1)
+    clock.call()
+    assert closed == [True]
+    busy.connection_made(transport)
+    busy.data_received(b"GET / HTTP/1.1\r\n\r\n")
+    assert clock.cancelled
+    busy.cycle.response_complete = True
+    busy.data_received(b"GET / HT")  # the next request of the connection, by half
+    clock.call()
+    assert closed == [True, True]
+
+
 def test_jsonp_wraps_the_answer_of_a_get_only(client, draft):
     answer = client.get("/", params={"queries": QUERIES, "callback": "a.b$1"})
     assert answer.headers["content-type"].startswith("application/javascript")
@@ -107,7 +203,7 @@ def test_jsonp_wraps_the_answer_of_a_get_only(client, draft):
         ({"queries": "{"}, 400, "must be JSON"),
         ({"queries": "[" * 3000}, 400, "nested too deeply"),
         ({"queries": "[]"}, 400, "must be an object"),
-        ({"queries": '{"q": {"query": 3}}'}, 400, "'query' of query 'q' must be a text"),
+        ({"queries": '{"q": {"query": []}}'}, 400, "'query' of query 'q' must be a text"),
         ({"queries": json.dumps({str(n): {"query": "a"} for n in range(11)})}, 413, "at most 10 queries"),
         ({"queries": "x" * 10_001}, 413, "at most 10000 bytes"),
         ({"extend": '{"ids": ["DE"]}'}, 400, "'properties'"),

@@ -55,12 +55,53 @@ def test_a_property_decides_between_namesakes(service):
     assert features["probability"] == pytest.approx(0.98)
 
 
-def test_a_value_that_no_entity_has_is_context_and_no_evidence(service):
-    found = only(service, query="Georgia", properties=[{"pid": "capital", "v": ["Tiflis", "Atlanta"]}])
-    assert service.index.asked[-1]["contexts"] == ["Tiflis"]
-    assert found[0]["id"] == "US-GA"
-    only(service, query="Georgia")
-    assert service.index.asked[-1]["contexts"] is None
+@pytest.mark.parametrize(
+    "said",
+    [{"pid": "no such column", "v": "17"}, {"pid": "capital", "v": "Tiflis"}, {"pid": "region", "v": "West Asia"},
+     {"pid": "code", "v": ""}, {"pid": "capital", "v": None}, {"pid": "capital", "v": [None, "row 17"]}],
+)  # fmt: skip
+def test_a_value_that_no_entity_has_leaves_the_tie_of_namesakes(service, said):
+    bare = {each["id"]: each["score"] for each in only(service, query="Georgia")}
+    found = only(service, query="Georgia", properties=[said])
+    assert {each["id"]: each["score"] for each in found} == pytest.approx(bare)
+    assert not any(each["match"] for each in found)
+    assert all(asked["contexts"] is None for asked in service.index.asked)
+    exact = only(service, query="Georgia", properties=[said, {"pid": "capital", "v": "Atlanta"}])
+    assert (exact[0]["id"], exact[0]["match"]) == ("US-GA", True)
+
+
+def test_numbers_and_days_are_compared_as_what_they_are():
+    things = [
+        Thing("a", {"en": "a"}, properties={"n": "3700000", "born": "1991-04-09", "x": "1234"}),
+        Thing("b", {"en": "b"}, properties={"n": "3.5", "born": "1991-05-01", "x": "1.234"}),
+        Thing("c", {"en": "c"}, properties={"n": "250", "born": "1990", "x": "5"}),
+    ]
+    evidence = PropertyEvidence(things)
+    one, two = math.log(0.9 / (1 / 3)), math.log(0.9 / (2 / 3))
+    for name, value, id, weight in (
+        *(("n", value, "a", one) for value in
+          ("3,700,000", "3.700.000", "3 700 000", "3\u202f700\u202f000", "3'700'000", "37,00,000",
+           "٣٬٧٠٠٬٠٠٠", "3.7e6")),
+        ("n", "3,5", "b", one), ("x", "1,234", "a", one), ("x", "1.234", "b", one),
+        ("born", "1991", "a", two), ("born", "1991", "b", two), ("born", "1991-04", "a", one),
+        ("born", "+1991-04-09T00:00:00Z", "a", one), ("born", "1990-12-31", "c", one), ("born", "1991-04-10", "a", 0.0),
+    ):  # fmt: skip
+        condition = Condition(name, (value,))
+        assert evidence.weight(id, condition) == pytest.approx(weight), value
+        assert evidence.holds(id, condition) == bool(weight)
+        assert (id in evidence.agreeing(condition, 9)) == bool(weight)
+    assert not evidence.holds("c", Condition("n", ("251",), quantifier="all"))
+
+
+def test_any_amount_of_evidence_gives_a_probability(service):
+    many = [{"pid": "region", "v": "Asia"}, {"pid": "capital", "v": "Tbilisi"}] * 50
+    assert only(service, query="Georgia", properties=many)[0]["score"] == 100.0
+    assert only(service, query="Germany", properties=many)[0]["id"] in ("DE", "GE")
+    for too_many in ({"properties": many * 4}, {"type": [str(n) for n in range(1000)]},
+                     {"properties": [{"pid": "code", "v": [str(n) for n in range(101)]}]}):  # fmt: skip
+        with pytest.raises(ReconciliationError, match=r"there may be 100 .* of query 'q'") as caught:
+            only(service, query="Georgia", **too_many)
+        assert caught.value.status == 413
 
 
 def test_evidence_is_the_log_likelihood_ratio():
@@ -129,6 +170,24 @@ def test_limits_hold_and_an_empty_text_finds_nothing(service):
     assert service.reconcile({}) == {}
 
 
+def test_what_is_null_or_empty_was_not_sent_and_cells_may_be_numbers(service):
+    plain = only(service, query="Georgia")
+    for query in (
+        {"limit": None, "type": None, "type_strict": None, "properties": None}, {"type": ""}, {"type": ["", None]},
+        {"limit": 0}, {"properties": []}, {"properties": [{"pid": "capital", "v": None}]},
+    ):  # fmt: skip
+        assert only(service, query="Georgia", **query) == plain
+    for cell, text in ((1984, "1984"), (1984.0, "1984"), (1.5, "1.5"), (True, "true")):
+        only(service, query=cell)
+        assert service.index.asked[-1]["mentions"] == [text]
+    answer = service.match({"queries": [
+        {"conditions": [{"matchType": "name", "propertyValue": "Georgia", "required": None, "matchQuantifier": None}],
+         "type": None, "lang": None, "limit": None},
+        {"conditions": [{"matchType": "name", "propertyValue": "Georgia"}], "type": "", "lang": "", "limit": 0},
+    ]})  # fmt: skip
+    assert [[each["id"] for each in one["candidates"]] for one in answer["results"]] == [[e["id"] for e in plain]] * 2
+
+
 def test_the_draft_has_arrays_names_of_features_and_directions(service):
     answer = service.match(
         {
@@ -159,12 +218,12 @@ def test_the_draft_has_arrays_names_of_features_and_directions(service):
 @pytest.mark.parametrize(
     "query",
     [
-        None, [], "text", {}, {"query": None}, {"query": 5}, {"query": "a", "limit": 0}, {"query": "a", "limit": -3},
+        None, [], "text", {}, {"query": None}, {"query": []}, {"query": "a", "limit": -3},
         {"query": "a", "limit": "x"}, {"query": "a", "limit": 2.5}, {"query": "a", "limit": float("nan")},
         {"query": "a", "limit": True}, {"query": "a", "type": 3}, {"query": "a", "type": [3]},
         {"query": "a", "type_strict": "some"}, {"query": "a", "type_strict": []}, {"query": "a", "properties": {}},
         {"query": "a", "properties": ["p"]}, {"query": "a", "properties": [{"pid": "p"}]},
-        {"query": "a", "properties": [{"v": "p"}]}, {"query": "a", "properties": [{"pid": "p", "v": None}]},
+        {"query": "a", "properties": [{"v": "p"}]},
         {"query": "a", "properties": [{"pid": "p", "v": [{"name": "n"}]}]}, {"properties": []},
     ],
 )  # fmt: skip
