@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -16,7 +16,8 @@ from .output import Output, table
 if TYPE_CHECKING:
     from interlingua.pipelines.link.entities import Candidate
 
-_COLUMNS = ("mention", "id", "name", "probability", "nil")
+_COLUMNS = ("mention", "id", "name", "probability", "nil", "row")
+_ASKED = ("mention", "context", "language")
 _DUMPS = (".json", ".json.gz", ".json.bz2")
 _RECONCILE = "interlingua.pipelines.link.reconcile"
 
@@ -35,9 +36,11 @@ def link(
     mentions: list[str],
     *,
     output: Annotated[str | None, Parameter(("--output", "-o"), metavar="FILE")] = None,
+    columns: Annotated[Repeated, Parameter("--column", metavar="NAME[=MEANT]")] = None,
     context: str | None = None,
     language: str | None = None,
     threshold: float | None = None,
+    doubtful_first: bool = False,
     encoder: EncoderName = None,
 ) -> None:
     """Link mentions in any language to the entities of an index.
@@ -47,15 +50,19 @@ def link(
     index : str
         A folder of `entities build`, or a table of entities.
     mentions : str
-        A table with a column mention and, optional, context and language (.tsv .jsonl .parquet); or mentions.
+        A table with a column mention and, optional, context and language (.csv .tsv .jsonl .parquet); or mentions.
     output : str, optional
-        TSV with columns mention, id, name, probability, nil.
+        TSV with columns mention, id, name, probability, nil, row, and the other columns of the table.
+    columns : str, optional
+        The column of the mentions, or a column of the table and what it is, such as text=context; may be repeated.
     context : str, optional
         Around the mentions on the command line.
     language : str, optional
         Of mentions that name none.
     threshold : float, from 0 to 1, optional
         NIL below this probability; by default the index's.
+    doubtful_first : bool
+        Those first that are nearest to the threshold, to be looked at.
     encoder : str
         By default the bundled one, or that of the folder.
 
@@ -63,72 +70,98 @@ def link(
     --------
     ::
 
-        interlingua link INDEX MENTIONS.tsv -o LINKS.tsv
+        interlingua link INDEX MENTIONS.csv --column city --doubtful-first -o LINKS.tsv
     """
     from interlingua.pipelines.link.entities import EntityIndex
 
     if output:
         check_output_file(output)
-    asked = _asked(mentions, context, language)
+    asked = _asked(mentions, context, language, columns or ())
     with console.working("reading the entities"):
         entities = EntityIndex.read(index, encoder)
-    threshold = entities.threshold if threshold is None else threshold
-    found: list[list[Candidate]] = [[] for _ in asked.texts]
+    shown, linking["k"] = linking["k"], max(2, linking["k"])  # a second one tells whether the first is a namesake
     with console.working("linking"):
-        for name in dict.fromkeys(asked.languages):
-            rows = [row for row, each in enumerate(asked.languages) if each == name]
-            answers = entities.link(
-                [asked.texts[row] for row in rows],
-                contexts=[asked.contexts[row] for row in rows],
-                language=name or None,
-                **linking,
-            )
-            for row, answer in zip(rows, answers, strict=True):
-                found[row] = answer
-    result = [row for text, best in zip(asked.texts, found, strict=True) for row in _rows_of(text, best, threshold)]
-    cells = [[_cell(row[name]) for name in _COLUMNS] for row in result]
-    text = "".join("\t".join(row) + "\n" for row in (_COLUMNS, *cells))
+        found = entities.link(
+            asked.texts, contexts=asked.contexts, language=[each or None for each in asked.languages], **linking
+        )
+    nil = [not entities.links(best, threshold) for best in found]
+    order = list(range(len(found)))
+    if doubtful_first:
+        level = entities.threshold if threshold is None else threshold
+        order.sort(key=lambda row: abs((found[row][0].probability if found[row] else 0.0) - level))
+    result = [each for row in order for each in _rows_of(asked, row, found[row][:shown], nil[row])]
+    cells = [
+        [_cell(row[name]) for name in _COLUMNS] + [_cell(each) for each in row["columns"].values()] for row in result
+    ]
+    names = (*_COLUMNS, *asked.others)
+    text = "".join("\t".join(row) + "\n" for row in (names, *cells))
     if output:
         from interlingua.align.files import replacing
 
         with replacing(output, "w") as file:
             file.write(text)
-        nil = sum(not best or best[0].probability < threshold for best in found)
-        console.note(f"{output}: {len(found) - nil} of {len(found)} mentions linked, {nil} to nothing")
-    elif asked.of_table and not console.as_json:
+        console.note(f"{output}: {len(nil) - sum(nil)} of {len(nil)} mentions linked, {sum(nil)} to nothing")
+    if any(nil):
+        console.note(_HELP.format(index=index))
+    if asked.others is not _NO_TABLE and not output and not console.as_json:
         sys.stdout.write(text)
         return
-    console.result(result, lambda: [] if output else [table(*_COLUMNS, rows=cells)])
+    console.result(result, lambda: [] if output else [table(*_COLUMNS[:-1], rows=[row[:5] for row in cells])])
 
 
 class _Asked(NamedTuple):
-    """Mentions with their contexts and languages, "" where there is none; and whether a table holds them."""
+    """Mentions with their contexts and languages, "" where there is none, and the other columns of their table."""
 
     texts: Sequence[str]
     contexts: Sequence[str]
     languages: Sequence[str]
-    of_table: bool
+    others: Mapping[str, Sequence[object]]
 
 
-def _asked(mentions: Sequence[str], context: str | None, language: str | None) -> _Asked:
-    from interlingua.pipelines.texts.tables import is_table, read_columns
+_NO_TABLE: Mapping[str, Sequence[object]] = {}
+_HELP = (
+    "What is linked to nothing may still be there: a context tells more, --unknown SHARE how many mean nothing, and "
+    "after `interlingua entities accept {index} MENTION ID` a name is known"
+)
+
+
+def _asked(mentions: Sequence[str], context: str | None, language: str | None, columns: Sequence[str]) -> _Asked:
+    from interlingua.pipelines.texts.tables import is_table, open_table
 
     first = Path(mentions[0])
-    if len(mentions) > 1 or not is_table(first):
-        return _Asked(mentions, [context or ""] * len(mentions), [language or ""] * len(mentions), False)
+    if len(mentions) > 1 or not (is_table(first) or first.is_file()):
+        if columns:
+            raise UsageError("--column is for tables; the mentions are on the command line")
+        return _Asked(mentions, [context or ""] * len(mentions), [language or ""] * len(mentions), _NO_TABLE)
     if context:
         raise UsageError("--context is for mentions on the command line; a table has a column context")
-    found = read_columns(first, ["mention"], optional=["context", "language"])
-    texts = found["mention"]
-    languages = [each or language or "" for each in found.get("language", [""] * len(texts))]
-    return _Asked(texts, found.get("context", [""] * len(texts)), languages, True)
+    meant = dict(_column(each) if "=" in each else (each, "mention") for each in columns)
+    wrong = [each for each in meant.values() if each not in _ASKED]
+    if wrong or len(set(meant.values())) < len(meant):
+        raise UsageError(f"--column: a column is {', '.join(_ASKED)}, each once, but got {', '.join(columns)}")
+    read = open_table(first)
+    absent = [name for name in meant if name not in read.columns]
+    names = {meant.get(name, name if name not in meant.values() else ""): name for name in read.columns}
+    if absent or "mention" not in names:
+        lacking, there = (absent or ["mention"])[0], ", ".join(read.columns) or "none"
+        raise ValueError(f"{read.name} has no column {lacking!r}; it has: {there}; --column NAME names the mentions")
+    rows = list(read.texts(read.columns))
+    if not rows:
+        raise ValueError(f"{read.name} holds no rows; expected at least one")
+    held = dict(zip(read.columns, map(list, zip(*rows, strict=True)), strict=True))
+    texts = held[names["mention"]]
+    contexts, languages = (held.get(names.get(each, ""), [""] * len(texts)) for each in _ASKED[1:])
+    others = {name: values for name, values in held.items() if name != names["mention"]}
+    return _Asked(texts, contexts, [each or language or "" for each in languages], others)
 
 
-def _rows_of(mention: str, best: Sequence[Candidate], threshold: float) -> list[dict[str, Any]]:
-    """Return a row for each candidate, or one that says that there is none."""
+def _rows_of(asked: _Asked, number: int, best: Sequence[Candidate], nil: bool) -> list[dict[str, Any]]:
+    """Return a row for each candidate of a mention, or one that says that there is none."""
+    about = {"row": number + 1, "columns": {name: values[number] for name, values in asked.others.items()}}
+    mention = asked.texts[number]
     if not best:
-        return [{"mention": mention, "id": None, "name": None, "probability": 0.0, "nil": True, "features": {}}]
-    nil = best[0].probability < threshold
+        none = {"id": None, "name": None, "probability": 0.0, "nil": True, "features": {}}
+        return [{"mention": mention, **none, **about}]
     return [
         {
             "mention": mention,
@@ -137,6 +170,7 @@ def _rows_of(mention: str, best: Sequence[Candidate], threshold: float) -> list[
             "probability": each.probability,
             "nil": nil,
             "features": dict(each.features),
+            **about,
         }
         for each in best
     ]
@@ -258,15 +292,18 @@ def serve(
     serving: dict[str, Any],
     entities: Annotated[str, Parameter("TABLE.csv")],
     *,
+    columns: Annotated[Repeated, Parameter("--column", metavar="NAME=MEANT")] = None,
     name: str | None = None,
     encoder: EncoderName = None,
 ) -> None:
-    """Serve a table of entities by the Reconciliation API.
+    """Serve a table of entities by the Reconciliation API; it is read once, changes need a new start.
 
     Parameters
     ----------
     entities : str
         A table with a column id, or the folder of a saved index.
+    columns : str, optional
+        A column of the table and what it is, such as QID=id; may be repeated.
     name : str, optional
         Of the service; by default that of the table.
     encoder : str
@@ -283,12 +320,16 @@ def serve(
     from interlingua.pipelines.link.reconcile.service import Reconciler
 
     path = Path(entities)
+    meant = dict(_column(each) for each in columns or ())
+    if meant and path.is_dir():
+        raise UsageError("--column is for tables, but a folder of a saved index is served")
     with console.working("reading the entities"):
-        index = EntityIndex.read(path, encoder)
+        index = EntityIndex.read(path, encoder, **({"columns": meant} if meant else {}))
         index.link(["a first name"])  # so that the first request does not wait for the encoder
     reconciler = Reconciler(index, name=name or path.stem, **reconciling)
 
     def ready(url: str) -> None:
         console.note(f"{len(index)} entities at {url} (in OpenRefine: Reconcile, Add standard service); Ctrl-C ends")
+        console.note(f"Later changes of {path} are not seen; end and start again for them")
 
     served(reconciler, ready=ready, **serving)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from interlingua.index import Collection, CollectionStore, LockedError
 from interlingua.index.threads import SharedLock
-from interlingua.pipelines.encoders.base import check_texts
+from interlingua.pipelines.encoders.base import UnknownTextError, check_texts
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote, encoder_of, load_collection, save_collection
 from interlingua.pipelines.texts.lines import json_lines, lines_of
 
-from .model import LinkModel, calibrated, default_model, feature_rows
+from .model import FEATURES, LinkModel, calibrated, default_model, feature_rows
 from .names import NameTable, centred, centred_by_script, folded_name
 
 if TYPE_CHECKING:
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
 NAME, ALIAS, ACCEPTED, CONTEXT = "name", "alias", "accepted", "context"
 _LONGEST = 400  # characters of a context
+# texts that say nothing: a context counts as far as it is nearer to a description than they are to any
+_NOTHING = ("row 12", "n/a", "page 3 of 40", "unknown", "no. 7", "see below", "id 10482", "test", "to be checked later",
+            "the", "2023-05-11", "column B, line 31", "various", "o. A.", "нет", "第3行", "سطر ٤")  # fmt: skip
+_NOISE = 0.998  # of the descriptions' cosines with these texts
+_NOISE_SAMPLE = 4096
+_THRESHOLD = 0.35
+_TIED = 0.95  # of the first's probability: a second that has it is a namesake that nothing tells apart
 _ENTITIES, _MODEL = "entities.jsonl", "model"
+_SHOWN = ("name", "spelling", "letters", "context", "type", "language")  # of the features
 
 
 @dataclass(frozen=True)
@@ -72,8 +80,8 @@ class Candidate:
     probability : float
         That the mention means it; those of all candidates and of none of them add up to 1.
     features : mapping of str to float
-        "name" (cosine of the nearest name, hubs corrected), "spelling" (0 to 1), "context" (cosine of context and
-        description, less the mean of the candidates), "type" and "language" (1 or 0).
+        "name" (cosine of the nearest name, hubs corrected), "spelling" and "letters" (0 to 1), "context" (by how much
+        the cosine of context and description is above that of texts that say nothing), "type" and "language" (1 or 0).
     """
 
     entity: Entity
@@ -167,8 +175,8 @@ class _State:
 class EntityIndex:
     """Finds the entities that mentions in any language mean.
 
-    Use `build`, `from_table`, `from_wikidata` or `load`; the constructor takes their parts. A mention that means no
-    entity (NIL) is one whose first candidate has a probability below `threshold`.
+    Use `build`, `from_table`, `from_wikidata` or `load`; the constructor takes their parts. A mention means no entity
+    (NIL) where `links` says so: where its first candidate has a probability below `threshold`, or another has the same.
 
     Threads may share an index: `link` answers from the state before or after an `accept`, and those come one after the
     other.
@@ -192,7 +200,7 @@ class EntityIndex:
         *,
         model: LinkModel,
         encoder_name: str = "",
-        threshold: float = 0.5,
+        threshold: float = _THRESHOLD,
         folder: Path | None = None,
     ) -> None:
         self._changes = SharedLock()  # one `accept` after the other
@@ -202,6 +210,7 @@ class EntityIndex:
         self.encoder_name = encoder_name
         self.threshold = threshold
         self._folder = folder
+        self._silent: NDArray[np.float32] | None = None  # vectors of what says nothing
         self._state = _State.of({each.id: each for each in entities}, collection)
 
     @classmethod
@@ -310,12 +319,12 @@ class EntityIndex:
         mentions: Sequence[str],
         *,
         contexts: Sequence[str | None] | None = None,
-        language: str | None = None,
+        language: str | Sequence[str | None] | None = None,
         types: Sequence[str] | None = None,
         k: int = 1,
         unknown: float | None = None,
     ) -> list[list[Candidate]]:
-        """Return the candidates of each mention, most probable first.
+        """Return the candidates of each mention, most probable first; none where the encoder knows nothing in it.
 
         Mentions asked together tell more than each alone: names of one script are centred, and see `unknown`.
 
@@ -325,15 +334,14 @@ class EntityIndex:
             Names, in any language and script.
         contexts : sequence of str, optional
             For each mention a sentence around it, or "".
-        language : str, optional
-            Of the mentions, as the entities' names call it; favours names in it.
+        language : str or sequence of str, optional
+            Of the mentions, or of each, as the entities' names call it; favours names in it.
         types : sequence of str, optional
             Only entities of one of these types.
         k : int
             Candidates a mention, at most.
         unknown : float, from 0 to 1, optional
-            Which share of the mentions means no entity; by default estimated from these mentions, and near that of the
-            index's calibration where they are few.
+            Which share of the mentions means no entity; by default a fifth, or less where these mentions say so.
 
         Raises
         ------
@@ -346,11 +354,15 @@ class EntityIndex:
         around = [""] * len(texts) if contexts is None else [each or "" for each in contexts]
         if len(around) != len(texts):
             raise ValueError(f"each mention has one context, but there are {len(texts)} mentions and {len(around)}")
+        spoken = [language] * len(texts) if language is None or isinstance(language, str) else list(language)
+        if len(spoken) != len(texts):
+            raise ValueError(f"each mention has one language, but there are {len(texts)} mentions and {len(spoken)}")
         answers: list[list[Candidate]] = [[] for _ in texts]
         asked = [row for row, text in enumerate(texts) if text.strip()]
         state = self._state
         entities = tuple(state.entities.values())
-        found = list(self._features(state, [texts[r] for r in asked], [around[r] for r in asked], language, types))
+        parts = ([each[row] for row in asked] for each in (texts, around, spoken))
+        found = list(self._features(state, *parts, types))
         if unknown is None:
             model = self.model.with_unknown_of([features for _, _, features in found])
         else:
@@ -358,18 +370,35 @@ class EntityIndex:
         for row, owners, features in found:
             probabilities = model.probability(features)
             none = max(1.0 - float(probabilities.sum()), 1e-12)
-            for place in np.argsort(-probabilities, kind="stable")[:k]:
-                name, spelling, _, _, context, spoken = (float(value) for value in features[place])
+            allowed = features[:, len(FEATURES)] > 0
+            for place in np.argsort(np.where(allowed, -probabilities, 1.0), kind="stable")[
+                : min(k, int(allowed.sum()))
+            ]:
+                told = dict(zip(FEATURES, features[place].tolist(), strict=False))
                 answers[asked[row]].append(
                     Candidate(
                         entities[int(owners[place])],
                         float(np.log(max(float(probabilities[place]), 1e-12) / none)),
                         float(probabilities[place]),
-                        {"name": name, "spelling": spelling, "context": context, "type": float(bool(types)),
-                         "language": spoken},
+                        {name: told.get(name, float(bool(types))) for name in _SHOWN},
                     )
-                )  # fmt: skip
+                )
         return answers
+
+    def links(self, candidates: Sequence[Candidate], threshold: float | None = None) -> bool:
+        """Tell whether a mention with these candidates, of `link` with k > 1, means the first, or nothing (NIL).
+
+        Parameters
+        ----------
+        candidates : sequence of Candidate
+            Most probable first.
+        threshold : float, optional
+            By default that of the index.
+        """
+        least = self.threshold if threshold is None else threshold
+        if not candidates or candidates[0].probability < least:
+            return False
+        return len(candidates) < 2 or candidates[1].probability < _TIED * candidates[0].probability
 
     def calibrate(
         self,
@@ -396,7 +425,7 @@ class EntityIndex:
         wanted = [None if id is None else places[self.get(id).id] for id in ids]
         around = [""] * len(texts) if contexts is None else [each or "" for each in contexts]
         groups, right = [], []
-        for row, owners, features in self._features(state, texts, around, language, None):
+        for row, owners, features in self._features(state, texts, around, [language] * len(texts), None):
             hit = np.flatnonzero(owners == -1 if wanted[row] is None else owners == wanted[row])
             groups.append(features)
             right.append(int(hit[0]) if len(hit) else None)
@@ -479,35 +508,71 @@ class EntityIndex:
         )
 
     @classmethod
-    def read(cls, path: str | Path, encoder: Encoder | str | Path | None = None) -> EntityIndex:
+    def read(
+        cls,
+        path: str | Path,
+        encoder: Encoder | str | Path | None = None,
+        *,
+        columns: Mapping[str, str] | None = None,
+    ) -> EntityIndex:
         """Return the index that a folder of `save` holds, or that of a table, see `from_table`.
 
-        The encoder is by default that of the folder, and the bundled one for a table.
+        The encoder is by default that of the folder, and the bundled one for a table; `columns` are of a table.
         """
         if Path(path).is_dir():
             return cls.load(path, encoder)
-        return cls.from_table(path, encoder=load_encoder(encoder) if isinstance(encoder, str | Path) else encoder)
+        made = load_encoder(encoder) if isinstance(encoder, str | Path) else encoder
+        return cls.from_table(path, encoder=made, columns=columns)
 
     def _features(
         self,
         state: _State,
         mentions: list[str],
         contexts: list[str],
-        language: str | None,
+        languages: list[str | None],
         types: Sequence[str] | None,
     ) -> Iterable[tuple[int, NDArray[np.int64], NDArray[np.float32]]]:
-        if not mentions:
-            return
-        allowed = (
-            None if not types else np.array([bool(set(types) & set(each.types)) for each in state.entities.values()])
-        )
-        vectors = self.encoder.encode(mentions)
-        said = [row for row, text in enumerate(contexts) if text.strip()]
-        told = [contexts[row] for row in said]
-        around = dict(zip(said, centred_by_script(told, self.encoder.encode(told), state.context_mean) if said else ()))
-        for row, near in enumerate(state.table.near(mentions, vectors, language=language, allowed=allowed)):
+        """Yield the candidates of each mention that the encoder knows."""
+        wanted = set(types or ())
+        allowed = None if not types else np.array([bool(wanted & set(each.types)) for each in state.entities.values()])
+        known, vectors = _encoded(self.encoder, mentions)
+        around, least = self._around(state, {row: contexts[row] for row in known if contexts[row].strip()})
+        texts, spoken = ([each[row] for row in known] for each in (mentions, languages))
+        nearest = state.table.near(texts, vectors, languages=spoken, allowed=allowed) if known else []
+        for row, near in zip(known, nearest):
             context = None
             if row in around:
-                context = centred(state.contexts[near.owners], state.context_mean) @ around[row]
-                context[~state.contexts[near.owners].any(axis=1)] = np.nan
+                about = state.contexts[near.owners]
+                context = np.maximum(centred(about, state.context_mean) @ around[row] - least, 0.0)
+                context[~about.any(axis=1)] = 0.0
             yield row, near.owners, feature_rows(near, context)
+
+    def _around(self, state: _State, contexts: dict[int, str]) -> tuple[dict[int, NDArray[np.float32]], float]:
+        """Return the vectors of contexts, by their row, and how near to a description texts are that say nothing."""
+        described = np.flatnonzero(state.contexts.any(axis=1))
+        rows, texts = list(contexts), list(contexts.values())
+        known, vectors = _encoded(self.encoder, texts)
+        if not known or not len(described):
+            return {}, 0.0
+        if self._silent is None:
+            self._silent = _encoded(self.encoder, list(_NOTHING))[1]
+        some = state.contexts[described[:: max(1, len(described) // _NOISE_SAMPLE)]]
+        noise = centred(some, state.context_mean) @ centred(self._silent, state.context_mean).T
+        least = float(np.quantile(noise, _NOISE)) if noise.size else 0.0
+        moved = centred_by_script([texts[place] for place in known], vectors, state.context_mean)
+        return dict(zip((rows[place] for place in known), moved)), least
+
+
+def _encoded(encoder: Encoder, texts: list[str]) -> tuple[list[int], NDArray[np.float32]]:
+    """Return which of the texts the encoder knows something in, and the vectors of these."""
+    try:
+        return list(range(len(texts))), encoder.encode(texts) if texts else np.zeros((0, encoder.dimension), np.float32)
+    except UnknownTextError:  # word vectors: then one by one, to tell which
+        known, vectors = [], [np.zeros((0, encoder.dimension), np.float32)]
+        for row, text in enumerate(texts):
+            try:
+                vectors.append(encoder.encode([text]))
+                known.append(row)
+            except UnknownTextError:
+                continue
+        return known, np.concatenate(vectors)

@@ -3,53 +3,21 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-from anyascii import anyascii
 from numpy.typing import NDArray
-from scipy import sparse
 
-from interlingua.pipelines.texts.characters import count_groups, hashed_groups, rarity, weighted
 from interlingua.pipelines.texts.languages import MULTIPLE, matches
 
-_HASHED = 1 << 18
-_SIZES = (2, 3)
-_SYLLABIC = ("HANGUL SYLLABLE ", "HIRAGANA LETTER ", "KATAKANA LETTER ")
-_ABUGIDAS = ("DEVANAGARI", "BENGALI", "GUJARATI", "GURMUKHI", "ORIYA", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM",
-             "SINHALA")  # fmt: skip
-_ALIKE = (("sh", "s"), ("ch", "c"), ("kh", "h"), ("gh", "g"), ("th", "t"), ("ph", "f"), ("ts", "c"), ("zh", "j"),
-          ("dh", "d"), ("ck", "k"), ("qu", "k"), ("x", "ks"), ("q", "k"), ("v", "w"), ("c", "k"))  # fmt: skip
-_FIRST_VOWELS = str.maketrans("eiou", "aaaa")
-_NO_VOWELS = str.maketrans("", "", "aeiouwyj")
-# sounds that a letter's name does not begin with; names as in the Unicode Character Database
-_SOUNDS = {
-    "CYRILLIC": {"IE": "e", "IO": "yo", "ER": "r", "EL": "l", "EM": "m", "EN": "n", "ES": "s", "EF": "f", "A": "a",
-                 "I": "i", "O": "o", "U": "u", "E": "e", "YERU": "y", "SHORT I": "y", "HARD SIGN": "",
-                 "SOFT SIGN": "", "HA": "kh", "ZHE": "zh", "CHE": "ch", "SHA": "sh", "SHCHA": "shch", "TSE": "ts",
-                 "YU": "yu", "YA": "ya", "YI": "yi", "BYELORUSSIAN-UKRAINIAN I": "i", "UKRAINIAN IE": "ye",
-                 "SHORT U": "w", "GHE": "g", "DJE": "dj", "GJE": "gj", "LJE": "lj", "NJE": "nj", "DZHE": "dzh",
-                 "JE": "j", "DZE": "dz", "TSHE": "c", "KJE": "k"},
-    "ARABIC": {"ALEF": "a", "AIN": "a", "GHAIN": "gh", "SHEEN": "sh", "KHAH": "kh", "THAL": "dh", "THEH": "th",
-               "TCHEH": "ch", "JEH": "zh", "YEH": "i", "FARSI YEH": "i", "YEH BARREE": "e", "WAW": "u", "HAMZA": "",
-               "KEHEH": "k", "NOON GHUNNA": "n", "HEH GOAL": "h", "HEH DOACHASHMEE": "h", "TEH MARBUTA": "a",
-               "ALEF MAKSURA": "a", "TTEH": "t", "RREH": "r", "DDAL": "d", "GAF": "g"},
-    "GREEK": {"ETA": "i", "THETA": "th", "XI": "x", "PHI": "f", "CHI": "ch", "PSI": "ps", "OMEGA": "o",
-              "FINAL SIGMA": "s", "UPSILON": "y"},
-    "HEBREW": {"ALEF": "a", "AYIN": "a", "SHIN": "sh", "TSADI": "ts", "FINAL TSADI": "ts", "VAV": "v", "YOD": "i",
-               "HET": "kh", "FINAL KAF": "k", "FINAL MEM": "m", "FINAL NUN": "n", "FINAL PE": "f"},
-    "GEORGIAN": {"ZHAR": "zh", "GHAN": "gh", "SHIN": "sh", "CHIN": "ch", "CAN": "ts", "JIL": "dz", "CIL": "ts",
-                 "CHAR": "ch", "XAN": "kh", "JHAN": "j", "EN": "e", "IN": "i", "ON": "o", "UN": "u", "AN": "a"},
-    "ARMENIAN": {"ECH": "e", "ET": "e", "INI": "i", "AYB": "a", "OH": "o", "VO": "o", "ZHE": "zh", "XEH": "kh",
-                 "SHA": "sh", "CHA": "ch", "GHAD": "gh", "CA": "ts", "CO": "ts"},
-}  # fmt: skip
+from .spelling import SpellingIndex, main_script
+
 _NEIGHBORS = 10
 _SAMPLE = 4096
 _BLOCK = 1 << 25  # cosines held at a time
 _FEW = 10
+_LANGUAGES = 50  # of mentions, that are kept in mind
 _PRIOR = 10.0  # names' worth of the index in the mean of mentions
 
 
@@ -64,100 +32,6 @@ def folded_name(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
 
 
-def romanized(name: str) -> str:
-    """Return a rough spelling in Latin letters, from the names of the characters in Unicode.
-
-    For comparing only: accents are dropped, vowels that a script does not write are missing, Chinese characters have
-    their commonest Mandarin reading.
-
-    Examples
-    --------
-    >>> romanized("Грузия"), romanized("조지아"), romanized("ジョージア"), romanized("格鲁吉亚")
-    ('gruziya', 'jojia', 'jiyojia', 'gelujiya')
-    """
-    written = unicodedata.normalize("NFKC", name).casefold().replace("ー", "")  # the mark of a long vowel
-    return "".join(_sound(each) for each in written)
-
-
-def main_script(name: str) -> str:
-    """Return the script of most letters, as Unicode's names of characters begin: "LATIN", "CJK", "" without letters.
-
-    Examples
-    --------
-    >>> main_script("Грузия (Georgia, Грузинская ССР)"), main_script("2001")
-    ('CYRILLIC', '')
-    """
-    found = Counter(unicodedata.name(each, "").partition(" ")[0] for each in name if each.isalpha())
-    return found.most_common(1)[0][0] if found else ""
-
-
-class SpellingIndex:
-    """Names by their groups of two and three characters, in Latin letters and in consonants, rare ones weighing more.
-
-    Parameters
-    ----------
-    names : sequence of str
-    """
-
-    def __init__(self, names: Sequence[str]) -> None:
-        counts = _grams(names)
-        self._weights = rarity(counts)
-        self._names = weighted(counts, self._weights).T.tocsr()
-
-    def scores(self, mentions: Sequence[str]) -> NDArray[np.float32]:
-        """Return cosines from 0 to 1 of mentions and names, (m, n)."""
-        found: NDArray[np.float32] = (weighted(_grams(mentions), self._weights) @ self._names).toarray()
-        return found
-
-
-def _grams(names: Sequence[str]) -> sparse.csr_array:
-    rows = [
-        [text for word in romanized(name).split() for text in (f" {word} ", f"~{_skeleton(word)} ")] for name in names
-    ]
-    return count_groups(hashed_groups(rows, _SIZES), _HASHED)
-
-
-def _skeleton(word: str) -> str:
-    """Return what scripts without vowels keep of a word: its consonants, those alike as one, and a first vowel."""
-    for spelt, sound in _ALIKE:
-        word = word.replace(spelt, sound)
-    kept = word[:1].translate(_FIRST_VOWELS) + word[1:].translate(_NO_VOWELS)
-    return "".join(each for each, before in zip(kept, " " + kept, strict=False) if each != before)
-
-
-@cache
-def _sound(character: str) -> str:
-    if character.isascii():
-        return character if character.isalnum() else " "
-    plain = "".join(each for each in unicodedata.normalize("NFD", character) if not unicodedata.combining(each))
-    if plain.isascii() and plain:
-        return plain
-    called = unicodedata.name(character, "")
-    for start in _SYLLABIC:
-        if called.startswith(start):
-            return _kana(called.removeprefix(start).removeprefix("SMALL ").lower())
-    if called.startswith("CJK UNIFIED IDEOGRAPH"):
-        return anyascii(character).lower()
-    script, _, rest = called.partition(" ")
-    _, letter, sound = rest.partition("LETTER ")
-    if script in _SOUNDS and letter:
-        return _letter(script, sound.partition(" WITH ")[0])
-    if script in _ABUGIDAS and (letter or "VOWEL SIGN " in rest):
-        return (sound.removesuffix("A") or sound if letter else rest.rpartition("VOWEL SIGN ")[2]).lower()
-    if script == "LATIN" and letter:
-        return sound.partition(" ")[0].lower()
-    return character if character.isalnum() else ("" if "MARK" in called or "SIGN" in called else " ")
-
-
-def _letter(script: str, name: str) -> str:
-    special = _SOUNDS[script].get(name)
-    return name[:1].lower() if special is None else special
-
-
-def _kana(sound: str) -> str:
-    return {"zi": "ji", "si": "shi", "ti": "chi", "tu": "tsu", "hu": "fu", "di": "ji", "du": "zu"}.get(sound, sound)
-
-
 @dataclass(frozen=True)
 class Nearness:
     """The candidates of one mention.
@@ -168,17 +42,24 @@ class Nearness:
         Rows of entities.
     name, spelling : (c,) array of float32
         Of the entity's nearest name.
+    letters, sounds : (c,) array of float32
+        Of the entity's most alike name, see `SpellingIndex.likeness`.
     exact, script, language : (c,) array of bool
         Whether a name is written alike, whether the nearest name is in another script than the mention, and whether it
         is in the mention's language.
+    allowed : (c,) array of bool
+        Whether it may be meant; the others are there to be compared with.
     """
 
     owners: NDArray[np.int64]
     name: NDArray[np.float32]
     spelling: NDArray[np.float32]
+    letters: NDArray[np.float32]
+    sounds: NDArray[np.float32]
     exact: NDArray[np.bool_]
     script: NDArray[np.bool_]
     language: NDArray[np.bool_]
+    allowed: NDArray[np.bool_]
 
 
 class NameTable:
@@ -223,7 +104,7 @@ class NameTable:
         self._exact: dict[str, list[int]] = {}
         for row, name in enumerate(self.names):
             self._exact.setdefault(folded_name(name), []).append(row)
-        self._spoken: dict[str, NDArray[np.bool_]] = {}  # for the language asked for last
+        self._spoken: dict[str | None, NDArray[np.bool_]] = {None: np.zeros(len(self.names), bool)}
         self._hubness = self._measure_hubness()
 
     def near(
@@ -231,7 +112,7 @@ class NameTable:
         mentions: Sequence[str],
         vectors: NDArray[np.float32],
         *,
-        language: str | None = None,
+        languages: Sequence[str | None] | None = None,
         allowed: NDArray[np.bool_] | None = None,
         hidden: Sequence[Sequence[int]] | None = None,
         n: int = 50,
@@ -244,10 +125,10 @@ class NameTable:
         mentions : sequence of str
         vectors : (m, d) array
             As the encoder gave them.
-        language : str, optional
-            Of the mentions.
+        languages : sequence of str or None, optional
+            Of each mention.
         allowed : (entities,) array of bool, optional
-            Who may be a candidate.
+            Who may be meant.
         hidden : sequence of sequences of int, optional
             For each mention the rows of names that shall not be seen.
         prepared : bool
@@ -262,7 +143,8 @@ class NameTable:
             spellings = self._spelling.scores(mentions[part])
             for row, mention in enumerate(mentions[part]):
                 unseen = [] if hidden is None else list(hidden[start + row])
-                found.append(self._candidates(mention, cosines[row], spellings[row], language, allowed, unseen, n))
+                spoken = self._spoken_in(None if languages is None else languages[start + row])
+                found.append(self._candidates(mention, cosines[row], spellings[row], spoken, allowed, unseen, n))
         return found
 
     def _candidates(
@@ -270,7 +152,7 @@ class NameTable:
         mention: str,
         cosines: NDArray[np.float32],
         spellings: NDArray[np.float32],
-        language: str | None,
+        spoken: NDArray[np.bool_],
         allowed: NDArray[np.bool_] | None,
         hidden: list[int],
         n: int,
@@ -281,15 +163,16 @@ class NameTable:
         exact = np.zeros(len(self.names), bool)
         exact[self._exact.get(folded_name(mention), [])] = True
         exact[hidden] = False
-        spoken = self._spoken_in(language)
         named = np.maximum.reduceat(near, self._starts)
         spelt = np.maximum.reduceat(spellings, self._starts)
         alike = np.maximum.reduceat(exact, self._starts)
         best = np.maximum.reduceat(cosines, self._starts) > -2  # entities with a name that is seen
-        best &= True if allowed is None else allowed[self._entities]
+        may = np.ones(len(named), bool) if allowed is None else allowed[self._entities]
         chosen = np.zeros(len(named), bool)
-        for scores in (named, spelt):
-            ranked = np.where(best, scores, -np.inf)
+        for scores, among in (
+            (each, kept) for each in (named, spelt) for kept in ([best] if may.all() else [best, may])
+        ):
+            ranked = np.where(best & among, scores, -np.inf)
             chosen[np.argpartition(-ranked, min(n, len(ranked)) - 1)[:n]] = True
         groups = np.flatnonzero((chosen | alike) & best)
         nearest = np.array(
@@ -300,17 +183,41 @@ class NameTable:
             np.int64,
         )
         other = self._scripts[nearest] != main_script(mention)
-        return Nearness(self._entities[groups], named[groups], spelt[groups], alike[groups], other, spoken[nearest])
+        letters, sounds = self._alike(mention, groups, hidden)
+        return Nearness(
+            self._entities[groups],
+            named[groups],
+            spelt[groups],
+            letters,
+            sounds,
+            alike[groups],
+            other,
+            spoken[nearest],
+            may[groups],
+        )
+
+    def _alike(self, mention: str, groups: NDArray[np.int64], hidden: list[int]) -> NDArray[np.float32]:
+        """Return for each entity how alike its most alike name is, by letters and by sounds, (2, groups)."""
+        sizes = self._sizes[groups]
+        starts = np.r_[0, np.cumsum(sizes)[:-1]]
+        rows = np.repeat(self._starts[groups] - starts, sizes) + np.arange(sizes.sum())
+        found = self._spelling.likeness(mention, rows)
+        found[:, np.isin(rows, hidden)] = 0.0
+        best: NDArray[np.float32] = np.maximum.reduceat(found, starts, axis=1) if len(rows) else found
+        return best
 
     def _spoken_in(self, language: str | None) -> NDArray[np.bool_]:
         """Return which names (n,) are in a language, or "mul" where their entity has none in it."""
-        if language is None:
-            return np.zeros(len(self.names), bool)
-        if language not in self._spoken:
+        if language is not None and language not in self._spoken:
             tags = list(dict.fromkeys(self.languages.tolist()))
             spoken = np.isin(self.languages, [tag for tag in tags if matches(language, tag)])
             lacking = np.repeat(~np.logical_or.reduceat(spoken, self._starts), self._sizes)
-            self._spoken = {language: spoken | (lacking & (self.languages == MULTIPLE))}
+            kept = dict(list(self._spoken.items())[-_LANGUAGES:])
+            self._spoken = {
+                None: self._spoken[None],
+                **kept,
+                language: spoken | (lacking & (self.languages == MULTIPLE)),
+            }
         return self._spoken[language]
 
     def _measure_hubness(self) -> NDArray[np.float32]:

@@ -59,9 +59,9 @@ class EntityLinker:
             return
         around = [span.sent if span.doc.has_annotation("SENT_START") else span.doc for span in spans]
         contexts = [each.text for each in around] if self.context else None
-        found = self.index.link([span.text for span in spans], contexts=contexts, language=self.language, k=1)
+        found = self.index.link([span.text for span in spans], contexts=contexts, language=self.language, k=2)
         for span, best in zip(spans, found, strict=True):
-            sure = bool(best) and best[0].probability >= self.threshold
+            sure = self.index.links(best, self.threshold)
             for token in span:
                 token.ent_kb_id_ = best[0].entity.id if sure else ""
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from interlingua.index import LockedError
+from interlingua.pipelines.encoders.base import UnknownTextError
 from interlingua.pipelines.link import Entity, EntityIndex
+from interlingua.pipelines.link.entities import _NOTHING
 from interlingua.pipelines.link.model import LinkModel
 from interlingua.pipelines.link.names import folded_name
 from interlingua.pipelines.link.sources import read_entity_table, read_wikidata
@@ -76,6 +78,57 @@ def test_contexts_and_types_tell_namesakes_apart(index):
     (only,) = index.link(["Georgia"], types=["state"], k=5)
     assert only[0].entity.id == "us-ga"
     assert {each.entity.id for each in only} == {"us-ga"}
+    assert index.links(only)
+
+
+def test_what_is_of_another_type_is_no_candidate_but_tells_that_another_is_not_meant(index):
+    (found,) = index.link(["Norway"], types=["state"], k=5)
+    assert {each.entity.id for each in found} == {"us-ga"}
+    assert not index.links(found)
+    assert index.link(["Norway"], types=["no such type"], k=5) == [[]]
+
+
+@pytest.mark.parametrize("context", ["row 17", "17", "n/a", "no. 3", "imported yesterday", "-"])
+def test_a_context_that_says_nothing_leaves_the_tie_of_namesakes(index, context):
+    (bare,), (found,) = index.link(["Georgia"], k=2), index.link(["Georgia"], contexts=[context], k=2)
+    assert {each.entity.id: each.probability for each in found} == {each.entity.id: each.probability for each in bare}
+    assert found[0].features["context"] == 0.0
+    assert not index.links(found)
+    (told,) = index.link(["Georgia"], contexts=[f"{context} florida atlanta america"], k=2)
+    assert (told[0].entity.id, index.links(told)) == ("us-ga", True)
+
+
+def test_a_mention_is_linked_from_the_threshold_on_and_not_where_another_has_the_same(index):
+    (found,) = index.link(["Norway"], k=2)
+    assert index.links(found)
+    assert not index.links(found, threshold=1.0)
+    assert not index.links([])
+    assert index.links(found[:1], threshold=found[0].probability)
+
+
+def test_each_mention_may_have_its_language_and_all_are_asked_together(index):
+    mentions = ["Deutschland", "Norway", "Georgia"]
+    found = index.link(mentions, language=[None, "en", None], k=2)
+    assert [each[0].features["language"] for each in found] == [0.0, 1.0, 0.0]
+    plain = index.link(mentions, k=2)
+    assert [each[0].entity.id for each in found] == [each[0].entity.id for each in plain]
+    with pytest.raises(ValueError, match="3 mentions and 2"):
+        index.link(mentions, language=["en", "de"])
+
+
+def test_what_the_encoder_does_not_know_has_no_candidates_and_leaves_the_others(entities):
+    class Words(Meaning):
+        def encode(self, texts, *, role="symmetric", progress=False):
+            for place, text in enumerate(texts):
+                if "qwx" in text or text in _NOTHING:
+                    raise UnknownTextError(place, "holds no known word")
+            return super().encode(texts, role=role, progress=progress)
+
+    index = EntityIndex.build(entities, Words())
+    found = index.link(["qwx", "Norway", "qwx 2", "Georgia"], contexts=["", "", "", "qwx"])
+    assert [each[0].entity.id if each else None for each in found] in ([None, "norway", None, "ge"],
+                                                                      [None, "norway", None, "us-ga"])  # fmt: skip
+    assert index.link(["qwx"]) == [[]]
 
 
 def test_what_is_not_there_is_less_probable_than_what_is(index):
