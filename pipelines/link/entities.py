@@ -361,8 +361,8 @@ class EntityIndex:
         asked = [row for row, text in enumerate(texts) if text.strip()]
         state = self._state
         entities = tuple(state.entities.values())
-        parts = ([each[row] for row in asked] for each in (texts, around, spoken))
-        found = list(self._features(state, *parts, types))
+        told = [texts[row] for row in asked], [around[row] for row in asked], [spoken[row] for row in asked]
+        found = list(self._features(state, *told, types))
         if unknown is None:
             model = self.model.with_unknown_of([features for _, _, features in found])
         else:
@@ -374,13 +374,13 @@ class EntityIndex:
             for place in np.argsort(np.where(allowed, -probabilities, 1.0), kind="stable")[
                 : min(k, int(allowed.sum()))
             ]:
-                told = dict(zip(FEATURES, features[place].tolist(), strict=False))
+                values = dict(zip(FEATURES, features[place].tolist(), strict=False))
                 answers[asked[row]].append(
                     Candidate(
                         entities[int(owners[place])],
                         float(np.log(max(float(probabilities[place]), 1e-12) / none)),
                         float(probabilities[place]),
-                        {name: told.get(name, float(bool(types))) for name in _SHOWN},
+                        {name: values.get(name, float(bool(types))) for name in _SHOWN},
                     )
                 )
         return answers
@@ -537,7 +537,7 @@ class EntityIndex:
         allowed = None if not types else np.array([bool(wanted & set(each.types)) for each in state.entities.values()])
         known, vectors = _encoded(self.encoder, mentions)
         around, least = self._around(state, {row: contexts[row] for row in known if contexts[row].strip()})
-        texts, spoken = ([each[row] for row in known] for each in (mentions, languages))
+        texts, spoken = [mentions[row] for row in known], [languages[row] for row in known]
         nearest = state.table.near(texts, vectors, languages=spoken, allowed=allowed) if known else []
         for row, near in zip(known, nearest):
             context = None

@@ -251,8 +251,7 @@ def feature_rows(near: Nearness, context: NDArray[np.floating] | None = None) ->
     """
     around = np.zeros(len(near.owners), np.float32) if context is None else context
     columns = (near.name, near.spelling, near.exact, near.script, around, near.language, near.letters, near.sounds)
-    columns = (*columns, near.allowed)
-    return np.column_stack([each.astype(np.float32) for each in columns])
+    return np.column_stack([each.astype(np.float32) for each in (*columns, near.allowed)])
 
 
 def calibrated(model: LinkModel, table: NameTable, *, seed: int = 0) -> LinkModel:
