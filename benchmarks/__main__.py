@@ -34,7 +34,7 @@ from interlingua.pipelines.commands.output import table
 
 from .harness.report import write_results
 
-_ROOMS = ("words", "sentences", "search", "graphs", "linking", "training", "harness")
+_ROOMS = ("words", "sentences", "search", "graphs", "linking", "reliability", "training", "harness")
 _SEVERAL = re.compile(r"^BENCHMARKS = \{(.*?)\}", re.MULTILINE | re.DOTALL)
 _TOOLS = {
     "report": "harness.report:report",

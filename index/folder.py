@@ -451,6 +451,7 @@ def write_folder(
         If what was saved there is damaged: it is not overwritten unasked.
     """
     refuse_foreign(folder)
+    fresh = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     sync_folder(folder.parent)
     generation = f"g{os.getpid()}-{secrets.token_hex(6)}"
@@ -477,6 +478,8 @@ def write_folder(
             committed = draft in written and not draft.exists()
             for path in [] if committed else written:
                 path.unlink(missing_ok=True)
+            if fresh and not any(folder.iterdir()):
+                folder.rmdir()
             raise
         sync_folder(folder)
         keep = {entry.stored for entry in entries.values()}

@@ -6,7 +6,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import IO, Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.files import replacing, replacing_path
+from interlingua.align.tensors import tensors_hash
 
 from .rows import LONGEST_LABEL, EmbeddingFileError, ReadOptions, RowCollector, check_dimension
 from .unpacking import LARGEST_EXPANSION
@@ -110,8 +111,13 @@ def read_safetensors(path: str, options: ReadOptions) -> tuple[RowCollector, str
                 options.fail(f"{shape[0]} vectors need {shape[0] + 1} label offsets, found {offsets_slice.get_shape()}")
             offsets = offsets_slice[: n + 1]
             labels = _unpack(labels_slice[: max(int(offsets[-1]), 0)], offsets, options)
+            space = str(metadata.get("space", ""))
+            if n == shape[0] and "sha256" in metadata:  # of rows up to a limit nobody knows
+                whole = {_VECTORS: vectors[:], _LABELS: labels_slice[:], _OFFSETS: offsets}
+                if _sha256(whole, space) != metadata["sha256"]:
+                    options.fail("its content is not what was written; fetch or write it again")
             rows = _collect(labels, lambda start, stop: vectors[start:stop], shape, options)
-            return rows, str(metadata.get("space", ""))
+            return rows, space
     except (SafetensorError, TypeError, AttributeError, json.JSONDecodeError) as error:
         # TypeError: a number format that NumPy lacks, such as bfloat16; AttributeError: metadata of another kind
         options.fail(f"not a readable safetensors file of embeddings ({error}); fetch or write it again")
@@ -124,9 +130,15 @@ def write_safetensors(path: str, labels: Sequence[str], vectors: NDArray[np.floa
     labels_utf8, offsets = _pack(labels)
     tensors: dict[str, NDArray[Any]] = {_VECTORS: vectors, _LABELS: labels_utf8, _OFFSETS: offsets}
     # One key, since the library writes several in random order: equal content would give different files.
-    metadata = {_METADATA: json.dumps({"format_version": _FORMAT_VERSION, "space": space}, ensure_ascii=False)}
+    held = {"format_version": _FORMAT_VERSION, "space": space}
+    held["sha256"] = _sha256(tensors, space)
+    metadata = {_METADATA: json.dumps(held, ensure_ascii=False)}
     with replacing_path(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
+
+
+def _sha256(tensors: Mapping[str, NDArray[Any]], space: str) -> str:
+    return tensors_hash({**tensors, "space": np.frombuffer(space.encode("utf-8", "surrogatepass"), np.uint8)})
 
 
 def _read_npz(archive: zipfile.ZipFile, options: ReadOptions) -> tuple[RowCollector, str]:

@@ -1,7 +1,7 @@
 """Intrinsic quality of word vectors: similarity judgements and analogies, before and after a map."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,10 +51,10 @@ class SimilarityJudgements:
         Raises
         ------
         ValueError
-            If a line holds no judgement, with path and line.
+            If a line holds no judgement or is not UTF-8, with path and line.
         """
         pairs, scores = [], []
-        for number, line in enumerate(Path(path).read_text(encoding="utf-8-sig").splitlines(), start=1):
+        for number, line in _numbered_lines(path):
             if not line.strip():
                 continue
             fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split())]
@@ -159,11 +159,11 @@ class Analogies:
         Raises
         ------
         ValueError
-            If a line does not hold four words, with path and line.
+            If a line does not hold four words or is not UTF-8, with path and line.
         """
         sections: dict[str, list[tuple[str, str, str, str]]] = {}
         section = ""
-        for number, line in enumerate(Path(path).read_text(encoding="utf-8-sig").splitlines(), start=1):
+        for number, line in _numbered_lines(path):
             if line.startswith(":"):
                 section = line[1:].strip()
                 continue
@@ -294,6 +294,17 @@ def _spearman(first: np.ndarray, second: np.ndarray) -> float:
     from scipy.stats import spearmanr
 
     return float(spearmanr(first, second).statistic)
+
+
+def _numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
+    # subtle: str.splitlines would also cut at U+0085 and U+2028, which occur in words
+    for number, raw in enumerate(Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+        try:
+            yield number, raw.removesuffix(b"\r").decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{os.fspath(path)}, line {number}: the text must be UTF-8 ({error.reason}); convert it to UTF-8"
+            ) from error
 
 
 def _number(text: str) -> float | None:

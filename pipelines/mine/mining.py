@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from interlingua.align import Neighbors, SharedSpace, top_k
 from interlingua.align.arrays import require
 from interlingua.align.files import refuse_links, replacing
+from interlingua.align.formats.arrays import UNREADABLE
 from interlingua.align.matching.pairs import Retrieval
 from interlingua.align.matching.scores import Margin
 from interlingua.align.sentence.mining import (
@@ -63,24 +64,56 @@ def encode_resumable(
     for shard in _shards(texts):
         digest.update("".join(f"{text}\n" for text in shard).encode("utf-8", "surrogatepass"))
     told = {"encoder": encoder.identity, "texts": digest.hexdigest(), "n": len(texts)}
-    done = 0
+    done, hashes = 0, list[str]()
     if state.exists():
-        found = json.loads(state.read_text(encoding="utf-8"))
-        done = found.pop("done")
-        if found != told:
-            raise ValueError(f"{data} holds vectors of other texts or of another encoder; name another work folder")
+        done, hashes = _read_state(state, told)
     else:
         data.parent.mkdir(parents=True, exist_ok=True)
         np.lib.format.open_memmap(data, mode="w+", dtype=np.float32, shape=(len(texts), encoder.dimension)).flush()
-    vectors: Any = np.lib.format.open_memmap(data, mode="r+")
+    vectors = _open_work(data, (len(texts), encoder.dimension))
+    if hashes and hashes != [_hash_of(vectors[row : row + _SHARD]) for row in range(0, done, _SHARD)]:
+        raise ValueError(f"{data} was altered since it was written; remove it and {state.name}")
     for shard in _shards(texts, done):
         vectors[done : done + len(shard)] = encoder.encode(shard, progress=progress)
         vectors.flush()
+        hashes += [_hash_of(vectors[done : done + len(shard)])] if hashes or not done else []
         done += len(shard)
         with replacing(state, "w", links="replace") as file:
-            json.dump({**told, "done": done}, file)
+            json.dump({**told, "done": done, **({"hashes": hashes} if hashes else {})}, file)
     mapped: NDArray[np.float32] = np.load(data, mmap_mode="r")
     return mapped
+
+
+def _read_state(state: Path, told: Mapping[str, Any]) -> tuple[int, list[str]]:
+    """Return how many vectors are there, and the hash of each shard of them; earlier releases wrote no hashes."""
+    try:
+        found = json.loads(state.read_text(encoding="utf-8"))
+        done, hashes = int(found.pop("done")), list(found.pop("hashes", ()))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{state} is damaged ({error}); remove it and the file of vectors beside it") from error
+    if found != told:
+        raise ValueError(
+            f"{state.with_suffix('.npy')} holds vectors of other texts or of another encoder; name another work folder"
+        )
+    if not 0 <= done <= told["n"]:
+        raise ValueError(
+            f"{state} is damaged ({done} of {told['n']} done); remove it and the file of vectors beside it"
+        )
+    return done, hashes
+
+
+def _open_work(data: Path, shape: tuple[int, int]) -> Any:
+    try:
+        vectors = np.lib.format.open_memmap(data, mode="r+")
+    except UNREADABLE as error:
+        raise ValueError(f"{data} is no whole .npy file ({error}); remove it and its .json") from error
+    if vectors.shape != shape or vectors.dtype != np.float32:
+        raise ValueError(f"{data} holds {vectors.dtype} of shape {vectors.shape}, not {shape}; remove it and its .json")
+    return vectors
+
+
+def _hash_of(rows: NDArray[np.float32]) -> str:
+    return blake2b(np.ascontiguousarray(rows).tobytes(), digest_size=16).hexdigest()
 
 
 def aligned_vectors(

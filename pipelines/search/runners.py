@@ -1,11 +1,17 @@
 """Who runs the same function on every shard: this process, or a Ray cluster."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from interlingua.align.arrays import require
+
+#: Errors that are told as they are, of whatever process; all others are faults, and end with Ray's own page.
+_TOLD: dict[str, type[Exception]] = {
+    each.__name__: each for each in (FileNotFoundError, OSError, ValueError, TypeError)
+}
 
 
 class Runner(Protocol):
@@ -58,30 +64,34 @@ class RayRunner:
         """Run the tasks on the cluster and yield their numbers as they are done."""
         if not tasks:
             return
-        with _connected(self.address) as ray:
+        with _connected(self.address):
             data = require("ray.data", extra="ray")
             context = data.DataContext.get_current()
             context.enable_progress_bars = False
             context.print_on_execution_start = False
+            logging.getLogger("ray.data").setLevel(logging.ERROR)  # else it says that bars are disabled
 
             def run_batch(batch: dict[str, Any]) -> dict[str, Any]:
+                # subtle: ray.data keeps no exception, only a page of text about it; a wrong input is told as a value
+                kinds, texts = [], []
                 for task in batch["item"]:
-                    function(int(task))
-                return batch
+                    kind, text = "", ""
+                    try:
+                        function(int(task))
+                    except tuple(_TOLD.values()) as error:
+                        kind = next(name for name, each in _TOLD.items() if isinstance(error, each))
+                        text = str(error)
+                    kinds.append(kind)
+                    texts.append(text)
+                return {**batch, "kind": kinds, "text": texts}
 
             job = data.from_items(list(tasks), override_num_blocks=len(tasks)).map_batches(
                 run_batch, batch_size=1, num_cpus=self.cpus
             )
-            try:
-                for row in job.iter_rows():
-                    yield int(row["item"])
-            except ray.exceptions.RayTaskError as error:
-                cause: Any = error
-                while getattr(cause, "cause", None) is not None:
-                    cause = cause.cause
-                if isinstance(cause, ValueError | OSError | TypeError):
-                    raise cause from None
-                raise
+            for row in job.iter_rows():
+                if row["kind"]:
+                    raise _TOLD[row["kind"]](row["text"])
+                yield int(row["item"])
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -172,6 +172,7 @@ def write_vectors(path: str | os.PathLike[str], file: VectorFile) -> None:
         with replacing(path) as target:
             np.save(target, file.vectors)
         note = asdict(file.origin) | {"sha256": _sha256(path), "shape": list(file.vectors.shape)}
+        note["note_sha256"] = _note_hash(note)
         with replacing(_note(path), "w") as target:
             target.write(json.dumps(note, ensure_ascii=False, indent=1) + "\n")
     elif file.embeddings is None:
@@ -216,12 +217,15 @@ def _as_buffered(stream: IO[bytes]) -> io.BufferedReader:
 def _read_note(path: Path) -> Origin:
     try:
         note: Any = json.loads(_note(path).read_text(encoding="utf-8"))
+        own = note.pop("note_sha256", None)  # earlier releases wrote none
+        if own is not None and own != _note_hash(note):
+            raise ValueError("it is not what was written")
         if note["sha256"] == _sha256(path):
             return Origin(*(str(note[key]) for key in ("encoder", "language", "role", "space")))
         problem = f"speaks of another file: {path.name} was damaged or replaced since"
     except FileNotFoundError:
         return Origin()
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         problem = "is damaged"
     warnings.warn(
         f"{_note(path)} {problem}; of which encoder and language the vectors are is unknown", UserWarning, stacklevel=3
@@ -231,6 +235,10 @@ def _read_note(path: Path) -> Origin:
 
 def _note(path: Path) -> Path:
     return path.with_name(path.name + ".json")
+
+
+def _note_hash(note: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(note, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -1,5 +1,6 @@
 """A file is written whole or not at all."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -184,3 +185,33 @@ def test_links_among_a_folder_s_own_files_are_refused_by_name(tmp_path):
     refuse_links(tmp_path / "real", tmp_path / "absent")
     with pytest.raises(FileExistsError, match="link is a link, and nothing is written through one"):
         refuse_links(*tmp_path.glob("*"))
+
+
+class SafetensorError(Exception):
+    """As the library has it."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("75900 requested and 36832 written"),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+        RuntimeError("[enforce fail at inline_container.cc:664] . PytorchStreamWriter failed writing file data/0"),
+    ],
+)
+@pytest.mark.parametrize("write", [replacing_path, lambda path: replacing_folder(path, marker="a", kind="model")])
+def test_a_full_disk_is_told_with_what_was_written(tmp_path, error, write):
+    with pytest.raises(OSError, match=r"No space left on device: '.*out'") as caught, write(tmp_path / "out"):
+        raise error
+    assert caught.value.errno == errno.ENOSPC
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space", "elsewhere"), OSError(errno.EACCES, "Denied"), ValueError("no")]
+)
+def test_other_errors_are_left_as_they_are(tmp_path, error):
+    with pytest.raises(type(error)) as caught, replacing(tmp_path / "out"):
+        raise error
+    assert caught.value is error

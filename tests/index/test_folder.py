@@ -424,6 +424,7 @@ def test_a_disk_that_is_full_is_told_with_the_file(saved, make_collection, tmp_p
         with pytest.raises(OSError, match=rf"{told}.*{tmp_path}.*vectors") as caught:
             write_folder(tmp_path / "new", contents={"type": "x"}, files={"vectors.npy": content})
         assert caught.value.errno == errno.ENOSPC
+        assert not (tmp_path / "new").exists()
         with pytest.raises(OSError, match=rf"{told}.*file.bin"), replacing_file(tmp_path / "file.bin") as draft:
             content(draft)
     with CollectionStore.create(tmp_path / "store", make_collection()) as store, pytest.MonkeyPatch.context() as patch:

@@ -192,7 +192,9 @@ def test_safetensors_files_have_the_documented_layout(tmp_path):
     assert tensor("vectors") == ("F32", [2, 2], struct.pack("<4f", 1, 2, 3, 4))
     assert tensor("labels_utf8") == ("U8", [4], "ébc".encode())
     assert tensor("label_offsets") == ("I64", [3], struct.pack("<3q", 0, 2, 4))
-    assert json.loads(header["__metadata__"]["interlingua-embeddings"]) == {"format_version": 1, "space": "fra"}
+    about = json.loads(header["__metadata__"]["interlingua-embeddings"])
+    assert len(about.pop("sha256")) == 64
+    assert about == {"format_version": 1, "space": "fra"}
 
 
 def test_text_written_is_what_the_format_says(tmp_path):
@@ -507,16 +509,33 @@ def test_every_truncation_and_many_flipped_bytes_of_a_container_raise_our_error(
         path.write_bytes(data[:end])
         with pytest.raises(EmbeddingFileError, match=r"x\."):
             Embeddings.read(path)
-    refused = 0
+    path.write_bytes(data)
+    refused, whole = 0, Embeddings.read(path)
     for position in rng.integers(0, len(data), size=100).tolist():
         mutated = bytearray(data)
         mutated[position] ^= 0xFF
         path.write_bytes(bytes(mutated))
         try:
-            Embeddings.read(path)  # payload of safetensors has no checksum: a flipped bit there is not seen
+            read = Embeddings.read(path)
+            assert read.labels == whole.labels
+            np.testing.assert_array_equal(read.vectors, whole.vectors)
         except EmbeddingFileError:
             refused += 1
-    assert refused > 10
+    assert refused > 60
+
+
+def test_safetensors_of_an_earlier_release_have_no_hash_and_are_read(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    written = Embeddings(("aa", "bb", "cc"), hard_floats(3, 3), space="fra")
+    written.write(tmp_path / "x.safetensors")
+    tensors = load_file(tmp_path / "x.safetensors")
+    about = {"interlingua-embeddings": json.dumps({"format_version": 1, "space": "fra"})}
+    save_file(tensors, tmp_path / "x.safetensors", metadata=about)
+    read = Embeddings.read(tmp_path / "x.safetensors")
+    assert (read.labels, read.space) == (written.labels, "fra")
+    np.testing.assert_array_equal(read.vectors, written.vectors)
+    assert len(Embeddings.read(tmp_path / "x.safetensors", limit=2)) == 2
 
 
 def test_safetensors_without_the_tensors_needed_is_refused(tmp_path):

@@ -144,3 +144,20 @@ def test_words_with_zero_vectors_are_not_covered():
     assert word_similarity(said, gaps) == word_similarity(said, words)
     questions = Analogies({"": [("a", "b", "c", "gap")]})
     assert analogy_accuracy(gaps, questions).n_scored == 0
+
+
+@pytest.mark.parametrize(
+    ("read", "line"), [(SimilarityJudgements.read, b"sun\tmoon\t1.5\n"), (Analogies.read, b"a b c d\n")]
+)
+def test_what_is_not_utf_8_is_refused_with_its_line(tmp_path, read, line):
+    path = tmp_path / "words.txt"
+    path.write_bytes(line + line.replace(b"a", b"\xe9").replace(b"sun", b"\xe9t\xe9"))
+    with pytest.raises(ValueError, match=r"words\.txt, line 2: the text must be UTF-8 \(.*\); convert it to UTF-8"):
+        read(path)
+
+
+def test_only_ends_of_lines_end_lines_and_a_mark_is_no_word(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_bytes("\ufeffsun\u2028\tmoon\t1.5\r\n\r\nsea\tsun\t2\n".encode())
+    assert SimilarityJudgements.read(path).pairs == (("sun", "moon"), ("sea", "sun"))
+    assert SimilarityJudgements.read(path).scores == (1.5, 2.0)

@@ -261,3 +261,44 @@ def test_lines_that_show_nothing_are_no_sentences(tmp_path):
     lines = UniqueLines(path)
     assert (list(lines), list(lines.numbers)) == (["eins", "…"], [2, 6])
     assert unique_texts(["\u200b", "a", "\x02 "]) == (["a"], [2])
+
+
+@pytest.mark.parametrize("damage", ["vectors", "cut vectors", "header", "state", "cut state", "more done", "less done"])
+def test_vectors_of_a_work_folder_are_those_that_were_written(tmp_path, damage):
+    texts = [f"de {number}" for number in range(40)]
+    written = np.array(encode_resumable(texts, Numbered(), tmp_path / "0-de"))
+    data, state = tmp_path / "0-de.npy", tmp_path / "0-de.json"
+    np.testing.assert_array_equal(encode_resumable(texts, Numbered(fail_after=0), tmp_path / "0-de"), written)
+    content = bytearray(data.read_bytes())
+    if damage == "vectors":
+        content[-9] ^= 1
+    elif damage == "header":
+        content[5] ^= 64
+    data.write_bytes(content[:-4] if damage == "cut vectors" else content)
+    told = state.read_text()
+    if damage == "cut state":
+        state.write_text(told[:-5])
+    elif damage in ("more done", "less done"):
+        state.write_text(told.replace('"done": 40', '"done": 41' if damage == "more done" else '"done": 0'))
+    elif damage == "state":
+        state.write_text("[]")
+    with pytest.raises(ValueError, match=r"0-de\.(npy|json) .*remove it"):
+        encode_resumable(texts, Numbered(), tmp_path / "0-de")
+
+
+def test_a_work_folder_of_an_earlier_release_has_no_hashes_and_goes_on(tmp_path):
+    texts = [f"de {number}" for number in range(40)]
+    written = np.array(encode_resumable(texts, Numbered(), tmp_path / "0-de"))
+    state = tmp_path / "0-de.json"
+    told = json.loads(state.read_text())
+    del told["hashes"]
+    state.write_text(json.dumps(told))
+    np.testing.assert_array_equal(encode_resumable(texts, Numbered(fail_after=0), tmp_path / "0-de"), written)
+
+
+def test_work_is_not_written_through_a_link(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "0-de.npy").symlink_to("notes.txt")
+    with pytest.raises(FileExistsError, match=r"0-de\.npy is a link"):
+        encode_resumable(["de 1"], Numbered(), tmp_path / "0-de")
+    assert (tmp_path / "notes.txt").read_text() == "mine"

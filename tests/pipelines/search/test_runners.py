@@ -17,6 +17,34 @@ def test_a_runner_needs_a_share_of_a_cpu():
         RayRunner(cpus=0)
 
 
+_WRONG = """
+from interlingua.pipelines.search import RayRunner
+
+def fail(task):
+    raise {error}
+
+try:
+    list(RayRunner().run(fail, [0]))
+except Exception as error:
+    print(type(error).__name__, error, sep="|")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("ValueError('a.jsonl, line 3: no text')", "ValueError|a.jsonl, line 3: no text"),
+        ("FileNotFoundError('there is no a.vec')", "FileNotFoundError|there is no a.vec"),
+    ],
+)
+def test_a_wrong_input_is_told_by_ray_as_without_it(error, told):
+    pytest.importorskip("ray.data")
+    command = [sys.executable, "-c", _WRONG.format(error=error)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ran.stdout.splitlines()[-1:] == [told], ran.stderr[-2000:]
+
+
 @pytest.mark.slow
 def test_two_nodes_build_what_one_process_builds_though_a_worker_and_a_node_die(corpus, tmp_path):
     pytest.importorskip("ray.data")

@@ -49,10 +49,16 @@ def test_a_stale_or_broken_note_is_not_believed_and_said(tmp_path):
     with pytest.warns(UserWarning, match="speaks of another file"):
         np.testing.assert_array_equal(read_vectors(tmp_path / "a.npy").vectors, VECTORS)
     np.save(tmp_path / "a.npy", VECTORS)
-    for broken in ("", "[]", "3", '{"sha256": 1}', whole[:-30], json.dumps(json.loads(whole) | {"sha256": "0"})):
+    other = whole.replace(f'"{ORIGIN.language}"', '"xx"')
+    assert other != whole
+    for broken in ("", "[]", "3", '{"sha256": 1}', whole[:-30], json.dumps(json.loads(whole) | {"sha256": "0"}), other):
         note.write_text(broken, encoding="utf-8")
         with pytest.warns(UserWarning, match=r"a\.npy\.json (is damaged|speaks of another file)"):
             assert read_vectors(tmp_path / "a.npy").origin == Origin()
+    unsigned = json.loads(whole)
+    del unsigned["note_sha256"]
+    note.write_text(json.dumps(unsigned), encoding="utf-8")
+    assert read_vectors(tmp_path / "a.npy").origin == ORIGIN  # of an earlier release
     note.write_bytes(b"\xff\xfe")
     with pytest.warns(UserWarning, match="is damaged"):
         assert read_vectors(tmp_path / "a.npy").origin == Origin()

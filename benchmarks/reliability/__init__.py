@@ -1,0 +1,1 @@
+"""What damaged, hostile and crowded files and folders do."""
