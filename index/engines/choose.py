@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from interlingua.index.folder import MANIFEST_NAME, CorruptCollectionError, naming, read_folder, write_folder
 from interlingua.index.milvus.client import MilvusConfig, saved_fields
 from interlingua.index.milvus.engine import MilvusIndex
+from interlingua.index.milvus.servers import named_by
 
 from .base import IndexSpec, Metric, UnsupportedOperation, VectorIndex, check_dimension, check_k, check_vectors
 from .config import (
@@ -121,7 +122,8 @@ def read_index(
         if spec.kind == "flat":
             index = FlatIndex.read(files, spec, mapped=mapped)
         elif spec.kind == "milvus":
-            index = create_index(spec.kind, spec.dimension, spec.metric, spec.config)
+            with named_by(files[name].parent):
+                index = create_index(spec.kind, spec.dimension, spec.metric, spec.config)
         else:
             config: Any = _parse_config(spec.kind, {**spec.config, "threads": threads})
             index = FaissIndex.read(files, spec, config, mapped=mapped)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from interlingua.index.engines.base import Metric
 
+from .servers import TOKEN_VARIABLE, token_for
+
 MOST_RESULTS = 16_384  # Milvus' own limit for k and for what one query returns
-TOKEN_VARIABLE = "MILVUS_TOKEN"  # noqa: S105 - the name of the variable, not a token
 _LONGEST_WAIT = 3.0  # seconds between two attempts
 _LONGEST_TEXT = 500
 _NOT_ALLOWED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
@@ -166,6 +167,8 @@ def connect(config: MilvusConfig) -> Any:
     ------
     ImportError
         If pymilvus is missing; the text names the extra.
+    PermissionError
+        If only a folder names the address, and there is a token that may be for another one; see `servers`.
     MilvusError
         If nothing answers at the address.
     """
@@ -175,7 +178,7 @@ def connect(config: MilvusConfig) -> Any:
         raise ImportError('Milvus needs pymilvus: pip install "interlingua[milvus]"') from error
     # pymilvus logs a stack trace for each error that it raises, and our error has its words
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-    options: dict[str, Any] = {"token": os.environ.get(TOKEN_VARIABLE, ""), "db_name": config.database}
+    options: dict[str, Any] = {"token": token_for(config.uri, local=config.local), "db_name": config.database}
     if config.secure:
         options["secure"] = True
     if config.server_pem_path:

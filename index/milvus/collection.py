@@ -39,6 +39,7 @@ from .client import (
 )
 from .filters import EVERY_ROW, NO_ROW, among, compile_filter, equal_names, field_names, lists_in
 from .rows import create_rows, decode_row, encode_name, encode_row, metadata_of, partition_code, read_schema
+from .servers import named_by
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0  # seconds
 _READ_ROWS, _READ_BYTES = 4096, 16 << 20
@@ -339,7 +340,8 @@ class MilvusCollection(Described):
                     raise ValueError(f"it describes a {contents['type']!r}, which is not kept by Milvus")
                 config = MilvusConfig.from_json(contents["config"])
                 attributes = check_json(contents["attributes"], "attributes")
-            loaded = cls(config)
+            with named_by(path):
+                loaded = cls(config)
             loaded.attributes, loaded.attachments = attributes, read_attachments(files)
             return loaded
 
