@@ -15,11 +15,15 @@ import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
+_NUMPY_IS_ONE = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
 _CACHED = 1 << 17  # numbers that are worked on while the processor has them near
 
 
 def namespace(*arrays: Any) -> Any:
     """Return the array API namespace that the arrays share."""
+    # subtle: NumPy itself is one since 2.1, and the wrapper of it takes a quarter of a second to import
+    if _NUMPY_IS_ONE and all(type(array) is np.ndarray for array in arrays):
+        return np
     return array_api_compat.array_namespace(*arrays)
 
 

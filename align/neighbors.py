@@ -181,8 +181,9 @@ def _largest(xp: Any, scores: Any, k: int) -> tuple[Any, Any]:
     if array_api_compat.is_torch_namespace(xp):
         values, columns = scores.topk(k, dim=1)
         return values, columns
-    # the standard has no partial sort
-    columns = xp.argsort(scores, axis=1, descending=True, stable=True)[:, :k]
+    # the standard has no partial sort, and NumPy no descending one
+    order = np.argsort(-scores, axis=1, stable=True) if xp is np else xp.argsort(scores, axis=1, descending=True)
+    columns = order[:, :k]
     return xp.take_along_axis(scores, columns, axis=1), columns
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -237,7 +237,7 @@ class MetadataTable:
             if codes.dtype != np.int32 or codes.ndim != 2 or codes.shape[1] != len(table._numbers):
                 raise ValueError(f"its shape {codes.shape} does not fit {len(table._numbers)} rows")
         with naming(files["rows.json"]):
-            saved = json.loads(files["rows.json"].read_bytes())
+            saved = json.loads(files["rows.json"].read_text(encoding="utf-8"))  # without its bytes beside it
             table._next = max(table._next, int(saved.get("next", 0)))
             table.ids = list(saved["ids"])
             table._number_of = dict(zip(table.ids, table._numbers.tolist(), strict=True))
@@ -259,20 +259,30 @@ class _Column:
     def __init__(self, codes: NDArray[np.int32], values: list[Any] | None = None) -> None:
         self.codes = codes
         self.values: list[Any] = [] if values is None else values
-        self.code_of = {_key(value): code for code, value in enumerate(self.values)}
-        self.lists_with: dict[Any, list[int]] = {}  # the codes of the lists that hold a value
+
+    @cached_property
+    def code_of(self) -> dict[Any, int]:
+        """The code of each value, by its key; made when it is asked for, since most fields are never filtered by."""
+        return {_key(value): code for code, value in enumerate(self.values)}
+
+    @cached_property
+    def lists_with(self) -> dict[Any, list[int]]:
+        """The codes of the lists that hold a value."""
+        found: dict[Any, list[int]] = {}
         for code, value in enumerate(self.values):
-            self._note_members(code, value)
+            _note_members(found, code, value)
+        return found
 
     def append(self, rows: Sequence[dict[str, Any]], name: str) -> None:
         codes = np.full(len(rows), _ABSENT, dtype=np.int32)
+        code_of, lists_with = self.code_of, self.lists_with  # of the values before
         for position, row in enumerate(rows):
             if name in row:
                 key = _key(row[name])
-                code = self.code_of.setdefault(key, len(self.values))
+                code = code_of.setdefault(key, len(self.values))
                 if code == len(self.values):
                     self.values.append(row[name])
-                    self._note_members(code, row[name])
+                    _note_members(lists_with, code, row[name])
                 codes[position] = code
         self.codes = np.concatenate([self.codes, codes])
 
@@ -284,18 +294,21 @@ class _Column:
         wanted[list(codes)] = True
         return wanted[self.codes]
 
-    def _note_members(self, code: int, value: Any) -> None:
-        if type(value) is list:
-            for key in {_key(member) for member in value if type(member) not in _MUTABLE}:
-                self.lists_with.setdefault(key, []).append(code)
-
     def keep(self, mask: NDArray[np.bool_]) -> None:
         self.codes = self.codes[mask]
         if len(self.values) > 2 * len(self.codes) + 16:  # most values belong to rows that are gone
             used = np.unique(self.codes[self.codes != _ABSENT])
             recoded = np.searchsorted(used, self.codes).astype(np.int32)
             values = [self.values[code] for code in used.tolist()]
-            self.__init__(np.where(self.codes == _ABSENT, _ABSENT, recoded).astype(np.int32), values)  # type: ignore[misc] # starts anew
+            codes = np.where(self.codes == _ABSENT, _ABSENT, recoded).astype(np.int32)
+            self.__dict__.clear()
+            self.__init__(codes, values)  # type: ignore[misc] # starts anew
+
+
+def _note_members(lists_with: dict[Any, list[int]], code: int, value: Any) -> None:
+    if type(value) is list:
+        for key in {_key(member) for member in value if type(member) not in _MUTABLE}:
+            lists_with.setdefault(key, []).append(code)
 
 
 def check_json(value: Any, name: str, depth: int = 0) -> Any:

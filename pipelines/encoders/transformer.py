@@ -9,9 +9,6 @@ import hashlib
 import importlib.util
 import logging
 import re
-import socket
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -30,7 +27,6 @@ from .identity import folder_identity, former_folder_identity, read_json
 from .limits import warn_of_cuts
 
 _SECONDS = 10.0
-_NOT_THERE = (socket.gaierror, ConnectionError, TimeoutError)
 
 
 def hub_is_reachable() -> bool:
@@ -39,6 +35,11 @@ def hub_is_reachable() -> bool:
     Its client tries each of a model's files six times before it gives up, a minute in all, with a line each time. False
     too where the client is told to stay offline (HF_HUB_OFFLINE). Whatever else goes wrong is for the client to say.
     """
+    import socket
+    import urllib.error
+    import urllib.request
+
+    not_there = (socket.gaierror, ConnectionError, TimeoutError)
     constants = require("huggingface_hub.constants", extra="torch")
     if constants.HF_HUB_OFFLINE:
         return False
@@ -48,8 +49,8 @@ def hub_is_reachable() -> bool:
     except urllib.error.HTTPError:
         return True  # an answer, if not a friendly one
     except urllib.error.URLError as error:
-        return not isinstance(error.reason, _NOT_THERE)
-    except _NOT_THERE:
+        return not isinstance(error.reason, not_there)
+    except not_there:
         return False
     except (OSError, ValueError):
         return True

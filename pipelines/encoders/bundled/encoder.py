@@ -10,6 +10,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +22,13 @@ from interlingua.pipelines.encoders.limits import warn_of_cuts
 from interlingua.pipelines.encoders.transformer import DTYPES, TransformerEncoder, native_dtype
 
 from .blob import ModelBlob, read_sizes
-from .checkpoint import bundled_checkpoint
 from .engine import PackageEngine
-from .float32 import Float32Kernels
-from .int8 import Int8Kernels, usable_threads
-from .tokenizer import BundledTokenizer
 from .wheel import BundledWheel
+
+if TYPE_CHECKING:
+    from .float32 import Float32Kernels
+    from .int8 import Int8Kernels
+    from .tokenizer import BundledTokenizer
 
 _AUTO, _INT4, _INT8, _FLOAT32 = "auto", "int4", "int8", "float32"
 _FEW = 16  # texts that the package's engine has encoded before the kernels for many are loaded
@@ -95,6 +97,8 @@ class BundledEncoder(TransformerEncoder):
     @cached_property
     def folder(self) -> Path:  # type: ignore[override]  # made when it is asked for
         """The checkpoint for torch, made at the first use."""
+        from .checkpoint import bundled_checkpoint
+
         return bundled_checkpoint().folder
 
     @cached_property
@@ -118,7 +122,7 @@ class BundledEncoder(TransformerEncoder):
             return wanted
         if self.device != "cpu":
             return native_dtype(self.device)
-        return _INT8 if Int8Kernels.is_there() else _FLOAT32
+        return _INT8 if self._parts.has_int8 else _FLOAT32
 
     @cached_property
     def identity(self) -> str:
@@ -210,7 +214,7 @@ class BundledEncoder(TransformerEncoder):
                 limits[[row for row, each in zip(rest, ids) if len(each) > self.token_limit]] = self.token_limit
                 warn_of_cuts(limits[places])
                 kernels: Kernels = parts.int8 if self.dtype == _INT8 else parts.float32
-                threads = usable_threads() if self.dtype == _INT8 else 1  # NumPy's products have threads of their own
+                threads = parts.threads if self.dtype == _INT8 else 1  # NumPy's products have threads of their own
                 for batch, found in _in_batches(kernels, [parts.tokenizer.cut(each) for each in ids], threads):
                     vectors[[rest[place] for place in batch]] = found
                     advance(len(batch))
@@ -218,7 +222,7 @@ class BundledEncoder(TransformerEncoder):
 
 
 class _Parts:
-    """What computes, each loaded when it is first asked for."""
+    """What computes, each imported and loaded when it is first asked for: a question alone needs the engine only."""
 
     def __init__(self, wheel: BundledWheel) -> None:
         self._wheel = wheel
@@ -237,15 +241,33 @@ class _Parts:
 
     @cached_property
     def tokenizer(self) -> BundledTokenizer:
+        from .tokenizer import BundledTokenizer
+
         return BundledTokenizer(self._wheel, self._blob)
 
     @cached_property
     def float32(self) -> Float32Kernels:
+        from .float32 import Float32Kernels
+
         return Float32Kernels(self._blob)
+
+    @property
+    def has_int8(self) -> bool:
+        from .int8 import Int8Kernels
+
+        return Int8Kernels.is_there()
+
+    @cached_property
+    def threads(self) -> int:
+        from .int8 import usable_threads
+
+        return usable_threads()
 
     @cached_property
     def int8(self) -> Int8Kernels:
-        return Int8Kernels(self._wheel, self._blob, usable_threads())
+        from .int8 import Int8Kernels
+
+        return Int8Kernels(self._wheel, self._blob, self.threads)
 
 
 def _in_batches(
