@@ -32,13 +32,14 @@ tables: $(VENV)/.dev
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# torch goes first: the version in constraints.txt decides which build everything else is installed against
+# not compiled: Python does that for the modules that are imported
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) torch
-	$(PIP) --editable ".[demo]"
+	$(PIP) --no-compile --editable ".[demo]"
 	touch $@
 
+# torch goes first: the version in constraints.txt decides which build everything else is installed against
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.demo
+	$(PIP) torch
 	$(PIP) --editable ".[demo,dev]"
 	touch $@
 

@@ -60,7 +60,10 @@ def _run_target(target: str) -> Case:
         with watch() as running:
             subprocess.run([make, target], cwd=clone, env=surroundings, check=True, stdout=sys.stderr)
         python = clone / ".venv" / "bin" / "python"
-        version = "import importlib.metadata as m; print(m.version('torch'))"
+        version = (
+            "import importlib.metadata as m; "
+            "print(''.join('torch ' + each.version for each in m.distributions(name='torch')) or 'no torch')"
+        )
         torch = subprocess.run([python, "-c", version], check=True, capture_output=True, text=True).stdout.strip()
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
         figures = {
@@ -68,7 +71,7 @@ def _run_target(target: str) -> Case:
             "disk MB": folder_mb(clone) + folder_mb(cache),
             "of it packages MB": folder_mb(clone / ".venv"),
         }
-    machine = f"{os.cpu_count()} cores, torch {torch}"
+    machine = f"{os.cpu_count()} cores, {torch}"
     return Case(task="set up and run", data=f"fresh clone, make {target}", method=machine, figures=figures, n=1,
                 seconds=running.seconds, peak_mb=peak)  # fmt: skip
 

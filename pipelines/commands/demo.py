@@ -42,8 +42,7 @@ def demo(
     from interlingua.pipelines.demo.demo import load_declaration, load_questions, run_demo
     from interlingua.pipelines.encoders.load import load_encoder
 
-    for library in ("matplotlib", "sklearn"):
-        require(library, extra="demo")  # before the work whose result they draw
+    require("matplotlib", extra="demo")  # before the work whose result it draws
     check_output_folder(output)
     declaration = load_declaration()
     scripts = {each.script for each in declaration.values()}
