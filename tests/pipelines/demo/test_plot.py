@@ -38,7 +38,8 @@ def test_each_row_has_as_many_neighbours_as_the_perplexity_says():
     shares = np.zeros((20, 20))
     for row in range(20):  # the precision by a fine grid
         others = np.delete(np.arange(20), row)
-        tried = [np.exp(-beta * distances[row, others]) for beta in np.geomspace(0.1, 1e3, 2000)]
+        away = distances[row, others] - distances[row, others].min()
+        tried = [np.exp(-beta * away) for beta in np.geomspace(0.1, 1e3, 2000)]
         tried = [each / each.sum() for each in tried]
         entropies = [-(each * np.log(each + 1e-300)).sum() for each in tried]
         shares[row, others] = tried[int(np.argmin(np.abs(np.array(entropies) - np.log(5))))]
