@@ -56,7 +56,7 @@ def open_portable(folder: str | Path) -> Collection:
 
 
 def restored(collection: Collection, kind: str | None = None) -> Collection:
-    """Return what `open_portable` was made of; another collection as it is.
+    """Return what `open_portable` was made of; another collection, or one without hubness, as it is.
 
     Parameters
     ----------
@@ -66,6 +66,10 @@ def restored(collection: Collection, kind: str | None = None) -> Collection:
     """
     layout = collection.attributes.get(_LAYOUT)
     if not isinstance(layout, dict):
+        return collection
+    if len(collection) > sum(count for _, count in collection.counts(layout["hubness"])):  # read without that column
+        own = (_LAYOUT, "pipeline", ATTRIBUTE)
+        collection.attributes = {name: value for name, value in collection.attributes.items() if name not in own}
         return collection
     kind, config = (layout["kind"], layout.get("config")) if kind in (None, layout["kind"]) else (str(kind), None)
     from .ranked import ranked_collection
