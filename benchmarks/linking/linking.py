@@ -62,7 +62,7 @@ def run(only: str = "") -> Iterator[Case]:
     path = data_folder("countries") / "countries.json"
     everything, english = read_countries(path), read_countries(path, languages=["eng"])
     encoder = load_encoder()
-    steps = {
+    steps: dict[str, Callable[[], Iterator[Case]]] = {
         "linking, names": lambda: _names(everything, english, encoder),
         "linking, a fifth unknown": lambda: _nil(everything, english, encoder),
         "linking, namesakes": lambda: _contexts(english, encoder),

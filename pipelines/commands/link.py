@@ -160,7 +160,7 @@ def _rows_of(asked: _Asked, number: int, best: Sequence[Candidate], nil: bool) -
     about = {"row": number + 1, "columns": {name: values[number] for name, values in asked.others.items()}}
     mention = asked.texts[number]
     if not best:
-        none = {"id": None, "name": None, "probability": 0.0, "nil": True, "features": {}}
+        none: dict[str, Any] = {"id": None, "name": None, "probability": 0.0, "nil": True, "features": {}}
         return [{"mention": mention, **none, **about}]
     return [
         {
