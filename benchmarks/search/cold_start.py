@@ -53,7 +53,7 @@ class _Drawn:
 
     def encode(self, texts: Sequence[str], *, role: str = "symmetric", progress: bool = False) -> NDArray[np.float32]:
         rows = np.random.default_rng(len(texts)).standard_normal((len(texts), self.dimension), np.float32)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def passages(count: int | None = None) -> list[Passage]:

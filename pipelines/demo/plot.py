@@ -89,7 +89,7 @@ def flatten(vectors: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float3
         gains = np.where((slope > 0) != (speed > 0), gains + np.float32(0.2), gains * np.float32(0.8)).clip(0.01)
         speed = np.float32(0.5 if early else 0.8) * speed - rate * gains * slope
         points += speed
-    return points - points.mean(axis=0)
+    return np.asarray(points - points.mean(axis=0), np.float32)
 
 
 def similarities(vectors: NDArray[np.float32], perplexity: float) -> NDArray[np.float32]:
