@@ -150,8 +150,10 @@ def classify(monkeypatch, fake_encoder, capsys):
     from interlingua.pipelines.classify import texts as cross_lingual_classifier
     from interlingua.pipelines.commands.main import main
     from interlingua.pipelines.encoders import load
+    from interlingua.pipelines.encoders.known import remember_model
 
     object.__setattr__(fake_encoder, "loaded_as", "fake")
+    remember_model("fake")
     monkeypatch.setattr(cross_lingual_classifier, "load_encoder", lambda name: fake_encoder)
     monkeypatch.setattr(load, "load_encoder", lambda name, **_: fake_encoder)
 
