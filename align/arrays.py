@@ -33,7 +33,14 @@ def is_numpy(array: Any) -> bool:
 
 
 def to_numpy(array: Any) -> NDArray[Any]:
-    """Return a NumPy copy or view of an array of any namespace, wherever it lies, or of nested lists."""
+    """Return a NumPy copy or view of an array of any namespace, wherever it lies, or of nested lists.
+
+    Raises
+    ------
+    ValueError
+        If it has masked entries.
+    """
+    refuse_masked(array, "an array")
     if is_numpy(array) or not array_api_compat.is_array_api_obj(array):
         return np.asarray(array)
     if array_api_compat.is_torch_array(array):
@@ -56,8 +63,9 @@ def as_matrix(array: Any, name: str) -> Any:
     Raises
     ------
     ValueError
-        If it is not two-dimensional, has no column, or holds NaN or infinity.
+        If it is not two-dimensional, has no column, or holds NaN, infinity or masked entries.
     """
+    refuse_masked(array, name)
     if not array_api_compat.is_array_api_obj(array):
         array = np.asarray(array)
     xp = namespace(array)
@@ -76,6 +84,12 @@ def as_matrix(array: Any, name: str) -> Any:
             f"(first: row {bad[0]}); drop these rows before calling"
         )
     return matrix
+
+
+def refuse_masked(array: Any, name: str) -> None:
+    """Raise ValueError if an array has masked entries, whose numbers NumPy would take for given."""
+    if np.ma.is_masked(array):
+        raise ValueError(f"{name} has masked entries; leave such rows out, or fill them (`filled`)")
 
 
 def _all_finite(xp: Any, matrix: Any) -> bool:

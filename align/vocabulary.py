@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from interlingua.align.formats.detect import Format, check_labels, read_rows, write_rows
 from interlingua.align.formats.rows import ReadReport
 
-from .arrays import known_rows, require
+from .arrays import known_rows, refuse_masked, require
 from .space import SharedSpace, SpaceError
 
 _ROWS_PER_CHECK = 65536
@@ -135,6 +135,8 @@ class Embeddings:
         """
         if not vectors:
             raise ValueError("at least one vector is needed to know the dimension, got an empty mapping")
+        for label, vector in vectors.items():
+            refuse_masked(vector, f"the vector of {label!r}")
         rows = [np.asarray(vector) for vector in vectors.values()]
         shapes = sorted({row.shape for row in rows})
         if len(shapes) > 1 or len(shapes[0]) != 1:
@@ -277,6 +279,7 @@ def _as_labels(labels: Sequence[str] | NDArray[Any]) -> tuple[str, ...]:
 
 
 def _as_matrix(vectors: ArrayLike) -> NDArray[np.float32]:
+    refuse_masked(vectors, "vectors")
     array = np.asarray(vectors)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"vectors must be real numbers, got dtype {array.dtype}")

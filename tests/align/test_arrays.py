@@ -47,3 +47,19 @@ def test_other_namespaces_come_back_as_numpy():
 def test_very_large_and_very_small_rows_become_unit_rows():
     x = np.array([[1e30, 1e30], [1e-30, 0], [3e38, -3e38]], np.float32)
     np.testing.assert_allclose(np.linalg.norm(unit_rows(x), axis=1), 1, atol=1e-6)
+
+
+def test_masked_entries_are_refused_and_a_mask_that_hides_nothing_is_not():
+    from interlingua.align import Embeddings
+
+    hidden, shown = np.ma.array(np.eye(3), mask=np.eye(3)), np.ma.array(np.eye(3))
+    takes = (
+        lambda array: as_matrix(array, "it"),
+        to_numpy,
+        lambda array: Embeddings(("a", "b", "c"), array).vectors,
+        lambda array: Embeddings.from_mapping({"a": array[0], "b": array[1], "c": array[2]}).vectors,
+    )
+    for take in takes:
+        with pytest.raises(ValueError, match="has masked entries; leave such rows out, or fill them"):
+            take(hidden)
+        np.testing.assert_array_equal(take(shown), np.eye(3))
