@@ -27,6 +27,7 @@ _FEWEST_KNOWN = 8  # texts of a language that an encoder of words must tell apar
 _USUAL_UNIT = 6.4  # of spreads: what the bundled encoder has, for one that knows one language only
 _FARTHEST = 300.0  # of which exp, and its sums, are finite
 _EQUAL = 1e-5  # what rounding makes of equal texts
+_COPY = 0.95  # cosine of texts, less their language, that differ by no word that counts
 
 
 @dataclass(frozen=True)
@@ -219,10 +220,11 @@ class Relevance:
         languages : sequence of h str, optional
             Of the passages; by default they are of one.
         """
-        alike = self.similarity(question[None], passages)[0].astype(np.float64)
+        rows = self.map_passages(passages)
+        alike = (rows @ self.map_questions(question[None])[0]).astype(np.float64)
         near = self.nearness(question[None])[0]
         best = float(self.answerable(alike.max(), n, near)) if len(alike) else 0.0
-        return Judgement(alike, self.probability(alike, n, near, languages), best)
+        return Judgement(alike, self.probability(alike, n, near, languages, copies=rows @ rows.T > _COPY), best)
 
     def nearness(self, questions: Vectors) -> NDArray[np.float64]:
         """Return y of questions as the encoder gave them, (n,): how near each is to texts about anything."""
@@ -234,7 +236,13 @@ class Relevance:
         return np.asarray(np.log(np.exp(_SHARPNESS * x.astype(np.float64)).sum(axis=1)) / _SHARPNESS)
 
     def probability(
-        self, similarity: ArrayLike, n: int, near: float, languages: Sequence[str] | None = None
+        self,
+        similarity: ArrayLike,
+        n: int,
+        near: float,
+        languages: Sequence[str] | None = None,
+        *,
+        copies: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.float64]:
         """Return the probability of each passage that was found that it answers the question, (h,).
 
@@ -246,11 +254,14 @@ class Relevance:
             As in `judge`.
         near : float
             Of the question, from `nearness`.
+        copies : (h, h) array of bool, optional
+            Which passages say the same in the same words, or nearly; by default those of equal s.
         """
         alike = np.asarray(similarity, np.float64)
         names = np.array([""] * len(alike) if languages is None else list(languages))
         gaps = (alike[None, :] - alike[:, None]) / self.unit  # of the others to each
-        rivals = (names[:, None] == names) & (np.abs(gaps) > _EQUAL)  # a copy is none
+        same = np.abs(gaps) <= _EQUAL if copies is None else copies | np.eye(len(alike), dtype=bool)
+        rivals = (names[:, None] == names) & ~same
         weights = np.where(rivals, np.exp(np.clip(_SHARPNESS * gaps, None, _FARTHEST)), 0.0)
         return self._of(_ANSWERS, alike, n, near, 1 / (1 + weights.sum(axis=1)))
 

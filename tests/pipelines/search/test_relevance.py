@@ -81,6 +81,15 @@ def test_translations_do_not_compete_and_strangers_do(relevance):
     assert (together < apart).all()
 
 
+def test_copies_do_not_compete(relevance):
+    question, found = planted("a", "new", "q"), np.stack([planted("b", name, "p") for name in ("new", "other")])
+    nearly = found[:1] + np.float32(0.01) * found[1:]
+    once = relevance.judge(question, found, 9)
+    twice = relevance.judge(question, np.concatenate([found, nearly / np.linalg.norm(nearly)]), 9)
+    assert twice.probability[0] == pytest.approx(once.probability[0], abs=1e-3)
+    assert twice.probability[2] == pytest.approx(twice.probability[0], abs=0.05)
+
+
 def test_a_larger_collection_needs_more(relevance):
     sizes = [1, 4, 400, 4_000_000]
     for of in (lambda n: relevance.probability([0.4], n, 0.2)[0], lambda n: relevance.answerable(0.4, n, 0.2)):
