@@ -12,6 +12,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .numbers import NUMBER, parse_rows
 from .rows import BYTE_ORDER_MARK, LONGEST_LABEL, ReadOptions, RowCollector, check_dimension
 
 #: Bytes in a line of text: the most values that a row may have, and the longest label.
@@ -22,12 +23,8 @@ HEADER = re.compile(rb"[ \t]*([0-9]{1,18})[ \t]+([0-9]{1,18})[ \t\r]*\n?")
 #: buckets, shortest and longest n-gram, dimension, hashes, seed, begin and end of word
 _FLORET = re.compile(rb"(?:[0-9]{1,12} ){6}\S{1,64} \S{1,64}[ \t\r]*\n?")
 _FIELD = re.compile(rb"[^ \t]+")  # ASCII blanks only: NBSP and U+3000 occur inside real labels, and as labels
-_NUMBER = re.compile(
-    rb"[+-]?(?:[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?|nan|inf)", re.IGNORECASE
-)
-# subtle: no two of its parts may match the same digits, or a long run of them takes time that grows as its square
 _N_SAMPLE = 64
-_VALUES_PER_BLOCK = 150_000
+_VALUES_PER_BLOCK = 60_000  # a processor has so many near
 
 
 class SupportsWrite(Protocol):
@@ -161,6 +158,17 @@ def _taken(lines: Iterator[bytes], wanted: int) -> list[bytes]:
 
 def _add_lines(rows: RowCollector, lines: list[bytes], first: int) -> None:
     d = rows.dimension
+    parts = [line.rstrip(b" \t\r\n").partition(b" ") for line in lines]
+    plain = parse_rows([text for _, _, text in parts], d)
+    if plain is not None and all(label and b"\t" not in label for label, _, _ in parts):
+        rows.add_encoded([label for label, _, _ in parts], plain, range(first, first + len(lines)))
+    else:
+        _add_odd_lines(rows, lines, first)
+
+
+def _add_odd_lines(rows: RowCollector, lines: list[bytes], first: int) -> None:
+    """Add lines among which something is unusual: labels with blanks, tabs, or a line that is malformed."""
+    d = rows.dimension
     labels: list[bytes] = []
     texts: list[bytes] = []
     numbers: list[int] = []
@@ -179,7 +187,7 @@ def _add_lines(rows: RowCollector, lines: list[bytes], first: int) -> None:
         labels.append(label)
         texts.append(text)
         numbers.append(number)
-    values = _parse_block(texts, d)
+    values = parse_rows(texts, d)
     if values is None:  # something in this block is no number: find out where
         good, parsed = [], []
         for position, text in enumerate(texts):
@@ -203,22 +211,9 @@ def _split_from_right(line: bytes, d: int) -> tuple[bytes, bytes] | str:
     if len(spans) == d:
         return "the label is empty"
     extra = [line[start:end] for start, end in spans[1:-d]]
-    if extra and all(_NUMBER.fullmatch(field) for field in extra):
+    if extra and all(NUMBER.fullmatch(field) for field in extra):
         return f"expected a label and {d} values, found {len(spans) - 1} values"
     return line[spans[0][0] : spans[-d - 1][1]], line[spans[-d][0] :]
-
-
-def _parse_block(texts: list[bytes], d: int) -> NDArray[np.float64] | None:
-    """Return the values of rows of `d` fields with one blank between, or None if anything is unusual."""
-    joined = b" ".join(texts)
-    # subtle: float() accepts 1_000, and split() breaks at more than the blanks that were counted.
-    if any(odd in joined for odd in (b"  ", b"_", b"\r", b"\v", b"\f")) or joined[:1] == b" ":
-        return None
-    try:
-        values = np.fromiter(map(float, joined.split()), dtype=np.float64)
-    except ValueError:
-        return None
-    return values.reshape(-1, d) if values.size == d * len(texts) else None
 
 
 def _parse_row(text: bytes, d: int) -> list[float] | str:
@@ -227,7 +222,7 @@ def _parse_row(text: bytes, d: int) -> list[float] | str:
     values: list[float] = []
     for position, field in enumerate(fields, 1):
         try:
-            if not _NUMBER.fullmatch(field):
+            if not NUMBER.fullmatch(field):
                 raise ValueError
             values.append(float(field))
         except ValueError:
@@ -245,7 +240,7 @@ def _n_numbers_at_end(line: bytes) -> int:
     fields = _FIELD.findall(line.rstrip(b" \t\r\n"))
     count = 0
     for field in reversed(fields[1:]):
-        if not _NUMBER.fullmatch(field):
+        if not NUMBER.fullmatch(field):
             break
         count += 1
     return count
@@ -271,7 +266,7 @@ def _check_label(label: str, *, blanks_allowed: bool) -> None:
         )
     encoded = label.encode()
     extra = _FIELD.findall(encoded)[1:]
-    if encoded.strip(b" \t") != encoded or (extra and all(_NUMBER.fullmatch(field) for field in extra)):
+    if encoded.strip(b" \t") != encoded or (extra and all(NUMBER.fullmatch(field) for field in extra)):
         raise ValueError(
             f"labels in text files neither begin or end with a blank nor end in separate numbers, which would be read "
             f"as values, got {label!r}; use .npz or .safetensors"

@@ -700,7 +700,7 @@ def test_what_is_a_number_is_what_float_takes_but_underscores(number):
         expected = np.isfinite(float(number)) or "n" in number
     except ValueError:
         expected = False
-    assert bool(text._NUMBER.fullmatch(number.encode())) is (expected and "_" not in number)
+    assert bool(text.NUMBER.fullmatch(number.encode())) is (expected and "_" not in number)
 
 
 def test_damage_is_said_of_the_file_that_is_there(tmp_path):
