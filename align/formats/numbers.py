@@ -86,7 +86,7 @@ def _parse(padded: bytes, raw: NDArray[np.uint8], ends: NDArray[np.int64]) -> ND
         low += high
         plain &= digits
     scale = _POWERS[np.minimum(n_parts, 2 * _WORD)]
-    values = whole * scale + low
+    values: NDArray[np.float64] = whole * scale + low
     plain &= values < _LARGEST
     values /= scale
     np.negative(values, out=values, where=negative)

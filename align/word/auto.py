@@ -21,7 +21,7 @@ from interlingua.align.word.methods import (
 from interlingua.align.word.methods.self_learning import SelfLearning
 
 from .confidence import Confidence, OnFailure, assess_space
-from .evaluation import gold_rows, lexicon_ranks, ranks_score
+from .evaluation import estimated_ranks, gold_rows, ranks_score
 from .refit import data_hash, with_provenance
 from .restarts import Restarts, RestartsState, Run
 
@@ -335,13 +335,13 @@ def try_folds(
 ) -> Trial:
     """Try a method on each (held, kept) of `hold_out_folds`: fit it on the kept pairs, rank the others' translations.
 
-    The ranks of all held-out words, among the whole target vocabulary, follow each other.
+    The ranks of all held-out words, among the whole target vocabulary (see `estimated_ranks`), follow each other.
     """
     ranks = []
     for held, kept in folds:
         fitted = word_aligner(method, **parameters).fit(source.vectors, target.vectors, kept, names=("s", "t")).space_
         mapped = (fitted.transform(source.vectors, "s"), fitted.transform(target.vectors, "t"))
-        ranks.append(lexicon_ranks(*mapped, gold_rows(held)))
+        ranks.append(estimated_ranks(*mapped, gold_rows(held)))
     return Trial(method, np.concatenate(ranks))
 
 
@@ -442,7 +442,10 @@ class _Fitting:
         folds = folds if len(names) > 1 else folds[:1]  # to score one method one part will do
         trials: tuple[Trial, ...] = ()
         if folds:
-            trials = tuple(self._tried(each, folds, names) for each in names)
+            for each in names:
+                trials = (*trials, self._tried(each, folds, names))
+                if trials[-1].scores["mrr"] == 1:  # none can do better
+                    break
         chosen = names[0]
         if len(names) > 1:
             chosen = best_of(trials)

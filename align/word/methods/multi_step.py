@@ -320,7 +320,10 @@ def _climb(
 ) -> dict[tuple[float, float], NDArray[np.float64]]:
     """Score equal shrinkages, then climb over the grid from the best to its neighbours."""
     grid = _SHRINKAGES
-    tried = {both: score(both) for both in [*((each, each) for each in grid), _USUAL]}
+    tried = {_USUAL: score(_USUAL)}
+    if bool((tried[_USUAL] == 1).all()):  # nothing can be gained
+        return tried
+    tried |= {both: score(both) for both in ((each, each) for each in grid)}
     while True:
         i, j = (grid.index(each) for each in max(tried, key=lambda both: float(tried[both].mean())))
         near = [

@@ -5,11 +5,13 @@ from scipy.stats import bootstrap
 from interlingua.align.arrays import unit_rows
 from interlingua.align.word.evaluation import (
     bootstrap_interval,
+    estimated_ranks,
     gold_rows,
     lexicon_ranks,
     lexicon_report,
     lexicon_score,
     parallel_accuracy,
+    reciprocal_ranks,
 )
 
 
@@ -123,3 +125,16 @@ def test_gold_words_with_zero_vectors_are_left_out_not_wrong():
     assert (score.precision_at_1, score.n_words, score.n_asked) == (1.0, 2, 4)
     report = lexicon_report(source, target, gold)
     assert report.score == score
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.0])
+def test_estimated_ranks_are_near_those_among_all(noise):
+    rng = np.random.default_rng(0)
+    meaning = rng.normal(size=(6000, 24)) * np.linspace(2, 0.5, 24)
+    x, y = (unit_rows((meaning + noise * rng.normal(size=meaning.shape)).astype(np.float32)) for _ in range(2))
+    gold = {row: np.array([row]) for row in range(0, 6000, 25)}
+    exact, estimated = lexicon_ranks(x, y, gold), estimated_ranks(x, y, gold)
+    assert abs(reciprocal_ranks(exact).mean() - reciprocal_ranks(estimated).mean()) < 0.02
+    assert (exact == estimated).mean() > 0.8
+    small = {row: right for row, right in gold.items() if row < 1000}
+    np.testing.assert_array_equal(estimated_ranks(x[:1000], y[:1000], small), lexicon_ranks(x[:1000], y[:1000], small))
