@@ -158,8 +158,8 @@ def estimated_ranks(source: Any, target: Any, gold: Mapping[int, NDArray[np.int6
 
     r(y) of CSLS is the mean similarity of a candidate y and its nearest source words. What is near to a candidate of
     a word is near to the word as well: so the 30 best candidates of each word are measured against the 20 nearest
-    source words of all of them together. On 20,000 words of English and French or Russian the mean reciprocal rank came out
-    within 0.01 of the whole. Small vocabularies are ranked as a whole.
+    source words of all of them together. On 20,000 words of English and French or Russian the mean reciprocal rank came
+    out within 0.01 of the whole. Small vocabularies are ranked as a whole.
 
     Parameters
     ----------
