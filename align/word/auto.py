@@ -442,10 +442,7 @@ class _Fitting:
         folds = folds if len(names) > 1 else folds[:1]  # to score one method one part will do
         trials: tuple[Trial, ...] = ()
         if folds:
-            for each in names:
-                trials = (*trials, self._tried(each, folds, names))
-                if trials[-1].scores["mrr"] == 1:  # none can do better
-                    break
+            trials = tuple(self._tried(each, folds, names) for each in names)
         chosen = names[0]
         if len(names) > 1:
             chosen = best_of(trials)
