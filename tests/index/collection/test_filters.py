@@ -53,7 +53,7 @@ def test_unknown_field_is_refused_and_the_known_ones_named():
 
 
 def test_an_empty_table_has_no_rows_to_miss_a_field():
-    assert matching_rows(MetadataTable(), {"language": "sw"}).tolist() == []
+    assert matching_rows(MetadataTable(), {"language": "sw"}) is None  # all of its rows pass
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, [["a"]], np.datetime64("2026-01-31"), b"sw"])
@@ -77,7 +77,7 @@ def test_values_that_cannot_be_compared_are_refused(value):
         (And(Eq("source", "udhr"), Not(Eq("year", 2020))), [3]),
         (Or(Eq("language", "sw"), Eq("source", "news"), Range("year", least="2020", most="2020")), [0, 2, 3]),
         (Not(Or(Eq("source", "udhr"), Eq("source", "news"))), [4]),
-        (And(), [0, 1, 2, 3, 4]),
+        (And(), None),
         (Or(), []),
         (Not(And(Not(Eq("ok", None)), Not(Eq("ok", False)))), [1, 2]),
     ],
