@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from interlingua.align.arrays import require
 from interlingua.align.files import replacing_path
 
-_PERPLEXITY, _EXAGGERATION, _EARLY, _STEPS = 30, 12, 100, 500
+_PERPLEXITY, _EXAGGERATION, _EARLY, _STEPS = 30, 12, 100, 350
 
 
 def draw_spaces(

@@ -23,6 +23,7 @@ from interlingua.pipelines.encoders.transformer import DTYPES, TransformerEncode
 
 from .blob import ModelBlob, read_sizes
 from .engine import PackageEngine
+from .threads import one_thread_a_product, usable_threads
 from .wheel import BundledWheel
 
 if TYPE_CHECKING:
@@ -214,10 +215,12 @@ class BundledEncoder(TransformerEncoder):
                 limits[[row for row, each in zip(rest, ids) if len(each) > self.token_limit]] = self.token_limit
                 warn_of_cuts(limits[places])
                 kernels: Kernels = parts.int8 if self.dtype == _INT8 else parts.float32
-                threads = parts.threads if self.dtype == _INT8 else 1  # NumPy's products have threads of their own
-                for batch, found in _in_batches(kernels, [parts.tokenizer.cut(each) for each in ids], threads):
-                    vectors[[rest[place] for place in batch]] = found
-                    advance(len(batch))
+                with one_thread_a_product():
+                    for batch, found in _in_batches(
+                        kernels, [parts.tokenizer.cut(each) for each in ids], parts.threads
+                    ):
+                        vectors[[rest[place] for place in batch]] = found
+                        advance(len(batch))
         return unit_rows(vectors, unique)[places]
 
 
@@ -259,8 +262,6 @@ class _Parts:
 
     @cached_property
     def threads(self) -> int:
-        from .int8 import usable_threads
-
         return usable_threads()
 
     @cached_property

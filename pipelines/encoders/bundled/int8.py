@@ -5,7 +5,6 @@ Its model is written once of the weights in the package, without torch or transf
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -113,16 +112,3 @@ def write_int8(blob: ModelBlob, folder: Path) -> None:
     model.encoder.embeddings[0].optimize(quantization="int8_float32")
     model.save(str(folder))
     write_marker(folder, _MARKER, {"recipe": _RECIPE})
-
-
-def usable_threads() -> int:
-    """Return how many threads to compute with: OMP_NUM_THREADS, or the processors that this process may use.
-
-    `--threads` sets the former.
-    """
-    stated = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    if stated.isdecimal() and int(stated) > 0:
-        return int(stated)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -16,7 +16,8 @@ from interlingua.pipelines.encoders.bundled.blob import BlobError, ModelBlob, re
 from interlingua.pipelines.encoders.bundled.encoder import BundledEncoder
 from interlingua.pipelines.encoders.bundled.engine import PackageEngine
 from interlingua.pipelines.encoders.bundled.float32 import Float32Kernels, gelu
-from interlingua.pipelines.encoders.bundled.int8 import Int8Kernels, usable_threads
+from interlingua.pipelines.encoders.bundled.int8 import Int8Kernels
+from interlingua.pipelines.encoders.bundled.threads import one_thread_a_product, usable_threads
 from interlingua.pipelines.encoders.bundled.tokenizer import BundledTokenizer
 from interlingua.pipelines.encoders.bundled.wheel import BundledWheel
 from interlingua.pipelines.encoders.cache import CachedEncoder, EmbeddingCache
@@ -72,7 +73,24 @@ def test_eight_bits_agree_with_float32_and_need_no_torch(tiny_wheel, monkeypatch
     np.testing.assert_array_equal(found[0], BundledEncoder(device="cpu", dtype="int8").encode(texts)[0])
 
 
-def test_batches_on_several_threads_give_the_same(tiny_wheel, monkeypatch):
+def test_products_have_one_thread_inside_and_what_they_had_behind():
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    def threads():
+        return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        first, second = one_thread_a_product(), one_thread_a_product()
+        with first:
+            second.__enter__()
+        assert threads() == {1}  # the second is still inside
+        second.__exit__(None, None, None)
+        assert threads() == before
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_batches_on_several_threads_give_the_same(tiny_wheel, monkeypatch, dtype):
     pytest.importorskip("ctranslate2")
     texts = [f"{'ab ' * (n % 7)}a {n}" for n in range(200)]
     monkeypatch.setattr("interlingua.pipelines.encoders.bundled.encoder._TOKENS_AT_ONCE", 64)
@@ -80,7 +98,7 @@ def test_batches_on_several_threads_give_the_same(tiny_wheel, monkeypatch):
     for threads in ("1", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
         assert usable_threads() == int(threads)
-        vectors.append(BundledEncoder(device="cpu", dtype="int8").encode(texts))
+        vectors.append(BundledEncoder(device="cpu", dtype=dtype).encode(texts))
     np.testing.assert_allclose(*vectors, atol=1e-6)
 
 
