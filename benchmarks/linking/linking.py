@@ -101,9 +101,7 @@ def read_countries(path: Path, *, languages: Collection[str] | None = None) -> l
     return found
 
 
-def _names(
-    everything: list[Entity], english: list[Entity], encoder: Encoder, methods: Sequence[str]
-) -> Iterator[Case]:
+def _names(everything: list[Entity], english: list[Entity], encoder: Encoder, methods: Sequence[str]) -> Iterator[Case]:
     asked = _mentions(everything)
     index = EntityIndex.build(english, encoder)
     index.link(["warm"])
