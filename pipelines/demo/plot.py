@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from interlingua.align.arrays import require
 from interlingua.align.files import replacing_path
 
-_PERPLEXITY, _EXAGGERATION, _EARLY, _STEPS = 30, 12, 100, 350
-
 
 def draw_spaces(
     before: Mapping[str, NDArray[np.float32]],
@@ -39,7 +37,7 @@ def draw_spaces(
     Raises
     ------
     MissingExtraError
-        If matplotlib is missing (extra ``plot``).
+        If matplotlib or scikit-learn is missing (extra ``plot``).
     """
     require("matplotlib", extra="plot").use("Agg")
     pyplot = require("matplotlib.pyplot", extra="plot")
@@ -68,61 +66,16 @@ def draw_spaces(
 def flatten(vectors: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float32]:
     """Return t-SNE coordinates (n, 2) of unit rows, started from their principal components.
 
-    Minimises KL(P || Q) by gradient descent, exactly: each of some hundred steps costs O(n^2). Neighbourhoods can be
-    read from the picture, distances between clusters cannot.
+    Neighbourhoods can be read from the picture, distances between clusters cannot.
 
     References
     ----------
     .. [1] van der Maaten and Hinton (2008), "Visualizing data using t-SNE", JMLR 9.
     """
-    size = len(vectors)
-    wanted = similarities(vectors, min(_PERPLEXITY, (size - 1) / 3))
-    centred = vectors - vectors.mean(axis=0)
-    _, values, axes = np.linalg.svd(centred, full_matrices=False)
-    points = np.asarray(centred @ axes[:2].T * (1e-4 * size**0.5 / values[0]), np.float32)
-    points += 1e-6 * np.random.default_rng(seed).standard_normal(points.shape, np.float32)  # equal rows part
-    speed, gains = np.zeros_like(points), np.ones_like(points)
-    rate = np.float32(max(size / _EXAGGERATION / 4, 50))
-    for step in range(_STEPS):
-        early = step < _EARLY
-        slope = _slope(points, wanted * np.float32(_EXAGGERATION) if early else wanted)
-        gains = np.where((slope > 0) != (speed > 0), gains + np.float32(0.2), gains * np.float32(0.8)).clip(0.01)
-        speed = np.float32(0.5 if early else 0.8) * speed - rate * gains * slope
-        points += speed
-    return np.asarray(points - points.mean(axis=0), np.float32)
-
-
-def similarities(vectors: NDArray[np.float32], perplexity: float) -> NDArray[np.float32]:
-    """Return P (n, n) of unit rows: shares p(j|i) of a Gaussian around each, with that perplexity, made symmetric."""
-    distances = 2 - 2 * (vectors @ vectors.T)
-    np.fill_diagonal(distances, np.inf)
-    distances -= distances.min(axis=1, keepdims=True)
-    finite = np.where(np.isinf(distances), 0, distances)
-    low, high = np.full((len(vectors), 1), 1e-3), np.full((len(vectors), 1), 1e7)
-    for _ in range(40):
-        middle = np.sqrt(low * high)  # of the precisions
-        weights = np.exp(-middle.astype(np.float32) * distances)
-        total = weights.sum(axis=1, keepdims=True)
-        entropy = np.log(total) + middle * (weights * finite).sum(axis=1, keepdims=True) / total
-        flat = entropy > np.log(perplexity)
-        low, high = np.where(flat, middle, low), np.where(flat, high, middle)
-    weights /= total
-    joint = weights + weights.T
-    return np.asarray(joint / joint.sum(), np.float32)
-
-
-def _slope(points: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the gradient of KL(P || Q) for Student's kernel."""
-    norms = np.einsum("ij,ij->i", points, points)
-    near = points @ points.T
-    near *= -2
-    near += norms[:, None] + np.float32(1)
-    near += norms
-    np.reciprocal(near, out=near)
-    np.fill_diagonal(near, 0)
-    pull = wanted - near / near.sum()
-    pull *= near
-    return np.asarray(4 * (pull.sum(axis=1, keepdims=True) * points - pull @ points), np.float32)
+    manifold = require("sklearn.manifold", extra="plot")
+    perplexity = min(30, (len(vectors) - 1) / 3)
+    method: Any = manifold.TSNE(metric="cosine", init="pca", perplexity=perplexity, random_state=seed)
+    return np.asarray(method.fit_transform(vectors), np.float32)
 
 
 def _panel(axis: Any, points: NDArray[np.float32], colours: NDArray[np.int64], title: str) -> None:

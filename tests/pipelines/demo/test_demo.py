@@ -89,6 +89,7 @@ def quick_plot(monkeypatch):
         return centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
 
     pytest.importorskip("matplotlib")
+    pytest.importorskip("sklearn")
     monkeypatch.setattr("interlingua.pipelines.demo.plot.flatten", flatten)
 
 
