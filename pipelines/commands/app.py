@@ -66,6 +66,10 @@ COMMANDS = {
         "align": "words:align",
         "space fit": "sentences:fit",
         "map": "words:map_vectors",
+        "bridge fit": "bridge:fit",
+        "bridge map": "bridge:map_",
+        "bridge verify": "bridge:verify",
+        "bridge plan": "bridge:plan",
         "evaluate": "evaluate:evaluate",
     },
     "Train": {
@@ -94,6 +98,7 @@ FAMILIES = {
     "reconcile": "Match the cells of a table with entities, from OpenRefine and other clients",
     "graph": "Align the entities of knowledge graphs",
     "space": "Learn a shared space of sentence vectors",
+    "bridge": "Ask an index of one encoder with the questions of another",
     "train": "Train an encoder, or a head on one",
     "classify": "Train on texts of one language, classify texts of all",
 }

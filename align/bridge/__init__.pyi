@@ -1,0 +1,21 @@
+from .bridge import Bridge, BridgeEnd, BridgeError
+from .fit import CurvePoint, TextVectors, fit_bridge, learning_curve, understood
+from .linear import LinearMap
+from .recall import Retention, answer_ranks, nearest_rows, retention, shared_share
+
+__all__ = [
+    "Bridge",
+    "BridgeEnd",
+    "BridgeError",
+    "CurvePoint",
+    "LinearMap",
+    "Retention",
+    "TextVectors",
+    "answer_ranks",
+    "fit_bridge",
+    "learning_curve",
+    "nearest_rows",
+    "retention",
+    "shared_share",
+    "understood",
+]

@@ -1,0 +1,13 @@
+from .fit import about_bridge, fit_text_bridge
+from .questions import BridgedQuestions, map_questions, open_bridge
+from .texts import BridgeTexts, read_bridge_texts
+
+__all__ = [
+    "BridgeTexts",
+    "BridgedQuestions",
+    "about_bridge",
+    "fit_text_bridge",
+    "map_questions",
+    "open_bridge",
+    "read_bridge_texts",
+]

@@ -1,0 +1,68 @@
+"""What a bridge keeps of an encoder: what loads it, what it is known by, and where its languages lie."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align.arrays import unit_matrix
+from interlingua.align.bridge import BridgeEnd
+from interlingua.pipelines.encoders.base import Encoder, Role, UnknownTextError
+from interlingua.pipelines.encoders.load import lasting_name
+from interlingua.pipelines.texts.languages import find_language, identified_as
+
+from .texts import BridgeTexts
+
+_PROBES = (
+    "How do I cook rice?",
+    "The bridge was closed after the storm, and nobody could say for how long.",
+    "ISO 8601",
+    "Un chat dort sur la chaise.",
+    "Сколько стоит билет?",
+    "这座桥什么时候修好？",
+)
+_PROBE_ROLES: tuple[Role, ...] = ("query", "passage")
+
+
+def encode_both(
+    texts: BridgeTexts, encoders: Sequence[Encoder], *, progress: bool = False
+) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+    """Return vectors of the short texts, as questions, and of the long ones, as passages, by each encoder."""
+    short = [each.encode(texts.short, role="query", progress=progress) for each in encoders]
+    return short, [each.encode(texts.long, role="passage", progress=progress) for each in encoders]
+
+
+def probe_vectors(encoder: Encoder) -> NDArray[np.float32]:
+    """Return the vectors of a few texts, as questions and as passages, by which an encoder is known.
+
+    An encoder that does not know one of them, such as word vectors of a language, has no probes: an array without rows.
+    """
+    try:
+        return np.concatenate([unit_matrix(encoder.encode(_PROBES, role=role), "probes") for role in _PROBE_ROLES])
+    except UnknownTextError:
+        return np.empty((0, encoder.dimension), np.float32)
+
+
+def end_of(encoder: Encoder) -> BridgeEnd:
+    """Return an encoder as an end of a bridge, its means yet to be learned."""
+    nothing = np.zeros(encoder.dimension, np.float32)
+    name = lasting_name(encoder=encoder)
+    return BridgeEnd(nothing, nothing, {}, encoder.identity, name, dict(encoder.prompts), probe_vectors(encoder))
+
+
+def check_model(end: BridgeEnd, encoder: Encoder, which: str) -> None:
+    """Refuse an encoder that is not the one of this end, whatever it is called; see `BridgeEnd.recognise`."""
+    end.recognise(encoder.identity, encoder.prompts, lambda: probe_vectors(encoder), end=which)
+
+
+def known_as(language: str, known: Sequence[str]) -> str:
+    """Return what a list calls a language, or "" where it is not there.
+
+    Examples
+    --------
+    >>> known_as("zh_CN", ["en", "zh"]), known_as("cmn", ["en", "zh"]), known_as("gsw", ["en", "zh"])
+    ('zh', 'zh', '')
+    """
+    tag = language.replace("_", "-")
+    asked = (tag, *sorted(identified_as(tag, known)), tag.split("-")[0])
+    return next((found for each in asked if (found := find_language(each, known))), "")

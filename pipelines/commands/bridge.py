@@ -1,0 +1,294 @@
+"""The commands on bridges between encoders: fit one, map questions through it, verify it, plan it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from .arguments import UsageError, check_output_file
+from .command import ENCODING, EncoderName, command, options_of
+from .output import Output, table
+
+if TYPE_CHECKING:
+    from interlingua.align.bridge import Bridge
+    from interlingua.pipelines.encoders.base import Encoder
+
+_FIT = "interlingua.pipelines.bridge.fit:fit_text_bridge"
+_TITLES = options_of("interlingua.pipelines.bridge.texts:read_bridge_texts", only=("titles", "language"))
+
+
+@command(
+    reading=_TITLES,
+    fitting=options_of(_FIT, only=("share", "least", "languages", "seed", "progress"), languages="--no-languages"),
+    loading=ENCODING,
+)
+def fit(
+    console: Output,
+    reading: dict[str, Any],
+    fitting: dict[str, Any],
+    loading: dict[str, Any],
+    *,
+    from_: Annotated[str, Parameter("--from", metavar="ENCODER")],
+    to: Annotated[str, Parameter(metavar="ENCODER")],
+    texts: Annotated[str, Parameter(metavar="TEXTS.jsonl")],
+    output: Annotated[str, Parameter(("--output", "-o"), metavar="BRIDGE")],
+) -> None:
+    """Fit a bridge from the questions of one encoder to an index of another.
+
+    Parameters
+    ----------
+    from_ : str
+        The multilingual model of the questions; "bundled" is the one that comes along.
+    to : str
+        The model that the index was made with.
+    texts : str
+        Texts of one language, best those of the index: {"text": ...} a line, or a table.
+    output : str
+        Where to write the bridge.
+
+    Examples
+    --------
+    ::
+
+        interlingua bridge fit --from bundled --to all-MiniLM-L6-v2 --texts TEXTS.jsonl --titles title -o BRIDGE
+    """
+    from interlingua.pipelines.bridge import about_bridge, fit_text_bridge, read_bridge_texts
+    from interlingua.pipelines.encoders.load import load_encoder
+
+    check_output_file(output)
+    read = read_bridge_texts(texts, **reading)
+    if read.repeated:
+        console.note(f"{read.repeated} of {len(read) + read.repeated} texts were there before and are left out")
+    with console.working("loading the encoders"):
+        source, target = (load_encoder(each, **loading) for each in (from_, to))
+    bridge = fit_text_bridge(read, source, target, **fitting)
+    bridge.save(output)
+    if read.language != bridge.language:
+        console.note(f"the language of the texts is taken for {bridge.language!r}")
+    about = {"output": output, **about_bridge(bridge)}
+    console.result(about, lambda: [table("", "", rows=_rows(about))])
+
+
+@command(loading=ENCODING)
+def map_(
+    console: Output,
+    loading: dict[str, Any],
+    bridge: str,
+    questions: str,
+    *,
+    language: Annotated[str, Parameter(metavar="NAME")],
+    output: Annotated[str, Parameter(("--output", "-o"), metavar="OUT.npy")],
+    from_: Annotated[EncoderName, Parameter("--from")] = None,
+    to: EncoderName = None,
+    alone: bool = False,
+) -> None:
+    """Turn questions, one a line, into vectors for an index of the bridge's other encoder.
+
+    Parameters
+    ----------
+    bridge : str
+        From `bridge fit`.
+    questions : str
+        UTF-8 text, one a line; - for standard input.
+    language : str
+        The language of the questions; "und" where it is unknown.
+    output : str
+        The vectors, a row a line.
+    from_ : str, optional
+        The model of the questions, where the bridge's own name for it does not load it.
+    to : str, optional
+        The index's own model, likewise.
+    alone : bool
+        Do without the index's own model.
+
+    Examples
+    --------
+    ::
+
+        interlingua bridge map BRIDGE QUESTIONS.txt --language de -o OUT.npy
+    """
+    from interlingua.pipelines.bridge import map_questions, open_bridge
+    from interlingua.pipelines.texts.lines import input_name, open_lines
+    from interlingua.pipelines.texts.vectors import Origin, VectorFile, write_vectors
+
+    if not output.endswith(".npy"):
+        raise UsageError(f"bridge map writes .npy files, but the output is {output}; name it OUT.npy")
+    if not language.strip():
+        raise UsageError("--language must name the language of the questions, such as --language de, but it is blank")
+    if alone and to is not None:
+        raise UsageError("--alone does without the index's own model; leave out --to")
+    check_output_file(output)
+    loaded = open_bridge(bridge)
+    with open_lines(questions) as opened:
+        lines = list(opened)
+    if not lines:
+        raise ValueError(f"{input_name(questions)} holds no question; give one a line")
+    names = [f"{input_name(questions)}, line {number}: the question" for number in range(1, len(lines) + 1)]
+    source, target = _ends(console, loaded, from_, to, loading, alone=alone)
+    found = map_questions(loaded, lines, language, source=source, target=target, names=names, progress=console.progress)
+    if not found.language:
+        console.note(f"the bridge knows no mean of the language {language!r}; the mean of all others stands in")
+    origin = Origin(loaded.target.encoder, language, "query", loaded.fingerprint if found.how != "own model" else "")
+    write_vectors(output, VectorFile(found.vectors, origin=origin))
+    result = {
+        "output": output,
+        "questions": len(lines),
+        "dimension": int(found.vectors.shape[1]),
+        "language": found.language,
+        "how": found.how,
+        "encoder": loaded.target.encoder,
+    }
+    console.result(
+        result, lambda: [f"{output}: {len(lines)} vectors of dimension {found.vectors.shape[1]}, by {found.how}"]
+    )
+
+
+@command(
+    verifying=options_of(
+        "interlingua.pipelines.bridge.verify:verify_bridge", only=("k", "goal", "alone", "seed", "progress")
+    ),
+    loading=ENCODING,
+)
+def verify(
+    console: Output,
+    verifying: dict[str, Any],
+    loading: dict[str, Any],
+    bridge: str,
+    texts: str,
+    *,
+    questions: Annotated[str, Parameter(metavar="QUESTIONS.jsonl")],
+    language: Annotated[str | None, Parameter(metavar="NAME")] = None,
+    from_: Annotated[EncoderName, Parameter("--from")] = None,
+    to: EncoderName = None,
+) -> None:
+    """Measure what a bridge keeps of re-embedding, and refuse it below the goal.
+
+    Parameters
+    ----------
+    bridge : str
+        From `bridge fit`.
+    texts : str
+        A sample of the index: {"text": ..., "id": ...} a line, or a table.
+    questions : str
+        {"text": ..., "language": ..., "answer": id of the text} a line, or a table; without answers, recall is of what
+        re-embedding finds.
+    language : str, optional
+        The language of questions that name none.
+    from_ : str, optional
+        The model of the questions, where the bridge's own name for it does not load it.
+    to : str, optional
+        The index's own model, likewise.
+
+    Examples
+    --------
+    ::
+
+        interlingua bridge verify BRIDGE SAMPLE.jsonl --questions QUESTIONS.jsonl --goal 0.9
+    """
+    from interlingua.align.bridge import BridgeError
+    from interlingua.pipelines.bridge import open_bridge
+    from interlingua.pipelines.bridge.verify import read_questions, verify_bridge
+    from interlingua.pipelines.texts.passages import read_passage_file
+
+    loaded = open_bridge(bridge)
+    sample = read_passage_file(texts)
+    asked = read_questions(questions, sample, language=language)
+    source, target = _ends(console, loaded, from_, to, loading, alone=False)
+    if source is None or target is None:
+        raise BridgeError("to verify a bridge, both its models are needed; name the index's own with --to")
+    found = verify_bridge(loaded, [each.text for each in sample], asked, source, target, **verifying)
+    about = found.about()
+    rows = [
+        (name, each["kept"], f"{each['from']:.3f} to {each['to']:.3f}", each["bridge"], each["re-embedding"],
+         each["questions"])
+        for name, each in about["kept"].items()
+    ]  # fmt: skip
+    console.result(
+        about, lambda: [table("language", "kept>", "95 %", "bridge>", "re-embedding>", "questions>", rows=rows)]
+    )
+    if found.unsure:
+        console.note(f"the goal {found.goal:g} lies within the interval of {', '.join(found.unsure)}: ask more")
+    if found.failed:
+        raise BridgeError(
+            f"the bridge keeps less than {found.goal:g} of re-embedding's recall at {found.k} for "
+            f"{', '.join(found.failed)}; fit it on more texts, or re-embed"
+        )
+
+
+@command(
+    reading=_TITLES,
+    planning=options_of("interlingua.pipelines.bridge.plan:plan_bridge", only=("goal", "seed", "progress")),
+    loading=ENCODING,
+)
+def plan(
+    console: Output,
+    reading: dict[str, Any],
+    planning: dict[str, Any],
+    loading: dict[str, Any],
+    *,
+    from_: Annotated[str, Parameter("--from", metavar="ENCODER")],
+    to: Annotated[str, Parameter(metavar="ENCODER")],
+    texts: Annotated[str, Parameter(metavar="TEXTS.jsonl")],
+    size: int | None = None,
+) -> None:
+    """Tell from a pilot what a bridge would keep, and how many texts it needs.
+
+    Parameters
+    ----------
+    from_ : str
+        The multilingual model of the questions.
+    to : str
+        The model that the index was made with.
+    texts : str
+        A pilot of the index's texts, 250 or more, in one language.
+    size : int, optional
+        Texts of the whole index, for the cost of re-embedding it.
+
+    Examples
+    --------
+    ::
+
+        interlingua bridge plan --from bundled --to all-MiniLM-L6-v2 --texts PILOT.jsonl --titles title
+    """
+    from interlingua.pipelines.bridge import read_bridge_texts
+    from interlingua.pipelines.bridge.plan import plan_bridge
+    from interlingua.pipelines.encoders.load import load_encoder
+
+    read = read_bridge_texts(texts, **reading)
+    with console.working("loading the encoders"):
+        source, target = (load_encoder(each, **loading) for each in (from_, to))
+    about = plan_bridge(read, source, target, **planning).about(size)
+    console.result(about, lambda: [table("", "", rows=_rows(about))])
+
+
+def _ends(
+    console: Output, bridge: Bridge, source: str | None, target: str | None, loading: dict[str, Any], *, alone: bool
+) -> tuple[Encoder | None, Encoder | None]:
+    """Load the two encoders of a bridge; the index's own may be missing, which is said."""
+    from interlingua.pipelines.encoders.load import load_encoder
+
+    with console.working("loading the encoders"):
+        first = load_encoder(source or bridge.source.name or None, **loading)
+        if alone or not (target or bridge.target.name):
+            return first, None
+        try:
+            return first, load_encoder(target or bridge.target.name, **loading)
+        except (OSError, ImportError) as error:
+            if target is not None:
+                raise
+            console.note(
+                f"the index's own model {bridge.target.name!r} is not here ({' '.join(str(error).split())[:120]}); "
+                "questions go through the map alone, which finds less; name it with --to"
+            )
+            return first, None
+
+
+def _rows(about: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in about.items():
+        if isinstance(value, dict):
+            rows += _rows(value, f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+    return rows
