@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from interlingua.align import SharedSpace
+from interlingua.align.bridge import Bridge
 from interlingua.index.folder import MANIFEST_NAME, read_manifest
+from interlingua.pipelines.bridge import about_bridge
 from interlingua.pipelines.encoders.cache import user_cache_folder
 from interlingua.pipelines.encoders.load import ENCODER_KINDS
 from interlingua.pipelines.search.rows import value_counts
@@ -17,6 +19,7 @@ from interlingua.pipelines.texts.lines import input_name
 from interlingua.pipelines.texts.vectors import read_vectors
 
 _SAFETENSORS_SPACE = b'{"__metadata__":{"space":'
+_SAFETENSORS_BRIDGE = b'{"__metadata__":{"bridge":'
 
 
 def describe(path: str | Path, *, skip_malformed: bool = False) -> dict[str, Any]:
@@ -44,6 +47,8 @@ def describe(path: str | Path, *, skip_malformed: bool = False) -> dict[str, Any
             start = file.read(64)
         if _SAFETENSORS_SPACE in start:
             return _describe_space(path)
+        if _SAFETENSORS_BRIDGE in start:
+            return {"kind": "bridge", "path": str(path), **about_bridge(Bridge.load(path))}
     return _describe_vectors(str(path), skip_malformed=skip_malformed)
 
 

@@ -1,5 +1,6 @@
 """Read the benchmarks' data sets, which are not part of this project; docs/data.md says where each comes from."""
 
+import gzip
 import json
 import os
 from dataclasses import dataclass
@@ -250,3 +251,9 @@ def _unique(words: list[str], vectors: NDArray[np.floating], space: str) -> Embe
     for row, word in enumerate(words):
         first.setdefault(word, row)
     return Embeddings(tuple(first), np.asarray(vectors, np.float32)[list(first.values())], space)
+
+
+def read_ddtp(name: str) -> list[dict[str, str]]:
+    """Return Debian's package descriptions of a file, such as ``de`` or ``fit-en``: package, title and body of each."""
+    with gzip.open(data_folder("ddtp") / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]

@@ -1,5 +1,5 @@
 from .fit import about_bridge, fit_text_bridge
-from .questions import BridgedQuestions, map_questions, open_bridge
+from .questions import BridgedQuestions, map_questions
 from .texts import BridgeTexts, read_bridge_texts
 
 __all__ = [
@@ -8,6 +8,5 @@ __all__ = [
     "about_bridge",
     "fit_text_bridge",
     "map_questions",
-    "open_bridge",
     "read_bridge_texts",
 ]

