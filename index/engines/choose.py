@@ -404,7 +404,7 @@ def tune(
         return tried[effort]
 
     # subtle: an effort of all vectors is an exact scan, which says nothing of the graph
-    largest = max(len(index) - 1, 1) if parameter == "ef_search" else index.n_lists
+    largest = max(min(len(index), index.n_nodes) - 1, 1) if parameter == "ef_search" else index.n_lists
     low, high = 0, min(k if parameter == "ef_search" else 1, largest)
     while measure(high) < recall and high < largest:
         low, high = high, min(2 * high, largest)

@@ -38,6 +38,7 @@ from .config import (
 )
 from .flat import DEAD_SHARE, pad_result, write_array
 from .ids import IdTable
+from .nodes import Nodes, read_nodes
 from .scan import faiss_threads, few, load_faiss, scan, selector
 from .training import (
     Drift,
@@ -109,7 +110,8 @@ class FaissIndex(Described):
     Scores are float32 throughout, and as exact as the vectors are kept (bytes are brought back to unit length for
     ``cosine``); exact ties may come in any order, unlike in
     `FlatIndex`. Kinds that must learn from vectors first (inverted lists, ``sq8``) search exactly until `train_size`
-    of them are there. Removed vectors stay, unfound, until more than `rebuild_share` of all are dead.
+    of them are there. Removed vectors stay, unfound, until more than `rebuild_share` of all are dead. In a graph, equal
+    vectors share a node, see `interlingua.index.engines.nodes`.
 
     All kinds but the first find most of the true neighbours, not all. Yet none returns fewer than k while k allowed
     vectors are there: a query that is left short is answered by an exact scan.
@@ -134,6 +136,8 @@ class FaissIndex(Described):
         super().__init__(dimension, metric)
         self._config: FaissConfig = FaissFlatConfig() if config is None else config
         self._table = IdTable()
+        self._nodes = Nodes()  # the places of vectors in FAISS's index, for each position in the table
+        self._living_nodes: tuple[tuple[int, int], NDArray[np.bool_]] | None = None  # in one state of the table
         self._mapped = False
         self._on_gpu = gpu_wanted(self._config)
         self._gpu_copy: Any = None  # of what is there now; any change drops it
@@ -174,6 +178,11 @@ class FaissIndex(Described):
         return 0 if lists is None else int(lists.nlist)
 
     @property
+    def n_nodes(self) -> int:
+        """How many vectors are held, removed ones that are still there among them; in a graph, of equal ones one."""
+        return int(self._faiss.ntotal)
+
+    @property
     def effort(self) -> int:
         """``ef_search`` or ``nprobe`` for 10 results without a filter, as set or as chosen; 0 where search is exact."""
         return 0 if self._exact or self._waits else self._effort(10)
@@ -189,13 +198,13 @@ class FaissIndex(Described):
         with faiss_threads(self._config.threads):
             if self._waits and self._faiss.ntotal + len(checked) >= self._config.train_size:  # type: ignore[union-attr] # those that wait have it
                 everything = np.concatenate([self._vectors(np.arange(self._faiss.ntotal)), checked])
-                fresh = self._built(everything)
-                self._put_in(fresh, everything)
-                self._faiss, self._waits = fresh, False
+                fresh, nodes = self._built(everything), Nodes()
+                self._put_in(fresh, everything, nodes)
+                self._faiss, self._nodes, self._waits = fresh, nodes, False
             elif self._in_lists and self._drift.exceeded(self._faiss, checked):
                 self._learn_anew(checked)
             else:
-                self._put_in(self._faiss, checked)
+                self._put_in(self._faiss, checked, self._nodes)
         self._table.append(new_ids)
 
     def learn(self, sample: ArrayLike) -> None:
@@ -222,34 +231,40 @@ class FaissIndex(Described):
             flat_rows(self._faiss)[positions] = np.nan  # FAISS finds nothing there, and nothing of it stays
         self._table.kill(positions)
         share = DEAD_SHARE if isinstance(self._config, FaissFlatConfig) else self._config.rebuild_share
-        if self._table.n_dead > share * len(self._table):
+        living = self._table.living
+        n_empty = 0 if living is None else int(np.count_nonzero(~self._nodes.held(living, self.n_nodes)))
+        if self._table.n_dead > share * len(self._table) or n_empty > share * self.n_nodes:
             self.compact()
 
     def compact(self) -> None:
-        """Drop removed vectors for good: the graph is built anew, the lists are filled anew with what they learned."""
+        """Drop removed vectors for good: the graph is built anew, the lists are filled anew with what they learned.
+
+        A graph that holds equal vectors many times, as earlier versions saved it, is built anew with one node for all.
+        """
         self._check_writable()
-        if (living := self._table.living) is None:
+        living = self._table.living
+        repeats = self._in_graph and self._nodes.repeat(self._faiss)
+        if living is None and not repeats:
             return
-        if self._exact:
+        positions = np.arange(len(self._table)) if living is None else np.flatnonzero(living)
+        if self._exact and living is not None:
             self._drop(np.flatnonzero(~living))
             return
-        vectors = self._vectors(np.flatnonzero(living))
-        with faiss_threads(self._config.threads):
-            # subtle: codes of 8 bits give the same codes again when what they decode to is coded once more
-            fresh = load_faiss().clone_index(self._faiss)
-            fresh.reset()  # keeps what was learned
-            if len(vectors):
-                fresh.add(with_zeros(vectors, fresh.d))
-        self._table.keep(living)
-        self._table = IdTable(self._table.ids)  # ascending again, perhaps
-        self._faiss = fresh
+        chosen, which = self._nodes.distinct(positions)
+        if repeats or len(chosen) < self.n_nodes:
+            with faiss_threads(self._config.threads):
+                self._faiss, nodes = self._filled_anew(self._vectors(chosen))
+            self._nodes = nodes.taken(which)
+        else:
+            self._nodes = self._nodes.taken(positions)
+        self._table = IdTable(self._table.ids[positions])  # ascending again, perhaps
+        self._living_nodes = None
 
     def search(self, queries: ArrayLike, k: int, *, allowed: ArrayLike | None = None) -> SearchResult:
         """Return the k best ids of each query (n, d), among those in `allowed` if given."""
         k = check_k(k)
         checked = check_vectors(queries, self._dimension, self._metric, name="queries")
-        mask = self._candidates(allowed)
-        n_candidates = len(self) if mask is None else int(np.count_nonzero(mask))
+        rows, mask, n_candidates = self._reachable(allowed)
         checked = with_zeros(checked, self._faiss.d)
         width = min(k, n_candidates)
         if width == 0:
@@ -265,27 +280,37 @@ class FaissIndex(Described):
                 positions, scores = self._search_approximately(checked, width, wide, mask, n_candidates)
             if self._rounded:
                 positions, scores = self._scored_again(checked, positions, width)
+        positions, scores = self._nodes.rows(positions, scores, k, rows)
         return pad_result(self._table, positions, scores, k, self._metric)
 
     def search_exactly(self, queries: ArrayLike, k: int) -> SearchResult:
         """Return the k best ids by a scan of all that is kept: O(n d) a query, the truth that `tune` compares with."""
         checked = check_vectors(queries, self._dimension, self._metric, name="queries")
         checked = with_zeros(checked, self._faiss.d)
-        width = min(check_k(k), len(self))
-        wide = min(_WIDER * width, len(self)) if self._rounded else width
+        rows, mask, n_candidates = self._reachable(None)
+        width = min(check_k(k), n_candidates)
+        wide = min(_WIDER * width, n_candidates) if self._rounded else width
         with faiss_threads(self._config.threads):
-            positions, scores = self._search_exactly(checked, wide, self._candidates(None))
+            positions, scores = self._search_exactly(checked, wide, mask)
             if self._rounded:
                 positions, scores = self._scored_again(checked, positions, width)
+        positions, scores = self._nodes.rows(positions, scores, k, rows)
         return pad_result(self._table, positions, scores, k, self._metric)
 
     def reconstruct(self, ids: ArrayLike) -> NDArray[np.float32]:
         """Return a copy of the stored vectors (n, d), of unit length for `cosine`."""
-        return self._vectors(self._table.known(ids))
+        return self._vectors(self._nodes.at(self._table.known(ids)))
 
     def files(self) -> Mapping[str, FileWriter]:
-        """Return the writers of ``index.faiss`` and ``ids.npy`` (by position, -1 for removed vectors)."""
-        return {"index.faiss": self._write, "ids.npy": partial(write_array, self._table.ids)}
+        """Return the writers of ``index.faiss`` and ``ids.npy`` (by position, -1 for removed vectors).
+
+        Where vectors of a graph share a node, ``nodes.npy`` holds the node of each position; else they are the same.
+        """
+        ids, nodes = self._nodes.ids_by_node(self._table.ids), self._nodes.of
+        files: dict[str, FileWriter] = {"index.faiss": self._write}
+        if ids is not None or nodes is None:
+            return {**files, "ids.npy": partial(write_array, self._table.ids if ids is None else ids)}
+        return {**files, "ids.npy": partial(write_array, self._table.ids), "nodes.npy": partial(write_array, nodes)}
 
     @classmethod
     def read(
@@ -314,8 +339,10 @@ class FaissIndex(Described):
         measure = faiss.METRIC_L2 if index._metric is Metric.L2 else faiss.METRIC_INNER_PRODUCT
         if type(stored).__name__ != expected or stored.metric_type != measure:
             raise ValueError(f"the file holds a {type(stored).__name__}, not the {spec.kind} index of the manifest")
+        if "nodes.npy" in files:
+            index._nodes = read_nodes(files["nodes.npy"], stored, len(index._table))
         widths = (spec.dimension, stored_dimension(index._config, spec.dimension))
-        if stored.ntotal != len(index._table) or stored.d not in widths:
+        if (index._nodes.of is None and stored.ntotal != len(index._table)) or stored.d not in widths:
             raise ValueError(
                 f"the file holds {stored.ntotal} vectors of dimension {stored.d}, "
                 f"not {len(index._table)} of {spec.dimension}"
@@ -326,7 +353,7 @@ class FaissIndex(Described):
     def _effort(self, k: int) -> int:
         config: Any = self._config  # not the flat one
         if isinstance(config, HNSWConfig):
-            return config.ef_search or graph_effort(len(self._table), k)
+            return config.ef_search or graph_effort(self.n_nodes, k)
         return config.nprobe or probes(self.n_lists, k)
 
     def _built(self, sample: NDArray[np.float32]) -> Any:
@@ -336,11 +363,31 @@ class FaissIndex(Described):
     def _in_lists(self) -> bool:
         return not self._waits and not isinstance(self._config, FaissFlatConfig | HNSWConfig)
 
+    @property
+    def _in_graph(self) -> bool:
+        return not self._waits and isinstance(self._config, HNSWConfig)
+
     @staticmethod
-    def _put_in(index: Any, vectors: NDArray[np.float32]) -> None:
+    def _put_in(index: Any, vectors: NDArray[np.float32], nodes: Nodes) -> None:
         vectors = with_zeros(vectors, index.d)
-        widen(index, vectors)
-        index.add(vectors)
+        if widen(index, vectors):
+            nodes.forget_codes()
+        if hasattr(index, "hnsw"):
+            nodes.put(index, vectors)
+        else:
+            index.add(vectors)
+
+    def _filled_anew(self, vectors: NDArray[np.float32]) -> tuple[Any, Nodes]:
+        """Return another index that has learned the same and holds these vectors, and where they are in it."""
+        # subtle: codes of 8 bits give the same codes again when what they decode to is coded once more
+        fresh, nodes = load_faiss().clone_index(self._faiss), Nodes()
+        fresh.reset()  # keeps what was learned
+        vectors = with_zeros(vectors, fresh.d)
+        if len(vectors) and self._in_graph:
+            nodes.put(fresh, vectors)
+        elif len(vectors):
+            fresh.add(vectors)
+        return fresh, nodes
 
     def _learn_anew(self, coming: NDArray[np.float32]) -> None:
         """Learn as many cells from what is there and what comes, and put both in; removed vectors are dropped."""
@@ -356,7 +403,7 @@ class FaissIndex(Described):
         take_ranges(fresh, self._faiss)
         for start in range(0, len(living), _BLOCK):
             fresh.add(self._vectors(living[start : start + _BLOCK]))
-        self._put_in(fresh, coming)
+        self._put_in(fresh, coming, self._nodes)
         self._table = IdTable(self._table.ids[living])
         self._faiss, self._drift = fresh, self._drift.after(fresh)
 
@@ -373,6 +420,21 @@ class FaissIndex(Described):
         mask = np.zeros(len(self._table), dtype=bool)
         mask[positions] = True
         return mask
+
+    def _reachable(self, allowed: ArrayLike | None) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None, int]:
+        """Return which positions may be found, which nodes hold them, None for all of them, and how many nodes do."""
+        rows = self._candidates(allowed)
+        if rows is None:
+            return None, None, len(self) if self._nodes.of is None else self.n_nodes
+        state = (len(self._table), self._table.n_dead)
+        if allowed is not None or self._nodes.of is None:
+            mask = self._nodes.held(rows, self.n_nodes)
+        elif (known := self._living_nodes) is not None and known[0] == state:
+            mask = known[1]
+        else:
+            mask = self._nodes.held(rows, self.n_nodes)
+            self._living_nodes = state, mask
+        return rows, mask, int(np.count_nonzero(mask))
 
     def _search_exactly(
         self, queries: NDArray[np.float32], width: int, mask: NDArray[np.bool_] | None
@@ -415,7 +477,7 @@ class FaissIndex(Described):
         self, queries: NDArray[np.float32], width: int, wide: int, mask: NDArray[np.bool_] | None, n_candidates: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return up to `wide` candidates, with the effort that `width` of them need."""
-        n_total = len(self._table)
+        n_total = self.n_nodes
         config: Any = self._config  # not the flat one
         narrow = n_candidates < n_total and n_candidates <= scan_limit(config, n_total, self.n_lists)
         whole = isinstance(config, HNSWConfig) and self._effort(width) >= n_total
@@ -470,7 +532,7 @@ class FaissIndex(Described):
         """Return how to search; what may not be returned is still walked through, so widen the search for it."""
         faiss = load_faiss()
 
-        n_total, effort = len(self._table), widened(self._effort(width), config, width, widening)
+        n_total, effort = self.n_nodes, widened(self._effort(width), config, width, widening)
         if isinstance(config, HNSWConfig):
             return faiss.SearchParametersHNSW(efSearch=max(min(effort, n_total), width, wide), sel=allowed)
         params = faiss.SearchParametersIVF(nprobe=min(effort, self.n_lists), sel=allowed)

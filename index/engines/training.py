@@ -153,18 +153,21 @@ def take_ranges(index: Any, other: Any) -> None:
         faiss.copy_array_to_vector(faiss.vector_to_array(_bytes_of(other).sq.trained), kept.sq.trained)
 
 
-def widen(index: Any, vectors: NDArray[np.float32]) -> None:
-    """Make the ranges of an index that keeps vectors (n, d) as bytes so wide that they hold these too."""
+def widen(index: Any, vectors: NDArray[np.float32]) -> bool:
+    """Make the ranges of an index that keeps vectors (n, d) as bytes so wide that they hold these too.
+
+    Returns whether they had to be, so that what is there is kept in other bytes.
+    """
     faiss = load_faiss()
     kept = _bytes_of(index)
     if kept is None:
-        return
+        return False
     lowest, width = faiss.vector_to_array(kept.sq.trained).reshape(2, -1)
     highest = lowest + width
     low, high = vectors.min(axis=0), vectors.max(axis=0)
     half = width / 510  # of a step: no more than what is rounded anyway
     if (low >= lowest - half).all() and (high <= highest + half).all():
-        return
+        return False
     span = np.maximum(high, highest) - np.minimum(low, lowest)
     lowest = np.where(low < lowest - half, low - _SPARE * span, lowest)
     highest = np.where(high > highest + half, high + _SPARE * span, highest)
@@ -173,6 +176,7 @@ def widen(index: Any, vectors: NDArray[np.float32]) -> None:
     faiss.copy_array_to_vector(np.concatenate([lowest, highest - lowest]).astype(np.float32), kept.sq.trained)
     if before:
         faiss.copy_array_to_vector(np.concatenate([kept.sa_encode(part) for part in before]).ravel(), kept.codes)
+    return True
 
 
 _PROBED = 1024
