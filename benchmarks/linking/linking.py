@@ -38,6 +38,7 @@ from interlingua.pipelines.graphs import read_graph_pair
 from interlingua.pipelines.link import Entity, EntityIndex
 from interlingua.pipelines.link.model import FEATURES, LEVELS, UNKNOWN, LinkModel, default_model, feature_rows
 from interlingua.pipelines.link.names import NameTable
+from interlingua.pipelines.link.scripts import ScriptOffsets
 from interlingua.pipelines.link.spelling import SpellingIndex
 
 _COSINE, _SPELLING, _SUM = "raw cosine", "character groups", "sum of z-scores (cosine, letters)"
@@ -377,7 +378,7 @@ def _draws(
     keys = [sorted(english)[row] for row in rng.permutation(len(english))[:size]]
     names = [english[key] for key in keys]
     index = NameTable(names, [""] * len(names), np.arange(len(names)), encoder.encode(names))
-    places = {key: row for row, key in enumerate(keys)}
+    places, offsets = {key: row for row, key in enumerate(keys)}, ScriptOffsets(encoder)
     for pairs in mentions.values():
         order = [pairs[row] for row in rng.permutation(len(pairs))]
         known = [each for each in order if each[0] in places][: n - n // _UNKNOWN]
@@ -387,7 +388,7 @@ def _draws(
         for start in range(0, len(asked), together or max(1, len(asked))):
             part = asked[start : start + (together or len(asked))]
             texts = [name for _, name in part]
-            for (key, _), near in zip(part, index.near(texts, encoder.encode(texts)), strict=True):
+            for (key, _), near in zip(part, index.near(texts, encoder.encode(texts), offsets=offsets), strict=True):
                 hit = np.flatnonzero(near.owners == places.get(key, -1))
                 found.append((feature_rows(near), int(hit[0]) if len(hit) else None))
         yield found

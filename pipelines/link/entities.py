@@ -21,6 +21,7 @@ from interlingua.pipelines.texts.lines import json_lines, lines_of
 
 from .model import FEATURES, LinkModel, calibrated, default_model, feature_rows
 from .names import NameTable, centred, centred_by_script, folded_name
+from .scripts import ScriptOffsets
 
 if TYPE_CHECKING:
     from interlingua.pipelines.encoders.base import Encoder
@@ -210,6 +211,7 @@ class EntityIndex:
         self.encoder_name = encoder_name
         self.threshold = threshold
         self._folder = folder
+        self._offsets = ScriptOffsets(encoder)
         self._silent: NDArray[np.float32] | None = None  # vectors of what says nothing
         self._state = _State.of({each.id: each for each in entities}, collection)
 
@@ -538,7 +540,9 @@ class EntityIndex:
         known, vectors = _encoded(self.encoder, mentions)
         around, least = self._around(state, {row: contexts[row] for row in known if contexts[row].strip()})
         texts, spoken = [mentions[row] for row in known], [languages[row] for row in known]
-        nearest = state.table.near(texts, vectors, languages=spoken, allowed=allowed) if known else []
+        nearest = []
+        if known:
+            nearest = state.table.near(texts, vectors, languages=spoken, allowed=allowed, offsets=self._offsets)
         for row, near in zip(known, nearest):
             context = None
             if row in around:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from interlingua.pipelines.texts.languages import MULTIPLE, matches
 
+from .scripts import ScriptOffsets
 from .spelling import SpellingIndex, main_script
 
 _NEIGHBORS = 10
@@ -68,8 +70,9 @@ class NameTable:
     The nearness of a mention x and a name y is cos(x, y) - (r(x) + r(y)) / 2, half of CSLS [1]_: r(y) is the mean
     cosine of y and the ten nearest entities but its own, r(x) that of the mention; an entity counts once, with its
     nearest name. Vectors are freed of the mean of all names first: half of every cosine is the encoder's own. Mentions
-    are freed of the mean of those in their script that are looked up together, drawn towards that of the names by ten
-    of these: what a script's names share is their language, which no name in another is near to.
+    are freed of the mean of those in their script that are looked up together, drawn towards that of the names, moved by
+    how far known names in that script lie from the same ones in the table's (see `ScriptOffsets`), by ten of these: what
+    a script's names share is their language, which no name in another is near to.
 
     Parameters
     ----------
@@ -94,6 +97,7 @@ class NameTable:
         self.names = [names[row] for row in order]
         self.languages = np.array([languages[row] for row in order], dtype=object)
         self._scripts = np.array([main_script(name) for name in self.names], dtype=object)
+        self._written = Counter(self._scripts.tolist())
         self.owners = np.asarray(owners, np.int64)[order]
         self._starts = np.flatnonzero(np.r_[True, self.owners[1:] != self.owners[:-1]])
         self._entities = self.owners[self._starts]
@@ -116,6 +120,7 @@ class NameTable:
         allowed: NDArray[np.bool_] | None = None,
         hidden: Sequence[Sequence[int]] | None = None,
         n: int = 50,
+        offsets: ScriptOffsets | None = None,
         prepared: bool = False,
     ) -> list[Nearness]:
         """Return the candidates of each mention, at least `n` where there are as many entities.
@@ -131,11 +136,13 @@ class NameTable:
             Who may be meant.
         hidden : sequence of sequences of int, optional
             For each mention the rows of names that shall not be seen.
+        offsets : ScriptOffsets, optional
+            Of the encoder.
         prepared : bool
             Whether the vectors are centred already.
         """
         block = max(1, _BLOCK // max(1, len(self.names)))
-        queries = vectors if prepared else centred_by_script(mentions, vectors, self.mean)
+        queries = vectors if prepared else self._centred(mentions, vectors, offsets)
         found = []
         for start in range(0, len(mentions), block):
             part = slice(start, start + block)
@@ -146,6 +153,13 @@ class NameTable:
                 spoken = self._spoken_in(None if languages is None else languages[start + row])
                 found.append(self._candidates(mention, cosines[row], spellings[row], spoken, allowed, unseen, n))
         return found
+
+    def _centred(
+        self, mentions: Sequence[str], vectors: NDArray[np.float32], offsets: ScriptOffsets | None
+    ) -> NDArray[np.float32]:
+        scripts = [main_script(each) for each in mentions]
+        moved = None if offsets is None else offsets.of(scripts, self._written)
+        return centred_by_script(mentions, vectors, self.mean, moved)
 
     def _candidates(
         self,
@@ -248,14 +262,21 @@ def centred(vectors: NDArray[np.float32], mean: NDArray[np.floating]) -> NDArray
 
 
 def centred_by_script(
-    texts: Sequence[str], vectors: NDArray[np.float32], mean: NDArray[np.floating]
+    texts: Sequence[str],
+    vectors: NDArray[np.float32],
+    mean: NDArray[np.floating],
+    offsets: Mapping[str, NDArray[np.floating]] | None = None,
 ) -> NDArray[np.float32]:
-    """Return vectors less the mean of those in their script, which is drawn towards `mean`, of unit length again."""
+    """Return vectors less the mean of those in their script, of unit length again.
+
+    That mean is drawn towards `mean`, moved by the offset of the script where one is given.
+    """
     scripts = np.array([main_script(each) for each in texts])
     found = np.empty(vectors.shape, np.float32)
     for script in set(scripts.tolist()):
         rows = np.flatnonzero(scripts == script)
-        own = (vectors[rows].sum(axis=0) + _PRIOR * mean) / (len(rows) + _PRIOR)
+        before = mean + (offsets or {}).get(script, 0.0)
+        own = (vectors[rows].sum(axis=0) + _PRIOR * before) / (len(rows) + _PRIOR)
         found[rows] = centred(vectors[rows], own)
     return found
 

@@ -27,6 +27,7 @@ _ALIKE = (("sh", "s"), ("ch", "c"), ("kh", "h"), ("gh", "g"), ("th", "t"), ("ph"
 _WRITTEN_OTHERWISE = {ord(each): None for each in "ー\u200c\u200d\u2060\ufeff\u00ad་"}
 _TOGETHER = (("ու", "u"), ("եւ", "ev"))  # two letters of Armenian that are one sound
 _READ, _READING = "CJK", 0.65  # the script whose characters have readings, and what these tell
+_SYLLABLES = 3  # from which on they tell that
 _VOWELS = "aeiouwyh"
 _HEARD = (("sh", "s"), ("zh", "k"), ("ch", "k"), ("th", "t"), ("ph", "f"), ("kh", "k"), ("gh", "k"), ("ng", "n"),
           ("ts", "s"), ("tz", "s"), ("dj", "k"), ("ge", "ke"), ("gi", "ki"), ("ce", "se"), ("ci", "si"))  # fmt: skip
@@ -106,11 +107,12 @@ class SpellingIndex:
     def scores(self, mentions: Sequence[str]) -> NDArray[np.float32]:
         """Return cosines from 0 to 1 of the groups of mentions and names, (m, n); rare groups weigh more.
 
-        Of Chinese characters two thirds of it: their readings are often of a meaning, or of another language.
+        Of Chinese characters two thirds of it, and less where they are fewer than three: their readings are often of a
+        meaning, or of another language, and one or two syllables are like many names by chance.
         """
         spelt = [romanized(each) for each in mentions]
         found: NDArray[np.float32] = (weighted(_grams(spelt), self._weights) @ self._names).toarray()
-        found[[main_script(each) == _READ for each in mentions]] *= _READING
+        found *= np.array([[_telling(each)] for each in mentions], np.float32).reshape(-1, 1)
         return found
 
     def likeness(self, mention: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -124,7 +126,7 @@ class SpellingIndex:
         letters = self._letters.likeness(spelt, rows)
         if main_script(mention) != _READ:
             return np.stack([letters, np.zeros_like(letters)])
-        return np.stack([_READING * letters, self._sounds.likeness(_sounds(spelt), rows)])
+        return np.stack([_telling(mention) * letters, self._sounds.likeness(_sounds(spelt), rows)])
 
 
 class _Letters:
@@ -149,6 +151,13 @@ class _Letters:
         common = np.unpackbits((~left).view(np.uint8).reshape(-1, 8), axis=1).sum(axis=1, dtype=np.float32)
         found: NDArray[np.float32] = 2 * common / np.maximum(self._lengths[rows] + min(len(text), _PLACES), 1)
         return found.astype(np.float32)
+
+
+def _telling(name: str) -> float:
+    """Return how much the spelling of a name tells."""
+    if main_script(name) != _READ:
+        return 1.0
+    return _READING * min(1.0, sum(map(str.isalpha, name)) / _SYLLABLES)
 
 
 def _grams(spelt: Sequence[str]) -> sparse.csr_array:

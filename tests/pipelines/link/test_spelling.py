@@ -64,3 +64,14 @@ def test_chinese_characters_are_heard_as_kinds_of_consonants():
     assert sounds[0] == 1.0
     assert letters.max() < 0.65  # readings count less than letters
     assert index.scores(["格鲁吉亚"]).max() <= 0.65
+
+
+def test_readings_of_one_or_two_characters_tell_less_than_longer_ones():
+    index = SpellingIndex(["Demaguo", "Degelu"])
+    shares = []
+    for mention in ("德", "德国", "德国马", "德格鲁吉"):
+        spelt = SpellingIndex([romanized(mention)])
+        shares.append((spelt.scores([mention])[0, 0], spelt.likeness(mention, np.arange(1))[0, 0]))
+    np.testing.assert_allclose(shares, 0.65 * np.array([[1 / 3] * 2, [2 / 3] * 2, [1, 1], [1, 1]]), atol=1e-6)
+    assert index.scores(["deguo"]).max() > index.scores(["德国"]).max()
+    assert index.scores([]).shape == (0, 2)
