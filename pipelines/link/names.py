@@ -70,9 +70,9 @@ class NameTable:
     The nearness of a mention x and a name y is cos(x, y) - (r(x) + r(y)) / 2, half of CSLS [1]_: r(y) is the mean
     cosine of y and the ten nearest entities but its own, r(x) that of the mention; an entity counts once, with its
     nearest name. Vectors are freed of the mean of all names first: half of every cosine is the encoder's own. Mentions
-    are freed of the mean of those in their script that are looked up together, drawn towards that of the names, moved by
-    how far known names in that script lie from the same ones in the table's (see `ScriptOffsets`), by ten of these: what
-    a script's names share is their language, which no name in another is near to.
+    are freed of the mean of those in their script that are looked up together, as what a script's names share is their
+    language, which no name in another is near to. That mean is drawn, by ten mentions, towards the mean of the names
+    moved by how far the script lies from those of the table, see `ScriptOffsets`.
 
     Parameters
     ----------

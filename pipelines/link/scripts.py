@@ -22,12 +22,12 @@ Vectors = NDArray[np.float32]
 
 
 class ScriptOffsets:
-    """How far names of one script lie from the same names in other scripts, for one encoder.
+    r"""How far names of one script lie from the same names in other scripts, for one encoder.
 
     With D the differences of n known names x in script s and y in those of an index, each the mean of the languages
     that write so, the offset is their mean, drawn towards zero as James and Stein do it [1]_,
 
-    .. math:: \\bar D \\max(0, 1 - \\mathrm{tr}\\,\\mathrm{Var}(D) / (n \\lVert\\bar D\\rVert^2))
+    .. math:: \bar D \max(0, 1 - \mathrm{tr}\,\mathrm{Var}(D) / (n \lVert\bar D\rVert^2))
 
     so that an encoder that knows no language, whose differences are chance, has none. What the package holds of the
     bundled encoder is taken from there; others encode 12 names in each language of a script that is met.
@@ -114,7 +114,9 @@ def _packed() -> dict[tuple[str, str], dict[str, Vectors]]:
     """Return what is in the package: by what `_called` makes of the encoder, by script."""
     place = resources.files("interlingua.pipelines") / "data" / _PACKED
     with np.load(io.BytesIO(place.read_bytes()), allow_pickle=False) as kept:
-        return {tuple(kept["of"].tolist()): {name: kept[name].astype(np.float32) for name in kept.files if name != "of"}}
+        return {
+            tuple(kept["of"].tolist()): {name: kept[name].astype(np.float32) for name in kept.files if name != "of"}
+        }
 
 
 def _called(encoder: Encoder) -> tuple[str, str]:
