@@ -246,6 +246,8 @@ class _Service:
                 return self._error(str(error), error.status)
             except self._gone:
                 return self._error("the client went away", 400)  # which nobody reads
+            except asyncio.CancelledError:  # subtle: uvicorn does so when it ends, and would log it as a failure
+                return self._error("the service ends; ask again later", 503)
             except Exception:
                 _logger.exception("a request failed: %s %s", request.method, request.url.path)
                 return self._error("the service failed; its log says where", 500)

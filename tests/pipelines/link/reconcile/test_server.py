@@ -104,7 +104,11 @@ def test_a_page_of_a_public_address_may_ask_a_service_of_the_private_network(cli
 
 
 def _asgi(app, messages, received):
-    """Ask an application as a server does; the last message is given again and again."""
+    """Ask an application as a server does; after the messages the client sends no more."""
+    asyncio.run(_asked(app, messages, received))
+
+
+async def _asked(app, messages, received):
     scope = {"type": "http", "http_version": "1.1", "method": "POST", "path": "/", "raw_path": b"/", "scheme": "http",
              "query_string": b"", "headers": [(b"content-type", FORM["content-type"].encode())],
              "server": ("testserver", 80), "client": ("testclient", 1), "root_path": ""}  # fmt: skip
@@ -119,7 +123,7 @@ def _asgi(app, messages, received):
     async def send(message):
         received.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    await app(scope, receive, send)
 
 
 def test_a_client_that_goes_away_leaves_no_trace_in_the_log(caplog):
@@ -127,6 +131,27 @@ def test_a_client_that_goes_away_leaves_no_trace_in_the_log(caplog):
     _asgi(create_app(Reconciler(SmallIndex())), [part, {"type": "http.disconnect"}], received := [])
     assert caplog.text == ""
     assert received[0]["status"] == 400
+
+
+def test_a_request_that_the_end_of_the_service_cuts_off_is_told_and_is_no_failure(caplog):
+    app, received = create_app(Reconciler(SmallIndex())), []
+    part = {"type": "http.request", "body": b"queries=", "more_body": True}
+
+    async def ended():
+        waits = asyncio.Event()
+
+        def messages():
+            yield part
+            waits.set()
+
+        task = asyncio.ensure_future(_asked(app, messages(), received))
+        await waits.wait()
+        task.cancel()
+        await task
+
+    asyncio.run(ended())
+    assert (received[0]["status"], caplog.text) == (503, "")
+    assert b"the service ends" in received[1]["body"]
 
 
 def test_a_body_that_does_not_come_is_waited_for_no_longer_than_patience():
