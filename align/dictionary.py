@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .files import replacing
+from .lines import Source, decoded, raw_lines, source_name
 from .vocabulary import Embeddings
 
 _N_EXAMPLES = 10
@@ -133,10 +133,11 @@ class SeedDictionary:
     @classmethod
     def read(
         cls,
-        path: str | os.PathLike[str] | BinaryIO,
+        path: Source,
         *,
         lowercase: bool = False,
         on_malformed: Literal["raise", "skip"] = "raise",
+        name: str | None = None,
     ) -> "SeedDictionary":
         """Read a UTF-8 text file with one pair a line.
 
@@ -146,11 +147,12 @@ class SeedDictionary:
         Parameters
         ----------
         path : str, path or binary file
-            An open file is called ``<stream>``.
         lowercase : bool
             Lower-case all words; pairs that become equal are kept once.
         on_malformed : {"raise", "skip"}
             A line that holds no pair: raise, or drop, count and name it in the report.
+        name : str, optional
+            What errors and the report call it; by default its path, or ``<stream>``.
 
         Raises
         ------
@@ -161,31 +163,26 @@ class SeedDictionary:
         """
         if on_malformed not in ("raise", "skip"):
             raise ValueError(f"on_malformed must be 'raise' or 'skip', got {on_malformed!r}")
-        name, content = (
-            (os.fspath(path), Path(path).read_bytes())
-            if isinstance(path, str | os.PathLike)
-            else ("<stream>", path.read())
-        )
+        called = source_name(path, name)
         pairs: list[tuple[str, str]] = []
         malformed: list[int] = []
-        # Split at newlines only: str.splitlines() also breaks at U+0085 and U+2028, which occur as labels.
-        for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-            if not raw.strip(b" \t\r"):
+        for number, raw in raw_lines(path):
+            if not raw.strip(b" \t"):
                 continue
-            pair = _parse(raw.removesuffix(b"\r"))
+            pair = _parse(raw)
             if not isinstance(pair, str):
                 pairs.append((pair[0].lower(), pair[1].lower()) if lowercase else pair)
                 continue
             if on_malformed == "raise":
-                raise DictionaryError(f"{name}, line {number}: {pair}; mend it, or read with on_malformed='skip'")
+                raise DictionaryError(f"{called}, line {number}: {pair}; mend it, or read with on_malformed='skip'")
             malformed.append(number)
         if not pairs:
             raise DictionaryError(
-                f"{name}: no pair found ({len(malformed)} malformed lines); one pair a line: source, tab, target"
+                f"{called}: no pair found ({len(malformed)} malformed lines); one pair a line: source, tab, target"
             )
         dictionary = cls(tuple(pairs))
         report = DictionaryReport(
-            path=name,
+            path=called,
             n_read=len(pairs) + len(malformed),
             n_kept=len(dictionary),
             duplicates=len(pairs) - len(dictionary),
@@ -309,8 +306,8 @@ class SeedDictionary:
 def _parse(raw: bytes) -> tuple[str, str] | str:
     """Return the pair of one line, or what is wrong with it."""
     try:
-        line = raw.decode("utf-8")
-    except UnicodeDecodeError:
+        line = decoded(raw)
+    except ValueError:
         return f"the line is not UTF-8: {raw[:40]!r}"
     fields: Sequence[str] = line.split("\t") if "\t" in line else _BLANKS.split(line.strip(" "))
     stripped = [field.strip(" ") for field in fields]

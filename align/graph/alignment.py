@@ -178,7 +178,7 @@ def align_entities(
         if spellings is not None:
             job.describe(hops[0], spellings)
         job.gather(None, (known, np.ones(len(known))))
-        job.decode()
+        job.score()
     history: list[dict[str, float]] = []
     if similar is not None:
         job.similar = as_candidates(similar)
@@ -252,7 +252,7 @@ class _Job:
             else nothing
         }
 
-    def decode(self) -> None:
+    def score(self) -> None:
         """Score all candidates by the weighted blocks."""
         total = np.zeros(self.decoded.scores.shape, np.float32)
         for name, scores in self.blocks.items():
@@ -264,7 +264,7 @@ class _Job:
         """Label with the sure pairs, decode, and return how many they were."""
         pairs, sure = self._sure_pairs()
         self._label(pairs, sure)
-        self.decode()
+        self.score()
         return len(pairs)
 
     def _sure_pairs(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -1,6 +1,5 @@
 """Intrinsic quality of word vectors: similarity judgements and analogies, before and after a map."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from interlingua.align.arrays import unit_rows
+from interlingua.align.lines import Source, decoded, raw_lines, source_name
 from interlingua.align.neighbors import top_k
 from interlingua.align.space import SharedSpace
 from interlingua.align.vocabulary import Embeddings
@@ -36,25 +36,27 @@ class SimilarityJudgements:
             raise ValueError(f"one score a pair is needed: {len(self.pairs)} pairs, {len(self.scores)} scores")
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], *, lower: bool = True) -> "SimilarityJudgements":
+    def read(cls, path: Source, *, lower: bool = True, name: str | None = None) -> "SimilarityJudgements":
         """Read lines of word, word, score, as in WordSim-353: by tab where there is one, else by blanks.
 
         A first line whose third field is no number is a header. Fields after the third are left out.
 
         Parameters
         ----------
-        path : str or Path
+        path : str, path or binary file
             UTF-8.
         lower : bool
             Lower-case the words, as most vocabularies are.
+        name : str, optional
+            What errors call it; by default its path, or ``<stream>``.
 
         Raises
         ------
         ValueError
             If a line holds no judgement or is not UTF-8, with path and line.
         """
-        pairs, scores = [], []
-        for number, line in _numbered_lines(path):
+        pairs, scores, called = [], [], source_name(path, name)
+        for number, line in _numbered_lines(path, called):
             if not line.strip():
                 continue
             fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split())]
@@ -63,13 +65,13 @@ class SimilarityJudgements:
                 if number == 1 and len(fields) > 2:
                     continue
                 raise ValueError(
-                    f"{path}, line {number}: a line must hold word, word, score, "
+                    f"{called}, line {number}: a line must hold word, word, score, "
                     f"but is {line[:60]!r}; separate them by tabs"
                 )
             first, second = (word.lower() if lower else word for word in fields[:2])
             pairs.append((first, second))
             scores.append(score)
-        return cls(tuple(pairs), tuple(scores), Path(path).stem)
+        return cls(tuple(pairs), tuple(scores), Path(called).stem)
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,17 @@ class Analogies:
     sections: Mapping[str, Sequence[tuple[str, str, str, str]]]
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], *, lower: bool = True) -> "Analogies":
+    def read(cls, path: Source, *, lower: bool = True, name: str | None = None) -> "Analogies":
         """Read lines of four words, in sections that begin with ``: name``.
+
+        Parameters
+        ----------
+        path : str, path or binary file
+            UTF-8.
+        lower : bool
+            Lower-case the words, as most vocabularies are.
+        name : str, optional
+            What errors call it; by default its path, or ``<stream>``.
 
         Raises
         ------
@@ -162,8 +173,8 @@ class Analogies:
             If a line does not hold four words or is not UTF-8, with path and line.
         """
         sections: dict[str, list[tuple[str, str, str, str]]] = {}
-        section = ""
-        for number, line in _numbered_lines(path):
+        section, called = "", source_name(path, name)
+        for number, line in _numbered_lines(path, called):
             if line.startswith(":"):
                 section = line[1:].strip()
                 continue
@@ -171,7 +182,7 @@ class Analogies:
             if not words:
                 continue
             if len(words) != 4:
-                raise ValueError(f"{path}, line {number}: a question must be four words, but is {line[:60]!r}")
+                raise ValueError(f"{called}, line {number}: a question must be four words, but is {line[:60]!r}")
             sections.setdefault(section, []).append((words[0], words[1], words[2], words[3]))
         return cls(sections)
 
@@ -296,15 +307,12 @@ def _spearman(first: np.ndarray, second: np.ndarray) -> float:
     return float(spearmanr(first, second).statistic)
 
 
-def _numbered_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
-    # subtle: str.splitlines would also cut at U+0085 and U+2028, which occur in words
-    for number, raw in enumerate(Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+def _numbered_lines(source: Source, name: str) -> Iterator[tuple[int, str]]:
+    for number, raw in raw_lines(source):
         try:
-            yield number, raw.removesuffix(b"\r").decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{os.fspath(path)}, line {number}: the text must be UTF-8 ({error.reason}); convert it to UTF-8"
-            ) from error
+            yield number, decoded(raw)
+        except ValueError as error:
+            raise ValueError(f"{name}, line {number}: {error}") from error
 
 
 def _number(text: str) -> float | None:

@@ -145,8 +145,10 @@ def _of_languages(argument: str, option: str, known: Mapping[str, list[str]]) ->
 def _similarity(space: SharedSpace, words: Sequence[Embeddings], path: str) -> dict[str, Any]:
     """Return how well cosines of words follow judgements: of one language before and after its map, or across two."""
     from interlingua.align.word.similarity import SimilarityJudgements, monolingual_quality, word_similarity
+    from interlingua.pipelines.texts.lines import input_name, open_binary
 
-    said = SimilarityJudgements.read(path)
+    with open_binary(path) as file:
+        said = SimilarityJudgements.read(file, name=input_name(path))
     before = None
     if len(words) == 1:
         before, after = monolingual_quality(space, words[0], [said]).similarity[said.name]
@@ -163,8 +165,10 @@ def _similarity(space: SharedSpace, words: Sequence[Embeddings], path: str) -> d
 def _answered(space: SharedSpace, words: Embeddings, path: str) -> dict[str, Any]:
     """Return how many analogies of one language are answered, before and after its map."""
     from interlingua.align.word.similarity import Analogies, analogy_accuracy
+    from interlingua.pipelines.texts.lines import input_name, open_binary
 
-    questions = Analogies.read(path)
+    with open_binary(path) as file:
+        questions = Analogies.read(file, name=input_name(path))
     before, after = (analogy_accuracy(each, questions) for each in (words, _mapped(space, words)))
     return {
         "file": path,

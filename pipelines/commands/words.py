@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -497,15 +496,13 @@ def require_one_stdin(paths: Sequence[str]) -> None:
 def read_dictionary(path: str, console: Output, reading: Mapping[str, Any], case: Mapping[str, Any]) -> SeedDictionary:
     """Read translation pairs, ``-`` from standard input, and say what was read."""
     from interlingua.align import SeedDictionary
-    from interlingua.pipelines.texts.lines import input_name
+    from interlingua.pipelines.texts.lines import input_name, open_binary
 
-    read = SeedDictionary.read(
-        sys.stdin.buffer if path == "-" else path,
-        on_malformed="skip" if reading["skip_malformed"] else "raise",
-        **case,
-    )
+    policy: Any = "skip" if reading["skip_malformed"] else "raise"
+    with open_binary(path) as file:
+        read = SeedDictionary.read(file, on_malformed=policy, name=input_name(path), **case)
     if read.report is not None:
-        console.note(replace(read.report, path=input_name(path)).summary())
+        console.note(read.report.summary())
     return read
 
 

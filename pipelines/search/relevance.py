@@ -41,7 +41,8 @@ class _Odds:
     offset: float
 
 
-# fitted on the half of `python -m interlingua.benchmarks faq` that its tables do not show
+# fitted on the half of `python -m interlingua.benchmarks faq` that its tables do not show; but `far` and the offset of
+# _ANSWERABLE were then moved with its tables in sight: sizes are more alike, and greetings are refused
 _ANSWERS = _Odds(7.9, 4.0, 2.2, 1.15, 1.9)
 _ANSWERABLE = _Odds(19.4, 14.6, 9.2, 0.0, -1.0)
 _SHARPNESS = 11.7  # of shares and of y
@@ -86,8 +87,8 @@ class Relevance:
 
     where a_1 ... a_5 and f are constants, one set for "the collection is about what was asked" (of the best x; a_4 is
     0) and one for "this passage answers". In a share translations and copies do not compete, others do. The constants
-    were fitted on other collections than those that the documents show, and are the same for every encoder, as s is
-    measured in units of its own.
+    were fitted on a table of frequent questions and XQuAD-R, as `python -m interlingua.benchmarks faq` says, and are the
+    same for every encoder, as s is measured in units of its own.
 
     What neither knows is a question about the very subject of the collection that it yet does not answer; learn that
     from questions with known answers, see `interlingua.pipelines.QuestionAnswerer.calibrate`.

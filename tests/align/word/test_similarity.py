@@ -1,3 +1,4 @@
+import io
 import os
 from pathlib import Path
 
@@ -161,3 +162,12 @@ def test_only_ends_of_lines_end_lines_and_a_mark_is_no_word(tmp_path):
     path.write_bytes("\ufeffsun\u2028\tmoon\t1.5\r\n\r\nsea\tsun\t2\n".encode())
     assert SimilarityJudgements.read(path).pairs == (("sun", "moon"), ("sea", "sun"))
     assert SimilarityJudgements.read(path).scores == (1.5, 2.0)
+
+
+def test_an_open_file_is_called_by_the_name_given():
+    good, bad = b"sun\tmoon\t1.5\nsea\tsun\t2\n", b"sun\tmoon\t1.5\nsun\n"
+    assert SimilarityJudgements.read(io.BytesIO(good)).pairs == (("sun", "moon"), ("sea", "sun"))
+    with pytest.raises(ValueError, match=r"^said\.gz, line 2: a line must hold"):
+        SimilarityJudgements.read(io.BytesIO(bad), name="said.gz")
+    with pytest.raises(ValueError, match=r"^<stream>, line 1: a question must be four words"):
+        Analogies.read(io.BytesIO(good))

@@ -1,5 +1,8 @@
 """evaluate: test dictionaries, judgements of similarity, analogies."""
 
+import gzip
+import json
+
 import numpy as np
 import pytest
 
@@ -126,3 +129,25 @@ def test_scoring_on_the_dictionary_that_was_learned_from_is_told(cli, word_files
     told = cli("evaluate", space_file, "--dictionary", word_files.pairs, *vectors)
     assert "the space was learned from this dictionary" in told.err
     assert "learned from" not in cli("evaluate", space_file, "--dictionary", test, *vectors).err
+
+
+def test_compressed_dictionaries_judgements_and_analogies_are_read_and_named(cli, known):
+    (known / "en.tsv").write_text("e0\te0\t9\ne0\te1\t1\nE1\te1\t8\n")
+    (known / "questions.txt").write_text(": axes\ne0 e1 e0 e1\ne0 e1 e0 e2\n")
+    for name in ("test.tsv", "en.tsv", "questions.txt"):
+        (known / f"{name}.gz").write_bytes(gzip.compress((known / name).read_bytes()))
+    vectors = ("--vectors", f"en={known}/en.vec", f"fr={known}/fr.vec", "--json", "--quiet")
+
+    def scored(end):
+        given = ("--judgements", known / f"en.tsv{end}", "--analogies", known / f"questions.txt{end}")
+        return cli("evaluate", known / "space", "--dictionary", known / f"test.tsv{end}", *given, *vectors).result
+
+    plain, packed = scored(""), scored(".gz")
+    assert plain["judgements"][0]["n_pairs"] == 3
+    for part, other in zip(plain["judgements"] + plain["analogies"], packed["judgements"] + packed["analogies"]):
+        assert other.pop("file") == f"{part.pop('file')}.gz"
+    assert json.dumps(packed).replace(".tsv.gz", ".tsv") == json.dumps(plain)
+    (known / "bad.gz").write_bytes(gzip.compress(b"sun\tsoleil\n\xff\n"))
+    done = cli("evaluate", known / "space", "--dictionary", known / "bad.gz", *vectors)
+    assert done.code == 1
+    assert "bad.gz, line 2: the line is not UTF-8" in done.err
