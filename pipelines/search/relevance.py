@@ -87,8 +87,8 @@ class Relevance:
 
     where a_1 ... a_5 and f are constants, one set for "the collection is about what was asked" (of the best x; a_4 is
     0) and one for "this passage answers". In a share translations and copies do not compete, others do. The constants
-    were fitted on a table of frequent questions and XQuAD-R, as `python -m interlingua.benchmarks faq` says, and are the
-    same for every encoder, as s is measured in units of its own.
+    were fitted on a table of frequent questions and on XQuAD-R (`benchmarks/search/faq.py` says how), and are the same
+    for every encoder, as s is measured in units of its own.
 
     What neither knows is a question about the very subject of the collection that it yet does not answer; learn that
     from questions with known answers, see `interlingua.pipelines.QuestionAnswerer.calibrate`.
