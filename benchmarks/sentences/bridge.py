@@ -32,7 +32,7 @@ LANGUAGES = ("en", "de", "fr", "it", "ja", "ru", "pl", "es", "zh_CN")
 SIZES = (250, 500, 1000, 2000)
 _ASKED = 750
 _SEED = 20261201
-_SPLITS = 40
+_SPLITS = 400
 
 # Runs in an environment of its own: fits isotrieve's maps, and maps.
 _ISOTRIEVE = """

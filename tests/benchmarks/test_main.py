@@ -140,8 +140,8 @@ def test_every_benchmark_and_every_result_belong_together():
     names = set(command.benchmarks())
     results = {path.stem for path in Path(report.__file__).parents[1].joinpath("results").glob("*.json")}
     assert {each.partition("-")[0] for each in results} <= names
-    # weights are code, and bridges are measured by texts that take an hour to encode
-    assert names - results <= {"linking_weights", "bridge", "bridge_upgrade"}
+    # weights are code
+    assert names - results <= {"linking_weights"}
 
 
 def test_a_piece_is_measured_in_a_process_of_its_own(tmp_path):
