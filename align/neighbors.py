@@ -90,11 +90,11 @@ def top_k(queries: Any, candidates: Any, k: int) -> Neighbors:
     """
     queries, candidates = as_matrix(queries, "queries"), as_matrix(candidates, "candidates")
     check_same_dimension(queries, candidates, ("queries", "candidates"))
-    return _nearest_vectors(queries, candidates, k)
+    return nearest_vectors(queries, candidates, k)
 
 
-def _nearest_vectors(queries: Any, candidates: Any, k: int) -> Neighbors:
-    """Search as `nearest` does, among the candidates that are not zero."""
+def nearest_vectors(queries: Any, candidates: Any, k: int) -> Neighbors:
+    """Search as `top_k` does, in matrices that `as_matrix` has checked and that have one dimension."""
     known = known_rows(candidates)
     if known is None:
         return nearest(queries, candidates, k)
@@ -105,7 +105,7 @@ def _nearest_vectors(queries: Any, candidates: Any, k: int) -> Neighbors:
 
 
 def nearest(queries: Any, candidates: Any, k: int) -> Neighbors:
-    """Search as `top_k` does, in matrices that `as_matrix` has checked and that have one dimension.
+    """Search as `nearest_vectors` does.
 
     Zero rows are candidates here like any other: of features, unlike vectors, all may be zero.
     """
@@ -263,7 +263,7 @@ def retrieve(
     queries, candidates = as_matrix(queries, "queries"), as_matrix(candidates, "candidates")
     check_same_dimension(queries, candidates, ("queries", "candidates"))
     if criterion == "nn":
-        return _nearest_vectors(queries, candidates, k)
+        return nearest_vectors(queries, candidates, k)
     if background is not None:
         background = as_matrix(background, "background")
         check_same_dimension(candidates, background, ("candidates", "background"))
@@ -312,7 +312,7 @@ def mean_neighbor_similarity(vectors: Any, others: Any, neighborhood: int = 10) 
 
 
 def _mean_similarity(vectors: Any, others: Any, neighborhood: int) -> NDArray[np.float32]:
-    return _mean_of_nearest(_nearest_vectors(vectors, others, neighborhood))
+    return _mean_of_nearest(nearest_vectors(vectors, others, neighborhood))
 
 
 def _mean_of_nearest(found: Neighbors) -> NDArray[np.float32]:

@@ -287,16 +287,21 @@ def monge_map(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArr
     [[3. 0.]
      [0. 1.]]
     """
-    root, inverse = symmetric_power(source, 0.5), symmetric_power(source, -0.5)
+    root, inverse = symmetric_powers(source, 0.5, -0.5)
     return np.asarray(inverse @ symmetric_power(root @ target @ root, 0.5) @ inverse)
 
 
 def symmetric_power(matrix: NDArray[np.float64], power: float) -> NDArray[np.float64]:
     """Return the power of a positive semi-definite matrix; eigenvalues that are zero but for rounding stay zero."""
+    return symmetric_powers(matrix, power)[0]
+
+
+def symmetric_powers(matrix: NDArray[np.float64], *powers: float) -> list[NDArray[np.float64]]:
+    """Return several powers of one matrix, see `symmetric_power`; what takes the time is done once."""
     values, axes = np.linalg.eigh((matrix + matrix.T) / 2)
     kept = values > values[-1] * len(values) * np.finfo(values.dtype).eps
-    powers = np.where(kept, np.where(kept, values, 1.0) ** power, 0.0)
-    return np.asarray((axes * powers) @ axes.T)
+    held = np.where(kept, values, 1.0)
+    return [np.asarray((axes * np.where(kept, held**power, 0.0)) @ axes.T) for power in powers]
 
 
 def _james_stein(rows: NDArray[np.float64], middle: NDArray[np.float64]) -> float:

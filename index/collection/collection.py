@@ -232,13 +232,7 @@ class Collection:
         with self.lock.reading:
             if field not in self._table.fields:
                 return []
-            codes, values = self._table.column(field, slice(None))
-        slots = codes + 1  # the first is that of rows without the field
-        counts, first = np.bincount(slots, minlength=len(values) + 1), np.zeros(len(values) + 1, dtype=np.int64)
-        first[slots[::-1]] = np.arange(len(slots))[::-1]
-        present = np.flatnonzero(counts[1:])
-        order = np.lexsort((first[1:][present], -counts[1:][present]))
-        return [(values[code], int(counts[code + 1])) for code in present[order].tolist()]
+            return self._table.counts(field)
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return the stored vectors (n, d), of unit length for `cosine`; `KeyError` if an id is unknown."""

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property, partial
+from itertools import chain
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ _LONGEST_INT = 1024  # bits; Python itself refuses to print integers of some 14 
 _ABSENT = -1
 _FEW = 64  # rows that are removed one by one
 _MUTABLE = (list, dict)
+_AT_ONCE = 1024  # texts
 
 
 class MetadataTable:
@@ -77,10 +80,11 @@ class MetadataTable:
         """
         if isinstance(ids, str):
             raise TypeError("ids must be a sequence of strings, not one string")
-        for id in ids:
-            if not isinstance(id, str):
-                raise TypeError(f"ids must be strings, but {id!r} is of type {type(id).__name__}")
-            _check_text(id)
+        if not are_texts(ids):
+            for id in ids:
+                if not isinstance(id, str):
+                    raise TypeError(f"ids must be strings, but {id!r} is of type {type(id).__name__}")
+                _check_text(id)
         if len(set(ids)) < len(ids):
             seen: set[str] = set()
             repeated = [id for id in ids if id in seen or seen.add(id)]  # type: ignore[func-returns-value] # add is None
@@ -92,6 +96,8 @@ class MetadataTable:
             return [{} for _ in ids]
         if isinstance(metadata, Mapping) or len(metadata) != len(ids):
             raise ValueError(f"metadata must be one dictionary an id ({len(ids)}), but there are {len(metadata)}")
+        if are_flat(metadata):
+            return [dict(row) for row in metadata]
         rows = []
         for id, row in zip(ids, metadata):
             if not isinstance(row, Mapping):
@@ -102,7 +108,7 @@ class MetadataTable:
     def append(self, ids: Sequence[str], rows: Sequence[dict[str, Any]]) -> NDArray[np.int64]:
         """Add checked rows and return their numbers; an id that is there already now means the new row."""
         numbers = self.next_numbers(len(ids))
-        for name in dict.fromkeys(name for row in rows for name in row):
+        for name in dict.fromkeys(chain.from_iterable(rows)):
             if name not in self._columns:
                 self._columns[name] = _Column(np.full(len(self), _ABSENT, dtype=np.int32))
         for name, column in self._columns.items():
@@ -194,6 +200,10 @@ class MetadataTable:
         column = self._columns[field]
         return column.codes[rows], column.values
 
+    def counts(self, field: str) -> list[tuple[Any, int]]:
+        """Return the distinct values of a field that rows have, each with the number of its rows, most first."""
+        return list(self._columns[field].counts())
+
     def matches(self, field: str, wanted: Iterable[Any]) -> NDArray[np.bool_]:
         """Return which rows (n,) have one of the `wanted` values in `field`, or in a list there."""
         column = self._columns[field]
@@ -259,6 +269,7 @@ class _Column:
     def __init__(self, codes: NDArray[np.int32], values: list[Any] | None = None) -> None:
         self.codes = codes
         self.values: list[Any] = [] if values is None else values
+        self._counted: tuple[NDArray[np.int32], list[tuple[Any, int]]] | None = None
 
     @cached_property
     def code_of(self) -> dict[Any, int]:
@@ -276,6 +287,14 @@ class _Column:
     def append(self, rows: Sequence[dict[str, Any]], name: str) -> None:
         codes = np.full(len(rows), _ABSENT, dtype=np.int32)
         code_of, lists_with = self.code_of, self.lists_with  # of the values before
+        given = [row.get(name) for row in rows]
+        if set(map(type, given)) == {str}:  # keys of themselves
+            for value in dict.fromkeys(given):
+                if code_of.setdefault(value, len(self.values)) == len(self.values):
+                    self.values.append(value)
+            codes[:] = list(map(code_of.__getitem__, given))
+            self.codes = np.concatenate([self.codes, codes])
+            return
         for position, row in enumerate(rows):
             if name in row:
                 key = _key(row[name])
@@ -285,6 +304,20 @@ class _Column:
                     _note_members(lists_with, code, row[name])
                 codes[position] = code
         self.codes = np.concatenate([self.codes, codes])
+
+    def counts(self) -> list[tuple[Any, int]]:
+        """Return the values with the number of their rows, most first; counted once for each state of the rows."""
+        known = self._counted
+        if known is not None and known[0] is self.codes:
+            return known[1]
+        slots = self.codes + 1  # the first is that of rows without the field
+        counts, first = np.bincount(slots, minlength=len(self.values) + 1), np.zeros(len(self.values) + 1, np.int64)
+        first[slots[::-1]] = np.arange(len(slots))[::-1]
+        present = np.flatnonzero(counts[1:])
+        order = np.lexsort((first[1:][present], -counts[1:][present]))
+        counted = [(self.values[code], int(counts[code + 1])) for code in present[order].tolist()]
+        self._counted = self.codes, counted  # subtle: codes are never changed in place
+        return counted
 
     def has(self, codes: Sequence[int]) -> NDArray[np.bool_]:
         """Return which rows (n,) have one of the codes."""
@@ -356,10 +389,41 @@ def check_json(value: Any, name: str, depth: int = 0) -> Any:
     raise TypeError(f"{name} is a {kind.__name__}; JSON keeps str, int, float, bool, None, list and dict")
 
 
-def check_all_json(named: Iterable[tuple[Any, str]]) -> None:
-    """Raise what `check_json` raises for the first of several values, each with its name, that it refuses."""
-    for value, name in named:
-        check_json(value, name)
+def are_texts(values: Sequence[Any]) -> bool:
+    """Return whether all are strings that `check_json` takes, which is told of many at once; not of a subclass."""
+    if not set(map(type, values)) <= {str}:
+        return False
+    try:
+        for start in range(0, len(values), _AT_ONCE):
+            "".join(values[start : start + _AT_ONCE]).encode()
+    except UnicodeEncodeError:  # subtle: two halves never make a whole, so that no lone surrogate is hidden
+        return False
+    return True
+
+
+def are_flat(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether all are dictionaries of texts, numbers, truths and None that `check_json` gives back as they are.
+
+    Where it says no, there may be nothing wrong: `check_json` knows.
+    """
+    if not set(map(type, rows)) <= {dict}:
+        return False
+    if not are_texts(list(dict.fromkeys(chain.from_iterable(rows)))):
+        return False
+    texts: list[str] = []
+    for value in chain.from_iterable(map(dict.values, rows)):
+        kind = type(value)
+        if kind is str:
+            texts.append(value)
+        elif kind is int:
+            if value.bit_length() > _LONGEST_INT:
+                return False
+        elif kind is float:
+            if not isfinite(value):
+                return False
+        elif value is not None and kind is not bool:
+            return False
+    return are_texts(texts)
 
 
 def plain(value: Any) -> Any:

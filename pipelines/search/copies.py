@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align import top_k
 from interlingua.align.arrays import unit_rows
+from interlingua.align.neighbors import nearest_vectors
 
 OF_TEXTS, OF_VECTORS = 0.15, 0.05  # shares of the distance of two unrelated rows
 _LOW = 0.05  # quantile of the cosines that tells how unrelated rows lie
@@ -26,6 +26,8 @@ EQUAL = 1 - 1e-5  # cosine of equal rows, but for rounding
 _ALL_PAIRS = 2048  # rows up to which each is compared with each
 _FREQUENT = 100  # copies that are looked for among more rows: those that occur most often
 _BLOCK = 512
+_REPAID = 4  # so many times as many rows are compared with each other as it saves
+_ROUNDING = 1e-5
 
 
 def copy_threshold(rows: NDArray[np.float32], share: float = OF_TEXTS) -> float:
@@ -112,8 +114,12 @@ def first_distinct(among: NDArray[np.bool_]) -> NDArray[np.bool_]:
     (n, w) array of bool
     """
     kept = np.ones(among.shape[:2], bool)
-    for place in range(1, among.shape[1]):
-        kept[:, place] = ~(among[:, place, :place] & kept[:, :place]).any(axis=1)
+    off = np.count_nonzero(among, axis=(1, 2)) > np.count_nonzero(among.diagonal(axis1=1, axis2=2), axis=1)
+    if len(some := np.flatnonzero(off)):
+        near, own = among[some], kept[some]
+        for place in range(1, among.shape[1]):
+            own[:, place] = ~(near[:, place, :place] & own[:, :place]).any(axis=1)
+        kept[some] = own
     return kept
 
 
@@ -149,6 +155,7 @@ def nearness(
     *,
     apart: bool = False,
     share: float = OF_TEXTS,
+    threshold: float | None = None,
 ) -> NDArray[np.float32]:
     """Return the mean cosine of each row and its nearest others, of which copies count once: r in CSLS.
 
@@ -164,12 +171,15 @@ def nearness(
         Leave out those that are copies of the row itself; 1 where nothing else is there.
     share : float
         As in `copy_threshold`.
+    threshold : float, optional
+        What that gives, where it is known.
 
     Returns
     -------
     (n,) array of float32
     """
-    threshold = copy_threshold(others, share)
+    threshold = copy_threshold(others, share) if threshold is None else threshold
+    near = _rows_near_others(others, threshold) if len(vectors) * _REPAID >= len(others) else None
     means = np.empty(len(vectors), np.float32)
     for start in range(0, len(vectors), _BLOCK):
         waiting = np.arange(start, min(start + _BLOCK, len(vectors)))
@@ -180,7 +190,8 @@ def nearness(
             left = []
             for begin in range(0, len(waiting), part):
                 some = waiting[begin : begin + part]
-                means[some], enough = _mean_of_distinct(vectors[some], others, neighborhood, width, threshold, apart)
+                asked = vectors[some], others, neighborhood, width, threshold
+                means[some], enough = _mean_of_distinct(*asked, apart=apart, near=near)
                 left.append(some[~enough])
             waiting = np.concatenate(left) if width < len(others) else waiting[:0]
     return means
@@ -192,12 +203,16 @@ def _mean_of_distinct(
     neighborhood: int,
     width: int,
     threshold: float,
+    *,
     apart: bool,
+    near: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the mean over the distinct ones of the `width` nearest, and whether these were enough."""
-    found = top_k(vectors, others, width)
-    rows = others[found.ids]
-    kept = first_distinct(rows @ rows.transpose(0, 2, 1) > threshold)
+    found = nearest_vectors(vectors, others, width)
+    kept = np.ones(found.ids.shape, bool)
+    doubtful = slice(None) if near is None else np.flatnonzero(np.count_nonzero(near[found.ids], axis=1) > 1)
+    rows = others[found.ids[doubtful]]
+    kept[doubtful] = first_distinct(rows @ rows.transpose(0, 2, 1) > threshold)
     if apart:
         kept &= found.scores <= threshold
     places = np.cumsum(kept, axis=1)
@@ -208,6 +223,19 @@ def _mean_of_distinct(
     return means.astype(np.float32), places[:, -1] >= neighborhood
 
 
+def _rows_near_others(rows: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
+    """Return which rows may have a copy among the others; rounding may be on its side."""
+    near = np.zeros(len(rows), bool)
+    for start in range(0, len(rows), _BLOCK):
+        cosines = rows[start : start + _BLOCK] @ rows[start:].T
+        places = np.arange(len(cosines))
+        cosines[places, places] = -1
+        found = cosines > threshold - _ROUNDING
+        near[start : start + _BLOCK] |= found.any(axis=1)
+        near[start:] |= found.any(axis=0)
+    return near
+
+
 def _leaders(rows: NDArray[np.float32], threshold: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the first row of each group of copies, and how many copies each has, itself among them."""
     leader = np.full(len(rows), -1)
@@ -216,11 +244,11 @@ def _leaders(rows: NDArray[np.float32], threshold: float) -> tuple[NDArray[np.in
         before = np.flatnonzero(leader[:start] == np.arange(start))
         if len(before):
             cosines = rows[block] @ rows[before].T
-            best = cosines.argmax(axis=1)
-            leader[block] = np.where(cosines.max(axis=1) > threshold, before[best], -1)
+            copied = np.flatnonzero(cosines.max(axis=1) > threshold)
+            leader[start + copied] = before[cosines[copied].argmax(axis=1)]
         inside = np.flatnonzero(leader[block] < 0) + start
         near = rows[inside] @ rows[inside].T > threshold
-        for place in np.flatnonzero(np.tril(near, -1).any(axis=1) | np.triu(near, 1).any(axis=1)).tolist():
+        for place in np.flatnonzero(np.count_nonzero(near, axis=1) > near.diagonal()).tolist():
             if leader[inside[place]] < 0:
                 following = inside[place:][near[place, place:]]
                 leader[following[leader[following] < 0]] = inside[place]
@@ -232,7 +260,10 @@ def _leaders(rows: NDArray[np.float32], threshold: float) -> tuple[NDArray[np.in
 
 def _without_frequent(rows: NDArray[np.float32]) -> NDArray[np.int64]:
     sample = rows[np.linspace(0, len(rows) - 1, _ALL_PAIRS).astype(np.int64)]
-    threshold = copy_threshold(sample[distinct_rows(sample)])
+    distinct = distinct_rows(sample)
+    if len(distinct) == len(sample):
+        return np.arange(len(rows))
+    threshold = copy_threshold(sample[distinct])
     first, counts = _leaders(sample, threshold)
     frequent = sample[first[np.argsort(-counts, kind="stable")][:_FREQUENT]]
     frequent = frequent[np.sort(-counts)[:_FREQUENT] < -1]

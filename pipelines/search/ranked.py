@@ -37,6 +37,7 @@ _FEW_OF_ALL = 8  # more than this part of all rows is not looked at one by one
 _FEW_CHANGES = 1024  # rows
 _ROUNDING = 1e-5
 _ROWS_READ = 16_384
+_NUMBERS_AT_ONCE = 1 << 22
 
 
 #: Where a `HubCorrectedCollection` keeps what it is.
@@ -175,6 +176,11 @@ class CorrectedRows:
         rows: NDArray[np.float32] = kept[:, :-1] / np.float32(2) if self.folds else kept
         return rows if self._whole else unit_rows(rows)
 
+    def vectors_of(self, lists: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+        """Return the `vectors` of each of several lists of ids, read at once."""
+        ends = np.cumsum([len(ids) for ids in lists])
+        return np.split(self.vectors([id for ids in lists for id in ids]), ends[:-1])
+
     def search(self, queries: NDArray[np.float32], k: int = 10, **filters: Any) -> CollectionResult:
         """Return the k best rows of unit queries (n, d) by 2 x·y - r; filters as `Collection.search`."""
         asked = fold_query(queries) if self.folds else queries
@@ -276,29 +282,36 @@ class CorrectedRows:
         nearest : CollectionResult, optional
             What `search_by_cosine` returns for these queries and k.
         """
-        means = np.empty(len(queries), np.float32)
+        means = np.zeros(len(queries), np.float32)
         waiting, width = np.arange(len(queries)), k
         with self.reading():
             while len(waiting):
                 width, left = min(width, len(self.collection)), []
                 found, nearest = nearest or self.search_by_cosine(queries[waiting], width), None
-                for place, number in enumerate(waiting.tolist()):
-                    kept = self._distinct(found.ids[place], k, thresholds)
-                    means[number] = found.scores[place][kept].mean() if len(kept) else 0.0
-                    if len(kept) < min(k, len(found.ids[place])) and width < len(self.collection):
-                        left.append(number)
+                kept = self._distinct(found.ids, k, thresholds)
+                for length in set(map(len, kept)) - {0}:
+                    same = [place for place, places in enumerate(kept) if len(places) == length]
+                    chosen = np.array([kept[place] for place in same])
+                    means[waiting[same]] = found.scores[np.array(same)[:, None], chosen].mean(axis=1)
+                if width < len(self.collection):
+                    few = (len(places) < min(k, len(ids)) for places, ids in zip(kept, found.ids))
+                    left = [number for number, more in zip(waiting.tolist(), few) if more]
                 waiting, width = np.array(left, np.int64), 4 * width
         return means
 
-    def _distinct(self, ids: Sequence[str], k: int, thresholds: Mapping[str, float]) -> list[int]:
-        """Return the places of the first k rows that are no copies of one before."""
-        if len(ids) < 2:
-            return list(range(len(ids)))
-        rows = self.vectors(ids)
-        if (rows @ rows.T)[np.triu_indices(len(rows), 1)].max() < min(thresholds.values(), default=EQUAL):
-            return list(range(min(k, len(ids))))
-        spoken = [str(row.get("language")) for row in self.collection.get(ids)]
-        return distinct_places(rows, k, [thresholds.get(each, EQUAL) for each in spoken], spoken)
+    def _distinct(self, found: Sequence[Sequence[str]], k: int, thresholds: Mapping[str, float]) -> list[Sequence[int]]:
+        """Return for each list of ids the places of the first k rows that are no copies of one before."""
+        least = min(thresholds.values(), default=EQUAL)
+        kept: list[Sequence[int]] = [range(min(k, len(ids))) for ids in found]
+        width = max(map(len, found), default=0)
+        step = max(1, _NUMBERS_AT_ONCE // max(width * self.dimension, 1))
+        for start in range(0, len(found), step):
+            rows = self.vectors_of(found[start : start + step])
+            for place in _with_near_rows(rows, least):
+                spoken = [str(row.get("language")) for row in self.collection.get(found[start + place])]
+                near = [thresholds.get(each, EQUAL) for each in spoken]
+                kept[start + place] = distinct_places(rows[place], k, near, spoken)
+        return kept
 
     def attachments(self) -> dict[str, bytes]:
         """Return what `restore_means` reads: every r that the vectors do not hold, and the numbers of their rows."""
@@ -375,6 +388,18 @@ class CorrectedRows:
         return CollectionResult.deferred(kept, scores, read, Metric.IP)
 
 
+def _with_near_rows(lists: Sequence[NDArray[np.float32]], least: float) -> list[int]:
+    """Return the numbers of the lists of rows in which two have a cosine of `least` or more."""
+    found: list[int] = []
+    for length in {len(rows) for rows in lists} - {0, 1}:
+        numbers = np.array([number for number, rows in enumerate(lists) if len(rows) == length])
+        own = np.stack([lists[number] for number in numbers.tolist()])
+        first, second = np.triu_indices(length, 1)
+        near = (own @ own.transpose(0, 2, 1))[:, first, second].max(axis=1) >= least
+        found += numbers[near].tolist()
+    return found
+
+
 def _halves(queries: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return queries that score folded rows by cosine: [x / 2, 0] · [2 y, -r] = x · y."""
     return np.concatenate([queries / 2, np.zeros((len(queries), 1), np.float32)], axis=1)
@@ -432,6 +457,7 @@ def measure_hubness(
     languages: Sequence[str],
     background: Mapping[str, NDArray[np.float32]],
     neighborhood: int,
+    thresholds: Mapping[str, float] | None = None,
 ) -> NDArray[np.float32]:
     """Return the mean cosine of each row and the nearest background rows of its language, its own copies left out.
 
@@ -445,6 +471,8 @@ def measure_hubness(
         From `sample_languages`.
     neighborhood : int
         Neighbours in the mean; where there are fewer, all.
+    thresholds : mapping of str to float, optional
+        `copy_threshold` of each background, where that is known.
 
     Returns
     -------
@@ -454,7 +482,9 @@ def measure_hubness(
     hubness = np.full(len(vectors), np.nan, np.float32)
     for language, rows in rows_by_language(languages).items():
         if language in background:
-            hubness[rows] = nearness(vectors[rows], background[language], neighborhood, apart=True)
+            known = None if thresholds is None else thresholds[language]
+            own = background[language]
+            hubness[rows] = nearness(vectors[rows], own, neighborhood, apart=True, threshold=known)
     return hubness
 
 
@@ -464,19 +494,20 @@ def hubness_of(
     background: Mapping[str, NDArray[np.float32]],
     neighborhood: int,
     typical: Callable[[], float],
+    thresholds: Mapping[str, float] | None = None,
 ) -> NDArray[np.float32]:
     """Return the r (n,) of rows: their hubness, what is `typical` for a language without background, or 0 without any.
 
     Parameters
     ----------
-    vectors, languages, background, neighborhood
+    vectors, languages, background, neighborhood, thresholds
         As in `measure_hubness`; without any background the ranking is by cosine.
     typical : callable
         Gives `typical_hubness`; called only where it is needed.
     """
     if not background:
         return np.zeros(len(vectors), np.float32)
-    hubness = measure_hubness(vectors, languages, background, neighborhood)
+    hubness = measure_hubness(vectors, languages, background, neighborhood, thresholds)
     unknown = np.isnan(hubness)
     if unknown.any():
         hubness[unknown] = typical()
@@ -493,7 +524,8 @@ def typical_hubness(background: Mapping[str, NDArray[np.float32]], neighborhood:
 
 def rows_by_language(languages: Sequence[str]) -> dict[str, list[int]]:
     """Return the rows of each language, in the order of first appearance."""
-    groups: dict[str, list[int]] = {}
-    for row, language in enumerate(languages):
-        groups.setdefault(language, []).append(row)
-    return groups
+    code_of = {language: code for code, language in enumerate(dict.fromkeys(languages))}
+    codes = np.fromiter(map(code_of.__getitem__, languages), np.int64, len(languages))
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(codes, minlength=len(code_of)))[:-1])
+    return {language: part.tolist() for language, part in zip(code_of, parts)}

@@ -450,9 +450,9 @@ class CrossLingualSearch:
                 plain = self._ranked.search(vectors, k, where=where, languages=chosen)
             found = [[(hit, hit.score) for hit in plain[number]] for number in range(len(vectors))]
         answers = []
+        rows = self._ranked.vectors_of([[hit.id for hit, _ in hits] for hits in found])
         for number, hits in enumerate(found):
-            cosines = (self._ranked.vectors([hit.id for hit, _ in hits]) @ vectors[number]).clip(-1, 1)
-            scores = [score - offsets[number] for _, score in hits]
+            cosines, scores = (rows[number] @ vectors[number]).clip(-1, 1), [each - offsets[number] for _, each in hits]
             if self.ranking == "cosine":
                 twice = 1 if isinstance(self._ranked, PlainRows) else 2  # others are ranked by 2 p · q
                 scores = [score / twice for score in scores] if balance else [float(cosine) for cosine in cosines]
@@ -463,12 +463,13 @@ class CrossLingualSearch:
 
     def _hit(self, id: str, metadata: dict[str, Any], score: float, cosine: float) -> SearchHit:
         text, language = self._ranked.fields if isinstance(self._ranked, PlainRows) else RESERVED
-        own = (text, language, *windowed.FIELDS) if self.windows else (text, language)
-        rest = {key: value for key, value in metadata.items() if key not in own}
-        window = windowed.span_of(metadata) if self.windows else None
-        named = windowed.passage_of(id, metadata) if self.windows else id
-        said = str(metadata.get(text, "")), str(metadata.get(language, UNDETERMINED))
-        return SearchHit(named, *said, float(score), float(cosine), rest, window)
+        rest = dict(metadata)
+        said = str(rest.pop(text, "")), str(rest.pop(language, UNDETERMINED))
+        hit = SearchHit(id, *said, float(score), float(cosine), rest)
+        if not self.windows:
+            return hit
+        rest = {key: value for key, value in rest.items() if key not in windowed.FIELDS}
+        return replace(hit, id=windowed.passage_of(id, metadata), metadata=rest, window=windowed.span_of(metadata))
 
     def _best_windows(self, hits: Sequence[SearchHit], k: int) -> list[SearchHit]:
         """Return the best window of each passage as a hit, with the whole text."""
@@ -595,4 +596,5 @@ class CrossLingualSearch:
         return self._hubness(vectors, [row["language"] for row in self.collection.get(ids)])
 
     def _hubness(self, vectors: NDArray[np.float32], languages: Sequence[str]) -> NDArray[np.float32]:
-        return hubness_of(vectors, languages, self.background, self.neighborhood, lambda: self._typical_hubness)
+        known = self.background, self.neighborhood, lambda: self._typical_hubness, self.copy_thresholds
+        return hubness_of(vectors, languages, *known)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from interlingua.index.collection.metadata import check_all_json
+from interlingua.index.collection.metadata import are_flat, are_texts, check_json
 
 from .lines import PathLike, json_lines
 from .tables import open_table
@@ -49,8 +49,16 @@ def check_passages(passages: Sequence[Passage]) -> None:
     TypeError
         If metadata is nothing that JSON can hold.
     """
+    own = [each.metadata for each in passages]
+    named = {name: [getattr(each, name) for each in passages] for name in ("id", *RESERVED)}
+    keepable = all(map(are_texts, named.values())) and len(set(named["id"])) == len(passages) and are_flat(own)
+    if not keepable or any(name in row for row in own for name in RESERVED):
+        _refuse_passages(passages)
+
+
+def _refuse_passages(passages: Sequence[Passage]) -> None:
+    """Raise what is wrong with the first of the passages, if anything is; one by one."""
     seen: set[str] = set()
-    checked: list[tuple[Any, str]] = []
     for each in passages:
         if each.id in seen:
             raise ValueError(f"ids must be different, but {each.id!r} is there twice; give each passage its own")
@@ -63,9 +71,10 @@ def check_passages(passages: Sequence[Passage]) -> None:
         for name, value in (("id", each.id), ("text", each.text), ("language", each.language)):
             if not isinstance(value, str):
                 raise TypeError(f"the {name} of passage {each.id!r} must be a string, but is {value!r}")
-            checked.append((value, f"the {name}"))
-        checked.append((dict(each.metadata), f"metadata of {each.id!r}"))
-    check_all_json(checked)
+    for each in passages:
+        for name, value in (("id", each.id), ("text", each.text), ("language", each.language)):
+            check_json(value, f"the {name}")
+        check_json(dict(each.metadata), f"metadata of {each.id!r}")
 
 
 def read_passages(lines: Iterable[str], *, name: str, language: str | None = None) -> list[Passage]:

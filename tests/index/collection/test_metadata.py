@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from interlingua.index.collection.metadata import MetadataTable, check_json
+from interlingua.index.collection.metadata import MetadataTable, are_flat, are_texts, check_json
 from interlingua.index.folder import naming
 
 ROWS = [
@@ -137,3 +137,32 @@ def test_nesting_up_to_the_limit_is_kept():
 def test_bad_ids_are_refused(ids, error, message):
     with pytest.raises(error, match=message):
         fill().check(ids, [{}] * 3)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x", "\ud800", 1, 2**1024, -(2**1024), True, None, 0.5, float("nan"), float("inf"), np.float32(1), [1], {"a": 1}],
+)
+@pytest.mark.parametrize("place", ["key", "value"])
+def test_what_is_checked_at_once_is_what_is_checked_one_by_one(value, place):
+    rows = [{"year": 1, "text": "y"}, {value: 1} if place == "key" and type(value) is str else {"x": value}]
+    try:
+        kept = [check_json(row, "row") for row in rows]
+    except (TypeError, ValueError):
+        assert not are_flat(rows)
+        return
+    flat = not isinstance(value, (list, dict, np.generic))
+    assert are_flat(rows) is flat
+    assert not flat or kept == rows
+    assert are_texts(["a", value]) is (type(value) is str)
+
+
+def test_values_are_counted_anew_after_every_change():
+    table = MetadataTable()
+    table.append(["a", "b"], [{"language": "sw"}, {"language": "zh"}])
+    table.append(["new"], [{"language": "sw"}])
+    before = dict(table.counts("language"))
+    table.append(["newer"], [{"language": "sw"}])
+    assert dict(table.counts("language"))["sw"] == before["sw"] + 1
+    table.remove(table.numbers(["new", "newer"]))
+    assert table.counts("language") == [("sw", 1), ("zh", 1)]

@@ -88,6 +88,14 @@ def test_copies_are_of_one_language_and_zero_rows_are_none():
     assert distinct_places(rows[[0, 20, 1]] / 3, 2, [EQUAL] * 3, ["a", "b", "b"]) == [0, 1]
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_nearness_of_many_rows_is_that_of_each(apart):
+    rows = drawn(150)
+    others = np.concatenate([rows[20:], *(near_copies(row, 30, 0.1, 7) for row in rows[20:24])])
+    one_by_one = [nearness(row[None], others, 10, apart=apart)[0] for row in rows]
+    np.testing.assert_allclose(nearness(rows, others, 10, apart=apart), one_by_one, atol=1e-6)
+
+
 @pytest.mark.parametrize("copies", [1, 2, 10, 200])
 @pytest.mark.parametrize("noise", [0.0, 0.1, 0.2])
 def test_nearness_counts_copies_once(copies, noise):
