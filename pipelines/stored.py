@@ -160,7 +160,12 @@ def load_collection(folder: str | Path, kind: Kind, *, mapped: bool = False) -> 
     """
     check_kind(folder, kind)
     collection = open_collection(folder, mapped=mapped)
-    return collection, _stored(collection.attributes, collection.attachments)
+    return collection, stored_with(collection)
+
+
+def stored_with(collection: Collection | MilvusCollection) -> Stored:
+    """Return what lies beside a collection that `save_collection` wrote."""
+    return _stored(collection.attributes, collection.attachments)
 
 
 def save_files(

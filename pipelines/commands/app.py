@@ -45,6 +45,7 @@ COMMANDS = {
         "search": "search:search",
         "answer": "answer:answer",
         "chat": "answer:chat",
+        "serve": "serve:serve",
     },
     "Translate": {
         "translate": "words:translate",

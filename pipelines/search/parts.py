@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from interlingua.align import SharedSpace
 from interlingua.index.collection.parts import array_to_bytes, bytes_to_array
-from interlingua.pipelines.stored import EncoderNote, Kind, Stored, load_collection, save_collection
+from interlingua.pipelines.stored import (
+    EncoderNote,
+    Kind,
+    Stored,
+    check_kind,
+    load_collection,
+    save_collection,
+    stored_with,
+)
 
 from .rows import AnyCollection
 
@@ -84,9 +92,26 @@ def read_search(folder: str | Path, kind: Kind = "search", *, mapped: bool = Fal
         If it is not there.
     """
     collection, held = load_collection(folder, kind, mapped=mapped)
+    return _parts(collection, held, folder), held
+
+
+def parts_of(collection: AnyCollection, folder: str | Path) -> tuple[SearchParts, Stored]:
+    """Return what `read_search` does, of a collection that has been opened in the folder.
+
+    Raises
+    ------
+    ValueError
+        If no search was saved there.
+    """
+    check_kind(folder, "search")
+    held = stored_with(collection)
+    return _parts(collection, held, folder), held
+
+
+def _parts(collection: AnyCollection, held: Stored, folder: str | Path) -> SearchParts:
     learned = learned_from(held.files, held.about["background"], folder)
     windows = bool(held.about.get("windows"))
-    return SearchParts(collection, *learned, held.about["neighborhood"], windows=windows), held
+    return SearchParts(collection, *learned, held.about["neighborhood"], windows=windows)
 
 
 def learned_files(

@@ -119,6 +119,11 @@ class CorrectedRows:
         """Length d of targets and queries."""
         return self.collection.dimension - self.folds
 
+    @property
+    def whole(self) -> bool:
+        """Whether the vectors hold every r, to the last bit."""
+        return self._whole
+
     def reading(self) -> AbstractContextManager[Any]:
         """Hold the rows in one state."""
         return self.collection.lock.reading

@@ -104,7 +104,13 @@ def read_passages(lines: Iterable[str], *, name: str, language: str | None = Non
     return _collect(((number, f"{name}, line {number}", record) for number, record in found), language)
 
 
-def read_passage_file(path: PathLike, *, language: str | None = None, with_ids: bool = False) -> list[Passage]:
+def read_passage_file(
+    path: PathLike,
+    *,
+    language: str | None = None,
+    with_ids: bool = False,
+    columns: Mapping[str, str] | None = None,
+) -> list[Passage]:
     """Read the passages of a table: JSON lines, CSV, TSV or parquet, told as `open_table` does.
 
     Parameters
@@ -116,18 +122,27 @@ def read_passage_file(path: PathLike, *, language: str | None = None, with_ids: 
         The language of passages that name none; else "und".
     with_ids : bool
         Refuse passages without an id of their own, as for a collection that has others already.
+    columns : mapping of str to str, optional
+        Columns that are called otherwise, and which of `text`, `language` and `id` each is.
 
     Raises
     ------
     ValueError
-        From `open_table`, or if a row is no passage, or an id is missing or repeats; named by line.
+        From `open_table`, or if a column is not there, a row is no passage, or an id is missing or
+        repeats; named by line.
     """
-    table = open_table(path)
-    if table.columns and table.format != "jsonl" and "text" not in table.columns:
-        raise ValueError(f"{table.name} has no column 'text'; it has: {', '.join(table.columns)}")
+    table, named = open_table(path), dict(columns or {})
+    lacking = [name for name in named if name not in table.columns]
+    if table.columns and table.format != "jsonl" and "text" not in {*table.columns, *named.values()}:
+        lacking = ["text"]
+    if lacking and table.columns:
+        raise ValueError(f"{table.name} has no column {lacking[0]!r}; it has: {', '.join(table.columns)}")
 
     def records() -> Iterator[tuple[int, str, Any]]:
         for number, row in table.rows:
+            if named:  # a column that is called like one of them, but is not meant, gives way
+                taken = {name: row[name] for name in row if name not in named and name not in named.values()}
+                row = {**taken, **{meant: row.get(name) for name, meant in named.items()}}
             none = [key for key, value in row.items() if value is None or (value == "" and key in ("id", "language"))]
             # of JSON lines null is kept in metadata, of tables there is nothing in such a cell
             dropped = none if table.format != "jsonl" else ()

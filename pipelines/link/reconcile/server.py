@@ -6,24 +6,20 @@ import asyncio
 import json
 import logging
 import re
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, get_args
 from urllib.parse import parse_qs
 
 from interlingua.align.arrays import require
+from interlingua.pipelines.serve.listening import MAX_BYTES, PATIENCE, BodyRefusedError, listen, read_body
 
 from .preview import accepted_languages
 from .queries import ReconciliationError, parse_json, whole_number
 from .service import ApiVersion, Reconciler
 
-MAX_BYTES = 4_000_000
-#: Seconds for a client to send a request, or its body.
-PATIENCE = 10.0
 _WAITING = 256  # batches that wait for the linking thread
-_BACKLOG, _LAST_ANSWERS = 1024, 5  # connections not yet taken; seconds for answers when the service ends
 _CALLBACK = re.compile(r"[A-Za-z_$][\w$]{0,99}(\.[A-Za-z_$][\w$]{0,99}){0,5}", re.ASCII)
 _FORM = "application/x-www-form-urlencoded"
 _PAGE_HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
@@ -39,6 +35,7 @@ def create_app(
     url: str | None = None,
     max_bytes: int = MAX_BYTES,
     patience: float = PATIENCE,
+    origins: Sequence[str] = ("*",),
 ) -> Any:
     """Return a FastAPI application that serves one version of the API.
 
@@ -54,6 +51,13 @@ def create_app(
         A request with a longer body is refused with status 413.
     patience : float
         Seconds after which a body that is not there whole is refused with status 408.
+    origins : sequence of str
+        Whose pages may ask; by default all, as clients in browsers want it.
+
+    Returns
+    -------
+    FastAPI
+        With ``state.close``, for who mounts it in another application.
 
     Raises
     ------
@@ -87,8 +91,11 @@ def create_app(
         app.add_route(path, service.guarded(handler), methods=[method])
     app.add_exception_handler(404, service.nothing_there)
     app.add_exception_handler(405, service.nothing_there)
-    app.add_middleware(cors.CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
-    app.add_middleware(_PrivateNetwork)
+    app.state.close = service.close
+    if origins:
+        allowed = {"allow_origins": list(origins), "allow_methods": ["GET", "POST"], "allow_headers": ["*"]}
+        app.add_middleware(cors.CORSMiddleware, **allowed)
+        app.add_middleware(_PrivateNetwork)
     return app
 
 
@@ -154,68 +161,7 @@ def serve(
     MissingExtraError
         If FastAPI or uvicorn is not installed.
     """
-    uvicorn = require("uvicorn", extra="serve")
-    app = create_app(reconciler, api=api, url=url)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # subtle: without the protocol's number asyncio leaves Nagle's algorithm on, and each answer waits 40 ms
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((host, port))
-        except OSError as error:
-            raise OSError(f"cannot listen at {host}:{port} ({error.strerror or error}); name another port") from error
-        shown = f"[{host}]" if ":" in host else host
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=60,
-            timeout_graceful_shutdown=_LAST_ANSWERS,
-        )
-        config.load()
-        config.http_protocol_class = _impatient(config.http_protocol_class)
-        listening.listen(_BACKLOG)
-        ready(url or f"http://{shown}:{listening.getsockname()[1]}/")
-        uvicorn.Server(config).run(sockets=[listening])
-
-
-def _impatient(protocol: Any, patience: float = PATIENCE) -> Any:
-    """Return uvicorn's protocol, but a connection on which no whole request's head arrives in time is closed.
-
-    uvicorn waits for ever for the first request, and for the rest of one that has begun.
-    """
-
-    class Impatient(protocol):  # type: ignore[misc]
-        _late: Any = None
-
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self._watch()
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            self._watch()
-
-        def connection_lost(self, error: Exception | None) -> None:
-            if self._late is not None:
-                self._late.cancel()
-            super().connection_lost(error)
-
-        def _watch(self) -> None:
-            asked = self.cycle is not None and not self.cycle.response_complete
-            if asked and self._late is not None:
-                self._late.cancel()
-                self._late = None
-            elif not asked and self._late is None:
-                self._late = asyncio.get_running_loop().call_later(patience, self._end)
-
-        def _end(self) -> None:
-            self._late = None
-            if self.cycle is None or self.cycle.response_complete:
-                self.transport.close()
-
-    return Impatient
+    listen(create_app(reconciler, api=api, url=url), host, port, ready=ready, url=url)
 
 
 class _Service:
@@ -242,7 +188,7 @@ class _Service:
         async def answer(request: Any) -> Any:
             try:
                 return await handler(request)
-            except ReconciliationError as error:
+            except (ReconciliationError, BodyRefusedError) as error:
                 return self._error(str(error), error.status)
             except self._gone:
                 return self._error("the client went away", 400)  # which nobody reads
@@ -332,17 +278,7 @@ class _Service:
         return {name: values[-1] for name, values in fields.items()}
 
     async def _body(self, request: Any) -> bytes:
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._patience):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > self._max_bytes:
-                        said = f"a request has at most {self._max_bytes} bytes; send smaller batches"
-                        raise ReconciliationError(said, 413)
-        except TimeoutError as error:
-            raise ReconciliationError(f"the body was not there after {self._patience:g} seconds", 408) from error
-        return bytes(body)
+        return await read_body(request.stream(), most=self._max_bytes, patience=self._patience)
 
     def _json(self, request: Any, value: Any) -> Any:
         text = json.dumps(value)  # ASCII only: safe in JSONP too

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from interlingua.pipelines.link.reconcile import server
 from interlingua.pipelines.link.reconcile.server import create_app
 from interlingua.pipelines.link.reconcile.service import Reconciler
+from interlingua.pipelines.serve import listening
 
 from .reconciliation_fixtures import SmallIndex, validator
 
@@ -196,7 +197,7 @@ def test_connections_without_a_whole_request_are_closed_and_others_are_not(monke
     clock, closed = _Clock(), []
     monkeypatch.setattr(server.asyncio, "get_running_loop", lambda: clock)
     transport = SimpleNamespace(close=lambda: closed.append(True))
-    idle, busy = (server._impatient(_Protocol, 7.0)() for _ in range(2))
+    idle, busy = (listening.impatient(_Protocol, 7.0)() for _ in range(2))
     idle.connection_made(transport)
     idle.data_received(b"GET / HT")  # half a head gives no further time
     assert (clock.seconds, len(clock.calls)) == (7.0, 1)

@@ -1,0 +1,1 @@
+"""Everything over HTTP, with a page for people: what `interlingua serve` starts."""
