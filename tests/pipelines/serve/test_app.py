@@ -239,7 +239,7 @@ HOSTILE = [
     ("POST", "/v1/collections?name=..%2Fx&filename=a.csv", b"text\na\n", 422),
     ("POST", "/v1/collections?name=ok&filename=a.exe", b"MZ", 415),
     ("POST", "/v1/collections?name=words&filename=a.csv", b"text\na\n", 409),
-    ("POST", "/v1/collections/words/passages", b'{"passages": [{"id": "a", "text": "b", "metadata": {"text": 1}}]}', 422),
+    ("POST", "/v1/collections/words/passages", b'{"passages": [{"id": "a", "text": "b", "metadata":{"text":1}}]}', 422),
     ("POST", "/v1/collections/words/passages", b'{"passages": []}', 422),
     ("POST", "/v1/collections/words/remove", b'{"ids": ["no such"]}', 404),
     ("GET", "/v1/jobs/none", None, 404),
