@@ -7,7 +7,8 @@ from .encoders.load import load_encoder
 from .export.model import to_sentence_transformers
 from .export.mteb import AlignedModel
 from .search.corrected import HubCorrectedCollection
-from .search.search import CrossLingualSearch, SearchHit
+from .search.finding import SearchHit
+from .search.search import CrossLingualSearch
 from .texts.passages import Passage, read_passages
 from .translate.lexicon import BitextLexicon, extend_dictionary, lexicon_from_bitext
 from .translate.memory import MemoryMatch, TranslationMemory

@@ -21,10 +21,11 @@ from interlingua.align.logit import fit_logit
 from interlingua.align.matching.confidence import count_for_precision
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.known import remember_model, require_known_model
+from interlingua.pipelines.search.finding import SearchHit
 from interlingua.pipelines.search.judged import relevance_of, search_judged
 from interlingua.pipelines.search.parts import SearchParts, read_search, write_search
 from interlingua.pipelines.search.relevance import Relevance
-from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit
+from interlingua.pipelines.search.search import CrossLingualSearch
 from interlingua.pipelines.stored import OLDER_MARKERS, EncoderNote, Stored, encoder_of, is_older
 from interlingua.pipelines.texts.passages import Passage, check_passages, read_passages
 from interlingua.pipelines.texts.sentences import sentence_bounds

@@ -84,6 +84,7 @@ def build(
     saved: Annotated[SpaceFile, Parameter("--space")] = None,
     encoder: EncoderName = None,
     milvus: Annotated[str | None, Parameter(metavar="ADDRESS")] = None,
+    asked: Annotated[str | None, Parameter("--questions", metavar="FILE")] = None,
 ) -> None:
     """Encode, align and index texts.
 
@@ -99,6 +100,8 @@ def build(
         A sentence-transformers model, a folder, or a file of word vectors; by default the bundled one.
     milvus : str, optional
         Keep the rows in Milvus: a file FILE.db or http://HOST:19530, in a new collection called like the folder.
+    asked : str, optional
+        Questions like those that will be asked, 30 or more, one a line: they tell where questions lie.
 
     Examples
     --------
@@ -109,6 +112,8 @@ def build(
     from interlingua.align import SharedSpace
     from interlingua.pipelines.encoders.load import load_encoder
     from interlingua.pipelines.search.search import CrossLingualSearch
+
+    from .search import learn_from
 
     check_collection_folder(output)
     passages = _passages(texts, **reading)
@@ -121,6 +126,8 @@ def build(
         uri = str(Path(milvus).absolute()) if local else milvus
         building["milvus"] = {"uri": uri, "collection": re.sub(r"\W|^(?=\d)", "_", Path(output).name, flags=re.ASCII)}
     search = CrossLingualSearch.build(passages, model, **building)
+    if asked is not None:
+        learn_from(search, asked, None, console)
     search.save(output)
     languages = search.languages
     result = {

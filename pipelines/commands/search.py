@@ -9,16 +9,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from .arguments import UsageError, check_bounds, require_collection, words_or_lines, written_filter
-from .command import ENCODING, EncoderName, Repeated, command, options_of
+from .command import ENCODING, EncoderName, Repeated, command, options_of, parsed_by
 from .output import Output, shorten, table
 
 if TYPE_CHECKING:
-    from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit
+    from interlingua.pipelines.search.finding import SearchHit
+    from interlingua.pipelines.search.search import CrossLingualSearch
 
 _SEARCH = "interlingua.pipelines.search.search:CrossLingualSearch"
 
 
+def preference(text: str) -> float:
+    """Return a preference from 0 to 1, which may be written as own, balanced or blind.
+
+    Examples
+    --------
+    >>> preference("own"), preference("0.7")
+    (0.0, 0.7)
+    """
+    from interlingua.pipelines.search.preference import as_preference
+
+    try:
+        return as_preference(text)
+    except ValueError:
+        raise ValueError(f"expected own, balanced, blind or a number from 0 to 1, but got {text!r}") from None
+
+
 @command(
+    exclusive=[("prefer", "balance")],
     loading=options_of(f"{_SEARCH}.load", only=("mapped", "text_field", "language_field")),
     searching=options_of(f"{_SEARCH}.search", only=("k", "language", "languages", "balance"), commas=("languages",)),
     encoding=ENCODING,
@@ -33,6 +51,8 @@ def search(
     *,
     encoder: EncoderName = None,
     where: Annotated[Repeated, Parameter(metavar="FILTER")] = None,
+    prefer: Annotated[float | None, parsed_by(preference), Parameter(metavar="own|balanced|blind|0..1")] = None,
+    asked: Annotated[str | None, Parameter("--questions", metavar="FILE")] = None,
 ) -> None:
     """Search a collection with questions of any language.
 
@@ -46,6 +66,10 @@ def search(
         By default that of the collection; needed for vectors of another program.
     where : str
         Only passages with this metadata, such as 'year>=2020 and topic in (a, "b c")'; of several, all must hold.
+    prefer : float, optional
+        How much passages in the question's own language come first: own (0), balanced (0.5), blind (1), or between.
+    asked : str, optional
+        Questions like those that are asked, 30 or more, one a line: they tell where questions lie.
 
     Examples
     --------
@@ -55,10 +79,10 @@ def search(
     """
     from interlingua.pipelines.search.search import CrossLingualSearch
 
-    asked = words_or_lines(questions)
-    if not all(question.strip() for question in asked):
+    lines = words_or_lines(questions)
+    if not all(question.strip() for question in lines):
         raise UsageError("a question must say something, but one is blank; give what to search for")
-    if not asked:
+    if not lines:
         raise ValueError("standard input holds no question; give one a line")
     condition = written_filter(where)
     require_collection(collection)
@@ -66,12 +90,28 @@ def search(
         loaded = CrossLingualSearch.load(Path(collection), encoder, **loading, **encoding)
     _check_languages(collection, loaded, searching["language"], searching["languages"], console)
     check_bounds(condition, loaded.collection)
-    answers = loaded.search(asked, where=condition, **searching)
+    if asked is not None:
+        learn_from(loaded, asked, searching["language"], console)
+    if prefer is not None and prefer < 1 and searching["language"] is None and not loaded.guesses_languages:
+        console.note("the language of questions is not known here, so none is preferred: name it with --language")
+    answers = loaded.search(lines, where=condition, prefer=prefer, **searching)
     found = [
         {"question": question, "hits": [_hit(hit) for hit in hits]}
-        for question, hits in zip(asked, answers, strict=True)
+        for question, hits in zip(lines, answers, strict=True)
     ]
-    console.result(found, lambda: [_hits(*each) for each in zip(asked, answers, strict=True)])
+    console.result(found, lambda: [_hits(*each) for each in zip(lines, answers, strict=True)])
+
+
+def learn_from(loaded: CrossLingualSearch, path: str, language: str | None, console: Output) -> None:
+    """Have a search learn from a file of questions where they lie, and note where it cannot."""
+    from interlingua.pipelines.texts.lines import open_lines
+
+    with open_lines(path) as lines:
+        known = [line for line in lines if line.strip()]
+    if not known or not loaded.learn_questions(known, language):
+        console.note(
+            f"{path} tells nothing: it takes 30 questions that differ, and a collection whose languages were centred"
+        )
 
 
 def _check_languages(

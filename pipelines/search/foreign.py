@@ -1,4 +1,7 @@
-"""Vectors that another program has written into a FAISS index, with the table of what they are of."""
+"""Vectors of another program, to be searched as they are.
+
+Vectors that it has written into a FAISS index, with the table of what they are of.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,10 +10,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.index import Collection
+from interlingua.index import Collection, MilvusCollection
+from interlingua.pipelines.encoders.base import Encoder
+from interlingua.pipelines.encoders.load import lasting_name, load_encoder
+from interlingua.pipelines.stored import encoder_of, open_plain
 from interlingua.pipelines.texts.tables import open_table
 
 SUFFIXES = (".faiss", ".index", ".idx")
+
+
+def open_foreign(
+    folder: str | Path, encoder: Encoder | str | Path | None, *, mapped: bool, device: str, cache: bool
+) -> tuple[Collection | MilvusCollection, Encoder, str]:
+    """Return the rows of a folder that holds no search, their encoder, and its lasting name.
+
+    Raises
+    ------
+    ValueError
+        If nothing names the encoder, or its vectors have another dimension.
+    """
+    note, rows = open_plain(folder, mapped=mapped)
+    no_search = f"{folder} holds no search; `interlingua index build` writes one"
+    if encoder is None and not note.name:
+        raise ValueError(
+            f"{no_search}. To search its vectors as they are, name the encoder that made them: --encoder NAME "
+            "(in Python encoder=): a sentence-transformers model or its folder, a file of word vectors, bundled"
+        )
+    if note.identity or encoder is None:
+        made, name = encoder_of(folder, note, encoder, device=device, cache=cache)
+    else:
+        made = load_encoder(encoder, device=device, cache=cache) if isinstance(encoder, str | Path) else encoder
+        name = lasting_name(None, made)
+    if rows.dimension != made.dimension:
+        raise ValueError(
+            f"{no_search}. Its vectors have dimension {rows.dimension}, but those of {made.identity!r} have "
+            f"{made.dimension}; to search them as they are, name the encoder that made them"
+        )
+    return rows, made, name
 
 
 def collection_from_faiss(

@@ -10,9 +10,10 @@ from interlingua.pipelines.encoders.base import Encoder, check_texts
 from interlingua.pipelines.encoders.load import encode_named
 from interlingua.pipelines.texts.languages import matching_languages
 
+from .finding import SearchHit
 from .languages import map_by_language, unmap_by_language
 from .relevance import Relevance
-from .search import CrossLingualSearch, SearchHit
+from .search import CrossLingualSearch
 
 
 @dataclass(frozen=True)

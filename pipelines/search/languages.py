@@ -303,6 +303,34 @@ def balanced_search(
     return merged
 
 
+def levelled_search(
+    collection: Collection | CorrectedRows,
+    queries: NDArray[np.float32],
+    k: int,
+    *,
+    languages: Iterable[str],
+    where: Where | None = None,
+    level: Callable[[int, str, float], float],
+) -> list[list[tuple[Hit, float]]]:
+    """Return for each query the k best hits of each language with their levelled scores, best first.
+
+    Parameters
+    ----------
+    collection, queries, k, languages, where
+        As `balanced_search`.
+    level : callable
+        (number of the query, language, score) -> score: `ScoreSample.level`.
+    """
+    names = list(dict.fromkeys(languages))
+    return [
+        sorted(
+            ((hit, level(number, name, hit.score)) for name, hits in answers.items() for hit in hits[:k]),
+            key=lambda each: -each[1],
+        )
+        for number, answers in enumerate(_best_of_each(collection, queries, k, names, where))
+    ]
+
+
 def _best_different(
     collection: Collection | CorrectedRows, hits: list[Hit], threshold: float, search: Callable[[int], Any]
 ) -> list[float]:

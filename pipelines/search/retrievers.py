@@ -8,7 +8,8 @@ from typing import Any
 
 from interlingua.align.arrays import require
 
-from .search import CrossLingualSearch, SearchHit
+from .finding import SearchHit
+from .search import CrossLingualSearch
 
 
 def langchain_retriever(search: CrossLingualSearch, k: int = 4, **options: Any) -> Any:
@@ -28,7 +29,8 @@ def langchain_retriever(search: CrossLingualSearch, k: int = 4, **options: Any) 
     k : int
         Documents a question, at most; ``invoke(question, k=2)`` overrides it.
     **options
-        Of `CrossLingualSearch.search`: ``language``, ``languages``, ``where``, ``balance``; ``invoke`` overrides them.
+        Of `CrossLingualSearch.search`: ``language``, ``languages``, ``where``, ``balance``, ``prefer``; ``invoke``
+        overrides them.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def llama_index_retriever(search: CrossLingualSearch, k: int = 4, **options: Any
     k : int
         Nodes a question, at most.
     **options
-        Of `CrossLingualSearch.search`: ``language``, ``languages``, ``where``, ``balance``.
+        Of `CrossLingualSearch.search`: ``language``, ``languages``, ``where``, ``balance``, ``prefer``.
 
     Raises
     ------

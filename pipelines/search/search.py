@@ -1,10 +1,8 @@
 """Cross-lingual search: encode, align, index, search."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,20 +15,15 @@ from interlingua.index import Collection, MilvusConfig
 from interlingua.index.collection.filters import Where
 from interlingua.pipelines.encoders.base import Encoder, check_texts, identity_for
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
-from interlingua.pipelines.stored import (
-    EncoderNote,
-    encoder_of,
-    holds_plain_rows,
-    open_plain,
-)
+from interlingua.pipelines.stored import EncoderNote, encoder_of, holds_plain_rows
 from interlingua.pipelines.texts.languages import matching_languages
-from interlingua.pipelines.texts.passages import RESERVED, UNDETERMINED, Passage, check_passages
+from interlingua.pipelines.texts.passages import UNDETERMINED, Passage, check_passages
 
 from . import windows as windowed
-from .copies import copy_threshold
+from .finding import Finder, SearchHit
+from .foreign import open_foreign
 from .languages import (
     LanguageMethod,
-    balanced_search,
     check_languages,
     check_method,
     map_by_language,
@@ -38,6 +31,8 @@ from .languages import (
     shift_to_questions,
 )
 from .parts import SearchParts, read_search, write_search
+from .preference import Preference, own_language_bonus
+from .questions import centre_on_questions, knows_questions
 from .ranked import CorrectedRows, IndexKind, hubness_of, ranked_collection, sample_languages, typical_hubness
 from .rows import AnyCollection, PlainRows, new_in_milvus, rows_of, value_counts
 from .windows import as_windows
@@ -51,32 +46,6 @@ def encode_passages(encoder: Encoder, passages: Sequence[Passage], *, progress: 
 
 
 Ranking = Literal["csls", "cosine"]
-
-
-@dataclass(frozen=True)
-class SearchHit:
-    """A passage that was found.
-
-    Attributes
-    ----------
-    id, text, language, metadata
-        Of the passage.
-    score : float
-        What hits are ranked by: CSLS, or the cosine where the search ranks by cosine. Higher is better.
-    cosine : float
-        Cosine of question and passage in the shared space.
-    window : (int, int) or None
-        First character, and the one behind the last, of the part that was found, where the passage has windows; score
-        and cosine are of this part.
-    """
-
-    id: str
-    text: str
-    language: str
-    score: float
-    cosine: float
-    metadata: Mapping[str, Any]
-    window: tuple[int, int] | None = None
 
 
 class CrossLingualSearch:
@@ -135,6 +104,7 @@ class CrossLingualSearch:
         self.neighborhood = neighborhood
         self.encoder_name = encoder_name
         self.windows = windows
+        self._finder = Finder(self._ranked, space, self.background, neighborhood, windows)
 
     @classmethod
     def build(
@@ -299,14 +269,7 @@ class CrossLingualSearch:
     @property
     def languages(self) -> dict[str, int]:
         """Number of passages in each language, most first."""
-        counts = Counter(value_counts(self.collection, self._language_field))
-        if self.windows:
-            counts.subtract(value_counts(self.collection, windowed.LANGUAGE))
-        return dict(counts.most_common())
-
-    @property
-    def _language_field(self) -> str:
-        return self._ranked.fields[1] if isinstance(self._ranked, PlainRows) else "language"
+        return self._finder.counts()
 
     def __len__(self) -> int:
         further = sum(value_counts(self.collection, windowed.LANGUAGE).values()) if self.windows else 0
@@ -358,8 +321,12 @@ class CrossLingualSearch:
         languages: Iterable[str] | None = None,
         where: Where | None = None,
         balance: bool = False,
+        prefer: Preference | float | None = None,
     ) -> list[list[SearchHit]]:
         """Return the best passages for each question.
+
+        Where 30 or more different questions are asked at once, their own centre is learned, as `learn_questions` does
+        for later ones; what is found for a question may then depend on those beside it.
 
         Parameters
         ----------
@@ -379,7 +346,14 @@ class CrossLingualSearch:
 
             The score is less the mean of the question's three best in the passage's language, copies counted once. For
             collections whose languages say the same, such as translated manuals; where only one language holds the
-            answer, the best of the others would be raised to it.
+            answer, the best of the others would be raised to it. No language is preferred then.
+        prefer : {"own", "balanced", "blind"} or float, optional
+            From 0, own: passages in the question's language come first, to 1, blind: its language does not count.
+
+            Their score gets 0.6 (1 - p) / p standard deviations of the question's scores more; see
+            `interlingua.pipelines.search.rerank_languages`. Nothing is preferred for a question of unknown language. By
+            default 0.5, balanced, where languages were removed and there are 100 passages; otherwise passages are
+            ranked as they are, and languages are first brought level if this is given.
 
         Returns
         -------
@@ -389,12 +363,14 @@ class CrossLingualSearch:
         Raises
         ------
         ValueError
-            If there is no passage in any of `languages`; the text names those that there are.
+            If there is no passage in any of `languages`; the text names those that there are. If `prefer` is none of
+            the above, or stands beside `balance`.
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, but is {k}")
-        vectors, _ = self.map_questions(questions, language)
-        return self.search_vectors(vectors, k, languages=languages, where=where, balance=balance)
+        vectors, asked_in = self.map_questions(questions, language)
+        given: dict[str, Any] = {"languages": languages, "where": where, "balance": balance, "prefer": prefer}
+        return self.search_vectors(vectors, k, asked_in=asked_in, **given)
 
     def map_questions(
         self, questions: Sequence[str], language: str | None = None
@@ -403,7 +379,41 @@ class CrossLingualSearch:
         questions = check_texts(questions)
         raw = encode_named(self.encoder, questions, ["the question"] * len(questions), "query")
         asked_in = self.guess_languages(raw) if language is None else [language] * len(raw)
-        return map_by_language(self.question_space, raw, asked_in), asked_in
+        return map_by_language(self._space_of(raw, asked_in), raw, asked_in), asked_in
+
+    def learn_questions(self, questions: Sequence[str], language: str | None = None) -> int:
+        """Learn where questions lie from questions that were asked, 30 or more; `save` keeps it.
+
+        They need no right answers. What is learned replaces the centre of questions about anything; see
+        `interlingua.pipelines.search.questions.centre_on_questions`.
+
+        Parameters
+        ----------
+        questions : sequence of str
+            In any languages.
+        language : str, optional
+            Theirs; guessed for each if not given.
+
+        Returns
+        -------
+        int
+            How many different questions it was learned from; 0 where nothing was: there are too few, or no language
+            was removed from the passages by centring.
+        """
+        raw = encode_named(self.encoder, check_texts(questions), ["the question"] * len(questions), "query")
+        asked_in = self.guess_languages(raw) if language is None else [language] * len(raw)
+        if self.question_space is None:
+            return 0
+        learned = centre_on_questions(self.question_space, raw, asked_in)
+        changed, self.question_space = learned is not self.question_space, learned
+        return int(learned.provenance["questions"]) if changed else 0
+
+    def _space_of(self, raw: NDArray[np.float32], asked_in: Sequence[str]) -> SharedSpace | None:
+        """Return what maps these questions: the space, or one centred on them where it knows no questions but these."""
+        space = self.question_space
+        if space is None or "shift" not in space.provenance or knows_questions(space):
+            return space
+        return centre_on_questions(space, raw, asked_in)
 
     def search_vectors(
         self,
@@ -413,73 +423,30 @@ class CrossLingualSearch:
         languages: Iterable[str] | None = None,
         where: Where | None = None,
         balance: bool = False,
+        asked_in: Sequence[str] | None = None,
+        prefer: Preference | float | None = None,
     ) -> list[list[SearchHit]]:
-        """Return the best passages for each of the vectors (n, d) of `map_questions`; the rest as `search`."""
+        """Return the best passages for each of the vectors (n, d) of `map_questions`.
+
+        `asked_in` are their languages, without which none is preferred; the rest as in `search`.
+        """
+        if balance and prefer is not None:
+            raise ValueError("balance and prefer exclude each other; leave one of them out")
+        bonus = own_language_bonus("balanced" if prefer is None else prefer)
         with self._ranked.reading():
             if not len(vectors) or not len(self.collection):
                 return [[] for _ in vectors]
             chosen = None if languages is None else matching_languages(languages, list(self.languages))
-            wide = k
-            while True:
-                answers = self._found(vectors, wide, chosen, where, balance)
-                if not self.windows:
-                    return answers
-                whole = [self._best_windows(hits, k) for hits in answers]
-                if all(len(best) == k or len(hits) < wide for best, hits in zip(whole, answers)):
-                    return whole
-                wide *= 4  # several windows of one passage have taken the place of others
+            finder = self._finder
+            if balance:
+                return finder.whole(vectors, k, partial(finder.balanced, where=where, languages=chosen))
+            own = finder.own_languages(vectors, asked_in, chosen, bonus, asked=prefer is not None)
+            return finder.whole(vectors, k, partial(finder.best, where=where, languages=chosen, own=own))
 
-    def _found(
-        self,
-        vectors: NDArray[np.float32],
-        k: int,
-        chosen: list[str] | None,
-        where: Where | None,
-        balance: bool,
-    ) -> list[list[SearchHit]]:
-        offsets = np.zeros(len(vectors), np.float32)
-        if balance:
-            spoken = list(self.languages) if chosen is None else chosen
-            near = self.copy_thresholds
-            found = balanced_search(self._ranked, vectors, k, languages=spoken, where=where, thresholds=near)
-        else:
-            if self.ranking == "csls":
-                counted = self.neighborhood, self.copy_thresholds
-                plain, offsets = self._ranked.search_with_nearness(vectors, k, *counted, where=where, languages=chosen)
-            else:
-                plain = self._ranked.search(vectors, k, where=where, languages=chosen)
-            found = [[(hit, hit.score) for hit in plain[number]] for number in range(len(vectors))]
-        answers = []
-        rows = self._ranked.vectors_of([[hit.id for hit, _ in hits] for hits in found])
-        for number, hits in enumerate(found):
-            cosines, scores = (rows[number] @ vectors[number]).clip(-1, 1), [each - offsets[number] for _, each in hits]
-            if self.ranking == "cosine":
-                twice = 1 if isinstance(self._ranked, PlainRows) else 2  # others are ranked by 2 p · q
-                scores = [score / twice for score in scores] if balance else [float(cosine) for cosine in cosines]
-            answers.append(
-                [self._hit(hit.id, hit.metadata, *both) for (hit, _), *both in zip(hits, scores, cosines, strict=True)]
-            )
-        return answers
-
-    def _hit(self, id: str, metadata: dict[str, Any], score: float, cosine: float) -> SearchHit:
-        text, language = self._ranked.fields if isinstance(self._ranked, PlainRows) else RESERVED
-        rest = dict(metadata)
-        said = str(rest.pop(text, "")), str(rest.pop(language, UNDETERMINED))
-        hit = SearchHit(id, *said, float(score), float(cosine), rest)
-        if not self.windows:
-            return hit
-        rest = {key: value for key, value in rest.items() if key not in windowed.FIELDS}
-        return replace(hit, id=windowed.passage_of(id, metadata), metadata=rest, window=windowed.span_of(metadata))
-
-    def _best_windows(self, hits: Sequence[SearchHit], k: int) -> list[SearchHit]:
-        """Return the best window of each passage as a hit, with the whole text."""
-        best: dict[str, SearchHit] = {}
-        for hit in hits:
-            best.setdefault(hit.id, hit)
-        kept = list(best.values())[:k]
-        partial = [hit.id for hit in kept if hit.window is not None and hit.window[0] > 0]
-        whole = dict(zip(partial, (str(row["text"]) for row in self.collection.get(partial))))
-        return [replace(hit, text=whole.get(hit.id, hit.text)) for hit in kept]
+    @property
+    def guesses_languages(self) -> bool:
+        """Whether `guess_languages` can tell any language."""
+        return self.space is not None and any(name not in (UNDETERMINED, ANY_LANGUAGE) for name in self.space.languages)
 
     def guess_languages(self, raw: NDArray[np.float32]) -> list[str]:
         """Return the language of each vector as the encoder gave it: that of the nearest mean, or "und"."""
@@ -547,23 +514,7 @@ class CrossLingualSearch:
             If the folder, or the file of the encoder, is not there.
         """
         if holds_plain_rows(folder):
-            note, rows = open_plain(folder, mapped=mapped)
-            no_search = f"{folder} holds no search; `interlingua index build` writes one"
-            if encoder is None and not note.name:
-                raise ValueError(
-                    f"{no_search}. To search its vectors as they are, name the encoder that made them: --encoder NAME "
-                    "(in Python encoder=): a sentence-transformers model or its folder, a file of word vectors, bundled"
-                )
-            if note.identity or encoder is None:
-                made, name = encoder_of(folder, note, encoder, device=device, cache=cache)
-            else:
-                made = load_encoder(encoder, device=device, cache=cache) if isinstance(encoder, str | Path) else encoder
-                name = lasting_name(None, made)
-            if rows.dimension != made.dimension:
-                raise ValueError(
-                    f"{no_search}. Its vectors have dimension {rows.dimension}, but those of {made.identity!r} have "
-                    f"{made.dimension}; to search them as they are, name the encoder that made them"
-                )
+            rows, made, name = open_foreign(folder, encoder, mapped=mapped, device=device, cache=cache)
             return cls.over(rows, made, encoder_name=name, text_field=text_field, language_field=language_field)
         parts, held = read_search(folder, mapped=mapped)
         return cls.of_parts(parts, *encoder_of(folder, held.encoder, encoder, device=device, cache=cache))
@@ -582,10 +533,10 @@ class CrossLingualSearch:
     def _typical_hubness(self) -> float:
         return typical_hubness(self.background, self.neighborhood)
 
-    @cached_property
+    @property
     def copy_thresholds(self) -> dict[str, float]:
         """For each language of the background, the cosine from which two passages count as copies."""
-        return {language: copy_threshold(rows) for language, rows in self.background.items()}
+        return self._finder.thresholds
 
     def _put(self, passages: Sequence[Passage], vectors: NDArray[np.float32]) -> None:
         hubness = self._hubness(vectors, [each.language for each in passages])

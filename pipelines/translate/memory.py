@@ -21,12 +21,13 @@ from interlingua.index.threads import SharedLock
 from interlingua.pipelines.encoders.base import Encoder, Role, check_texts
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
 from interlingua.pipelines.search.copies import EQUAL, distinct_places, distinct_rows
+from interlingua.pipelines.search.finding import SearchHit
 from interlingua.pipelines.search.judged import judge, relevance_of
 from interlingua.pipelines.search.languages import LanguageMethod, map_by_language
 from interlingua.pipelines.search.parts import read_search, write_search
 from interlingua.pipelines.search.ranked import IndexKind
 from interlingua.pipelines.search.relevance import Relevance
-from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit
+from interlingua.pipelines.search.search import CrossLingualSearch
 from interlingua.pipelines.stored import EncoderNote, encoder_of
 from interlingua.pipelines.texts.characters import text_key, text_numbers
 from interlingua.pipelines.texts.languages import matches, matching_languages

@@ -89,7 +89,14 @@ def milvus(tmp_path):
 def test_a_search_in_milvus_answers_as_one_in_memory(passages, fake_encoder, milvus, tmp_path):
     here = CrossLingualSearch.build(passages, fake_encoder)
     there = CrossLingualSearch.build(passages, fake_encoder, milvus=milvus)
-    options = ({}, {"languages": ["sw"]}, {"where": {"topic": ["sun", "moon"]}}, {"balance": True}, {"language": "en"})
+    options = (
+        {},
+        {"languages": ["sw"]},
+        {"where": {"topic": ["sun", "moon"]}},
+        {"balance": True},
+        {"language": "en"},
+        {"prefer": 0.3},
+    )
     for each in options:
         ours, theirs = here.search(QUESTIONS, 4, **each), there.search(QUESTIONS, 4, **each)
         assert told(theirs) == told(ours)

@@ -1,0 +1,237 @@
+"""What a search does with the vectors of questions: find rows, rank them, and say what was found."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.align import SharedSpace
+from interlingua.index.collection.filters import Where
+from interlingua.index.engines.base import Hit
+from interlingua.pipelines.texts.passages import RESERVED, UNDETERMINED
+
+from . import windows as windowed
+from .copies import copy_threshold
+from .languages import balanced_search, levelled_search
+from .preference import FEWEST_TEXTS, OwnLanguages, ScoreSample, own_languages, preferred, wider
+from .ranked import CorrectedRows
+from .rows import PlainRows, value_counts
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """A passage that was found.
+
+    Attributes
+    ----------
+    id, text, language, metadata
+        Of the passage.
+    score : float
+        What hits are ranked by: CSLS, or the cosine where the search ranks by cosine. Higher is better.
+    cosine : float
+        Cosine of question and passage in the shared space.
+    window : (int, int) or None
+        First character, and the one behind the last, of the part that was found, where the passage has windows; score
+        and cosine are of this part.
+    """
+
+    id: str
+    text: str
+    language: str
+    score: float
+    cosine: float
+    metadata: Mapping[str, Any]
+    window: tuple[int, int] | None = None
+
+
+@dataclass
+class Finder:
+    """Finds the rows of a search for the vectors of questions.
+
+    Attributes
+    ----------
+    ranked : CorrectedRows
+    space : SharedSpace or None
+        That the rows were mapped by.
+    background : mapping of str to (b, d) array
+        What hubness was measured against; empty where rows are ranked by cosine.
+    neighborhood : int
+        Of the means of CSLS.
+    windows : bool
+        Whether a passage may have several rows.
+    """
+
+    ranked: CorrectedRows
+    space: SharedSpace | None
+    background: Mapping[str, NDArray[np.float32]]
+    neighborhood: int
+    windows: bool
+    _sampled: tuple[int, ScoreSample] | None = field(default=None, init=False, repr=False)
+
+    @cached_property
+    def thresholds(self) -> dict[str, float]:
+        """For each language of the background, the cosine from which two rows count as copies."""
+        return {language: copy_threshold(rows) for language, rows in self.background.items()}
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of passages in each language, most first."""
+        counts = Counter(value_counts(self.ranked.collection, self.language_field))
+        if self.windows:
+            counts.subtract(value_counts(self.ranked.collection, windowed.LANGUAGE))
+        return dict(counts.most_common())
+
+    @property
+    def language_field(self) -> str:
+        """The metadata with a row's language."""
+        return self.ranked.fields[1] if isinstance(self.ranked, PlainRows) else "language"
+
+    def whole(
+        self, vectors: NDArray[np.float32], k: int, find: Callable[[NDArray[np.float32], int], list[list[SearchHit]]]
+    ) -> list[list[SearchHit]]:
+        """Return the k best passages for each vector, of which only the best window counts; `find` finds rows."""
+        wide = k
+        while True:
+            answers = find(vectors, wide)
+            if not self.windows:
+                return answers
+            whole = [self._best_windows(hits, k) for hits in answers]
+            if all(len(best) == k or len(hits) < wide for best, hits in zip(whole, answers)):
+                return whole
+            wide *= 4  # several windows of one passage have taken the place of others
+
+    def best(
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        *,
+        where: Where | None,
+        languages: list[str] | None,
+        own: OwnLanguages | None,
+    ) -> list[list[SearchHit]]:
+        """Return the k best rows for each vector, its own languages preferred where `own` says so."""
+        if own is not None and self.space is None:
+            return self._levelled(vectors, k, own, where=where, languages=languages)
+        width = k if own is None else wider(k, self.ranked.collection)
+        offsets = np.zeros(len(vectors), np.float32)
+        if self.background:
+            counted = self.neighborhood, self.thresholds
+            plain, offsets = self.ranked.search_with_nearness(
+                vectors, width, *counted, where=where, languages=languages
+            )
+        else:
+            plain = self.ranked.search(vectors, width, where=where, languages=languages)
+        found = [[(hit, hit.score) for hit in hits] for hits in plain]
+        if own is not None:
+            alone = partial(self.ranked.search, where=where)
+            found = preferred(vectors, k, own, found, field=self.language_field, search=alone, width=width)
+        return self._hits(vectors, found, offsets, moved=own is not None)
+
+    def balanced(
+        self, vectors: NDArray[np.float32], k: int, *, where: Where | None, languages: list[str] | None
+    ) -> list[list[SearchHit]]:
+        """Return the k best rows for each vector where the best of all languages are brought level."""
+        spoken = list(self.counts()) if languages is None else languages
+        found = balanced_search(self.ranked, vectors, k, languages=spoken, where=where, thresholds=self.thresholds)
+        return self._hits(vectors, found, np.zeros(len(vectors), np.float32), moved=True)
+
+    def _levelled(
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        own: OwnLanguages,
+        *,
+        where: Where | None,
+        languages: list[str] | None,
+    ) -> list[list[SearchHit]]:
+        """Return the k best rows where language is in the vectors: its level is taken from the scores."""
+        spoken = list(self.counts()) if languages is None else languages
+        level = self.sample.level(vectors)
+        found = levelled_search(self.ranked, vectors, k, languages=spoken, where=where, level=level)
+        offsets = np.zeros(len(vectors), np.float32)
+        if self.background:
+            offsets = self.ranked.nearness(vectors, self.neighborhood, self.thresholds)
+        return self._hits(vectors, preferred(vectors, k, own, found, field=self.language_field), offsets, moved=True)
+
+    def own_languages(
+        self,
+        vectors: NDArray[np.float32],
+        asked_in: Sequence[str] | None,
+        chosen: Sequence[str] | None,
+        bonus: float,
+        *,
+        asked: bool,
+    ) -> OwnLanguages | None:
+        """Return which languages are the questions' own, and their bonus; None where nothing is preferred.
+
+        Without being asked, only where languages were removed and there are enough texts.
+        """
+        if not asked and (self.space is None or asked_in is None or len(self.ranked.collection) < FEWEST_TEXTS):
+            return None
+        sample = self.sample
+        held = dict.fromkeys([*sample.languages, *(self.space.languages if self.space is not None else ())])
+        held = dict.fromkeys(name for name in held if chosen is None or name in chosen)
+        own = {each: tuple(own_languages(each, held)) for each in set(asked_in or ())}
+        mine = tuple(own[each] for each in asked_in) if asked_in is not None else ((),) * len(vectors)
+        if self.space is not None and (bonus == 0 or not any(mine) or len(held) < 2):
+            return None
+        units = np.full(len(vectors), np.inf) if bonus == np.inf else bonus * sample.spread(vectors)
+        return OwnLanguages(mine, units)
+
+    @property
+    def sample(self) -> ScoreSample:
+        """Rows that tell how scores lie: of the background, else of the collection, anew when it has grown."""
+        kept, n = self._sampled, len(self.ranked.collection)
+        fixed = bool(self.background) and self.space is not None
+        if kept is None or not (fixed or kept[0] <= n <= 1.25 * kept[0]):
+            made = (
+                ScoreSample.of_background(self.background)
+                if fixed
+                else ScoreSample.of_rows(self.ranked, self.language_field)
+            )
+            kept = self._sampled = n, made
+        return kept[1]
+
+    def _hits(
+        self,
+        vectors: NDArray[np.float32],
+        found: Sequence[Sequence[tuple[Hit, float]]],
+        offsets: NDArray[np.float32],
+        *,
+        moved: bool,
+    ) -> list[list[SearchHit]]:
+        """Return rows with their scores as hits; `moved`: a score is more than what rows are ranked by."""
+        answers = []
+        rows = self.ranked.vectors_of([[hit.id for hit, _ in hits] for hits in found])
+        for number, hits in enumerate(found):
+            cosines, scores = (rows[number] @ vectors[number]).clip(-1, 1), [each - offsets[number] for _, each in hits]
+            if not self.background:
+                twice = 1 if isinstance(self.ranked, PlainRows) else 2  # others are ranked by 2 p · q
+                scores = [score / twice for score in scores] if moved else cosines.tolist()
+            answers.append(
+                [self._hit(hit.id, hit.metadata, *both) for (hit, _), *both in zip(hits, scores, cosines, strict=True)]
+            )
+        return answers
+
+    def _hit(self, id: str, metadata: dict[str, Any], score: float, cosine: float) -> SearchHit:
+        text, language = self.ranked.fields if isinstance(self.ranked, PlainRows) else RESERVED
+        rest = dict(metadata)
+        said = str(rest.pop(text, "")), str(rest.pop(language, UNDETERMINED))
+        hit = SearchHit(id, *said, float(score), float(cosine), rest)
+        if not self.windows:
+            return hit
+        rest = {key: value for key, value in rest.items() if key not in windowed.FIELDS}
+        return replace(hit, id=windowed.passage_of(id, metadata), metadata=rest, window=windowed.span_of(metadata))
+
+    def _best_windows(self, hits: Sequence[SearchHit], k: int) -> list[SearchHit]:
+        """Return the best window of each passage as a hit, with the whole text."""
+        best: dict[str, SearchHit] = {}
+        for hit in hits:
+            best.setdefault(hit.id, hit)
+        kept = list(best.values())[:k]
+        partial = [hit.id for hit in kept if hit.window is not None and hit.window[0] > 0]
+        whole = dict(zip(partial, (str(row["text"]) for row in self.ranked.collection.get(partial))))
+        return [replace(hit, text=whole.get(hit.id, hit.text)) for hit in kept]
