@@ -1,0 +1,259 @@
+"""The words of a collection's rows, language by language, and what a question's words say of each row.
+
+The scores of a question are brought to one scale in each language: z, how many standard deviations a text lies above
+the mean of the question's scores over all texts of the language. A list of all languages together would be as biased
+as raw vectors are: texts in the question's language share words with it, whatever they say. Three things bound z, so
+that it means the same among 50 texts and among a million:
+
+- sixteen texts without any of the words are counted in each language, so that few texts are no less than many;
+- where the best z of a language is above 4, all are scaled until it is 4;
+- where the best text holds little of what the question's words weigh, all are scaled down in proportion, to nothing
+  where no word of the question is known.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlingua.index import Collection
+from interlingua.index.collection.parts import array_to_bytes, bytes_to_array
+from interlingua.index.threads import SharedLock
+
+from .bm25 import K1, LanguageTexts
+from .lexicon import WordLexicon
+from .words import pieces
+
+_HIGHEST = 4.0  # z
+_SILENT = 16  # texts that would say nothing, counted in each language: the only text of a language may be found as well
+_COVERED = 0.3  # of what the question's words weigh: less of it in the best text makes the words of a language doubtful
+_ANEW, _FEW = 1 / 8, 2048  # from what drift a language is indexed anew; with so few texts, at any
+_ANEW_AT_SAVE = 1 / 64
+_ROWS_READ = 4096
+_NAME = "lexical.json"
+_ARRAYS = ("numbers", "weights", "texts", "starts")
+
+
+@dataclass(frozen=True)
+class WordScores:
+    """What a question's words say of rows.
+
+    Attributes
+    ----------
+    z : (n,) array of float32
+        Of each row of the index.
+    """
+
+    z: NDArray[np.float32]
+    _rows: NDArray[np.int64] = field(repr=False)
+    _order: NDArray[np.int64] = field(repr=False)
+
+    def of(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return z of rows by their numbers; 0 for rows that the index does not have."""
+        found = np.zeros(len(numbers), np.float32)
+        if not len(self._rows):
+            return found
+        places = self._order[np.searchsorted(self._rows, numbers, sorter=self._order).clip(max=len(self._order) - 1)]
+        held = self._rows[places] == numbers
+        found[held] = self.z[places[held]]
+        return found
+
+    def best(self, k: int, allowed: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Return the numbers of the k rows with the highest z above 0, of those `allowed`, best first."""
+        places = np.flatnonzero(self.z > 0)
+        if allowed is not None:
+            places = places[np.isin(self._rows[places], allowed)]
+        if len(places) > k:
+            places = places[np.argpartition(-self.z[places], k - 1)[:k]]
+        return self._rows[places[np.argsort(-self.z[places], kind="stable")]]
+
+
+class LexicalIndex:
+    """The words of a collection's rows.
+
+    It follows its collection by itself: rows that have come are indexed, and those that went are left out, when it is
+    asked the next time. What `attachments` gives lies in the collection's folder; what a journal has added to that is
+    indexed when the folder is loaded. Threads may share it.
+
+    Parameters
+    ----------
+    lexicon : WordLexicon, optional
+        Gives the question's words in other languages.
+    """
+
+    def __init__(self, lexicon: WordLexicon | None = None) -> None:
+        self.lexicon = lexicon
+        self._languages: dict[str, LanguageTexts] = {}
+        self._lock = SharedLock()
+        self._state: tuple[int, int] | None = None
+        self._rows = self._order = np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        return sum(len(each.living) for each in self._languages.values())
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages of the texts."""
+        return list(self._languages)
+
+    def follow(self, collection: Collection, read: Callable[[Mapping[str, Any]], tuple[str, str]]) -> None:
+        """Bring the index up to date with a collection.
+
+        Parameters
+        ----------
+        collection : Collection
+        read : callable
+            Metadata of a row -> its text and language.
+        """
+        if self._state == collection.state:
+            return
+        with self._lock.writing, collection.lock.reading:
+            if self._state == (now := collection.state):
+                return
+            held = collection.numbers
+            known = [each.living for each in self._languages.values()]
+            before = np.concatenate(known) if known else np.empty(0, np.int64)
+            gone = np.setdiff1d(before, held, assume_unique=True)
+            if len(gone):
+                for each in self._languages.values():
+                    each.remove(gone)
+            coming = np.setdiff1d(held, before, assume_unique=True)
+            self._take(collection, coming, read)
+            self._renew(collection, read, _ANEW)
+            self._place()
+            self._state = now
+
+    def scores(
+        self, question: str, asked_in: str | None = None, among: Iterable[str] | None = None
+    ) -> WordScores | None:
+        """Return what the words of a question say of the rows; None where no word of it is known.
+
+        Parameters
+        ----------
+        question : str
+        asked_in : str, optional
+            Its language, from which the lexicon translates.
+        among : iterable of str, optional
+            Only texts in these languages.
+        """
+        wanted = None if among is None else set(among)
+        plain = dict.fromkeys(pieces(question), 1.0)
+        with self._lock.reading:
+            found, seen = [], False
+            for language, texts in self._languages.items():
+                if (wanted is not None and language not in wanted) or not plain:
+                    found.append(np.zeros(len(texts), np.float32))
+                    continue
+                asked = plain
+                if self.lexicon is not None and asked_in is not None:
+                    asked = self.lexicon.pieces(question, asked_in, language)
+                found.append(standard_scores(texts, asked))
+                seen = seen or bool(found[-1].any())
+            return WordScores(np.concatenate(found), self._rows, self._order) if seen else None
+
+    def attachments(
+        self, collection: Collection, read: Callable[[Mapping[str, Any]], tuple[str, str]]
+    ) -> dict[str, bytes]:
+        """Return what `restored` reads, for a collection that is saved now."""
+        self.follow(collection, read)
+        with self._lock.writing:
+            if any(each.drift > _ANEW_AT_SAVE for each in self._languages.values()):
+                self._renew(collection, read, _ANEW_AT_SAVE)
+                self._place()
+            about, files = [], {}
+            for number, (language, texts) in enumerate(self._languages.items()):
+                about.append({"language": language, "mean_length": texts.mean_length, "pieces": list(texts.tokens)})
+                for name in _ARRAYS:
+                    files[f"lexical-{number}-{name}.npy"] = array_to_bytes(getattr(texts, name))
+        head = json.dumps({"version": 1, "languages": about}, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        return {_NAME: head, **files, **(self.lexicon.attachments() if self.lexicon is not None else {})}
+
+    @classmethod
+    def restored(cls, files: Mapping[str, bytes], folder: object) -> "LexicalIndex | None":
+        """Return what `attachments` gave, or None where there is none of it.
+
+        Raises
+        ------
+        ValueError
+            If it was written by a version after this one.
+        """
+        if _NAME not in files:
+            return None
+        head = json.loads(files[_NAME])
+        if head["version"] != 1:
+            raise ValueError(
+                f"the words in {folder} are of version {head['version']}, and this interlingua reads 1; take a newer "
+                "one, or build the folder again"
+            )
+        made = cls(WordLexicon.restored(files))
+        for number, about in enumerate(head["languages"]):
+            numbers, weights, texts, starts = (
+                bytes_to_array(files[f"lexical-{number}-{name}.npy"]) for name in _ARRAYS
+            )
+            tokens = {piece: token for token, piece in enumerate(about["pieces"])}
+            kept = LanguageTexts(numbers, tokens, weights, texts, starts, about["mean_length"])
+            made._languages[about["language"]] = kept
+        made._place()
+        return made
+
+    def _take(
+        self, collection: Collection, numbers: NDArray[np.int64], read: Callable[[Mapping[str, Any]], tuple[str, str]]
+    ) -> None:
+        """Add rows: to what is there of their language, or as a language that is new."""
+        fresh: dict[str, tuple[list[int], list[list[str]]]] = {}
+        for number, text, language in _texts(collection, numbers, read):
+            if language in self._languages:
+                self._languages[language].add(number, pieces(text))
+            else:
+                rows, cut = fresh.setdefault(language, ([], []))
+                rows.append(number)
+                cut.append(pieces(text))
+        for language, (rows, cut) in fresh.items():
+            self._languages[language] = LanguageTexts.of(rows, cut)
+
+    def _renew(
+        self, collection: Collection, read: Callable[[Mapping[str, Any]], tuple[str, str]], drift: float
+    ) -> None:
+        """Index languages anew from whose statistics the texts have gone far."""
+        for language, texts in list(self._languages.items()):
+            living = texts.living
+            if not len(living):
+                del self._languages[language]
+            elif texts.drift > drift or (texts.drift and len(living) <= _FEW):
+                held = sorted(_texts(collection, np.sort(living), read))
+                self._languages[language] = LanguageTexts.of([n for n, _, _ in held], [pieces(t) for _, t, _ in held])
+
+    def _place(self) -> None:
+        rows = [each.rows for each in self._languages.values()]
+        self._rows = np.concatenate(rows) if rows else np.empty(0, np.int64)
+        self._order = np.argsort(self._rows, kind="stable")
+
+
+def standard_scores(texts: LanguageTexts, asked: Mapping[str, float]) -> NDArray[np.float32]:
+    """Return z of each of `texts.rows`, bounded as the module says; zeros where no piece is known."""
+    scores = texts.scores(asked)
+    n, best = len(texts.living) + _SILENT, scores.max(initial=0.0)
+    if best <= 0:
+        return np.zeros(len(scores), np.float32)
+    mean = scores.sum() / n
+    spread = np.sqrt(scores @ scores / n - mean**2)
+    weighed = sum(weight * texts.rarity(piece) for piece, weight in asked.items()) / (1 + K1)
+    scale = min(1.0, _HIGHEST * spread / (best - mean)) * min(1.0, best / (_COVERED * weighed))
+    return np.asarray((scores - mean) * (scale / spread), np.float32)
+
+
+def _texts(
+    collection: Collection, numbers: NDArray[np.int64], read: Callable[[Mapping[str, Any]], tuple[str, str]]
+) -> Iterable[tuple[int, str, str]]:
+    """Yield number, text and language of rows by their ascending numbers."""
+    places = np.searchsorted(collection.numbers, numbers).tolist()
+    ids: Sequence[str] = collection.ids
+    listed = numbers.tolist()
+    for start in range(0, len(listed), _ROWS_READ):
+        part = slice(start, start + _ROWS_READ)
+        rows = collection.get([ids[place] for place in places[part]])
+        for number, row in zip(listed[part], rows, strict=True):
+            yield (number, *read(row))
