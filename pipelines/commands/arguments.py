@@ -153,6 +153,15 @@ def require_collection(path: str) -> None:
         raise FileNotFoundError(f"no collection at {path}; `interlingua index build` makes one")
 
 
+def require_searchable(path: str) -> None:
+    """Raise FileNotFoundError where neither a collection was saved nor another program keeps vectors."""
+    from interlingua.index.folder import MANIFEST_NAME
+    from interlingua.pipelines.stores import is_store
+
+    if not (Path(path) / MANIFEST_NAME).is_file() and not is_store(path):
+        require_collection(path)
+
+
 def written_filter(conditions: "Sequence[str] | None") -> "Filter | None":
     """Return the filter that options ``--where`` say together: all of them hold.
 

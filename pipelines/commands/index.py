@@ -5,28 +5,23 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from .arguments import (
     UsageError,
-    check_bounds,
     check_collection_folder,
-    check_output_file,
     check_output_folder,
     require_collection,
     words_or_lines,
-    written_filter,
 )
-from .command import ENCODING, EncoderName, OutputFolder, Repeated, SpaceFile, command, options_of, parsed_by
+from .command import ENCODING, EncoderName, OutputFolder, SpaceFile, command, options_of, parsed_by
 from .output import Output, table
 
 if TYPE_CHECKING:
-    from interlingua.index import Collection
     from interlingua.pipelines.texts.passages import Passage
 
-_COLLECTION = "interlingua.index.collection.collection:Collection"
 _CAPACITY = "interlingua.pipelines.search.capacity"
 _READING = options_of("interlingua.pipelines.texts.passages:read_passage_file", only=("language",))
 
@@ -494,106 +489,3 @@ def compact(console: Output, collection: str) -> None:
         store.compact()
         rows = len(store)
     console.result({"collection": collection, "rows": rows}, lambda: [f"{collection}: {rows} rows, saved anew"])
-
-
-@command(columns=options_of(f"{_COLLECTION}.to_parquet", only=("id", "vector")))
-def export(
-    console: Output,
-    columns: dict[str, Any],
-    collection: str,
-    file: Annotated[str, Parameter("OUT.parquet")],
-    *,
-    where: Annotated[Repeated, Parameter(metavar="FILTER")] = None,
-) -> None:
-    """Write a collection into a Parquet file, for other programs as well.
-
-    Vectors are written as the encoder and the space made them; what a search is ranked by is the column hubness.
-
-    Parameters
-    ----------
-    collection : str
-        The folder of a collection.
-    file : str
-        The file to write.
-    where : str
-        Only rows with this metadata, such as 'year>=2020 and topic in (a, "b c")'; of several, all must hold.
-
-    Examples
-    --------
-    ::
-
-        interlingua index export COLLECTION OUT.parquet --where language=sw
-    """
-    from interlingua.pipelines.search.portable import open_portable
-
-    condition = written_filter(where)
-    require_collection(collection)
-    check_output_file(file)
-    loaded = open_portable(collection)
-    check_bounds(condition, loaded)
-    rows = loaded.to_parquet(file, where=condition, **columns)
-    result = {"file": file, "rows": rows, "dimension": loaded.dimension, "metric": str(loaded.metric)}
-    console.result(result, lambda: [f"{file}: {rows} rows"])
-
-
-@command(
-    reading=options_of(f"{_COLLECTION}.from_parquet", only=("id", "vector", "columns", "kind"), commas=("columns",))
-)
-def import_(
-    console: Output,
-    reading: dict[str, Any],
-    file: Annotated[str, Parameter("FILE")],
-    *,
-    metric: Literal["cosine", "ip", "l2"] | None = None,
-    rows: Annotated[str | None, Parameter(metavar="TABLE")] = None,
-    encoder: EncoderName = None,
-    output: OutputFolder,
-) -> None:
-    """Make a collection of a Parquet file, or of a FAISS index.
-
-    Parameters
-    ----------
-    file : str
-        A Parquet file of `index export` or of any other program, or a FAISS index (.faiss, .index).
-    metric : {"cosine", "ip", "l2"}, optional
-        By default what the file notes, else cosine.
-    rows : str, optional
-        Of a FAISS index, a table with a row for each vector.
-    encoder : str, optional
-        What has made the vectors, noted for `search`.
-    output : str
-        The folder to write.
-
-    Examples
-    --------
-    ::
-
-        interlingua index import FILE.parquet -o COLLECTION
-    """
-    check_collection_folder(output)
-    with console.working("reading"):
-        collection = _imported(file, rows, metric, reading)
-        if encoder is not None:
-            from interlingua.pipelines.encoders.load import load_encoder
-            from interlingua.pipelines.stored import EncoderNote
-
-            note = EncoderNote.of(load_encoder(encoder))
-            collection.attributes |= {"encoder": note.identity, "encoder_name": note.name}
-        collection.save(output)
-    facts = collection.info
-    result = {"collection": output, **{key: facts[key] for key in ("count", "dimension", "metric", "kind", "fields")}}
-    console.result(result, lambda: [f"{output}: {len(collection)} rows, fields: {', '.join(facts['fields'])}"])
-
-
-def _imported(file: str, rows: str | None, metric: str | None, reading: dict[str, Any]) -> Collection:
-    from interlingua.index import Collection
-    from interlingua.pipelines.search.foreign import SUFFIXES, collection_from_faiss
-    from interlingua.pipelines.search.portable import restored
-
-    if Path(file).suffix.lower() not in SUFFIXES:
-        if rows is not None:
-            raise UsageError("--rows is the table of a FAISS index; a Parquet file has its own columns")
-        return restored(Collection.from_parquet(file, metric=metric, **reading), reading["kind"])
-    if metric is not None or reading["vector"] is not None or reading["columns"] is not None:
-        raise UsageError("a FAISS index has its own metric and vectors: leave out --metric, --vector and --columns")
-    return collection_from_faiss(file, rows, id=reading["id"], kind=reading["kind"])

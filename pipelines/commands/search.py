@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from .arguments import UsageError, check_bounds, require_collection, words_or_lines, written_filter
+from .arguments import UsageError, check_bounds, require_searchable, words_or_lines, written_filter
 from .command import ENCODING, EncoderName, Repeated, command, options_of, parsed_by
 from .output import Output, shorten, table
 
@@ -59,7 +58,7 @@ def search(
     Parameters
     ----------
     collection : str
-        The folder of a collection.
+        The folder of a collection, or another program's store: a FAISS file, Chroma, LanceDB, Qdrant, sqlite-vec, ...
     questions : str
         In any language; - for one a line from standard input.
     encoder : str
@@ -85,9 +84,9 @@ def search(
     if not lines:
         raise ValueError("standard input holds no question; give one a line")
     condition = written_filter(where)
-    require_collection(collection)
+    require_searchable(collection)
     with console.working("loading"):
-        loaded = CrossLingualSearch.load(Path(collection), encoder, **loading, **encoding)
+        loaded = CrossLingualSearch.load(collection, encoder, **loading, **encoding)
     _check_languages(collection, loaded, searching["language"], searching["languages"], console)
     check_bounds(condition, loaded.collection)
     if asked is not None:

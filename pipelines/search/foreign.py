@@ -1,52 +1,103 @@
-"""Vectors of another program, to be searched as they are.
-
-Vectors that it has written into a FAISS index, with the table of what they are of.
-"""
+"""Vectors that another program keeps, as a collection; those of a FAISS index with the table of what they are of."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from interlingua.index import Collection, MilvusCollection
+from interlingua.index import Collection
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder
-from interlingua.pipelines.stored import encoder_of, open_plain
+from interlingua.pipelines.stored import EncoderNote, encoder_of, holds_plain_rows, open_plain
+from interlingua.pipelines.stores import Place, StoreRows, is_store, read_store
+from interlingua.pipelines.stores.faiss_file import SUFFIXES
 from interlingua.pipelines.texts.tables import open_table
 
-SUFFIXES = (".faiss", ".index", ".idx")
+from .rows import AnyCollection
+
+_TABLES = (".jsonl", ".parquet", ".csv", ".tsv")
+
+
+def is_foreign(place: str | Path) -> bool:
+    """Tell whether rows lie there that no pipeline has written: a store of another program, or a plain collection."""
+    return holds_plain_rows(place) or is_store(place)
+
+
+def rows_in(place: str | Path, *, mapped: bool = False) -> tuple[EncoderNote, AnyCollection, str]:
+    """Return the rows there, what is said of their encoder, which may be nothing, and the field of their texts."""
+    if holds_plain_rows(place):
+        note, rows = open_plain(place, mapped=mapped)
+    else:
+        note, rows = EncoderNote(""), collection_from_store(place)
+    said = rows.attributes.get("store")
+    return note, rows, str(said.get("text") or "text") if isinstance(said, dict) else "text"
 
 
 def open_foreign(
-    folder: str | Path, encoder: Encoder | str | Path | None, *, mapped: bool, device: str, cache: bool
-) -> tuple[Collection | MilvusCollection, Encoder, str]:
-    """Return the rows of a folder that holds no search, their encoder, and its lasting name.
+    place: str | Path, encoder: Encoder | str | Path | None = None, *, mapped: bool = False, **loading: Any
+) -> tuple[AnyCollection, Encoder, str, str]:
+    """Return the rows there, the encoder that made them, its lasting name, and the field of their texts.
+
+    Parameters
+    ----------
+    place : str or Path
+    encoder : Encoder, str or Path, optional
+        By default what the folder names, if it does.
+    mapped : bool
+        Leave the vectors of a collection on the disk.
+    **loading
+        As `load_encoder` takes them.
 
     Raises
     ------
     ValueError
-        If nothing names the encoder, or its vectors have another dimension.
+        If nothing names the encoder, or it is another one than the folder says, or of another dimension.
     """
-    note, rows = open_plain(folder, mapped=mapped)
-    no_search = f"{folder} holds no search; `interlingua index build` writes one"
+    note, rows, text = rows_in(place, mapped=mapped)
+    no_search = f"{place} holds no search; `interlingua index build` writes one"
     if encoder is None and not note.name:
         raise ValueError(
-            f"{no_search}. To search its vectors as they are, name the encoder that made them: --encoder NAME "
-            "(in Python encoder=): a sentence-transformers model or its folder, a file of word vectors, bundled"
+            f"{no_search}. To search its vectors as they are, name the encoder that made them: --encoder NAME (in "
+            "Python encoder=): a sentence-transformers model or its folder, a file of word vectors, bundled"
         )
     if note.identity or encoder is None:
-        made, name = encoder_of(folder, note, encoder, device=device, cache=cache)
+        made, name = encoder_of(place, note, encoder, **loading)
     else:
-        made = load_encoder(encoder, device=device, cache=cache) if isinstance(encoder, str | Path) else encoder
+        made = load_encoder(encoder, **loading) if isinstance(encoder, str | Path) else encoder
         name = lasting_name(None, made)
     if rows.dimension != made.dimension:
         raise ValueError(
             f"{no_search}. Its vectors have dimension {rows.dimension}, but those of {made.identity!r} have "
             f"{made.dimension}; to search them as they are, name the encoder that made them"
         )
-    return rows, made, name
+    return rows, made, name, text
+
+
+def collection_from_store(
+    store: str | Path, rows: str | Path | None = None, *, id: str | None = None, kind: str | None = None
+) -> Collection:
+    """Return a collection of the rows that another program keeps; see `interlingua.pipelines.stores.read_store`.
+
+    Parameters
+    ----------
+    store : str or Path
+    rows : str or Path, optional
+        Of a FAISS index, a table with a row for each vector, see `collection_from_faiss`.
+    id : str, optional
+        Likewise the column that names them.
+    kind : str, optional
+        Of the index that is made, as in `create_index`; by default flat.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read.
+    """
+    if is_faiss_name(Place.of(store).store):
+        return collection_from_faiss(Place.of(store).store, rows, id=id, kind=kind)
+    if rows is not None or id is not None:
+        raise ValueError("a table of rows, and the column that names them, are of a FAISS index; a store has its own")
+    return read_store(store).collection(kind or "flat", name=str(store))
 
 
 def collection_from_faiss(
@@ -61,7 +112,8 @@ def collection_from_faiss(
     path : str or Path
         Of ``faiss.write_index``.
     rows : str or Path, optional
-        A table (JSON lines, CSV, TSV or parquet) with a row for each vector, in their order: their metadata.
+        A table (JSON lines, CSV, TSV or parquet) with a row for each vector, in the order of their numbers: their
+        metadata. By default the one that lies beside the index under its name, such as ``NAME.jsonl``, if there is one.
     id : str, optional
         The column of the table that names the rows; by default ``id``, where there is one, else the numbers of an
         ``IndexIDMap``, else 0, 1, ...
@@ -78,59 +130,32 @@ def collection_from_faiss(
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}; mend the path")
-    vectors, metric, numbers = _read(str(path))
-    names = [str(number) for number in numbers]
-    metadata: list[Mapping[str, Any]] | None = None
+    from interlingua.pipelines.stores import faiss_file
+
+    found = faiss_file.read(Place(str(path)))
+    beside = (Path(path).with_suffix(ending) for ending in _TABLES)
+    rows = rows or next((each for each in beside if each.is_file()), None)
     if rows is not None:
-        table = open_table(rows)
-        read = [row for _, row in table.rows]
-        if len(read) != len(vectors):
-            raise ValueError(
-                f"{path} holds {len(vectors)} vectors, but {table.name} has {len(read)} rows; give a row for each"
-            )
-        column = id or ("id" if all("id" in row for row in read) else None)
-        if column is not None:
-            if missing := [number for number, row in enumerate(read, start=1) if row.get(column) is None]:
-                raise ValueError(f"{table.name}, row {missing[0]}, has no {column!r}; name the right column (--id)")
-            names = [str(row[column]) for row in read]
-        metadata = [
-            {name: value for name, value in row.items() if name != column and value is not None} for row in read
-        ]
-    made = Collection.create(vectors.shape[1], metric, kind or "flat")
-    try:
-        made.add(names, vectors, metadata)
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"{path}: {error}") from error
-    return made
+        found = _with_table(found, path, rows, id)
+    return found.collection(kind or "flat", name=str(path))
 
 
-def _read(path: str) -> tuple[NDArray[np.float32], str, NDArray[np.int64]]:
-    """Return vectors (n, d), the metric and the number of each."""
-    import faiss
-
-    try:
-        index = faiss.read_index(path)
-    except RuntimeError as error:
+def _with_table(found: StoreRows, path: str | Path, rows: str | Path, id: str | None) -> StoreRows:
+    table = open_table(rows)
+    read: list[Mapping[str, Any]] = [row for _, row in table.rows]
+    if len(read) != len(found.ids):
         raise ValueError(
-            f"{path} is no index that FAISS reads ({_reason(error)}); write it with write_index"
-        ) from error
-    metrics = {faiss.METRIC_INNER_PRODUCT: "ip", faiss.METRIC_L2: "l2"}
-    if index.metric_type not in metrics:
-        raise ValueError(f"{path} compares by FAISS' metric {index.metric_type}; only inner product and L2 can be read")
-    numbers = np.arange(index.ntotal, dtype=np.int64)
-    held = faiss.downcast_index(index)
-    if isinstance(held, faiss.IndexIDMap | faiss.IndexIDMap2):
-        numbers = faiss.vector_to_array(held.id_map).astype(np.int64)
-        held = faiss.downcast_index(held.index)
-    if isinstance(held, faiss.IndexIVF):
-        held.make_direct_map()
-    try:
-        found = held.reconstruct_n(0, held.ntotal) if held.ntotal else np.empty((0, held.d), np.float32)
-    except RuntimeError as error:
-        kind = type(held).__name__
-        raise ValueError(f"{path} is a {kind}, which does not give its vectors back ({_reason(error)})") from error
-    return np.asarray(found, np.float32), metrics[index.metric_type], numbers
+            f"{path} holds {len(found.ids)} vectors, but {table.name} has {len(read)} rows; give a row for each"
+        )
+    column, names = id or ("id" if all("id" in row for row in read) else None), found.ids
+    if column is not None:
+        if missing := [number for number, row in enumerate(read, start=1) if row.get(column) is None]:
+            raise ValueError(f"{table.name}, row {missing[0]}, has no {column!r}; name the right column (--id)")
+        names = [str(row[column]) for row in read]
+    metadata = [{name: value for name, value in row.items() if name != column and value is not None} for row in read]
+    return replace(found, ids=names, metadata=metadata)
 
 
-def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rpartition("Error: ")[2][:200]
+def is_faiss_name(path: str | Path) -> bool:
+    """Tell whether a file is called like an index of FAISS, whether it is there or not."""
+    return Path(path).suffix.lower() in SUFFIXES

@@ -15,13 +15,13 @@ from interlingua.index import Collection, MilvusConfig
 from interlingua.index.collection.filters import Where
 from interlingua.pipelines.encoders.base import Encoder, check_texts, identity_for
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
-from interlingua.pipelines.stored import EncoderNote, encoder_of, holds_plain_rows
+from interlingua.pipelines.stored import EncoderNote, encoder_of
 from interlingua.pipelines.texts.languages import matching_languages
 from interlingua.pipelines.texts.passages import UNDETERMINED, Passage, check_passages
 
 from . import windows as windowed
 from .finding import Finder, SearchHit
-from .foreign import open_foreign
+from .foreign import is_foreign, open_foreign
 from .languages import (
     LanguageMethod,
     check_languages,
@@ -482,15 +482,15 @@ class CrossLingualSearch:
         device: str = "auto",
         cache: bool = True,
         mapped: bool = False,
-        text_field: str = "text",
+        text_field: str | None = None,
         language_field: str = "language",
     ) -> "CrossLingualSearch":
-        """Read what `save` wrote, or a collection of another program's vectors, see `over`.
+        """Read what `save` wrote, or another program's vectors, see `over`.
 
         Parameters
         ----------
         folder : str or Path
-            The folder.
+            The folder; or a store of another program, see `interlingua.pipelines.stores.read_store`.
         encoder : Encoder, str or Path, optional
             The encoder, or its name for `load_encoder`; by default the one that the folder names.
         device : str
@@ -500,8 +500,8 @@ class CrossLingualSearch:
         mapped : bool
             Leave the vectors on the disk: less memory, shared by processes; such a search can only be read, see
             `Collection.load`.
-        text_field : str
-            Of another program's vectors, the metadata that hold a row's text.
+        text_field : str, optional
+            Of another program's vectors, the metadata that hold a row's text; by default what the store says, or text.
         language_field : str
             Likewise its language.
 
@@ -513,9 +513,9 @@ class CrossLingualSearch:
         FileNotFoundError
             If the folder, or the file of the encoder, is not there.
         """
-        if holds_plain_rows(folder):
-            rows, made, name = open_foreign(folder, encoder, mapped=mapped, device=device, cache=cache)
-            return cls.over(rows, made, encoder_name=name, text_field=text_field, language_field=language_field)
+        if is_foreign(folder):
+            rows, made, name, text = open_foreign(folder, encoder, mapped=mapped, device=device, cache=cache)
+            return cls.over(rows, made, encoder_name=name, text_field=text_field or text, language_field=language_field)
         parts, held = read_search(folder, mapped=mapped)
         return cls.of_parts(parts, *encoder_of(folder, held.encoder, encoder, device=device, cache=cache))
 
