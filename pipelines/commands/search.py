@@ -37,7 +37,9 @@ def preference(text: str) -> float:
 @command(
     exclusive=[("prefer", "balance")],
     loading=options_of(f"{_SEARCH}.load", only=("mapped", "text_field", "language_field")),
-    searching=options_of(f"{_SEARCH}.search", only=("k", "language", "languages", "balance"), commas=("languages",)),
+    searching=options_of(
+        f"{_SEARCH}.search", only=("k", "language", "languages", "balance", "least"), commas=("languages",)
+    ),
     encoding=ENCODING,
 )
 def search(
@@ -76,6 +78,7 @@ def search(
 
         interlingua search COLLECTION "QUESTION" --languages sw,zh --where 'year>=2020 and topic in (law, health)'
     """
+    from interlingua.pipelines.search.relevance import Relevance
     from interlingua.pipelines.search.search import CrossLingualSearch
 
     lines = words_or_lines(questions)
@@ -93,12 +96,16 @@ def search(
         learn_from(loaded, asked, searching["language"], console)
     if prefer is not None and prefer < 1 and searching["language"] is None and not loaded.guesses_languages:
         console.note("the language of questions is not known here, so none is preferred: name it with --language")
-    answers = loaded.search(lines, where=condition, prefer=prefer, **searching)
+    least = searching.pop("least")
+    judged = 0.0 if least is None and console.as_json and Relevance.is_at_hand(loaded.encoder) else least
+    answers = loaded.search(lines, where=condition, prefer=prefer, least=judged, **searching)
+    if least is not None and loaded.relevance is None:
+        console.note("the encoder knows too few texts to tell probabilities: nothing is refused")
     found = [
         {"question": question, "hits": [_hit(hit) for hit in hits]}
         for question, hits in zip(lines, answers, strict=True)
     ]
-    console.result(found, lambda: [_hits(*each) for each in zip(lines, answers, strict=True)])
+    console.result(found, lambda: [_hits(*each, least) for each in zip(lines, answers, strict=True)])
 
 
 def learn_from(loaded: CrossLingualSearch, path: str, language: str | None, console: Output) -> None:
@@ -142,12 +149,21 @@ def _hit(hit: SearchHit) -> dict[str, Any]:
         "text": hit.text,
         "metadata": dict(hit.metadata),
         **({} if hit.window is None else {"window": list(hit.window)}),
+        **({} if hit.probability is None else {"probability": round(hit.probability, 4)}),
     }
 
 
-def _hits(question: str, hits: Sequence[SearchHit]) -> Any:
-    rows = [(hit.score, hit.cosine, hit.language, hit.id, shorten(_shown(hit), 90)) for hit in hits]
-    return table("score>", "cosine>", "language", "id", "text", rows=rows, title=question)
+def _hits(question: str, hits: Sequence[SearchHit], least: float | None) -> Any:
+    if not hits and least is not None:
+        return f"{question}\n  nothing relevant (--least {least:g})"
+    sure = any(hit.probability is not None for hit in hits)
+    rows = [
+        (*([hit.probability] if sure else []), hit.score, hit.cosine, hit.language, hit.id, shorten(_shown(hit), 90))
+        for hit in hits
+    ]
+    return table(
+        *(["probability>"] if sure else []), "score>", "cosine>", "language", "id", "text", rows=rows, title=question
+    )
 
 
 def _shown(hit: SearchHit) -> str:

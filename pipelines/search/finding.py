@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import SharedSpace
+from interlingua.index import Collection
 from interlingua.index.collection.filters import Where
 from interlingua.index.engines.base import Hit
 from interlingua.pipelines.texts.passages import RESERVED, UNDETERMINED
@@ -37,6 +38,9 @@ class SearchHit:
     window : (int, int) or None
         First character, and the one behind the last, of the part that was found, where the passage has windows; score
         and cosine are of this part.
+    probability : float or None
+        That it answers, where a search was asked to judge, see `CrossLingualSearch.search`; None: not asked, or the
+        encoder cannot tell.
     """
 
     id: str
@@ -46,6 +50,7 @@ class SearchHit:
     cosine: float
     metadata: Mapping[str, Any]
     window: tuple[int, int] | None = None
+    probability: float | None = None
 
 
 @dataclass
@@ -225,6 +230,22 @@ class Finder:
             return hit
         rest = {key: value for key, value in rest.items() if key not in windowed.FIELDS}
         return replace(hit, id=windowed.passage_of(id, metadata), metadata=rest, window=windowed.span_of(metadata))
+
+    def rows_of(self, hits: Sequence[SearchHit]) -> list[str]:
+        """Return the ids of the rows that hits were found by, which are those of windows where passages have some."""
+        later = [hit.id for hit in hits if hit.window is not None and hit.window[0] > 0]
+        rows = windowed.rows_of_spans(self.ranked.collection, later) if later else {}
+        return [rows.get((hit.id, hit.window), hit.id) for hit in hits]
+
+    def searched(self, where: Where | None, languages: Sequence[str] | None) -> int:
+        """Return among how many passages a search finds the best."""
+        n = sum(count for name, count in self.counts().items() if languages is None or name in languages)
+        if where is None:
+            return n
+        collection: Any = self.ranked.collection
+        if not isinstance(collection, Collection):
+            return min(n, int(collection.count(where)))
+        return min(n, sum(len(batch.ids) for batch in collection.batches(65_536, where=where)))
 
     def _best_windows(self, hits: Sequence[SearchHit], k: int) -> list[SearchHit]:
         """Return the best window of each passage as a hit, with the whole text."""

@@ -1,11 +1,13 @@
 """A search whose hits come with the probability that they answer, and that anything does."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from interlingua.align import SharedSpace
 from interlingua.pipelines.encoders.base import Encoder, check_texts
 from interlingua.pipelines.encoders.load import encode_named
 from interlingua.pipelines.texts.languages import matching_languages
@@ -13,7 +15,37 @@ from interlingua.pipelines.texts.languages import matching_languages
 from .finding import SearchHit
 from .languages import map_by_language, unmap_by_language
 from .relevance import Relevance
-from .search import CrossLingualSearch
+
+
+class Searching(Protocol):
+    """What is asked of a search here."""
+
+    @property
+    def encoder(self) -> Encoder:
+        """Made the vectors."""
+
+    @property
+    def space(self) -> SharedSpace | None:
+        """Mapped the passages."""
+
+    @property
+    def question_space(self) -> SharedSpace | None:
+        """Maps the questions."""
+
+    @property
+    def languages(self) -> Mapping[str, int]:
+        """Number of passages in each language."""
+
+    def guess_languages(self, raw: NDArray[np.float32]) -> list[str]:
+        """Return the languages of questions."""
+
+    def search_vectors(
+        self, vectors: NDArray[np.float32], k: int, *, languages: Iterable[str] | None
+    ) -> list[list[SearchHit]]:
+        """Return the best passages of mapped questions."""
+
+    def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
+        """Return the mapped vectors of passages."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +89,7 @@ def relevance_of(encoder: Encoder, *, symmetric: bool = False) -> Relevance | No
 
 
 def search_judged(
-    search: CrossLingualSearch,
+    search: Searching,
     relevance: Relevance | None,
     questions: Sequence[str],
     k: int,
@@ -72,7 +104,7 @@ def search_judged(
 
     Parameters
     ----------
-    search : CrossLingualSearch
+    search : Searching
     relevance : Relevance or None
         Of its encoder.
     questions, k, language, languages
@@ -87,20 +119,24 @@ def search_judged(
 
 
 def judge(
-    search: CrossLingualSearch,
+    search: Searching,
     relevance: Relevance | None,
     raw: NDArray[np.float32],
     hits: list[SearchHit],
     searched: int,
     language: str,
+    rows: Sequence[str] | None = None,
 ) -> JudgedHits:
-    """Judge the hits of one question, whose vector (d,) is as the encoder gave it, among so many passages."""
+    """Judge the hits of one question, whose vector (d,) is as the encoder gave it, among so many passages.
+
+    `rows` are the ids of the hits' vectors, where they are not those of the hits.
+    """
     if relevance is None or not hits:
         unknown = float("nan")
         nothing = np.full(len(hits), unknown)
         return JudgedHits(hits, nothing, nothing, unknown if hits else 0.0, unknown, searched, language)
     spoken = [hit.language for hit in hits]
-    found = relevance.judge(raw, _raw_passages(search, hits), searched, spoken)
+    found = relevance.judge(raw, _raw_passages(search, hits, rows), searched, spoken)
     alike, sure = found.similarity, found.probability
     if search.space is None:
         order = np.argsort(-alike, kind="stable")
@@ -108,8 +144,12 @@ def judge(
     return JudgedHits(hits, alike, sure, found.answerable, float(relevance.nearness(raw[None])[0]), searched, language)
 
 
-def _raw_passages(search: CrossLingualSearch, hits: Sequence[SearchHit]) -> NDArray[np.float32]:
+def _raw_passages(search: Searching, hits: Sequence[SearchHit], rows: Sequence[str] | None) -> NDArray[np.float32]:
     """Return the vectors of hits as the encoder gave them, by encoding them anew only where the space hides them."""
     spoken = [hit.language for hit in hits]
-    raw = unmap_by_language(search.space, search.vectors([hit.id for hit in hits]), spoken)
-    return search.encoder.encode([hit.text for hit in hits], role="passage") if raw is None else raw
+    vectors = search.vectors([hit.id for hit in hits] if rows is None else rows)
+    raw = unmap_by_language(search.space, vectors, spoken)
+    if raw is not None:
+        return raw
+    parts = [hit.text if hit.window is None else hit.text[slice(*hit.window)] for hit in hits]
+    return search.encoder.encode(parts, role="passage")

@@ -150,6 +150,13 @@ class Relevance:
             _MADE[key] = cls.fit(*(_known_vectors(encoder, role) for role in roles))
         return _MADE[key]
 
+    @staticmethod
+    def is_at_hand(encoder: Encoder) -> bool:
+        """Tell whether `of` encodes nothing for questions and passages of this encoder."""
+        prompts = tuple(encoder.prompts[role] for role in ("query", "passage"))
+        packed = _packed().get(encoder.identity.rpartition("-")[0], {})
+        return prompts in packed or (encoder.identity, prompts) in _MADE
+
     @classmethod
     def fit(
         cls, questions: Mapping[tuple[str, int], ArrayLike], passages: Mapping[tuple[str, int], ArrayLike]

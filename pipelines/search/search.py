@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cached_property, partial
+from math import isnan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +24,7 @@ from interlingua.pipelines.texts.passages import UNDETERMINED, Passage, check_pa
 from . import windows as windowed
 from .finding import Finder, SearchHit
 from .foreign import is_foreign, open_foreign
+from .judged import judge, relevance_of
 from .languages import (
     LanguageMethod,
     check_languages,
@@ -34,6 +37,7 @@ from .parts import SearchParts, read_search, write_search
 from .preference import Preference, own_language_bonus
 from .questions import centre_on_questions, knows_questions
 from .ranked import CorrectedRows, IndexKind, hubness_of, ranked_collection, sample_languages, typical_hubness
+from .relevance import Relevance
 from .rows import AnyCollection, PlainRows, new_in_milvus, rows_of, value_counts
 from .windows import as_windows
 
@@ -322,6 +326,7 @@ class CrossLingualSearch:
         where: Where | None = None,
         balance: bool = False,
         prefer: Preference | float | None = None,
+        least: float | None = None,
     ) -> list[list[SearchHit]]:
         """Return the best passages for each question.
 
@@ -355,6 +360,13 @@ class CrossLingualSearch:
             default 0.5, balanced, where languages were removed and there are 100 passages; otherwise passages are
             ranked as they are, and languages are first brought level if this is given.
 
+        least : float, optional
+            Find nothing where the probability that the collection is about what was asked is lower; 0 refuses nothing.
+
+            Hits then tell the probability that they answer, see `interlingua.pipelines.search.relevance`; one meaning
+            in collections of any size and language. Where the encoder knows too few texts to tell, as word vectors may,
+            nothing is refused.
+
         Returns
         -------
         list of list of SearchHit
@@ -364,21 +376,47 @@ class CrossLingualSearch:
         ------
         ValueError
             If there is no passage in any of `languages`; the text names those that there are. If `prefer` is none of
-            the above, or stands beside `balance`.
+            the above, or stands beside `balance`. If `least` is no probability.
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, but is {k}")
-        vectors, asked_in = self.map_questions(questions, language)
-        given: dict[str, Any] = {"languages": languages, "where": where, "balance": balance, "prefer": prefer}
-        return self.search_vectors(vectors, k, asked_in=asked_in, **given)
+        if least is not None and not 0 <= least <= 1:
+            raise ValueError(f"least is a probability from 0 to 1, but is {least}")
+        raw, asked_in = self._encoded(questions, language)
+        vectors = map_by_language(self._space_of(raw, asked_in), raw, asked_in)
+        chosen = None if languages is None else matching_languages(languages, list(self.languages))
+        given: dict[str, Any] = {"languages": chosen, "where": where, "balance": balance, "prefer": prefer}
+        found = self.search_vectors(vectors, k, asked_in=asked_in, **given)
+        if least is None or not len(self.collection):
+            return found
+        searched = self._finder.searched(where, chosen)
+        return [self._judged(*each, searched, least) for each in zip(raw, found, asked_in, strict=True)]
+
+    def _judged(
+        self, raw: NDArray[np.float32], hits: list[SearchHit], asked_in: str, searched: int, least: float
+    ) -> list[SearchHit]:
+        """Return the hits of a question with their probabilities, or none where it is not what passages are about."""
+        found = judge(self, self.relevance, raw, hits, searched, asked_in, self._finder.rows_of(hits))
+        if found.answerable < least:
+            return []
+        sure = {hit.id: value for hit, value in zip(found.hits, found.probability.tolist(), strict=True)}
+        return [hit if isnan(sure[hit.id]) else replace(hit, probability=sure[hit.id]) for hit in hits]
+
+    @cached_property
+    def relevance(self) -> Relevance | None:
+        """What tells probabilities; None where the encoder knows too few texts about anything."""
+        return relevance_of(self.encoder)
+
+    def _encoded(self, questions: Sequence[str], language: str | None) -> tuple[NDArray[np.float32], list[str]]:
+        """Return the vectors of questions as the encoder gives them, and the language of each."""
+        raw = encode_named(self.encoder, check_texts(questions), ["the question"] * len(questions), "query")
+        return raw, self.guess_languages(raw) if language is None else [language] * len(raw)
 
     def map_questions(
         self, questions: Sequence[str], language: str | None = None
     ) -> tuple[NDArray[np.float32], list[str]]:
         """Return the mapped vectors (n, d) of questions, and the language of each: `language`, or a guess."""
-        questions = check_texts(questions)
-        raw = encode_named(self.encoder, questions, ["the question"] * len(questions), "query")
-        asked_in = self.guess_languages(raw) if language is None else [language] * len(raw)
+        raw, asked_in = self._encoded(questions, language)
         return map_by_language(self._space_of(raw, asked_in), raw, asked_in), asked_in
 
     def learn_questions(self, questions: Sequence[str], language: str | None = None) -> int:
@@ -400,8 +438,7 @@ class CrossLingualSearch:
             How many different questions it was learned from; 0 where nothing was: there are too few, or no language
             was removed from the passages by centring.
         """
-        raw = encode_named(self.encoder, check_texts(questions), ["the question"] * len(questions), "query")
-        asked_in = self.guess_languages(raw) if language is None else [language] * len(raw)
+        raw, asked_in = self._encoded(questions, language)
         if self.question_space is None:
             return 0
         learned = centre_on_questions(self.question_space, raw, asked_in)

@@ -58,6 +58,12 @@ def further_windows(collection: AnyCollection, ids: Iterable[str]) -> list[str]:
         return []
 
 
+def rows_of_spans(collection: AnyCollection, ids: Iterable[str]) -> dict[tuple[str, tuple[int, int] | None], str]:
+    """Return the rows of all windows of these passages by the passage's id and their span."""
+    batches = collection.batches(4096, where=In(OF, list(ids)))
+    return {(passage_of(id, row), span_of(row)): id for batch in batches for id, row in zip(batch.ids, batch.metadata)}
+
+
 def passage_of(id: str, metadata: Mapping[str, Any]) -> str:
     """Return the id of the passage that a row is a window of."""
     return str(metadata.get(OF, id))

@@ -62,7 +62,7 @@ def found(
     allowed = None if languages is None else matching_languages(languages, list(counts))
     searched = sum(counts.values()) if allowed is None else sum(counts[name] for name in allowed)
     vectors = map_by_language(search.question_space, raw, spoken)
-    lists = search.search_vectors(vectors, k, languages=allowed, where=where, balance=balance)
+    lists = search.search_vectors(vectors, k, languages=allowed, where=where, balance=balance, asked_in=spoken)
     answers = []
     for row, hits in enumerate(lists):
         judged = judge(search, known_relevance(encoder), raw[row], hits, searched, spoken[row])

@@ -179,6 +179,41 @@ def test_hits_are_judged_by_the_vectors_that_the_encoder_gave(fake_encoder, pass
     assert judged[0].answerable > 0.9 > 0.1 > judged[1].answerable
 
 
+@pytest.mark.parametrize("options", [{}, {"space": None}, {"space": "mean-variance"}, {"windows": True}], ids=str)
+def test_a_search_tells_probabilities_and_finds_nothing_where_nothing_is_relevant(fake_encoder, passages, options):
+    search = CrossLingualSearch.build(passages, fake_encoder, **options)
+    questions = ["fish.en noiseen4.en", "nothing.en"]
+    plain = search.search(questions, 5, language="en")
+    assert {hit.probability for hits in plain for hit in hits} == {None}
+    judged = search_judged(search, Relevance.of(fake_encoder), questions, 5, language="en")
+    for each, hits, without in zip(judged, search.search(questions, 5, language="en", least=0.0), plain, strict=True):
+        assert [hit.id for hit in hits] == [hit.id for hit in without]
+        expected = {hit.id: value for hit, value in zip(each.hits, each.probability)}
+        np.testing.assert_allclose([hit.probability for hit in hits], [expected[hit.id] for hit in hits], atol=1e-4)
+    found, nothing = search.search(questions, 5, language="en", least=0.5)
+    assert found[0].id == "en-fish"
+    assert nothing == []
+    few = search.search(questions[:1], 5, language="en", where={"topic": "fish"}, languages=["en"], least=0.0)[0]
+    assert [hit.id for hit in few] == ["en-fish"]
+    assert few[0].probability > search.search(questions[:1], 1, language="en", least=0.0)[0][0].probability
+    with pytest.raises(ValueError, match="least is a probability from 0 to 1, but is 2"):
+        search.search(questions, least=2)
+
+
+def test_words_that_know_too_few_texts_refuse_nothing(corpus, tmp_path, capsys):
+    from interlingua.pipelines.commands.main import main
+
+    encoder = load_encoder(corpus.encoder)
+    search = CrossLingualSearch.build(corpus.passages, encoder)
+    (hits,) = search.search(["w3en w4en"], 3, least=1.0)
+    assert [hit.probability for hit in hits] == [None] * 3
+    search.save(tmp_path / "c")
+    assert main(["search", str(tmp_path / "c"), "w3en w4en", "--least", "1", "-k", "3"]) == 0
+    out, err = capsys.readouterr()
+    assert "the encoder knows too few texts to tell probabilities: nothing is refused" in err
+    assert "probability" not in out
+
+
 FAQ = {
     "en": ("When do you open?", "How do I reset my password?", "Which payment methods do you accept?",
            "Where is my order?"),
