@@ -51,11 +51,14 @@ class CollectionStore:
         The smallest journal that is worth a save.
     before_save : callable, optional
         Called with the collection before each save, to bring its attributes and attachments up to date.
+    collection : Collection, optional
+        What was loaded from this folder, or saved there: it is brought up to date and gone on with, at the cost of the
+        changes since, instead of all being read anew.
 
     Raises
     ------
     LockedError
-        If another writer has it open.
+        If another writer has it open, or `collection` is not of the folder as it was saved last.
     UnsupportedOperation
         If the vectors are with Milvus.
     CorruptCollectionError
@@ -78,6 +81,7 @@ class CollectionStore:
         threads: int | None = None,
         checkpoint_bytes: int = 1 << 26,
         before_save: Callable[[Collection], None] | None = None,
+        collection: Collection | None = None,
     ) -> None:
         self.path = Path(path)
         self.before_save = before_save
@@ -87,7 +91,7 @@ class CollectionStore:
         self._lock = WriterLock(self.path)
         self._changes, self._process = threading.RLock(), os.getpid()
         try:
-            self.collection = _local(Collection.load(self.path, threads=threads))
+            self.collection = self._opened(collection, threads)
             manifest = self.collection.origins[self.path.resolve()].manifest
             for stale in stale_journals(self.path, manifest):
                 stale.unlink()
@@ -96,6 +100,16 @@ class CollectionStore:
         except BaseException:
             self._lock.close()
             raise
+
+    def _opened(self, collection: Collection | None, threads: int | None) -> Collection:
+        """Return the folder's collection as it is now."""
+        if collection is None:
+            return _local(Collection.load(self.path, threads=threads))
+        origin = collection.origins.get(self.path.resolve())
+        if origin is None or origin.place is None or origin.manifest != manifest_digest(self.path):
+            raise LockedError(f"{self.path} was saved by someone else since it was loaded; load it again")
+        _local(collection).follow(self.path)
+        return collection
 
     @classmethod
     def create(cls, path: str | Path, collection: Collection, *, checkpoint_bytes: int = 1 << 26) -> "CollectionStore":

@@ -1,4 +1,5 @@
-from .entities import Candidate, Entity, EntityIndex
+from .entities import Candidate, EntityIndex
+from .entity import Entity
 from .sources import read_entity_table, read_wikidata
 
 __all__ = [

@@ -5,29 +5,29 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.index import Collection, CollectionStore, LockedError
+from interlingua.index import Collection, CollectionStore
 from interlingua.index.threads import SharedLock
 from interlingua.pipelines.encoders.base import UnknownTextError, check_texts
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote, encoder_of, load_collection, save_collection
 from interlingua.pipelines.texts.lines import json_lines, lines_of
 
+from .entity import ACCEPTED, CONTEXT, Entity, check_entities, entity_from_json, name_rows
 from .model import FEATURES, LinkModel, calibrated, default_model, feature_rows
 from .names import NameTable, centred, centred_by_script, folded_name
 from .scripts import ScriptOffsets
+from .state import LinkState
 
 if TYPE_CHECKING:
     from interlingua.pipelines.encoders.base import Encoder
 
-NAME, ALIAS, ACCEPTED, CONTEXT = "name", "alias", "accepted", "context"
-_LONGEST = 400  # characters of a context
 # texts that say nothing: a context counts as far as it is nearer to a description than they are to any
 _NOTHING = ("row 12", "n/a", "page 3 of 40", "unknown", "no. 7", "see below", "id 10482", "test", "to be checked later",
             "the", "2023-05-11", "column B, line 31", "various", "o. A.", "нет", "第3行", "سطر ٤")  # fmt: skip
@@ -35,38 +35,8 @@ _NOISE = 0.998  # of the descriptions' cosines with these texts
 _NOISE_SAMPLE = 4096
 _THRESHOLD = 0.35
 _TIED = 0.95  # of the first's probability: a second that has it is a namesake that nothing tells apart
-_ENTITIES, _MODEL = "entities.jsonl", "model"
+_ENTITIES, _NAMES, _MODEL = "entities.jsonl", "names.npz", "model"
 _SHOWN = ("name", "spelling", "letters", "context", "type", "language")  # of the features
-
-
-@dataclass(frozen=True)
-class Entity:
-    """A thing that has names.
-
-    Attributes
-    ----------
-    id : str
-    names : mapping of str to str
-        By language, the main one first; the language is "" where it is unknown.
-    aliases : tuple of str
-        Other names, in any language.
-    description : str
-        What tells it from its namesakes.
-    types : tuple of str
-    properties : mapping of str to tuple of str
-    """
-
-    id: str
-    names: Mapping[str, str]
-    aliases: tuple[str, ...] = ()
-    description: str = ""
-    types: tuple[str, ...] = ()
-    properties: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """The main name."""
-        return next(iter(self.names.values()), self.aliases[0] if self.aliases else self.id)
 
 
 @dataclass(frozen=True)
@@ -91,88 +61,6 @@ class Candidate:
     features: Mapping[str, float]
 
 
-def check_entities(entities: Sequence[Entity]) -> None:
-    """Refuse entities without an id or a name, and ids that repeat."""
-    if not entities:
-        raise ValueError("an index needs at least one entity, but none was given")
-    for id, n in Counter(each.id for each in entities).most_common(1):
-        if n > 1:
-            raise ValueError(f"entities need different ids, but {id!r} is there {n} times")
-    for each in entities:
-        if not each.id or not any(name.strip() for name in (*each.names.values(), *each.aliases)):
-            raise ValueError(f"each entity needs an id and a name, but one has the id {each.id!r} and no name")
-
-
-def name_rows(entity: Entity) -> list[tuple[str, dict[str, str]]]:
-    """Return the texts of an entity, each name once, and what the collection says of them."""
-    seen: set[str] = set()
-    rows = []
-    named = [(name, NAME, language) for language, name in entity.names.items()]
-    for name, kind, language in [*named, *((alias, ALIAS, "") for alias in entity.aliases)]:
-        if name.strip() and folded_name(name) not in seen:
-            seen.add(folded_name(name))
-            rows.append((name, {"entity": entity.id, "kind": kind, "text": name, "language": language}))
-    about = [entity.description, *entity.types, *(value for each in entity.properties.values() for value in each)]
-    said = [each.strip() for each in about if any(letter.isalpha() and not letter.isupper() for letter in each)]
-    if said:  # an id, such as Q6256, says nothing
-        text = f"{entity.name}: {'; '.join(dict.fromkeys(said))}"[:_LONGEST]
-        rows.append((text, {"entity": entity.id, "kind": CONTEXT, "text": text, "language": ""}))
-    return rows
-
-
-def entity_from_json(value: Mapping[str, Any]) -> Entity:
-    """Return the entity that `dataclasses.asdict` made JSON of."""
-    properties = {name: tuple(values) for name, values in value["properties"].items()}
-    return Entity(
-        **{**value, "aliases": tuple(value["aliases"]), "types": tuple(value["types"]), "properties": properties}
-    )
-
-
-@dataclass(frozen=True)
-class _State:
-    """What an index answers from; never changed, but left for another one.
-
-    Attributes
-    ----------
-    entities : mapping of str to Entity
-        By id, with the names that were accepted.
-    table : NameTable
-    contexts : (entities, d) array
-        Vectors of their descriptions; zero where there is none.
-    context_mean : (d,) array
-    """
-
-    entities: Mapping[str, Entity]
-    table: NameTable
-    contexts: NDArray[np.float32]
-    context_mean: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, known: Mapping[str, Entity], collection: Collection) -> _State:
-        """Return the state of a collection's rows."""
-        with collection.lock.reading:
-            ids = collection.ids
-            rows, vectors = collection.get(ids), collection.vectors(ids)
-        entities = dict(known)
-        for row in rows:
-            each = entities[row["entity"]]
-            if row["kind"] == ACCEPTED and row["text"] not in each.aliases:
-                entities[each.id] = replace(each, aliases=(*each.aliases, row["text"]))
-        places = {id: row for row, id in enumerate(entities)}
-        owners = np.array([places[row["entity"]] for row in rows], np.int64)
-        named = np.array([row["kind"] != CONTEXT for row in rows], bool)
-        chosen = np.flatnonzero(named)
-        texts, languages = ([rows[row][key] for row in chosen] for key in ("text", "language"))
-        table = NameTable(texts, languages, owners[chosen], vectors[chosen])
-        contexts = np.zeros((len(entities), vectors.shape[1]), np.float32)
-        mean = np.zeros(vectors.shape[1], np.float32)
-        described = np.flatnonzero(~named)
-        if len(described):
-            mean = vectors[described].mean(axis=0)
-            contexts[owners[described]] = vectors[described]
-        return cls(entities, table, contexts, mean)
-
-
 class EntityIndex:
     """Finds the entities that mentions in any language mean.
 
@@ -191,6 +79,8 @@ class EntityIndex:
     model : LinkModel
     encoder_name : str
         What `load_encoder` takes to make the encoder again.
+    packed : bytes, optional
+        What was computed of the names before, see `NameTable.packed`.
     """
 
     def __init__(
@@ -203,6 +93,7 @@ class EntityIndex:
         encoder_name: str = "",
         threshold: float = _THRESHOLD,
         folder: Path | None = None,
+        packed: bytes | None = None,
     ) -> None:
         self._changes = SharedLock()  # one `accept` after the other
         self.encoder = encoder
@@ -213,7 +104,8 @@ class EntityIndex:
         self._folder = folder
         self._offsets = ScriptOffsets(encoder)
         self._silent: NDArray[np.float32] | None = None  # vectors of what says nothing
-        self._state = _State.of({each.id: each for each in entities}, collection)
+        self._state = LinkState.of({each.id: each for each in entities}, collection, packed)
+        self._seen = collection.state  # the rows that the state has
 
     @classmethod
     def build(
@@ -307,14 +199,13 @@ class EntityIndex:
 
     def suggest(self, prefix: str, k: int = 10, types: Sequence[str] | None = None) -> list[Entity]:
         """Return entities with a name that begins so, or has a word that does, those with the shortest name first."""
-        start = folded_name(prefix)
-        found: list[tuple[tuple[bool, int], int, Entity]] = []
-        for each in self.entities:
-            if start and (types is None or set(types) & set(each.types)):
-                names = [folded_name(name) for name in (*each.names.values(), *each.aliases)]
-                ranks = [(not name.startswith(start), len(name)) for name in names if f" {name}".find(f" {start}") >= 0]
-                found += [(min(ranks), len(found), each)] if ranks else []
-        return [each for _, _, each in sorted(found, key=lambda row: row[:2])[:k]]
+        start, state, wanted = folded_name(prefix), self._state, None if types is None else set(types)
+        found: list[tuple[tuple[bool, int], int, str]] = []
+        for id, names in state.folded.items() if start else ():
+            ranks = [(not name.startswith(start, 1), len(name)) for name in names if f" {start}" in name]
+            if ranks and (wanted is None or wanted & set(state.entities[id].types)):
+                found.append((min(ranks), len(found), id))
+        return [state.entities[id] for _, _, id in sorted(found)[:k]]
 
     def link(
         self,
@@ -423,8 +314,7 @@ class EntityIndex:
         if len(texts) != len(ids) or len(texts) < 20:
             raise ValueError(f"calibration needs 20 mentions and as many ids, but has {len(texts)} and {len(ids)}")
         state = self._state
-        places = {id: row for row, id in enumerate(state.entities)}
-        wanted = [None if id is None else places[self.get(id).id] for id in ids]
+        wanted = [None if id is None else state.places[self.get(id).id] for id in ids]
         around = [""] * len(texts) if contexts is None else [each or "" for each in contexts]
         groups, right = [], []
         for row, owners, features in self._features(state, texts, around, [language] * len(texts), None):
@@ -460,16 +350,19 @@ class EntityIndex:
         about = {"entity": id, "kind": ACCEPTED, "text": text, "language": ""}
         vector = self.encoder.encode([text])
         row = [f"{id} {folded_name(text)}"]
-        if self._folder is not None:
-            place = self._folder.resolve()
-            with CollectionStore(self._folder) as store:
-                if store.collection.origins[place].manifest != self.collection.origins[place].manifest:
-                    raise LockedError(f"{self._folder} was saved by someone else since it was loaded; load it again")
-                store.upsert(row, vector, [about])
-                self.collection = store.collection  # with what others have accepted
-        else:
+        if self._folder is None:
             self.collection.upsert(row, vector, [about])
-        self._state = _State.of(self._state.entities, self.collection)
+        else:  # with what others have accepted
+            with CollectionStore(self._folder, collection=self.collection) as store:
+                store.upsert(row, vector, [about])
+        (before, held), numbers = self._seen, self.collection.numbers
+        new = self.collection.ids[int(np.searchsorted(numbers, before)) :]
+        rows = self.collection.get(new)
+        if held + len(new) == len(numbers) and all(each["kind"] == ACCEPTED for each in rows):
+            self._state = self._state.accepting(rows, self.collection.vectors(new))
+        else:
+            self._state = LinkState.of(self._state.entities, self.collection)
+        self._seen = self.collection.state
 
     def save(self, folder: str | Path) -> None:
         """Write everything into a folder, whole or not at all; see `interlingua.pipelines.stored`."""
@@ -481,7 +374,7 @@ class EntityIndex:
                 self.collection,
                 EncoderNote.of(self.encoder, self.encoder_name),
                 about={"threshold": self.threshold, _MODEL: self.model.to_json()},
-                files={_ENTITIES: "\n".join(lines).encode()},
+                files={_ENTITIES: "\n".join(lines).encode(), _NAMES: self.table.packed()},
             )
             self._folder = Path(folder)
 
@@ -507,6 +400,7 @@ class EntityIndex:
             encoder_name=encoder_name,
             threshold=held.about["threshold"],
             folder=Path(folder),
+            packed=held.files.get(_NAMES),
         )
 
     @classmethod
@@ -528,7 +422,7 @@ class EntityIndex:
 
     def _features(
         self,
-        state: _State,
+        state: LinkState,
         mentions: list[str],
         contexts: list[str],
         languages: list[str | None],
@@ -551,7 +445,7 @@ class EntityIndex:
                 context[~about.any(axis=1)] = 0.0
             yield row, near.owners, feature_rows(near, context)
 
-    def _around(self, state: _State, contexts: dict[int, str]) -> tuple[dict[int, NDArray[np.float32]], float]:
+    def _around(self, state: LinkState, contexts: dict[int, str]) -> tuple[dict[int, NDArray[np.float32]], float]:
         """Return the vectors of contexts, by their row, and how near to a description texts are that say nothing."""
         described = np.flatnonzero(state.contexts.any(axis=1))
         rows, texts = list(contexts), list(contexts.values())

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from interlingua.align.logit import fit_logit
 
@@ -92,7 +91,7 @@ class LinkModel:
             return z + self.bias
         before = float(np.log((1 - self.unknown) / self.unknown))
         told = float(_levels(features, z, self.weights) @ np.array(self.levels)) + self.bias - before
-        return z - float(logsumexp(z)) + before + float(np.clip(told, -_SUREST, _SUREST))
+        return z - _log_sum(z) + before + float(np.clip(told, -_SUREST, _SUREST))
 
     def with_unknown(self, share: float) -> LinkModel:
         """Return the model for another share of mentions without a candidate: the odds of each candidate follow it.
@@ -218,6 +217,12 @@ class LinkModel:
 def default_model() -> LinkModel:
     """Return the model for an index that says nothing about itself."""
     return LinkModel(_WEIGHTS, _BIAS, UNKNOWN, _LEVELS)
+
+
+def _log_sum(z: NDArray[np.float64]) -> float:
+    """Return log(sum(exp(z))), where one of them is finite; SciPy's takes a millisecond to find out what z is."""
+    top = float(z.max())
+    return top + float(np.log(np.exp(z - top).sum()))
 
 
 def _weighed(features: NDArray[np.floating], weights: Sequence[float]) -> NDArray[np.float64]:

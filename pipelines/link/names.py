@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
 import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +17,14 @@ from numpy.typing import NDArray
 from interlingua.pipelines.texts.languages import MULTIPLE, matches
 
 from .scripts import ScriptOffsets
-from .spelling import SpellingIndex, main_script
+from .spelling import SpellingIndex, SpeltNames, main_script
 
 _NEIGHBORS = 10
 _SAMPLE = 4096
 _BLOCK = 1 << 25  # cosines held at a time
 _FEW = 10
 _LANGUAGES = 50  # of mentions, that are kept in mind
+_PACKED = 1  # another number whenever something in `packed` is computed otherwise
 _PRIOR = 10.0  # names' worth of the index in the mean of mentions
 
 
@@ -83,6 +88,8 @@ class NameTable:
         The row of each name's entity.
     vectors : (n, d) array
         Of unit length.
+    known : bytes, optional
+        What `packed` returned for a table of the same names, owners and vectors.
 
     References
     ----------
@@ -91,25 +98,77 @@ class NameTable:
     """
 
     def __init__(
-        self, names: Sequence[str], languages: Sequence[str], owners: NDArray[np.int64], vectors: NDArray[np.float32]
+        self,
+        names: Sequence[str],
+        languages: Sequence[str],
+        owners: NDArray[np.int64],
+        vectors: NDArray[np.float32],
+        *,
+        known: bytes | None = None,
     ) -> None:
         order = np.argsort(owners, kind="stable")
         self.names = [names[row] for row in order]
         self.languages = np.array([languages[row] for row in order], dtype=object)
-        self._scripts = np.array([main_script(name) for name in self.names], dtype=object)
-        self._written = Counter(self._scripts.tolist())
         self.owners = np.asarray(owners, np.int64)[order]
         self._starts = np.flatnonzero(np.r_[True, self.owners[1:] != self.owners[:-1]])
         self._entities = self.owners[self._starts]
         self._sizes = np.diff(np.r_[self._starts, len(self.owners)])
+        self._groups = np.repeat(np.arange(len(self._starts)), self._sizes)  # of each name, its entity's place
+        self._grouped = _Grouped(self._starts, self._sizes)
         self.mean = vectors.mean(axis=0) if len(set(self.owners.tolist())) >= _FEW else np.zeros(vectors.shape[1])
         self.vectors = centred(vectors[order], self.mean)
-        self._spelling = SpellingIndex(self.names)
+        held = _unpacked(known, self.names)
+        self._spelling = SpellingIndex(self.names, known=None if held is None else held[0])
+        self._scripts = np.array([main_script(name) for name in self.names] if held is None else held[1], dtype=object)
+        self._written = Counter(self._scripts.tolist())
         self._exact: dict[str, list[int]] = {}
-        for row, name in enumerate(self.names):
-            self._exact.setdefault(folded_name(name), []).append(row)
-        self._spoken: dict[str | None, NDArray[np.bool_]] = {None: np.zeros(len(self.names), bool)}
-        self._hubness = self._measure_hubness()
+        for row, name in enumerate(map(folded_name, self.names)):
+            self._exact.setdefault(name, []).append(row)
+        self._hubness = self._measured(self.vectors, self.owners) if held is None else held[2]
+        self._more: _More | None = None
+        self._spoken: dict[str | None, NDArray[np.bool_]] = {None: np.zeros(len(self._groups), bool)}
+
+    def with_more(self, names: Sequence[str], owners: NDArray[np.int64], vectors: NDArray[np.float32]) -> NameTable:
+        """Return a table with more names, behind the others, of owners that have one here.
+
+        They are measured against the names that were given first, and change nothing for these: not the mean, not what
+        is rare, not who is near to everything. So one more costs nothing of what all cost, and however many came in
+        whichever order, the table is the same.
+
+        Parameters
+        ----------
+        names, owners, vectors
+            As for the class; of no known language.
+        """
+        made, rows = copy(self), centred(vectors, self.mean)
+        groups = np.searchsorted(self._entities, owners)
+        exact: dict[str, list[int]] = {} if self._more is None else dict(self._more.exact)
+        for row, name in enumerate(map(folded_name, names), start=len(self._groups)):
+            exact[name] = [*exact.get(name, []), row]
+        if self._more is None:
+            made._more = _More(rows, SpellingIndex(names, weights=self._spelling.weights), exact)
+        else:
+            spelling = self._more.spelling.with_more(names)
+            made._more = _More(np.concatenate([self._more.vectors, rows]), spelling, exact)
+        scripts = [main_script(name) for name in names]
+        made._scripts = np.concatenate([self._scripts, np.array(scripts, dtype=object)])
+        made._written = self._written + Counter(scripts)
+        made._groups = np.concatenate([self._groups, groups])
+        made._hubness = np.concatenate([self._hubness, self._measured(rows, owners)])
+        made._spoken = {None: np.zeros(len(made._groups), bool)}
+        return made
+
+    def packed(self) -> bytes:
+        """Return what took the time to make of the names that were given first, for `known`."""
+        file, scripts = io.BytesIO(), json.dumps(self._scripts[: len(self.names)].tolist())
+        np.savez(
+            file,
+            version=np.array([_PACKED, _digest(self.names)]),
+            scripts=np.frombuffer(scripts.encode(), np.uint8),
+            hubness=self._hubness[: len(self.names)],
+            **self._spelling.spelt.to_arrays(),  # type: ignore[arg-type] # of names that are no options
+        )
+        return file.getvalue()
 
     def near(
         self,
@@ -148,6 +207,9 @@ class NameTable:
             part = slice(start, start + block)
             cosines = queries[part] @ self.vectors.T
             spellings = self._spelling.scores(mentions[part])
+            if (more := self._more) is not None:
+                cosines = np.concatenate([cosines, queries[part] @ more.vectors.T], axis=1)
+                spellings = np.concatenate([spellings, more.spelling.scores(mentions[part])], axis=1)
             for row, mention in enumerate(mentions[part]):
                 unseen = [] if hidden is None else list(hidden[start + row])
                 spoken = self._spoken_in(None if languages is None else languages[start + row])
@@ -172,15 +234,13 @@ class NameTable:
         n: int,
     ) -> Nearness:
         cosines[hidden], spellings[hidden] = -2.0, -1.0
-        own = _mean_of_best(np.maximum.reduceat(cosines, self._starts), _NEIGHBORS)
-        near = cosines - 0.5 * (own + self._hubness)
-        exact = np.zeros(len(self.names), bool)
-        exact[self._exact.get(folded_name(mention), [])] = True
-        exact[hidden] = False
-        named = np.maximum.reduceat(near, self._starts)
-        spelt = np.maximum.reduceat(spellings, self._starts)
-        alike = np.maximum.reduceat(exact, self._starts)
-        best = np.maximum.reduceat(cosines, self._starts) > -2  # entities with a name that is seen
+        top = self._best(cosines)
+        near = cosines - 0.5 * (_mean_of_best(top, _NEIGHBORS) + self._hubness)
+        named, spelt = self._best(near), self._best(spellings)
+        folded, best = folded_name(mention), top > -2  # entities with a name that is seen
+        written = [*self._exact.get(folded, []), *(self._more.exact.get(folded, []) if self._more else [])]
+        alike = np.zeros(len(top), bool)
+        alike[self._groups[np.setdiff1d(written, hidden).astype(np.int64)]] = True
         may = np.ones(len(named), bool) if allowed is None else allowed[self._entities]
         chosen = np.zeros(len(named), bool)
         for scores, among in (
@@ -189,15 +249,13 @@ class NameTable:
             ranked = np.where(best & among, scores, -np.inf)
             chosen[np.argpartition(-ranked, min(n, len(ranked)) - 1)[:n]] = True
         groups = np.flatnonzero((chosen | alike) & best)
-        nearest = np.array(
-            [
-                start + int(np.argmax(near[start : start + size]))
-                for start, size in zip(self._starts[groups], self._sizes[groups])
-            ],
-            np.int64,
-        )
+        rows, starts = self._rows_of(groups)
+        hit = near[rows] == np.repeat(named[groups], np.diff(np.r_[starts, len(rows)]))
+        nearest = np.minimum.reduceat(np.where(hit, rows, len(near)), starts) if len(rows) else rows
         other = self._scripts[nearest] != main_script(mention)
-        letters, sounds = self._alike(mention, groups, hidden)
+        likeness = self._likeness(mention, rows)
+        likeness[:, np.isin(rows, hidden)] = 0.0
+        letters, sounds = np.maximum.reduceat(likeness, starts, axis=1) if len(rows) else likeness
         return Nearness(
             self._entities[groups],
             named[groups],
@@ -210,46 +268,124 @@ class NameTable:
             may[groups],
         )
 
-    def _alike(self, mention: str, groups: NDArray[np.int64], hidden: list[int]) -> NDArray[np.float32]:
-        """Return for each entity how alike its most alike name is, by letters and by sounds, (2, groups)."""
-        sizes = self._sizes[groups]
-        starts = np.r_[0, np.cumsum(sizes)[:-1]]
-        rows = np.repeat(self._starts[groups] - starts, sizes) + np.arange(sizes.sum())
-        found = self._spelling.likeness(mention, rows)
-        found[:, np.isin(rows, hidden)] = 0.0
-        best: NDArray[np.float32] = np.maximum.reduceat(found, starts, axis=1) if len(rows) else found
+    def _best(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the best score of each entity's names."""
+        best = self._grouped.best(scores[: len(self.names)])
+        if self._more is not None:
+            np.maximum.at(best, self._groups[len(self.names) :], scores[len(self.names) :])
         return best
+
+    def _rows_of(self, groups: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the names of some entities, each entity's in order, and where each begins."""
+        sizes = self._sizes[groups]
+        starts = np.r_[0, np.cumsum(sizes)[:-1]].astype(np.int64)
+        rows = np.repeat(self._starts[groups] - starts, sizes) + np.arange(sizes.sum())
+        if self._more is None:
+            return rows, starts
+        later = self._groups[len(self.names) :]
+        rows = np.concatenate([rows, np.flatnonzero(np.isin(later, groups)) + len(self.names)])
+        rows = rows[np.argsort(self._groups[rows], kind="stable")]
+        return rows, np.searchsorted(self._groups[rows], groups)
+
+    def _likeness(self, mention: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return how alike a mention and names are, by letters and by sounds, (2, rows)."""
+        if self._more is None:
+            return self._spelling.likeness(mention, rows)
+        found, first = np.empty((2, len(rows)), np.float32), rows < len(self.names)
+        found[:, first] = self._spelling.likeness(mention, rows[first])
+        found[:, ~first] = self._more.spelling.likeness(mention, rows[~first] - len(self.names))
+        return found
 
     def _spoken_in(self, language: str | None) -> NDArray[np.bool_]:
         """Return which names (n,) are in a language, or "mul" where their entity has none in it."""
         if language is not None and language not in self._spoken:
-            tags = list(dict.fromkeys(self.languages.tolist()))
-            spoken = np.isin(self.languages, [tag for tag in tags if matches(language, tag)])
-            lacking = np.repeat(~np.logical_or.reduceat(spoken, self._starts), self._sizes)
+            more = np.full(len(self._groups) - len(self.names), "", dtype=object)
+            languages = np.concatenate([self.languages, more])
+            tags = [tag for tag in dict.fromkeys(languages.tolist()) if matches(language, tag)]
+            spoken = np.isin(languages, tags)
+            lacking = np.bincount(self._groups[spoken], minlength=len(self._starts))[self._groups] == 0
             kept = dict(list(self._spoken.items())[-_LANGUAGES:])
             self._spoken = {
                 None: self._spoken[None],
                 **kept,
-                language: spoken | (lacking & (self.languages == MULTIPLE)),
+                language: spoken | (lacking & (languages == MULTIPLE)),
             }
         return self._spoken[language]
 
-    def _measure_hubness(self) -> NDArray[np.float32]:
-        """Return r of each name, against all entities or a sample of them."""
+    def _measured(self, vectors: NDArray[np.float32], owners: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return r of names, against all entities or a sample of them, by the names that were given first."""
         sample = np.arange(len(self._starts))
         if len(self.names) > _SAMPLE:
             sample = np.sort(
                 np.random.default_rng(0).permutation(sample)[: max(1, _SAMPLE * len(sample) // len(self.names))]
             )
+        sizes = self._sizes[sample]
         rows = np.concatenate([np.arange(self._starts[g], self._starts[g] + self._sizes[g]) for g in sample])
-        starts = np.r_[0, np.cumsum(self._sizes[sample])[:-1]]
-        found = np.zeros(len(self.names), np.float32)
-        block = max(1, _BLOCK // len(rows))
-        for start in range(0, len(self.names), block):
-            cosines = np.maximum.reduceat(self.vectors[start : start + block] @ self.vectors[rows].T, starts, axis=1)
-            cosines[self.owners[start : start + block, None] == self._entities[sample][None]] = -2.0
-            found[start : start + block] = [_mean_of_best(each, _NEIGHBORS) for each in cosines]
+        grouped = _Grouped(np.r_[0, np.cumsum(sizes)[:-1]], sizes)
+        others, named = self.vectors[rows[grouped.order]].T, self._entities[sample][grouped.groups]
+        found = np.zeros(len(vectors), np.float32)
+        block = max(1, _BLOCK // 8 // len(rows))
+        for start in range(0, len(vectors), block):
+            part = slice(start, start + block)
+            cosines = grouped.best_in_order(vectors[part] @ others)
+            cosines[owners[part, None] == named[None]] = -2.0
+            if len(sample) > _NEIGHBORS + 1:
+                best = np.partition(cosines, len(sample) - _NEIGHBORS, axis=1)[:, -_NEIGHBORS:]
+                found[part] = best.mean(axis=1)
+            else:
+                found[part] = [_mean_of_best(each, _NEIGHBORS) for each in cosines]
         return found
+
+
+@dataclass(frozen=True)
+class _More:
+    """Names that came later, behind the others: their vectors, spellings, and rows by folded name."""
+
+    vectors: NDArray[np.float32]
+    spelling: SpellingIndex
+    exact: Mapping[str, list[int]]
+
+
+class _Grouped:
+    """Rows in groups, one behind the other, and the best of each group: the first rows of all, then the second ...
+
+    `order` are the rows so, largest groups first, and `groups` the groups in that order.
+    """
+
+    def __init__(self, starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> None:
+        self.groups = np.argsort(-sizes, kind="stable")
+        least = sizes[self.groups]
+        self._counts = [int(np.searchsorted(-least, -place)) for place in range(int(sizes.max()))]
+        self.order = np.concatenate([starts[self.groups[:n]] + place for place, n in enumerate(self._counts)])
+        self._back = np.empty(len(sizes), np.int64)
+        self._back[self.groups] = np.arange(len(sizes))
+
+    def best(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the best of each group (g,) of the scores of rows (n,)."""
+        return self.best_in_order(scores[None, self.order])[0, self._back]
+
+    def best_in_order(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the best of each of `groups`, (m, g), of scores (m, n) in the `order` of rows."""
+        best, end = scores[:, : self._counts[0]].copy(), self._counts[0]
+        for count in self._counts[1:]:
+            np.maximum(best[:, :count], scores[:, end : end + count], out=best[:, :count])
+            end += count
+        return best
+
+
+def _digest(names: Sequence[str]) -> int:
+    return zlib.crc32("\n".join(names).encode("utf-8", "surrogatepass"))
+
+
+def _unpacked(known: bytes | None, names: Sequence[str]) -> tuple[SpeltNames, list[str], NDArray[np.float32]] | None:
+    """Return spellings, scripts and hubness of what `packed` wrote; None where it is of other names, or of old."""
+    if known is None:
+        return None
+    with np.load(io.BytesIO(known), allow_pickle=False) as arrays:
+        if arrays["version"].tolist() != [_PACKED, _digest(names)]:
+            return None
+        scripts = json.loads(arrays["scripts"].tobytes())
+        return SpeltNames.from_arrays(arrays, len(names)), scripts, arrays["hubness"]
 
 
 def centred(vectors: NDArray[np.float32], mean: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from interlingua.pipelines.texts.languages import find_label
 from interlingua.pipelines.texts.lines import PathLike, input_name, json_lines, numbered_lines
 from interlingua.pipelines.texts.tables import open_table
 
-from .entities import Entity
+from .entity import Entity
 
 _FIELDS = {"alias": "aliases", "type": "types"}
 _MAIN_SNAK = ("mainsnak", "datavalue", "value")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from anyascii import anyascii
@@ -89,20 +93,80 @@ def main_script(name: str) -> str:
     return found.most_common(1)[0][0] if found else ""
 
 
+@dataclass(frozen=True)
+class SpeltNames:
+    """What names are in Latin letters.
+
+    Attributes
+    ----------
+    letters, sounds : list of n str
+        Romanized, and the kinds of their consonants.
+    counts : (n, groups) sparse array
+        How often each has each group of characters.
+    """
+
+    letters: list[str]
+    sounds: list[str]
+    counts: sparse.csr_array
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything as arrays, for `from_arrays`."""
+        texts = {"letters": self.letters, "sounds": self.sounds}
+        packed = {name: np.frombuffer(json.dumps(each).encode(), np.uint8) for name, each in texts.items()}
+        counted = {"groups": self.counts.indices, "ends": self.counts.indptr}
+        return {**packed, **counted, "counts": self.counts.data.astype(np.uint16)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n: int) -> SpeltNames:
+        """Return what `to_arrays` wrote of n names; ValueError if it is of others."""
+        letters, sounds = (json.loads(arrays[name].tobytes()) for name in ("letters", "sounds"))
+        if len(letters) != n or len(sounds) != n or len(arrays["ends"]) != n + 1:
+            raise ValueError(f"the spellings are not of {n} names")
+        parts = arrays["counts"].astype(np.float32), arrays["groups"], arrays["ends"]
+        return cls(letters, sounds, sparse.csr_array(parts, shape=(n, _HASHED)))
+
+
+def spelt_names(names: Sequence[str]) -> SpeltNames:
+    """Return what names are in Latin letters."""
+    letters = [romanized(name) for name in names]
+    return SpeltNames(letters, [_sounds(each) for each in letters], _grams(letters))
+
+
 class SpellingIndex:
     """Names in Latin letters: by groups of two and three characters and their consonants, and letter by letter.
 
     Parameters
     ----------
     names : sequence of str
+    weights : array, optional
+        Of the groups; by default how rare they are among the names.
+    known : SpeltNames, optional
+        What `spelt_names` makes of the names, which takes nearly all of the time.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
-        spelt = [romanized(name) for name in names]
-        counts = _grams(spelt)
-        self._weights = rarity(counts)
-        self._names = weighted(counts, self._weights).T.tocsr()
-        self._letters, self._sounds = _Letters(spelt), _Letters([_sounds(each) for each in spelt])
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        weights: NDArray[np.float32] | None = None,
+        known: SpeltNames | None = None,
+    ) -> None:
+        self.spelt = spelt_names(names) if known is None else known
+        self.weights = rarity(self.spelt.counts) if weights is None else weights
+        self._names = weighted(self.spelt.counts, self.weights).T.tocsr()
+        self._letters, self._sounds = _Letters(self.spelt.letters), _Letters(self.spelt.sounds)
+
+    def with_more(self, names: Sequence[str]) -> SpellingIndex:
+        """Return an index of these names and others, behind them; the weights stay."""
+        more, made = SpellingIndex(names, weights=self.weights), copy(self)
+        made.spelt = SpeltNames(
+            self.spelt.letters + more.spelt.letters,
+            self.spelt.sounds + more.spelt.sounds,
+            sparse.vstack([self.spelt.counts, more.spelt.counts], format="csr"),
+        )
+        made._names = sparse.hstack([self._names, more._names], format="csr")
+        made._letters, made._sounds = self._letters.with_more(more._letters), self._sounds.with_more(more._sounds)
+        return made
 
     def scores(self, mentions: Sequence[str]) -> NDArray[np.float32]:
         """Return cosines from 0 to 1 of the groups of mentions and names, (m, n); rare groups weigh more.
@@ -111,7 +175,7 @@ class SpellingIndex:
         meaning, or of another language, and one or two syllables are like many names by chance.
         """
         spelt = [romanized(each) for each in mentions]
-        found: NDArray[np.float32] = (weighted(_grams(spelt), self._weights) @ self._names).toarray()
+        found: NDArray[np.float32] = (weighted(_grams(spelt), self.weights) @ self._names).toarray()
         found *= np.array([[_telling(each)] for each in mentions], np.float32).reshape(-1, 1)
         return found
 
@@ -140,6 +204,13 @@ class _Letters:
         places = np.concatenate([np.arange(n, dtype=np.uint64) for n in self._lengths.tolist()] or [np.zeros(0, int)])
         letters = np.array([_ALPHABET[letter] for text in cut for letter in text], np.int64)
         np.bitwise_or.at(self._places, (letters, rows), np.uint64(1) << places.astype(np.uint64))
+
+    def with_more(self, others: _Letters) -> _Letters:
+        """Return these texts, and others behind them."""
+        made = copy(self)
+        made._lengths = np.concatenate([self._lengths, others._lengths])
+        made._places = np.concatenate([self._places, others._places], axis=1)
+        return made
 
     def likeness(self, text: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return twice the longest common subsequence over both lengths, by bits (Hyyrö 2004), for some rows."""

@@ -20,7 +20,7 @@ from interlingua.pipelines import (
     TranslationMemory,
     load_encoder,
 )
-from interlingua.pipelines.link.entities import Entity, EntityIndex
+from interlingua.pipelines.link import Entity, EntityIndex
 from interlingua.pipelines.search.shards import build_index
 from interlingua.pipelines.stored import changing, kind_of
 from interlingua.pipelines.texts.pairs import Pair

@@ -424,3 +424,22 @@ def test_a_snapshot_that_fails_leaves_no_folder_and_can_be_taken_again(folder, t
 
 def no_space(path, content):
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_was_loaded_is_gone_on_with(folder, monkeypatch):
+    mine = Collection.load(folder)
+    with CollectionStore(folder) as store:
+        store.upsert(*rows(1, 4))
+    with monkeypatch.context() as patch:
+        patch.setattr(Collection, "load", lambda *_, **__: 1 / 0)
+        with CollectionStore(folder, collection=mine) as store:
+            assert store.collection is mine
+            assert "r4" in mine
+            store.upsert(*rows(3))
+    assert contents(Collection.load(folder)) == contents(mine)
+    with CollectionStore(folder) as store:
+        store.checkpoint()
+    for outdated in (mine, Collection.create(2, "ip"), Collection.load(folder, journal=False)):
+        with pytest.raises(LockedError, match="was saved by someone else since it was loaded"):
+            CollectionStore(folder, collection=outdated)
+    CollectionStore(folder).close()  # nobody holds it

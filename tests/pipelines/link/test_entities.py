@@ -12,7 +12,7 @@ from interlingua.pipelines.encoders.base import UnknownTextError
 from interlingua.pipelines.link import Entity, EntityIndex
 from interlingua.pipelines.link.entities import _NOTHING
 from interlingua.pipelines.link.model import LinkModel
-from interlingua.pipelines.link.names import folded_name
+from interlingua.pipelines.link.names import NameTable, centred, centred_by_script, folded_name
 from interlingua.pipelines.link.sources import read_entity_table, read_wikidata
 
 MEANINGS = {"deutschland": "germany", "alemania": "germany", "frankreich": "france", "georgien": "georgia"}
@@ -287,3 +287,94 @@ def test_names_are_accepted_beside_links_and_by_two_indexes_of_one_folder(index,
         second.accept("too late", id)
     with pytest.raises(LockedError, match="was changed by someone else"):
         second.save(tmp_path / "kept")
+
+
+def assert_tell_the_same(index, other, mentions):
+    for one, two in zip(index.link(mentions, k=5), other.link(mentions, k=5), strict=True):
+        assert [each.entity.id for each in one] == [each.entity.id for each in two]
+        for each, its in zip(one, two):
+            assert set(each.entity.aliases) == set(its.entity.aliases)
+            assert each.features == pytest.approx(its.features, abs=1e-5)
+            assert each.probability == pytest.approx(its.probability, abs=1e-4)
+
+
+ACCEPTED = [("Bundesrepublik", "germany"), ("Kenia", "kenya"), ("frankreich", "france"), ("BRD", "germany")]
+
+
+def test_accepting_gives_what_loading_gives_in_whichever_order(index, entities, tmp_path):
+    for name in ("one", "other"):
+        index.save(tmp_path / name)
+    first, other = (EntityIndex.load(tmp_path / name, Meaning()) for name in ("one", "other"))
+    for mention, id in ACCEPTED:
+        first.accept(mention, id)
+    for mention, id in reversed(ACCEPTED):
+        other.accept(mention, id)
+    mentions = [*(mention for mention, _ in ACCEPTED), "Alemania", "Georgia", "Kenya", "nobody"]
+    loaded = EntityIndex.load(tmp_path / "one", Meaning())
+    assert_tell_the_same(first, loaded, mentions)
+    assert [found[0].entity.id for found in first.link([each for each, _ in ACCEPTED])] == [id for _, id in ACCEPTED]
+    assert_tell_the_same(first, other, mentions)
+    first.save(tmp_path / "saved again")
+    assert_tell_the_same(first, EntityIndex.load(tmp_path / "saved again", Meaning()), mentions)
+
+
+def test_accepting_makes_nothing_anew(index, tmp_path, monkeypatch):
+    index.suggest("bund")
+    index.save(tmp_path / "kept")
+    index = EntityIndex.load(tmp_path / "kept", Meaning())
+    index.suggest("bund")
+
+    def refuse(*_, **__):
+        raise AssertionError("made anew")
+
+    with monkeypatch.context() as patch:
+        for place in ("index.Collection.load", "pipelines.link.names.NameTable.__init__"):
+            patch.setattr(f"interlingua.{place}", refuse)
+        index.accept("Bundesrepublik", "germany")
+        index.accept("Bundesland", "us-ga")
+        with monkeypatch.context() as inner:
+            inner.setattr("interlingua.pipelines.link.state.folded_name", refuse)
+            assert [each.id for each in index.suggest("bund")] == ["us-ga", "germany"]
+            assert [each.id for each in index.suggest("bund", types=["state"])] == ["us-ga"]
+
+
+def test_what_is_kept_of_names_is_what_is_computed_and_of_other_names_is_not_used(index, entities, tmp_path):
+    index.save(tmp_path / "kept")
+    mentions = ["Alemania", "Georgia", "Georgien", "nobody"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("interlingua.pipelines.link.spelling.spelt_names", lambda names: 1 / 0)
+        loaded = EntityIndex.load(tmp_path / "kept", Meaning())
+    assert_tell_the_same(loaded, index, mentions)
+    fewer = EntityIndex.build(entities[1:], Meaning(), calibrate=False)
+    again = EntityIndex(entities[1:], Meaning(), fewer.collection, model=fewer.model, packed=index.table.packed())
+    assert_tell_the_same(again, fewer, mentions)
+
+
+def test_more_names_of_an_entity_count_as_its_others_do():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(60, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    names, owners = [f"name {row}" for row in range(60)], np.repeat(np.arange(20), 3)[rng.permutation(60)]
+    table = NameTable(names[:50], [""] * 50, owners[:50], vectors[:50])
+    more = table.with_more(names[50:55], owners[50:55], vectors[50:55])
+    more = more.with_more(names[55:], owners[55:], vectors[55:])
+    x = vectors[:3] + 0.3 * rng.normal(size=(3, 16)).astype(np.float32)
+    around, y = centred_by_script(["a", "b", "c"], x, table.mean), centred(vectors, table.mean)
+    cosines = around @ y.T
+    best = lambda scores: np.array([scores[owners == each].max() for each in range(20)])  # noqa: E731
+
+    def typical(row):
+        among = [(y[:50] @ y[row])[owners[:50] == each].max() for each in range(20) if each != owners[row]]
+        return np.sort(among)[-10:].mean()
+
+    hubness = np.array([typical(row) for row in range(60)])
+    for row, near in enumerate(more.near(["a", "b", "c"], x)):
+        own = np.sort(best(cosines[row]))[-10:].mean()
+        scores = cosines[row] - (own + hubness) / 2
+        assert near.owners.tolist() == list(range(20))
+        np.testing.assert_allclose(near.name, best(scores), atol=1e-5)
+    whole = NameTable(names, [""] * 60, owners, vectors)
+    for one, other in zip(more.near(names[50:], vectors[50:]), whole.near(names[50:], vectors[50:])):
+        np.testing.assert_array_equal(one.exact, other.exact)
+        np.testing.assert_allclose(one.letters, other.letters, atol=1e-6)
+        np.testing.assert_allclose(one.sounds, other.sounds, atol=1e-6)
