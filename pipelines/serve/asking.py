@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -17,18 +16,12 @@ from interlingua.pipelines.encoders.base import Encoder, Role
 from interlingua.pipelines.encoders.load import encode_named
 from interlingua.pipelines.search.judged import judge, relevance_of
 from interlingua.pipelines.search.languages import map_by_language
+from interlingua.pipelines.search.preference import Preference
 from interlingua.pipelines.search.relevance import Relevance
 from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit
 from interlingua.pipelines.texts.languages import matching_languages
 
 from .joined import JoinedEncoder
-
-#: What a search may take beside what it has always taken.
-OPTIONS = tuple(
-    name
-    for name in ("prefer", "hybrid", "rerank", "least")
-    if name in inspect.signature(CrossLingualSearch.search).parameters
-)
 
 
 @cache
@@ -54,6 +47,7 @@ def found(
     languages: Sequence[str] | None = None,
     where: Where | None = None,
     balance: bool = False,
+    prefer: Preference | float | None = None,
 ) -> list[dict[str, Any]]:
     """Return for each query its language, how sure it is that anything answers it, and the hits."""
     raw = encode_named(search.encoder, queries, ["the query"] * len(queries), "query")
@@ -62,16 +56,18 @@ def found(
     allowed = None if languages is None else matching_languages(languages, list(counts))
     searched = sum(counts.values()) if allowed is None else sum(counts[name] for name in allowed)
     vectors = map_by_language(search.question_space, raw, spoken)
-    lists = search.search_vectors(vectors, k, languages=allowed, where=where, balance=balance, asked_in=spoken)
+    options: dict[str, Any] = {"languages": allowed, "where": where, "balance": balance, "prefer": prefer}
+    lists = search.search_vectors(vectors, k, asked_in=spoken, **options)
     answers = []
     for row, hits in enumerate(lists):
         judged = judge(search, known_relevance(encoder), raw[row], hits, searched, spoken[row])
-        sure = judged.probability.tolist()
+        sure = dict(zip([hit.id for hit in judged.hits], judged.probability.tolist(), strict=True))
+        ordered = hits if balance or prefer is not None else judged.hits  # those too few to remove language, by meaning
         answers.append(
             {
                 "language": spoken[row],
                 "answerable": finite(judged.answerable),
-                "hits": [_hit(hit, finite(each)) for hit, each in zip(judged.hits, sure, strict=True)],
+                "hits": [_hit(hit, finite(sure[hit.id])) for hit in ordered],
             }
         )
     return answers

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from interlingua.pipelines.search.preference import Preference
+
 from .gate import Limits
 
 _LIMITS = Limits()
@@ -78,6 +80,9 @@ class SearchForm(Form):
         None, description="Only passages with this metadata: a written filter, or fields and their values."
     )
     balance: bool = Field(False, description="Bring the best passages of all languages level.")
+    prefer: Preference | Share | None = Field(
+        None, description="From 0, own: passages in the query's language come first, to 1, blind: it does not count."
+    )
 
 
 class Hit(BaseModel):

@@ -62,6 +62,7 @@ class Questions:
             languages=form.languages,
             where=filter_of(form.where),
             balance=form.balance,
+            prefer=form.prefer,
         )
         return {"collection": served.name, **answer}
 

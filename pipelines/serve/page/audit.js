@@ -38,7 +38,7 @@ function cell(share) {
   const made = make("td", {}, percent(share));
   const dark = document.documentElement.dataset.theme === "dark";
   const strength = Math.min(1, share);
-  made.style.backgroundColor = dark ? `hsl(205 60% ${15 + 25 * strength}%)` : `hsl(205 70% ${97 - 32 * strength}%)`;
+  made.style.backgroundColor = dark ? `hsl(205 60% ${15 + 18 * strength}%)` : `hsl(205 70% ${97 - 32 * strength}%)`;
   return made;
 }
 

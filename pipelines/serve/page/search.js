@@ -43,7 +43,10 @@ async function ask() {
   }
   const query = $("query").value.trim();
   if (!query) return;
-  const form = { query, k: Number($("k").value), collection: about.name, balance: $("balance").checked };
+  const form = { query, k: Number($("k").value), collection: about.name };
+  const prefer = $("prefer").value;
+  if (prefer === "balance") form.balance = true;
+  else if (prefer) form.prefer = prefer;
   if (chosen.size) form.languages = [...chosen];
   if ($("filter").value.trim()) form.where = $("filter").value.trim();
   $("results").setAttribute("aria-busy", "true");
@@ -122,7 +125,7 @@ $("where-collection").addEventListener("change", () => {
   chips();
 });
 $("grouped").addEventListener("change", show);
-$("balance").addEventListener("change", () => last && ask());
+$("prefer").addEventListener("change", () => last && ask());
 onTongue(() => {
   chips();
   show();

@@ -26,6 +26,10 @@ def test_a_search_gives_what_the_library_gives(client, words, fake_encoder):
     np.testing.assert_allclose([each["score"] for each in found["hits"]], [each.score for each in hits], atol=1e-5)
     assert set(found["hits"][0]) >= {"id", "text", "language", "score", "probability", "metadata"}
     assert found["hits"][0]["metadata"] == {"topic": "sun", "odd": 0}
+    for prefer in ("own", 0.9):
+        dialled = client.post("/v1/search", json={**asked, "prefer": prefer}).json()
+        (hits,) = library.search(["sun.en"], 4, languages=["sw", "zh"], where={"odd": 0}, prefer=prefer)
+        assert [each["id"] for each in dialled["hits"]] == [each.id for each in hits]
     as_fields = client.post("/v1/search", json={**asked, "where": {"odd": [0]}}).json()
     assert as_fields == found
 
@@ -223,6 +227,8 @@ HOSTILE = [
     ("POST", "/v1/search", b'{"query": "a", "k": -1}', 422),
     ("POST", "/v1/search", b'{"query": "a", "kk": 1}', 422),
     ("POST", "/v1/search", b'{"query": ["a"]}', 422),
+    ("POST", "/v1/search", b'{"query": "a", "prefer": 2}', 422),
+    ("POST", "/v1/search", b'{"query": "a", "prefer": "own", "balance": true}', 422),
     ("POST", "/v1/search", b'{"query": "a", "where": "year >="}', 422),
     ("POST", "/v1/search", b'{"query": "a", "where": "' + b"(" * 5000 + b'"}', 422),
     ("POST", "/v1/search", b'{"query": "a", "languages": []}', 422),

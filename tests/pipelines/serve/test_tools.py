@@ -5,7 +5,9 @@ import json
 import anyio
 import pytest
 
-mcp = pytest.importorskip("mcp")
+pytest.importorskip("mcp")
+
+import mcp
 
 from interlingua.pipelines import QuestionAnswerer
 from interlingua.pipelines.link.entities import Entity, EntityIndex
