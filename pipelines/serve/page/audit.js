@@ -12,7 +12,7 @@ async function measure() {
   $("verdict").setAttribute("aria-busy", "true");
   const found = name && (await trying(() => get(`/v1/collections/${encodeURIComponent(name)}/audit`)));
   $("verdict").removeAttribute("aria-busy");
-  if (!found) return;
+  if (!found || $("audit-collection").value !== name) return;
   const parts = ["before", "after"].filter((stage) => found[stage]).map((stage) => part(stage, found[stage]));
   $("verdict").replaceChildren(make("p", { lang: "en", dir: "ltr" }, make("strong", {}, found.advice)), ...parts);
 }

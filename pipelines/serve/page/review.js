@@ -69,7 +69,7 @@ function show() {
   $("place").textContent = say("place", { place: number(place + 1), n: number(links.length), left: number(left) });
   const decided = each.decision ? make("p", { class: each.decision }, say(each.decision)) : null;
   $("card").replaceChildren(
-    make("div", {}, make("h2", {}, say("mention")), make("p", { class: "big", dir: "auto" }, each.mention), decided),
+    make("div", {}, make("h2", {}, say("mention")), make("p", { class: "big" }, make("bdi", {}, each.mention)), decided),
     make("div", {}, make("h2", {}, say("candidates")),
       ...(each.candidates.length ? each.candidates.map((one, at) => candidate(one, at, each)) : [make("p", {}, say("nil"))]),
       evidence(each.candidates[each.choice])));
@@ -82,9 +82,17 @@ function candidate(one, at, each) {
 
 function evidence(one) {
   if (!one) return null;
-  const rows = [["", one.description], ...Object.entries(one.features)].filter(([, value]) => value !== "" && value != null);
-  return make("dl", {}, ...rows.flatMap(([name, value]) => [
-    make("dt", {}, name || "·"), make("dd", { dir: "auto" }, typeof value === "number" ? number(value, { maximumFractionDigits: 3 }) : String(value))]));
+  const rows = Object.entries(one.features).filter(([, value]) => value !== "" && value != null);
+  const shown = (value) => (typeof value === "number" ? number(value, { maximumFractionDigits: 3 }) : String(value));
+  return make("div", {},
+    one.description ? make("p", {}, make("bdi", {}, one.description)) : null,
+    make("dl", {}, ...rows.flatMap(([name, value]) => [make("dt", {}, named(name)), make("dd", {}, make("bdi", {}, shown(value)))])));
+}
+
+// What a feature is called: ours in the language of the page, those of a file as they are.
+function named(name) {
+  const said = say(`feature_${name}`);
+  return said === `feature_${name}` ? name : said;
 }
 
 function choose(at) {

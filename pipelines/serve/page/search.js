@@ -97,7 +97,7 @@ function item(hit, words) {
         make("dd", {}, `${number(hit.score, { maximumFractionDigits: 3 })} — ${say(last.ranking === "csls" ? "score_csls" : "score_cosine")}`),
         make("dt", {}, say("cosine")), make("dd", {}, number(hit.cosine, { maximumFractionDigits: 3 })),
         make("dt", {}, say("probability")), make("dd", {}, percent(hit.probability)),
-        ...meta.flatMap(([key, value]) => [make("dt", { dir: "auto" }, key), make("dd", { dir: "auto" }, String(value))]))));
+        ...meta.flatMap(([key, value]) => [make("dt", {}, make("bdi", {}, key)), make("dd", {}, make("bdi", {}, String(value)))]))));
 }
 
 // Words of the question that a text holds as well; of scripts without blanks, the parts that a segmenter finds.

@@ -51,7 +51,7 @@ async function load() {
   const name = $("space-collection").value;
   if (!name) return;
   const found = await trying(() => get(`/v1/collections/${encodeURIComponent(name)}/map`));
-  if (!found) return;
+  if (!found || $("space-collection").value !== name) return; // another one has been chosen meanwhile
   const after = points(found.after);
   held = { ...found, name, after, before: found.before ? points(found.before) : after, aligned: Boolean(found.before) };
   view = { x: 0, y: 0, zoom: 1 };

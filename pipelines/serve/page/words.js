@@ -28,7 +28,8 @@ const WORDS = {
     rows_ask: "Questions in", columns_find: "find texts in (share of hits)", place: "{place} of {n} · {left} left to decide",
     mention: "Name", candidates: "Candidates", nil: "means none of the entities", accepted: "accepted", rejected: "rejected",
     nothing_to_review: "The file holds no links: it needs columns for a name and an id, or two names.", no_entities: "none are served",
-    failed: "The service does not answer.",
+    failed: "The service does not answer.", feature_name: "Name", feature_spelling: "Spelling", feature_letters: "Letters",
+    feature_context: "Context", feature_type: "Type", feature_language: "Language",
   },
   de: {
     skip: "Zum Inhalt", sections: "Bereiche", search: "Suchen", upload: "Hochladen", space: "Karte", audit: "Prüfung", review: "Durchsicht",
@@ -58,7 +59,8 @@ const WORDS = {
     rows_ask: "Fragen in", columns_find: "finden Texte in (Anteil der Treffer)", place: "{place} von {n} · {left} noch offen",
     mention: "Name", candidates: "Kandidaten", nil: "bedeutet keine der Entitäten", accepted: "angenommen", rejected: "abgelehnt",
     nothing_to_review: "Die Datei enthält keine Verknüpfungen: Sie braucht Spalten für Name und Kennung, oder zwei Namen.", no_entities: "keine im Dienst",
-    failed: "Der Dienst antwortet nicht.",
+    failed: "Der Dienst antwortet nicht.", feature_name: "Name", feature_spelling: "Schreibweise", feature_letters: "Buchstaben",
+    feature_context: "Zusammenhang", feature_type: "Art", feature_language: "Sprache",
   },
   zh: {
     skip: "跳到内容", sections: "栏目", search: "搜索", upload: "上传", space: "地图", audit: "审计", review: "复核",
@@ -82,7 +84,8 @@ const WORDS = {
     no_webgl: "此浏览器不支持地图所需的 WebGL。", caught: "套索内有 {n} 段文本；前 {shown} 段：", rows_ask: "提问语言",
     columns_find: "找到的文本语言（占结果的比例）", place: "第 {place} 个，共 {n} 个 · 尚余 {left} 个", mention: "名称", candidates: "候选",
     nil: "不指任何实体", accepted: "已接受", rejected: "已拒绝", nothing_to_review: "文件中没有链接：需要名称和编号两列，或两个名称。",
-    no_entities: "未提供", failed: "服务没有响应。",
+    no_entities: "未提供", failed: "服务没有响应。", feature_name: "名称", feature_spelling: "拼写", feature_letters: "字母",
+    feature_context: "上下文", feature_type: "类型", feature_language: "语言",
   },
   ar: {
     skip: "إلى المحتوى", sections: "الأقسام", search: "بحث", upload: "رفع", space: "الخريطة", audit: "تدقيق", review: "مراجعة",
@@ -106,7 +109,8 @@ const WORDS = {
     points: "{n} من {total} مقطعًا.", no_before: "لم تُواءم هذه المتجهات: لا يوجد قبل.", no_webgl: "لا يدعم هذا المتصفح WebGL الذي تحتاجه الخريطة.",
     caught: "{n} مقطعًا داخل التحديد؛ أول {shown}:", rows_ask: "أسئلة بلغة", columns_find: "تجد نصوصًا بلغة (حصة من النتائج)",
     place: "{place} من {n} · بقي {left}", mention: "الاسم", candidates: "المرشحون", nil: "لا يعني أيًّا من الكيانات", accepted: "مقبول", rejected: "مرفوض",
-    nothing_to_review: "لا روابط في الملف: يلزم عمود للاسم وآخر للمعرّف، أو اسمان.", no_entities: "لا شيء", failed: "الخدمة لا تستجيب.",
+    nothing_to_review: "لا روابط في الملف: يلزم عمود للاسم وآخر للمعرّف، أو اسمان.", no_entities: "لا شيء", failed: "الخدمة لا تستجيب.", feature_name: "الاسم", feature_spelling: "التهجئة",
+    feature_letters: "الحروف", feature_context: "السياق", feature_type: "النوع", feature_language: "اللغة",
   },
 };
 let tongue = "en";
