@@ -14,12 +14,10 @@ from interlingua.index import parse_filter
 from interlingua.index.collection.filters import Where
 from interlingua.pipelines.encoders.base import Encoder, Role
 from interlingua.pipelines.encoders.load import encode_named
-from interlingua.pipelines.search.judged import judge, relevance_of
+from interlingua.pipelines.search.judged import relevance_of
 from interlingua.pipelines.search.languages import map_by_language
-from interlingua.pipelines.search.preference import Preference
 from interlingua.pipelines.search.relevance import Relevance
 from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit
-from interlingua.pipelines.texts.languages import matching_languages
 
 from .joined import JoinedEncoder
 
@@ -37,40 +35,12 @@ def filter_of(where: str | Mapping[str, Any] | None) -> Where | None:
     return parse_filter(where) if where.strip() else None
 
 
-def found(
-    search: CrossLingualSearch,
-    encoder: JoinedEncoder,
-    queries: Sequence[str],
-    k: int,
-    *,
-    language: str | None = None,
-    languages: Sequence[str] | None = None,
-    where: Where | None = None,
-    balance: bool = False,
-    prefer: Preference | float | None = None,
-) -> list[dict[str, Any]]:
-    """Return for each query its language, how sure it is that anything answers it, and the hits."""
-    raw = encode_named(search.encoder, queries, ["the query"] * len(queries), "query")
-    spoken = search.guess_languages(raw) if language is None else [language] * len(raw)
-    counts = search.languages
-    allowed = None if languages is None else matching_languages(languages, list(counts))
-    searched = sum(counts.values()) if allowed is None else sum(counts[name] for name in allowed)
-    vectors = map_by_language(search.question_space, raw, spoken)
-    options: dict[str, Any] = {"languages": allowed, "where": where, "balance": balance, "prefer": prefer}
-    lists = search.search_vectors(vectors, k, asked_in=spoken, **options)
-    answers = []
-    for row, hits in enumerate(lists):
-        judged = judge(search, known_relevance(encoder), raw[row], hits, searched, spoken[row])
-        sure = dict(zip([hit.id for hit in judged.hits], judged.probability.tolist(), strict=True))
-        ordered = hits if balance or prefer is not None else judged.hits  # those too few to remove language, by meaning
-        answers.append(
-            {
-                "language": spoken[row],
-                "answerable": finite(judged.answerable),
-                "hits": [_hit(hit, finite(sure[hit.id])) for hit in ordered],
-            }
-        )
-    return answers
+def found(search: CrossLingualSearch, query: str, k: int, *, language: str | None, **options: Any) -> dict[str, Any]:
+    """Return the language of a query, and what a search finds for it with some of its options."""
+    (hits,) = search.search([query], k, language=language, **{"least": 0.0, **options})
+    raw = encode_named(search.encoder, [query], ["the query"], "query") if language is None else None
+    spoken = language if raw is None else search.guess_languages(raw)[0]
+    return {"language": spoken, "hits": [_hit(hit) for hit in hits]}
 
 
 def embedded(
@@ -125,14 +95,14 @@ def finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(float(value), 6)
 
 
-def _hit(hit: SearchHit, probability: float | None) -> dict[str, Any]:
+def _hit(hit: SearchHit) -> dict[str, Any]:
     return {
         "id": hit.id,
         "text": hit.text,
         "language": hit.language,
         "score": finite(hit.score),
         "cosine": finite(hit.cosine),
-        "probability": probability,
+        "probability": finite(hit.probability),
         "metadata": {name: _plain(value) for name, value in hit.metadata.items()},
         **({} if hit.window is None else {"window": list(hit.window)}),
     }

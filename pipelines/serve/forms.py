@@ -83,6 +83,9 @@ class SearchForm(Form):
     prefer: Preference | Share | None = Field(
         None, description="From 0, own: passages in the query's language come first, to 1, blind: it does not count."
     )
+    least: Share | None = Field(
+        None, description="Nothing is found where the probability that the collection is about the query is lower."
+    )
 
 
 class Hit(BaseModel):
@@ -103,7 +106,6 @@ class Found(BaseModel):
 
     collection: str
     language: str = Field(description="Of the query, as given or guessed.")
-    answerable: float | None = Field(description="The probability that the collection is about what was asked.")
     hits: list[Hit]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from interlingua.pipelines.encoders.base import Encoder, Role, check_role, check_texts, encoder_for
 
 _MOST = 64  # texts of a batch
+_KEPT = 256  # single texts whose vectors are kept
 Counted = Callable[[int, float], None]
 
 
@@ -49,6 +51,7 @@ class JoinedEncoder:
         self._changed = threading.Condition()
         self._closed = False
         self._thread: threading.Thread | None = None
+        self._kept: dict[tuple[str, Role], NDArray[np.float32]] = {}
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in ("_encoder", "for_count"):
@@ -81,11 +84,23 @@ class JoinedEncoder:
         checked, wanted = check_texts(texts), check_role(role)
         if not checked:
             return np.empty((0, self.dimension), np.float32)
+        if len(checked) == 1:
+            return self._again(checked[0], wanted)[None].copy()
         parts = [
             self._encoded(checked[start : start + self._most], start, wanted)
             for start in range(0, len(checked), self._most)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _again(self, text: str, role: Role) -> NDArray[np.float32]:
+        """Return the vector (d,) of a single text, kept for a while: a question is asked again, with other options."""
+        kept = self._kept.pop((text, role), None)
+        vector = self._encoded([text], 0, role)[0] if kept is None else kept
+        self._kept[text, role] = vector
+        while len(self._kept) > _KEPT:
+            with suppress(StopIteration, KeyError, RuntimeError):  # of another thread, which has done it
+                del self._kept[next(iter(self._kept))]
+        return vector
 
     def close(self) -> None:
         """Encode nothing more; who waits gets a `ClosedError`."""

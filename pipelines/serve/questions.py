@@ -15,6 +15,8 @@ from .gate import Limits
 from .problems import Refused
 
 _LEAST = 0.5
+#: What a search takes as it was sent.
+OPTIONS = ("languages", "balance", "prefer", "least")
 
 
 class Questions:
@@ -53,17 +55,8 @@ class Questions:
         except FileNotFoundError as error:  # another process has deleted it
             self._catalogue.forget(served.name)
             raise Refused(404, f"{served.name} has been deleted") from error
-        (answer,) = found(
-            search,
-            served.encoder,
-            [form.query],
-            form.k,
-            language=form.language,
-            languages=form.languages,
-            where=filter_of(form.where),
-            balance=form.balance,
-            prefer=form.prefer,
-        )
+        asked = {name: getattr(form, name) for name in OPTIONS if getattr(form, name) is not None}
+        answer = found(search, form.query, form.k, language=form.language, where=filter_of(form.where), **asked)
         return {"collection": served.name, **answer}
 
     def classify(self, form: ClassifyForm) -> dict[str, Any]:

@@ -61,7 +61,7 @@ async function ask() {
 function show() {
   if (!last) return;
   const { query, found } = last;
-  const values = { n: number(found.hits.length), language: languageName(found.language), sure: percent(found.answerable) };
+  const values = { n: number(found.hits.length), language: languageName(found.language) };
   $("told").textContent = found.hits.length ? say("found", values) : say("nothing");
   const words = wordsOf(query);
   if (!$("grouped").checked) {

@@ -26,6 +26,7 @@ def test_a_search_gives_what_the_library_gives(client, words, fake_encoder):
     np.testing.assert_allclose([each["score"] for each in found["hits"]], [each.score for each in hits], atol=1e-5)
     assert set(found["hits"][0]) >= {"id", "text", "language", "score", "probability", "metadata"}
     assert found["hits"][0]["metadata"] == {"topic": "sun", "odd": 0}
+    assert client.post("/v1/search", json={"query": "nonsense.en gibberish.en", "least": 1}).json()["hits"] == []
     for prefer in ("own", 0.9):
         dialled = client.post("/v1/search", json={**asked, "prefer": prefer}).json()
         (hits,) = library.search(["sun.en"], 4, languages=["sw", "zh"], where={"odd": 0}, prefer=prefer)
