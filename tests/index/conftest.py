@@ -143,12 +143,25 @@ def filled(request, engine, metric, _filled):
 
 
 @pytest.fixture
-def filled_by_another_process(metric, ids, vectors, tmp_path_factory):
+def filled_by_another_process(metric, ids, vectors, _written_by_another_process):
+    """The same vectors as a process that has ended has added them."""
+    config = _written_by_another_process(ids, vectors)
+    return create_index("milvus", DIMENSION, metric, {**config, "collection": metric})
+
+
+@pytest.fixture(scope="session")
+def _written_by_another_process(tmp_path_factory):
+    """A function that has one process write a collection for each metric, the first time it is asked."""
     folder = tmp_path_factory.mktemp("milvus")
-    np.savez(folder / "rows.npz", ids=ids, vectors=vectors)
-    config = {"uri": str(folder / "rows.db"), "collection": "rows"}
-    in_another_process(_FILL, folder / "rows.npz", metric, json.dumps(config))
-    return create_index("milvus", DIMENSION, metric, config)
+    config = {"uri": str(folder / "rows.db")}
+
+    def write(ids, vectors):
+        if not (folder / "rows.npz").exists():
+            np.savez(folder / "rows.npz", ids=ids, vectors=vectors)
+            in_another_process(_FILL, folder / "rows.npz", json.dumps(config), *Metric)
+        return config
+
+    return write
 
 
 _FILL = """
@@ -156,8 +169,9 @@ import json, sys
 import numpy as np
 from interlingua.index import create_index
 rows = np.load(sys.argv[1])
-index = create_index("milvus", rows["vectors"].shape[1], sys.argv[2], json.loads(sys.argv[3]))
-index.add(rows["ids"], rows["vectors"])
+for metric in sys.argv[3:]:
+    config = {**json.loads(sys.argv[2]), "collection": metric}
+    create_index("milvus", rows["vectors"].shape[1], metric, config).add(rows["ids"], rows["vectors"])
 """
 
 

@@ -7,7 +7,7 @@ import pytest
 from interlingua.align import retrieve
 from interlingua.align.neighbors import fold_csls, fold_query, mean_neighbor_similarity
 from interlingua.index import Collection, Eq, Not, Range
-from interlingua.index.engines.base import Batch
+from interlingua.index.engines.base import Batch, Metric
 from interlingua.index.milvus.client import MilvusError
 from interlingua.index.milvus.collection import Loaded, MilvusCollection
 
@@ -78,48 +78,56 @@ WRITE = """
 import json, sys
 import numpy as np
 from interlingua.index import MilvusCollection
-config, rows, about, folder, metric = sys.argv[1:]
+configs, rows, about, folder = sys.argv[1:]
 vectors, about = np.load(rows), json.loads(about)
-collection = MilvusCollection(json.loads(config), vectors.shape[1], metric)
-collection.upsert([f"r{row}" for row in range(len(vectors))], vectors, about)
-collection.remove(["r3", "r5"])
-collection.attributes["encoder"] = "some"
-collection.save(folder)
+for metric, config in json.loads(configs).items():
+    collection = MilvusCollection(config, vectors.shape[1], metric)
+    collection.upsert([f"r{row}" for row in range(len(vectors))], vectors, about)
+    collection.remove(["r3", "r5"])
+    collection.attributes["encoder"] = "some"
+    collection.save(f"{folder}/{metric}")
 """
 READ = """
 import json, sys
 import numpy as np
 from interlingua.index import MilvusCollection
-collection = MilvusCollection.load(sys.argv[1])
-found = collection.search(np.load(sys.argv[2])[:3], 4, languages=["sw"])
-print(json.dumps([len(collection), list(collection.ids), list(map(list, found.ids)), collection.get(["r9"])]))
+rows, *folders = sys.argv[1:]
+for folder in folders:
+    collection = MilvusCollection.load(folder)
+    found = collection.search(np.load(rows)[:3], 4, languages=["sw"])
+    print(json.dumps([len(collection), list(collection.ids), list(map(list, found.ids)), collection.get(["r9"])]))
 """
 
 
 @pytest.mark.parametrize("where", ["milvus-lite", "milvus-server"])
-def test_each_process_goes_on_where_the_one_before_has_ended(where, metric, fresh_milvus, another_process, tmp_path):
-    config = {"uri": str(tmp_path / "rows.db"), "collection": "rows"} if where == "milvus-lite" else fresh_milvus(where)
-    vectors, told, folder = rows(80), about(80), tmp_path / "folder"
+def test_each_process_goes_on_where_the_one_before_has_ended(where, fresh_milvus, another_process, tmp_path):
+    lite = {"uri": str(tmp_path / "rows.db")} if where == "milvus-lite" else None
+    configs = {str(each): {**lite, "collection": str(each)} if lite else fresh_milvus(where) for each in Metric}
+    vectors, told, folders = rows(80), about(80), [tmp_path / str(each) for each in Metric]
     np.save(tmp_path / "rows.npy", vectors)
-    another_process(WRITE, json.dumps(config), tmp_path / "rows.npy", json.dumps(told), folder, metric)
-    memory = Collection.create(D, metric)
-    memory.upsert([f"r{row}" for row in range(80)], vectors, told)
-    memory.remove(["r3", "r5"])
-    kept = MilvusCollection.load(folder)
-    assert (len(kept), kept.ids, kept.attributes) == (78, memory.ids, {"encoder": "some"})
-    assert_same(kept, memory, rows(5, 99))
-    assert_same(kept, memory, rows(5, 99), where=Not(Range("year", 2005, 2020)))
-    assert kept.get(["r9"]) == memory.get(["r9"])
-    np.testing.assert_allclose(kept.vectors(["r9", "r2"]), memory.vectors(["r9", "r2"]), rtol=1e-6)
-    for collection in (kept, memory):
-        collection.remove(["r0", "r79"])
-        collection.upsert(["r9", "new"], rows(2, 7), about(2, 7))
-    assert_same(kept, memory, rows(5, 99))
-    if where == "milvus-lite":  # which serves one process at a time
-        pytest.importorskip("milvus_lite.server_manager").server_manager_instance.release_server(config["uri"])
-    length, ids, found, metadata = json.loads(another_process(READ, folder, tmp_path / "rows.npy"))
-    assert (length, tuple(ids), metadata) == (len(memory), memory.ids, memory.get(["r9"]))
-    assert found == [list(each) for each in memory.search(vectors[:3], 4, languages=["sw"]).ids]
+    another_process(WRITE, json.dumps(configs), tmp_path / "rows.npy", json.dumps(told), tmp_path)
+    memories = []
+    for metric, folder in zip(Metric, folders, strict=True):
+        memories.append(memory := Collection.create(D, metric))
+        memory.upsert([f"r{row}" for row in range(80)], vectors, told)
+        memory.remove(["r3", "r5"])
+        kept = MilvusCollection.load(folder)
+        assert (len(kept), kept.ids, kept.attributes) == (78, memory.ids, {"encoder": "some"})
+        assert_same(kept, memory, rows(5, 99))
+        assert_same(kept, memory, rows(5, 99), where=Not(Range("year", 2005, 2020)))
+        assert kept.get(["r9"]) == memory.get(["r9"])
+        np.testing.assert_allclose(kept.vectors(["r9", "r2"]), memory.vectors(["r9", "r2"]), rtol=1e-6)
+        for collection in (kept, memory):
+            collection.remove(["r0", "r79"])
+            collection.upsert(["r9", "new"], rows(2, 7), about(2, 7))
+        assert_same(kept, memory, rows(5, 99))
+    if lite:  # which serves one process at a time
+        pytest.importorskip("milvus_lite.server_manager").server_manager_instance.release_server(lite["uri"])
+    answers = another_process(READ, tmp_path / "rows.npy", *folders).splitlines()
+    for memory, answer in zip(memories, answers, strict=True):
+        length, ids, found, metadata = json.loads(answer)
+        assert (length, tuple(ids), metadata) == (len(memory), memory.ids, memory.get(["r9"]))
+        assert found == [list(each) for each in memory.search(vectors[:3], 4, languages=["sw"]).ids]
 
 
 CALLS = {
