@@ -11,6 +11,7 @@ are told to wait are no loss, and counted.
 import contextlib
 import io
 import json
+import math
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -177,32 +178,43 @@ def missed(rows: list[dict[str, Any]]) -> list[str]:
 
 def work(name: str, seconds: float, n_writers: int, n_readers: int) -> Counter[str]:
     """Return `COUNTS` of writers and readers on one kind of folder."""
+    if name != THREADS:
+        return by_processes([name], seconds, n_writers, n_readers)[name]
     with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / "folder"
-        if name == THREADS:
-            return _by_threads(folder, seconds, n_writers, n_readers)
-        KINDS.get(name, KINDS["Collection, load and save"]).make(folder)
-        function = "fork_and_write" if name == FORKS else "take_part"
-        parts = [(number, number < n_writers) for number in range(n_writers + n_readers)]
+        return _by_threads(Path(parent) / "folder", seconds, n_writers, n_readers)
+
+
+def by_processes(names: Sequence[str], seconds: float, n_writers: int, n_readers: int) -> dict[str, Counter[str]]:
+    """Return `COUNTS` of each kind of folder; the same processes write and read one after another, so long each."""
+    with tempfile.TemporaryDirectory() as parent:
+        folders = {name: Path(parent) / str(number) / "folder" for number, name in enumerate(names)}
+        for name, folder in folders.items():
+            folder.parent.mkdir()
+            _kind(name).make(folder)
+        told = [(name, str(folder)) for name, folder in folders.items()]
         running = [
             subprocess.Popen(
-                calling(f"{__name__}:{function}", name, str(folder), number, writes, seconds), stdout=subprocess.PIPE
+                calling(f"{__name__}:take_part", told, number, number < n_writers, seconds), stdout=subprocess.PIPE
             )
-            for number, writes in parts
+            for number in range(n_writers + n_readers)
         ]
-        counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
-        promised: set[str] = set()
+        counts = {name: Counter(dict.fromkeys(COUNTS, 0)) for name in names}
+        promised: dict[str, set[str]] = {name: set() for name in names}
         for process in running:
-            said, _ = process.communicate(timeout=seconds + 300)
-            if process.returncode:
-                counts["errors"] += 1
-                continue
-            own, acknowledged = json.loads(said)
-            counts.update(own)
-            promised |= set(acknowledged)
-        names = KINDS.get(name, KINDS["Collection, load and save"]).names(folder)
-        counts["errors"] += len(verify(folder).problems)
-        return _judged(counts, promised, names)
+            said, _ = process.communicate(timeout=len(names) * seconds + 300)
+            for name in names if process.returncode else ():
+                counts[name]["errors"] += 1
+            for name, (own, acknowledged) in ({} if process.returncode else json.loads(said)).items():
+                counts[name].update(own)
+                promised[name] |= set(acknowledged)
+        for name, folder in folders.items():
+            counts[name]["errors"] += len(verify(folder).problems)
+            _judged(counts[name], promised[name], _kind(name).names(folder))
+        return counts
+
+
+def _kind(name: str) -> Kind:
+    return KINDS["Collection, load and save" if name == FORKS else name]
 
 
 def _judged(counts: Counter[str], promised: set[str], names: set[str]) -> Counter[str]:
@@ -210,19 +222,33 @@ def _judged(counts: Counter[str], promised: set[str], names: set[str]) -> Counte
     return counts
 
 
-def take_part(name: str, folder: str, number: int, writes: bool, seconds: float) -> tuple[dict[str, int], list[str]]:
-    """Be a process that writes or reads, and return its counts and what it was promised."""
-    kind, counts, promised = KINDS[name], Counter[str](), list[str]()
-    end = time.monotonic() + seconds
+def take_part(
+    folders: Sequence[tuple[str, str]], number: int, writes: bool, seconds: float
+) -> dict[str, tuple[dict[str, int], list[str]]]:
+    """Be a process that writes or reads folders of some kinds in turn; return its counts and what it was promised."""
+    return {
+        name: (_fork_and_write if writes and name == FORKS else _take_turns)(
+            _kind(name), Path(folder), number, writes, seconds
+        )
+        for name, folder in folders
+    }
+
+
+def _take_turns(
+    kind: Kind, folder: Path, number: int, writes: bool, seconds: float
+) -> tuple[dict[str, int], list[str]]:
+    """Write or read for some seconds after the first time, which imports what it needs."""
+    counts, promised = Counter[str](), list[str]()
+    end = math.inf
     while time.monotonic() < end:
         change = f"{number}-{len(promised)}"
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # of commands
                 if writes:
-                    kind.change(Path(folder), change)
+                    kind.change(folder, change)
                     promised.append(change)
                 else:
-                    kind.names(Path(folder))
+                    kind.names(folder)
             counts["acknowledged" if writes else "readings"] += 1
         except LockedError:
             counts["told to wait"] += 1
@@ -230,15 +256,16 @@ def take_part(name: str, folder: str, number: int, writes: bool, seconds: float)
         except Exception as error:  # whatever it is, it is counted, and told
             counts["errors"] += 1
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        end = min(end, time.monotonic() + seconds)
     return dict(counts), promised
 
 
-def fork_and_write(_: str, folder: str, number: int, writes: bool, seconds: float) -> tuple[dict[str, int], list[str]]:
-    """Be a process that opens a store, forks, writes, and whose child tries to; or one that reads."""
-    if not writes:
-        return take_part("Collection, load and save", folder, number, writes, seconds)
+def _fork_and_write(
+    _: Kind, folder: Path, number: int, writes: bool, seconds: float
+) -> tuple[dict[str, int], list[str]]:
+    """Open a store, fork, and write, while the child tries to."""
     counts, promised = Counter[str](), list[str]()
-    end = time.monotonic() + seconds
+    end = math.inf
     while time.monotonic() < end:
         change = f"{number}-{len(promised)}"
         try:
@@ -253,6 +280,7 @@ def fork_and_write(_: str, folder: str, number: int, writes: bool, seconds: floa
         except LockedError:
             counts["told to wait"] += 1
             time.sleep(0.01)
+        end = min(end, time.monotonic() + seconds)
     return dict(counts), promised
 
 

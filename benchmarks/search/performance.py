@@ -43,12 +43,12 @@ class _Known:
         return self._vectors[[self._rows.get(text, 0) for text in texts]]
 
 
-def run(n: int = 100_000, words: int = 20_000) -> Iterator[Case]:
-    """Measure searches of `n` passages, and reading and aligning `words` word vectors."""
+def run(n: int = 100_000, words: int = 20_000, width: int = 300) -> Iterator[Case]:
+    """Measure searches of `n` passages, and reading and aligning `words` word vectors of `width` numbers."""
     load_faiss().omp_set_num_threads(1)
     for kind in _KINDS:
         yield from _searches(n, kind)
-    yield from _word_vectors(words)
+    yield from _word_vectors(words, width)
 
 
 def _searches(n: int, kind: str) -> Iterator[Case]:
@@ -83,8 +83,8 @@ def _searches(n: int, kind: str) -> Iterator[Case]:
     yield _case("build", data, kind, build, add)
 
 
-def _word_vectors(n: int) -> Iterator[Case]:
-    rng, d = np.random.default_rng(0), 300
+def _word_vectors(n: int, d: int) -> Iterator[Case]:
+    rng = np.random.default_rng(0)
     meaning = rng.normal(size=(n, d)) * np.linspace(2, 0.3, d)
     turn = np.linalg.qr(rng.normal(size=(d, d)))[0]
     x, y = (
