@@ -20,8 +20,8 @@ _LEAST = 1e-6
 _FITS = 2  # more rounds take doubtful pairs for right ones
 _SAMPLE, _DEVIATIONS, _HIGHEST_FLOOR = 500, 3, 0.9  # of the limit from which on two sentences mean the same
 _LEAST_WRONG = 20.0  # fewer wrong pairs do not tell where their bulk lies
-# subtle: two sentences of one side that are ten times nearer than usual say the same, and one's translation is right
-# for the other
+# subtle: two sentences of one side that are ten times nearer than usual, and than the next one, say the same, and one's
+# translation is right for the other; where the next one is near too, they differ by a word, and are the best decoys
 _COPY = 0.1
 _COPIES_LOOKED_PAST = 16  # neighbours that are looked at beyond k, where copies are among them
 
@@ -106,10 +106,11 @@ def mine_pairs(
     propose, ``max`` all of both, best first, as long as neither sentence is taken.
 
     Confidence comes from decoys [2]_, which need no known pair: each language is mined against itself, no sentence with
-    itself or with a copy, of a cosine of 0.9 or more (0.9 + c / 10, with a mean cosine c on that side). What is found
-    there is near, but no translation. Margins over 1 (over 0) of the decoys are scaled so that
-    their bulk lies where that of the wrong pairs does, since a translation attenuates what is near; their number is
-    brought to that of the pairs below the decoys' median [3]_.
+    itself or with a copy: ten times nearer than two sentences of that side are in the mean, and than the next one, that
+    is of a cosine of 0.9 + c / 10 or more, for their mean cosine and that of the next one. What is found there is near,
+    but no translation. Margins over 1 (over 0) of the decoys are scaled so that their bulk lies where that of the wrong
+    pairs does, since a translation attenuates what is near; their number is brought to that of the pairs below the
+    decoys' median [3]_.
 
     Parameters
     ----------
@@ -180,7 +181,7 @@ def mine_pairs(
         near = search(vectors, vectors, k + 1 + _COPIES_LOOKED_PAST)
         # subtle: what was left untranslated has its translation on its own side, which is no decoy
         foreign = np.isin(own, others)
-        same = (own[:, None] == own[near.ids]) | (near.scores >= _copy_limit(vectors))
+        same = (own[:, None] == own[near.ids]) | _near_copies(near, vectors)
         near = _without(near, same | foreign[:, None] | foreign[near.ids], k)
         rows, scores = _propose(near, near, k, margin, retrieval)
         decoys.append(scores if allowed is None else scores[allowed(rows, side)])
@@ -455,6 +456,14 @@ def _without(neighbors: Neighbors, which: NDArray[np.bool_], k: int) -> Neighbor
     order = np.argsort(which, axis=1, kind="stable")[:, :k]
     scores = np.where(which, np.float32(-np.inf), neighbors.scores)
     return Neighbors(np.take_along_axis(neighbors.ids, order, axis=1), np.take_along_axis(scores, order, axis=1))
+
+
+def _near_copies(near: Neighbors, vectors: Any) -> NDArray[np.bool_]:
+    """Tell which neighbours of each row say the same, in (n, depth); the rows themselves are among them."""
+    limit = _copy_limit(vectors)
+    others = np.where(near.scores < limit, near.scores, -np.inf).max(axis=1)
+    others = np.where(np.isneginf(others), near.scores[:, -1], others)
+    return near.scores >= np.maximum(limit, 1 - _COPY * (1 - others))[:, None]
 
 
 def _copy_limit(vectors: Any) -> float:

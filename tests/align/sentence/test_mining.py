@@ -5,8 +5,15 @@ import pytest
 
 from interlingua.align import top_k
 from interlingua.align.arrays import unit_rows
+from interlingua.align.neighbors import Neighbors
 from interlingua.align.sentence import mine_hard_negatives, mine_pairs
-from interlingua.align.sentence.mining import decoy_confidence, decoy_ratio, fitted_confidence, pair_margins
+from interlingua.align.sentence.mining import (
+    _near_copies,
+    decoy_confidence,
+    decoy_ratio,
+    fitted_confidence,
+    pair_margins,
+)
 
 
 def unit(matrix):
@@ -222,6 +229,22 @@ def test_confidences_are_high_where_every_target_has_copies(times):
     x = unit(rng.normal(size=(200, 64)))
     y = np.repeat(near_copies(x, 0.9, rng), times, axis=0)
     assert len(mine_pairs(x, y).for_precision(0.95)) == 200
+
+
+@pytest.mark.parametrize(
+    ("cosines", "copies"),
+    [
+        ([1.0, 0.96, 0.4, 0.3], 2),  # ten times nearer than the next one
+        ([1.0, 0.97, 0.96, 0.4], 3),
+        ([1.0, 0.96, 0.85, 0.3], 1),  # a sentence that differs by a word, among others that do
+        ([1.0, 0.99, 0.85, 0.3], 2),
+        ([1.0, 0.8, 0.3, 0.2], 1),
+    ],
+)
+def test_sentences_that_differ_by_a_word_are_no_copies(cosines, copies):
+    near = Neighbors(np.arange(4)[None], np.array([cosines], np.float32))
+    centred = np.concatenate([np.eye(8), -np.eye(8)]).astype("f4")
+    assert _near_copies(near, centred).tolist() == [[True] * copies + [False] * (4 - copies)]
 
 
 def test_a_side_whose_sentences_are_all_near_each_other_keeps_its_decoys():
