@@ -88,6 +88,10 @@ COMMANDS = {
         "info": "info:info",
         "export": "info:export",
         "audit": "audit:audit",
+        "plot space": "plot:space",
+        "plot audit": "plot:audit",
+        "plot retrieval": "plot:retrieval",
+        "plot confusion": "plot:confusion",
         "completion": "completion:completion",
     },
 }
@@ -100,6 +104,7 @@ FAMILIES = {
     "graph": "Align the entities of knowledge graphs",
     "space": "Learn a shared space of sentence vectors",
     "bridge": "Ask an index of one encoder with the questions of another",
+    "plot": "Draw what was saved, as PNG, SVG or HTML",
     "train": "Train an encoder, or a head on one",
     "classify": "Train on texts of one language, classify texts of all",
 }

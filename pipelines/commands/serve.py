@@ -57,10 +57,10 @@ def serve(
     if not console.quiet:
         _log()
 
+    names = ", ".join(folders) or "Nothing yet"
+
     def ready(url: str) -> None:
-        console.note(
-            f"{', '.join(folders) or 'nothing yet'} at {url}; what is uploaded is kept in {place}; Ctrl-C ends"
-        )
+        console.note(f"{names} at {url} (what is uploaded is kept in {place}; Ctrl-C ends)")
 
     console.note("Reading what is served, and the encoder")
     served(folders, data=place, origins=allow_origin or (), encoder=encoder, ready=ready, **serving)

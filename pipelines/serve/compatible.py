@@ -119,7 +119,7 @@ class Compatible:
             served = self._catalogue.search(collection)
             if wanted != public_name(served.encoder):
                 raise Refused(404, f"model: {collection} has vectors of {public_name(served.encoder)}; name that one")
-            return served.encoder, served.search(), role or "symmetric"
+            return served.encoder, served.search(), role or "passage"  # as what the space was learned from
         if wanted not in known:
             there = ", ".join(known)
             raise Refused(404, f"model: there is none of that name; there are: {there}; GET /v1/models has all")

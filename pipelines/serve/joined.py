@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from interlingua.pipelines.encoders.base import Encoder, Role, check_role, check_texts, encoder_for
 
-_MOST = 64  # texts of a batch
+_MOST = 32  # texts of a batch: so that others are encoded while the answers of one batch are worked out
 _KEPT = 256  # single texts whose vectors are kept
 Counted = Callable[[int, float], None]
 

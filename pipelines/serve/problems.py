@@ -35,6 +35,7 @@ SCHEMA: dict[str, Any] = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "The rule, what was seen, and the way out."},
+        "message": {"type": "string", "description": "The same, where some clients look for it."},
         "request_id": {"type": "string", "description": "As in the header x-request-id and in the log."},
     },
     "example": {
@@ -66,7 +67,8 @@ def problem(status: int, detail: str, request_id: str = "") -> tuple[bytes, dict
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": " ".join(detail.split())[:_LONGEST],
+        "detail": (told := " ".join(detail.split())[:_LONGEST]),
+        "message": told,  # where OpenAI's and Cohere's clients look
     }
     if request_id:
         fields["request_id"] = request_id

@@ -71,7 +71,12 @@ def test_every_command_of_then_is_here():
     groups = {" ".join(name.split()[:-1]) for name in THEN if " " in name} | {"interlingua"}
     now = {name for _, name, _ in (*app._own(), *app.added_commands())}
     assert set(THEN) - groups <= now
-    assert now - set(THEN) == {"completion", "serve", *(f"bridge {verb}" for verb in ("fit", "map", "verify", "plan"))}
+    assert now - set(THEN) == {
+        "completion",
+        "serve",
+        *(f"plot {what}" for what in ("space", "audit", "retrieval", "confusion")),
+        *(f"bridge {verb}" for verb in ("fit", "map", "verify", "plan")),
+    }
 
 
 @pytest.mark.parametrize("name", COMPARED)

@@ -262,7 +262,7 @@ def test_hostile_requests_are_refused_one_by_one_and_the_service_goes_on(client,
         place = (method, path, (body or b"")[:60], answer.text[:200])
         assert answer.status_code == status, place
         assert answer.headers["content-type"] == JSON, place
-        assert set(answer.json()) == {"type", "title", "status", "detail", "request_id"}, place
+        assert set(answer.json()) == {"type", "title", "status", "detail", "message", "request_id"}, place
         assert len(answer.content) < 1500, place
         assert str(words.parent) not in answer.text, place
     assert client.post("/v1/search", json={"query": "sun.en"}).status_code == 200
