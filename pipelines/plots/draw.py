@@ -14,8 +14,9 @@ from interlingua.align.files import replacing_path
 
 ENDINGS = (".png", ".svg", ".html")
 _LABELLED = 16  # names of a side up to which cells say their share
-_CELL, _MARGIN = 0.5, 2.0  # inches
+_CELL, _MARGIN, _TITLES = 0.5, 2.0, 0.7  # inches
 _DPI = 130
+_MANY = 2000  # points, which are drawn smaller
 
 
 def draw_points(panels: Mapping[str, NDArray[np.float32]], labels: Sequence[str], path: str | Path) -> Path:
@@ -50,7 +51,14 @@ def draw_points(panels: Mapping[str, NDArray[np.float32]], labels: Sequence[str]
     for axis, (title, points) in zip(axes[0], panels.items(), strict=True):
         for number, name in enumerate(names):
             shade = colours(number % 20 if len(names) <= 20 else number / len(names))
-            axis.scatter(*points[of == number].T, s=7, linewidths=0, color=shade, label=name, alpha=0.8)
+            axis.scatter(
+                *points[of == number].T,
+                s=6 if len(of) > _MANY else 16,
+                linewidths=0,
+                color=shade,
+                label=name,
+                alpha=0.8,
+            )
         axis.set_title(title)
         axis.set_xticks([])
         axis.set_yticks([])
@@ -93,7 +101,7 @@ def draw_shares(
     pyplot = _pyplot(path)
     wide, high = (max(3.4, _CELL * len(each) + _MARGIN) for each in (columns, rows))
     figure, axes = pyplot.subplots(
-        1, len(panels), figsize=(wide * len(panels), high), layout="constrained", squeeze=False
+        1, len(panels), figsize=(wide * len(panels), high + _TITLES), layout="constrained", squeeze=False
     )
     for axis, (title, shares) in zip(axes[0], panels.items(), strict=True):
         axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)

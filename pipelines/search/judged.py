@@ -1,8 +1,9 @@
 """A search whose hits come with the probability that they answer, and that anything does."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,9 @@ class Searching(Protocol):
         self, vectors: NDArray[np.float32], k: int, *, languages: Iterable[str] | None
     ) -> list[list[SearchHit]]:
         """Return the best passages of mapped questions."""
+
+    def reading(self) -> AbstractContextManager[Any]:
+        """Hold the passages in one state."""
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """Return the mapped vectors of passages."""
@@ -113,9 +117,11 @@ def search_judged(
     raw = encode_named(search.encoder, check_texts(questions), ["the question"] * len(questions), "query")
     spoken = search.guess_languages(raw) if language is None else [language] * len(raw)
     allowed = None if languages is None else matching_languages(languages, list(search.languages))
-    searched = sum(n for name, n in search.languages.items() if allowed is None or name in allowed)
-    lists = search.search_vectors(map_by_language(search.question_space, raw, spoken), k, languages=allowed)
-    return [judge(search, relevance, raw[row], hits, searched, spoken[row]) for row, hits in enumerate(lists)]
+    vectors = map_by_language(search.question_space, raw, spoken)
+    with search.reading():  # subtle: what was found must still be there when it is judged
+        searched = sum(n for name, n in search.languages.items() if allowed is None or name in allowed)
+        lists = search.search_vectors(vectors, k, languages=allowed)
+        return [judge(search, relevance, raw[row], hits, searched, spoken[row]) for row, hits in enumerate(lists)]
 
 
 def judge(

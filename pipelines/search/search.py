@@ -1,7 +1,7 @@
 """Cross-lingual search: encode, align, index, search."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
 from math import isnan
@@ -386,11 +386,16 @@ class CrossLingualSearch:
         vectors = map_by_language(self._space_of(raw, asked_in), raw, asked_in)
         chosen = None if languages is None else matching_languages(languages, list(self.languages))
         given: dict[str, Any] = {"languages": chosen, "where": where, "balance": balance, "prefer": prefer}
-        found = self.search_vectors(vectors, k, asked_in=asked_in, **given)
-        if least is None or not len(self.collection):
-            return found
-        searched = self._finder.searched(where, chosen)
-        return [self._judged(*each, searched, least) for each in zip(raw, found, asked_in, strict=True)]
+        with self.reading():  # subtle: what was found must still be there when it is judged
+            found = self.search_vectors(vectors, k, asked_in=asked_in, **given)
+            if least is None or not len(self.collection):
+                return found
+            searched = self._finder.searched(where, chosen)
+            return [self._judged(*each, searched, least) for each in zip(raw, found, asked_in, strict=True)]
+
+    def reading(self) -> AbstractContextManager[Any]:
+        """Hold the passages in one state, for several calls that belong together."""
+        return self._ranked.reading()
 
     def _judged(
         self, raw: NDArray[np.float32], hits: list[SearchHit], asked_in: str, searched: int, least: float
