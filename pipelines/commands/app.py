@@ -77,6 +77,7 @@ COMMANDS = {
         "train head": "train:head",
         "train contrastive": "train:contrastive",
         "train distill": "train:distill",
+        "train static": "train:static",
         "train pretrain": "train:pretrain",
         "train finetune": "finetune:finetune",
         "tune": "finetune:tune",

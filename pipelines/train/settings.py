@@ -53,8 +53,8 @@ class Settings:
             if choices and value not in choices:
                 *first, last = map(repr, choices)
                 raise ValueError(f"{name} must be {', '.join(first)} or {last}, got {value!r}")
-        _check_counts(self, "steps", "batch_size")
-        _check_shares(self, "warmup")
+        check_counts(self, "steps", "batch_size")
+        check_shares(self, "warmup")
         if self.learning_rate is not None and not self.learning_rate >= 0:
             raise ValueError(f"learning_rate must not be negative, got {self.learning_rate}")
 
@@ -73,7 +73,7 @@ class EpochSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_positive(self, "epochs")
+        check_positive(self, "epochs")
 
     def steps_for(self, *sizes: int) -> int:
         """Return the steps on parts of so many examples; no batch mixes parts."""
@@ -119,8 +119,8 @@ class TrainingSettings(EpochSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_counts(self, "mini_batch_size", "max_tokens", "evaluations", "patience")
-        _check_positive(self, "learning_rate")
+        check_counts(self, "mini_batch_size", "max_tokens", "evaluations", "patience")
+        check_positive(self, "learning_rate")
         if self.batch_size < 2:
             raise ValueError(f"batch_size must be at least 2, got {self.batch_size}: pairs are told from each other")
 
@@ -155,7 +155,7 @@ class ContrastiveSettings(TrainingSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_positive(self, "temperature")
+        check_positive(self, "temperature")
         if self.margin < 0:
             raise ValueError(f"margin must not be negative, got {self.margin}")
         if self.lora_rank is not None and self.lora_rank < 1:
@@ -228,8 +228,8 @@ class PretrainingSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_counts(self, "accumulation", "report_every", "save_every")
-        _check_shares(self, "tlm_share", "alpha", "untold")
+        check_counts(self, "accumulation", "report_every", "save_every")
+        check_shares(self, "tlm_share", "alpha", "untold")
         if self.max_length < 4:
             raise ValueError(f"max_length must be at least 4, got {self.max_length}")
         if not 0 < self.mask_rate < 1:
@@ -273,7 +273,7 @@ class NewModel:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        _check_counts(self, "layers", "width", "heads", "vocabulary_size")
+        check_counts(self, "layers", "width", "heads", "vocabulary_size")
         if self.width % self.heads:
             raise ValueError(f"heads ({self.heads}) must divide the width ({self.width}); change one of them")
 
@@ -342,7 +342,7 @@ class FineTuning(EpochSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_counts(self, "max_length")
+        check_counts(self, "max_length")
         if self.adversarial != "none" and not self.adversarial_weight > 0:
             raise ValueError(
                 f"adversarial_weight must be above 0, got {self.adversarial_weight}; or take adversarial='none'"
@@ -572,20 +572,23 @@ def _joined(values: Iterable[float]) -> str:
     return " ".join(f"{value:g}" for value in values)
 
 
-def _check_counts(settings: object, *names: str) -> None:
+def check_counts(settings: object, *names: str) -> None:
+    """Raise ValueError where a count is given that is below 1."""
     for name in names:
         value = getattr(settings, name)
         if value is not None and not value >= 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
 
 
-def _check_positive(settings: object, *names: str) -> None:
+def check_positive(settings: object, *names: str) -> None:
+    """Raise ValueError where a number is not above 0."""
     for name in names:
         if not getattr(settings, name) > 0:
             raise ValueError(f"{name} must be above 0, got {getattr(settings, name)}")
 
 
-def _check_shares(settings: object, *names: str) -> None:
+def check_shares(settings: object, *names: str) -> None:
+    """Raise ValueError where a share is not in [0, 1]."""
     for name in names:
         if not 0 <= getattr(settings, name) <= 1:
             raise ValueError(f"{name} is a share and must lie in [0, 1], got {getattr(settings, name)}")

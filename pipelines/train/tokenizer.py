@@ -60,7 +60,10 @@ def train_tokenizer(
     .. [1] Kudo (2018), "Subword regularization: improving neural network translation models with multiple subword
        candidates", ACL. doi:10.18653/v1/P18-1007
     """
-    pieces, scores, table, n_texts = _train(texts, vocabulary_size, character_coverage)
+    model, n_texts = train_unigrams(texts, vocabulary_size, character_coverage)
+    pieces = [str(piece.piece) for piece in model.pieces]
+    scores = [float(piece.score) for piece in model.pieces]
+    table = bytes(model.normalizer_spec.precompiled_charsmap)
     tokenizers = require("tokenizers", extra="train")
     tokenizer = tokenizers.Tokenizer(
         tokenizers.models.Unigram(list(zip(pieces, scores, strict=True)), unk_id=SPECIAL_TOKENS.index("<unk>"))
@@ -97,8 +100,28 @@ def train_tokenizer(
     return TokenizerReport(n_texts, len(pieces))
 
 
-def _train(texts: Iterable[str], size: int, coverage: float) -> tuple[list[str], list[float], bytes, int]:
-    """Return SentencePiece's pieces, their scores, its table of characters, and the number of texts."""
+def train_unigrams(
+    texts: Iterable[str], size: int, coverage: float, *, normalization: str = "nmt_nfkc"
+) -> tuple[Any, int]:
+    """Return SentencePiece's own model of texts, as its `ModelProto`, and the number of texts.
+
+    Parameters
+    ----------
+    texts : iterable of str
+    size : int
+        Pieces, `SPECIAL_TOKENS` included; fewer where the texts do not yield as many.
+    coverage : float
+        Share of the characters that get pieces.
+    normalization : str
+        SentencePiece's name of what is done to characters first; "nmt_nfkc_cf" folds case, too.
+
+    Raises
+    ------
+    MissingExtraError
+        If sentencepiece is not installed.
+    ValueError
+        If there is no text, or the vocabulary is too small for the characters.
+    """
     sentencepiece = require("sentencepiece", extra="train")
     protocol = require("sentencepiece.sentencepiece_model_pb2", extra="train")
     count = 0
@@ -116,7 +139,7 @@ def _train(texts: Iterable[str], size: int, coverage: float) -> tuple[list[str],
             vocab_size=size,
             model_type="unigram",
             character_coverage=coverage,
-            normalization_rule_name="nmt_nfkc",
+            normalization_rule_name=normalization,
             hard_vocab_limit=False,
             bos_id=0,
             pad_id=1,
@@ -132,9 +155,7 @@ def _train(texts: Iterable[str], size: int, coverage: float) -> tuple[list[str],
         raise ValueError(f"SentencePiece cannot make {size} pieces of {count} texts: {_reason(error)}") from error
     model: Any = protocol.ModelProto()
     model.ParseFromString(buffer.getvalue())
-    pieces = [str(piece.piece) for piece in model.pieces]
-    scores = [float(piece.score) for piece in model.pieces]
-    return pieces, scores, bytes(model.normalizer_spec.precompiled_charsmap), count
+    return model, count
 
 
 def _reason(error: RuntimeError) -> str:

@@ -75,6 +75,7 @@ def test_every_command_of_then_is_here():
         "completion",
         "serve",
         *(f"plot {what}" for what in ("space", "audit", "retrieval", "confusion")),
+        "train static",
         *(f"bridge {verb}" for verb in ("fit", "map", "verify", "plan")),
     }
 

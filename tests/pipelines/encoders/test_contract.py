@@ -25,6 +25,30 @@ def _transformer(folder, write_tiny_model):
     return str(folder / "model"), {"device": "cpu", "cache": False}
 
 
+def _pieces(folder, _, asked=False):
+    pytest.importorskip("sentencepiece")
+    from interlingua.pipelines.encoders.pieces import PieceEncoder, QuestionMap
+    from interlingua.pipelines.train.pieces import learn_pieces, spoken
+
+    pieces = learn_pieces([*TEXTS, *WORDS, "c b a"], size=40, phrases=0)
+    vectors = np.random.default_rng(0).normal(size=(100, 6)).astype(np.float32)
+    rows = len(spoken(pieces))
+    questions = None
+    if asked:
+        words = load_encoder(_static(folder, _)[0])
+        identity = words.identity
+        questions = QuestionMap(
+            np.eye(6, dtype=np.float32), np.zeros(6, np.float32), identity, words.loaded_as, "ask: "
+        )
+    (folder / "table").mkdir()
+    PieceEncoder(pieces, vectors[:rows], questions=questions).write(folder / "table", about={})
+    return str(folder / "table"), {}
+
+
+def _asked_pieces(folder, write_tiny_model):
+    return _pieces(folder, write_tiny_model, asked=True)
+
+
 def _cached(folder, write_tiny_model):
     return _transformer(folder, write_tiny_model)[0], {"device": "cpu", "cache": True}
 
@@ -41,6 +65,8 @@ def _bundled(*_):
 
 MAKERS = {
     "static": _static,
+    "pieces": _pieces,
+    "pieces, questions asked elsewhere": _asked_pieces,
     "transformer": _transformer,
     "cached": _cached,
     "use": _use,
