@@ -38,6 +38,7 @@ _ROOMS = ("words", "sentences", "search", "graphs", "linking", "reliability", "t
 _SEVERAL = re.compile(r"^BENCHMARKS = \{(.*?)\}", re.MULTILINE | re.DOTALL)
 _TOOLS = {
     "report": "harness.report:report",
+    "gpu": "gpu.command:gpu",
     "ann_plot": "search.ann:ann_plot",
     "milvus_server": "search.milvus_server:milvus_server",
     "udhr_extract": "sentences.udhr:udhr_extract",

@@ -128,6 +128,11 @@ def _pairs() -> Corpus[Pair]:
     return as_corpus(pairs)
 
 
+def corpora() -> tuple[Corpus[str], Corpus[Pair], dict[str, list[str]]]:
+    """Return sentences and pairs to train on, and by language the lines that the loss is measured on."""
+    return _texts(), _pairs(), {language: _ntrex(language)[-_HELD_OUT:][:_MEASURED] for language in LANGUAGES}
+
+
 def _ntrex(language: str) -> list[str]:
     return read_ntrex(language)
 
@@ -172,7 +177,7 @@ def _train(target: Path, share: float, seed: int, minutes: float | None, console
         target,
         _texts(),
         pairs=_pairs() if share else None,
-        held_out={language: _ntrex(language)[-_HELD_OUT:][:_MEASURED] for language in LANGUAGES},
+        held_out=corpora()[2],
         start=_MODEL,
         settings=_settings(share, seed, _STEPS),
         resume=True,

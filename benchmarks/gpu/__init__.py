@@ -1,0 +1,1 @@
+"""What a GPU does: prepared, in parts with a time of their own each."""
