@@ -196,8 +196,11 @@ def _by_model2vec(
     arguments = [python, "-c", _MODEL2VEC, source, place / "texts.json", place / "vectors.npz", target]
     subprocess.run([str(each) for each in arguments], check=True, capture_output=True)
     with np.load(place / "vectors.npz") as vectors:
-        found = {each.name: recall_at(*(vectors[side].astype(np.float32) for side in sides[each.name]), each.answers)
-                 for each in judged}  # fmt: skip
+        read_back = {name: vectors[name].astype(np.float32) for name in vectors.files if name != "per_second"}
+        found = {
+            each.name: recall_at(read_back[sides[each.name][0]], read_back[sides[each.name][1]], each.answers)
+            for each in judged
+        }
         pace = float(vectors["per_second"])
     yield from _cases(judged, "model2vec, its own settings", found, yardstick)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file()) / 1e6

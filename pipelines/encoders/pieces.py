@@ -147,8 +147,8 @@ class PieceEncoder:
             maps = load_file(place / _QUESTIONS) if asks else {}
             questions = None
             if asks:
-                told = (str(asks[key]) for key in ("identity", "name", "prompt"))
-                questions = QuestionMap(maps["weight"], maps["offset"], *told, float(asks["share"]))
+                told = {key: str(asks[key]) for key in ("identity", "name", "prompt")}
+                questions = QuestionMap(maps["weight"], maps["offset"], **told, share=float(asks["share"]))
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{place} is no whole table of pieces ({error}); copy or train it again") from error
         except Exception as error:  # safetensors has errors of its own, which are no ValueError

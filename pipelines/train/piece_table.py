@@ -47,7 +47,7 @@ def smooth_weights(bags: Any, a: float) -> NDArray[np.float32]:
     """
     mass = np.asarray(bags.sum(axis=0), np.float64).ravel()
     shares = mass / max(mass.sum(), np.finfo(float).tiny)
-    return (a / (a + shares)).astype(np.float32)
+    return np.asarray(a / (a + shares), np.float32)
 
 
 def fit_rows(

@@ -378,7 +378,8 @@ class _Distillation:
         centred = self.vectors - means[of]
         components = _components(centred, self.settings.dimension)
         rows = self._start(of, len(means)) @ components
-        table = fit_rows(self._bags, centred @ components, rows, doubt=self.settings.doubt)
+        aims = np.asarray(centred @ components, np.float32)
+        table = fit_rows(self._bags, aims, rows, doubt=self.settings.doubt)
         table[0] = 0
         if self.settings.questions == "static":
             return PieceEncoder(self.pieces, table)
