@@ -219,6 +219,12 @@ class TranslationBias:
         """Mean of `recall_mixed` over the pairs of different languages."""
         return _cross_mean(self.recall_mixed)
 
+    @property
+    def own(self) -> float:
+        """Mean of `recall_mixed` over the languages, for right rows in the query's own; NaN where there are none."""
+        known = np.diag(self.recall_mixed)[np.isfinite(np.diag(self.recall_mixed))]
+        return float(known.mean()) if len(known) else float("nan")
+
 
 @dataclass(frozen=True)
 class LanguageBias:

@@ -162,9 +162,10 @@ class MeanCovariance(LanguageRemoval):
     makes means equal, this makes every linear correlation within a language equal, and it needs no pair either; the
     idea is that of correlation alignment [2]_.
 
-    It asks for many vectors: a covariance has d (d + 1) / 2 numbers. With as many vectors as dimensions or fewer, most
-    of what tells two covariances apart is chance. And it asks for vectors like those that are mapped: fitted on other
-    texts, it does no more than `Centring` or a little.
+    It asks for many vectors: a covariance has d (d + 1) / 2 numbers. With fewer vectors than dimensions, most of what
+    tells two covariances apart is chance, and a map by it loses more than the language: such a language is centred, by
+    a shrinkage of 1, unless that is "auto". And it asks for vectors like those that are mapped: fitted on other texts,
+    it does no more than `Centring` or a little.
 
     Parameters
     ----------
@@ -216,7 +217,11 @@ class MeanCovariance(LanguageRemoval):
         common = np.mean(list(covariances.values()), axis=0)
         common[np.diag_indices_from(common)] += _FLOOR * np.trace(common) / len(common) + _FLOOR**2
         self.shrinkage_ = {
-            name: ledoit_wolf(rows, common) if self.shrinkage == "auto" else float(self.shrinkage)
+            name: ledoit_wolf(rows, common)
+            if self.shrinkage == "auto"
+            else 1.0
+            if len(rows) < rows.shape[1]
+            else float(self.shrinkage)
             for name, rows in centred.items()
         }
         maps = {}

@@ -258,3 +258,14 @@ def test_powers_multiply_and_leave_the_null_space():
 def test_too_few_vectors_are_refused():
     with pytest.raises(ValueError, match="needs at least 10 vectors, but there are 5"):
         MeanCovariance().fit({"a": np.ones((5, 3))})
+
+
+@pytest.mark.parametrize("few", [12, 40])
+def test_a_language_with_fewer_vectors_than_dimensions_is_only_centred(few):
+    x = bilingual(d=48) | {"swa": bilingual(few, 48, seed=1)["fin"]}
+    learned = MeanCovariance()
+    space, centred = learned.fit(x).space_, Centring().fit(x).space_
+    assert learned.shrinkage_["swa"] == 1
+    assert learned.shrinkage_["fin"] == 0.3
+    np.testing.assert_allclose(space.transform(x["swa"], "swa"), centred.transform(x["swa"], "swa"), atol=1e-4)
+    assert np.abs(space.transform(x["fin"], "fin") - centred.transform(x["fin"], "fin")).max() > 0.01
