@@ -114,8 +114,12 @@ class Audit:
 
     def measures(self) -> dict[str, dict[str, float]]:
         """Return the main figures of each row of the comparison, by name; NaN where they need ids."""
-        rows = {"raw": self.raw, **self.methods}
-        return {name: _measures(each) for name, each in rows.items()}
+        rows = {name: _measures(each) for name, each in {"raw": self.raw, **self.methods}.items()}
+        own = f"recall@{self.raw.k}, own language"
+        if not any(np.isfinite(each[own]) for each in rows.values()):  # no text has another one of its own language
+            for each in rows.values():
+                del each[own]
+        return rows
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON can hold it; what is not known is null."""
@@ -223,6 +227,7 @@ def _measures(each: LanguageBias) -> dict[str, float]:
         "by chance": each.probe.majority,
         f"recall@{each.k}, one language": nan if translations is None else translations.single,
         f"recall@{each.k}, all languages": nan if translations is None else translations.mixed,
+        f"recall@{each.k}, own language": nan if translations is None else translations.own,
         "own language first": nan if translations is None else translations.preference,
         "rank correlation": nan if translations is None else translations.rank_correlation,
     }

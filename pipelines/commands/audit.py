@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from .output import Output, table
 
 if TYPE_CHECKING:
     from interlingua.pipelines.audit.measure import Audit, AuditVectors
+    from interlingua.pipelines.audit.recall import RecallBounds
     from interlingua.pipelines.texts.vectors import VectorFile
 
 _TEXTS = (".tsv", ".csv")
@@ -47,7 +48,7 @@ def audit(
     ----------
     vectors : str
         One file a language; a .npy that `encode` wrote knows its language. Or one TEXTS.tsv with the columns language
-        and text, and id if there is one. Or one COLLECTION that `index build` wrote.
+        and text, and id if there is one. Or one COLLECTION that `index build` wrote, with bounds of its recall.
     languages : str, optional
         For one file of vectors: the language of each row, a line each.
     ids : str, optional
@@ -100,13 +101,15 @@ def audit(
     asked = _questions(searched, questions, question_ids, parallel, console)
     with console.working("auditing"):
         found = measure(searched, asked, methods=None if compare else (), **measuring)
+    bounds = _bounds(vectors[0], encoder, encoding, measuring["seed"], console) if _is_collection(vectors) else None
     advice = found.advice([f"{name}={path}" for name, path in zip(found.raw.languages, files)])
     if plot:
         from interlingua.pipelines.audit.plot import draw_audit
 
         draw_audit(found, Path(plot))
         console.note(f"written: {plot}")
-    console.result(found.as_json() | {"advice": advice, "plot": plot}, lambda: _shown(found, advice))
+    told = {"advice": advice, "plot": plot} | ({} if bounds is None else {"recall_bounds": _plain_bounds(bounds)})
+    console.result(found.as_json() | told, lambda: [*_shown(found, advice), *_shown_bounds(bounds)])
 
 
 def _is_collection(files: Sequence[str]) -> bool:
@@ -131,6 +134,44 @@ def _collection(folder: str, id_field: str | None) -> AuditVectors:
 
     require_collection(folder)
     return vectors_of_collection(folder, id_field=id_field)
+
+
+def _bounds(
+    folder: str, encoder: str | None, encoding: dict[str, Any], seed: int, console: Output
+) -> RecallBounds | None:
+    """Return the bounds of a search's recall, or None, and say why, where no search can be asked."""
+    from interlingua.pipelines.audit.recall import recall_bounds
+    from interlingua.pipelines.search.search import CrossLingualSearch
+
+    try:
+        with console.working("asking texts for themselves"):
+            search = CrossLingualSearch.load(folder, encoder, **encoding)
+            return recall_bounds(search, seed=seed)
+    except (ValueError, LookupError, OSError, ImportError) as error:
+        console.note(f"no bound of recall can be given: {error}")
+        return None
+
+
+def _plain_bounds(found: RecallBounds) -> dict[str, Any]:
+    languages = {each.language: {key: value for key, value in asdict(each).items() if key != "language"}
+                 for each in found.bounds}  # fmt: skip
+    return {"k": found.k, "languages": languages, "refused": found.refused}
+
+
+def _shown_bounds(found: RecallBounds | None) -> list[object]:
+    if found is None:
+        return []
+    shown: list[object] = [""]
+    if found.bounds:
+        rows = [[each.language, each.found, f"{each.low:.3f} to {each.high:.3f}", each.texts] for each in found.bounds]
+        shown.append(
+            table("language", f"recall@{found.k} at most>", "95 %", "texts>", rows=rows,
+                  title="texts that ask for themselves by their beginnings; questions find less")
+        )  # fmt: skip
+    if found.refused:
+        few = ", ".join(f"{name} ({n})" for name, n in found.refused.items())
+        shown.append(f"no bound for {few}: it takes 20 texts longer than a question")
+    return shown
 
 
 def _rows(path: str, languages: str, ids: Sequence[str] | None) -> AuditVectors:

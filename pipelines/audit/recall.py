@@ -1,0 +1,181 @@
+"""How many texts of a language a search finds at most, without a question whose answer is known.
+
+A text asks for itself by its own beginning. Real questions say it in other words, so they find it less often: what
+is found here bounds their recall from above, as far as the sample tells.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from interlingua.pipelines.search.languages import map_by_language
+from interlingua.pipelines.search.search import CrossLingualSearch
+from interlingua.pipelines.search.windows import passage_of
+from interlingua.pipelines.texts.passages import UNDETERMINED
+
+#: Texts of a language that a bound needs.
+FEWEST = 20
+_BEGINNING = 12  # words
+_UNSPACED = 24  # characters, where words are not set apart
+_LEAST_LONGER = 1.5  # times the beginning, or the text is its own question
+_SURE = 0.95
+
+
+@dataclass(frozen=True)
+class RecallBound:
+    """What part of a language's texts is found by their beginnings.
+
+    Attributes
+    ----------
+    language : str
+    texts : int
+        In the sample.
+    found : float
+        Share of them among the first k.
+    low, high : float
+        The 95 % interval of Clopper and Pearson; recall of real questions is at most `high`.
+    """
+
+    language: str
+    texts: int
+    found: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class RecallBounds:
+    """The bounds of a search.
+
+    Attributes
+    ----------
+    k : int
+        Hits a question.
+    bounds : tuple of RecallBound
+        One for each language that has enough texts.
+    refused : mapping of str to int
+        The languages that have too few, each with the number of texts that could ask.
+    """
+
+    k: int
+    bounds: tuple[RecallBound, ...]
+    refused: dict[str, int]
+
+    def of(self, language: str) -> RecallBound:
+        """Return the bound of a language.
+
+        Raises
+        ------
+        ValueError
+            If too few of its texts are longer than a question.
+        """
+        for each in self.bounds:
+            if each.language == language:
+                return each
+        seen = self.refused.get(language, 0)
+        raise ValueError(
+            f"a bound of recall needs {FEWEST} texts longer than a question, but {language!r} has {seen}; add texts, "
+            "or measure with questions and their answers"
+        )
+
+
+def recall_bounds(
+    search: CrossLingualSearch, *, k: int = 10, sample: int = 50, seed: int = 0, prefer: float | None = None
+) -> RecallBounds:
+    """Ask a search for texts of its own by their beginnings.
+
+    Parameters
+    ----------
+    search : CrossLingualSearch
+        With the texts; in memory, or in Milvus, where the first are taken.
+    k : int
+        Hits a question.
+    sample : int
+        Texts a language, at most; each is encoded.
+    seed : int
+        Draws them.
+    prefer : float, optional
+        As in `CrossLingualSearch.search`.
+
+    Raises
+    ------
+    ValueError
+        If k or the sample is below 1.
+    """
+    if k < 1 or sample < 1:
+        raise ValueError(f"k ({k}) and sample ({sample}) must be at least 1")
+    asking = _drawn(search, sample, seed)
+    chosen = [(name, id, text) for name, rows in asking.items() if len(rows) >= FEWEST for id, text in rows]
+    refused = {name: len(rows) for name, rows in asking.items() if len(rows) < FEWEST}
+    if not chosen:
+        return RecallBounds(k, (), refused)
+    spoken = [name for name, *_ in chosen]
+    raw = search.encoder.encode([text for *_, text in chosen], role="query")
+    # subtle: beginnings are not the questions that a batch would be centred on
+    vectors = map_by_language(search.question_space, raw, spoken)
+    lists = search.search_vectors(vectors, k, asked_in=spoken, prefer=prefer)
+    hit = np.array([any(each.id == id for each in hits) for (_, id, _), hits in zip(chosen, lists, strict=True)])
+    names = np.array(spoken)
+    bounds = [_bound(name, hit[names == name]) for name in dict.fromkeys(spoken)]
+    return RecallBounds(k, tuple(bounds), refused)
+
+
+def beginning(text: str) -> str | None:
+    """Return the first words of a text, as a question might be; None where hardly more follows.
+
+    Examples
+    --------
+    >>> beginning("one two three four five six seven eight nine ten eleven twelve " + "more " * 9)
+    'one two three four five six seven eight nine ten eleven twelve'
+    >>> beginning("a short text")
+    """
+    words = text.split()
+    if len(words) >= _BEGINNING * _LEAST_LONGER:
+        return " ".join(words[:_BEGINNING])
+    whole = text.strip()
+    return whole[:_UNSPACED] if len(whole) >= _UNSPACED * _LEAST_LONGER and len(whole) > 15 * len(words) else None
+
+
+def interval(found: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of Clopper and Pearson for a share of which `found` of n were seen.
+
+    Examples
+    --------
+    >>> low, high = interval(20, 20)
+    >>> round(low, 4), high
+    (0.8316, 1.0)
+    """
+    from scipy.special import betaincinv
+
+    tail = (1 - _SURE) / 2
+    low = 0.0 if found == 0 else float(betaincinv(found, n - found + 1, tail))
+    high = 1.0 if found == n else float(betaincinv(found + 1, n - found, 1 - tail))
+    return low, high
+
+
+def _bound(language: str, hit: Any) -> RecallBound:
+    low, high = interval(int(hit.sum()), len(hit))
+    return RecallBound(language, len(hit), float(hit.mean()), low, high)
+
+
+def _drawn(search: CrossLingualSearch, sample: int, seed: int) -> dict[str, list[tuple[str, str]]]:
+    """Return ids and beginnings of at most so many texts of each language."""
+    found: dict[str, list[tuple[str, str]]] = {name: [] for name in search.languages if name != UNDETERMINED}
+    seen: set[str] = set()
+    collection: Any = search.collection
+    for batch in collection.batches(4096):
+        for row_id, row in zip(batch.ids, batch.metadata):
+            text, name, id = row.get("text"), row.get("language"), passage_of(row_id, row)
+            if id != row_id:  # a further window of a passage
+                continue
+            if isinstance(text, str) and name in found and (asked := beginning(text)) and asked not in seen:
+                seen.add(asked)
+                found[name].append((id, asked))
+    rng = np.random.default_rng(seed)
+    return {name: _some(rows, sample, rng) for name, rows in found.items()}
+
+
+def _some(rows: Sequence[tuple[str, str]], n: int, rng: np.random.Generator) -> list[tuple[str, str]]:
+    return [rows[place] for place in sorted(rng.permutation(len(rows))[:n].tolist())]

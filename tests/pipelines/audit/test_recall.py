@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from interlingua.pipelines import CrossLingualSearch, Passage
+from interlingua.pipelines.audit.recall import beginning, interval, recall_bounds
+
+
+@pytest.fixture(scope="module")
+def texts():
+    """Long texts of three languages; those in Chinese are few."""
+    rng = np.random.default_rng(0)
+    made = []
+    for code, n in (("en", 40), ("sw", 40), ("zh", 12)):
+        for number in range(n):
+            words = [f"w{each}.{code}" for each in rng.integers(0, 400, 24)]
+            made.append(Passage(f"{code}-{number}", " ".join(words), code))
+    return made
+
+
+def test_texts_find_themselves_by_their_beginnings(texts, fake_encoder):
+    search = CrossLingualSearch.build(texts, fake_encoder)
+    found = recall_bounds(search, sample=30)
+    assert [(each.language, each.texts) for each in found.bounds] == [("en", 30), ("sw", 30)]
+    assert found.refused == {"zh": 12}
+    for each in found.bounds:
+        assert each.found > 0.9
+        assert each.low < each.found <= each.high
+        assert (each.low, each.high) == interval(round(each.found * each.texts), each.texts)
+    assert recall_bounds(search, sample=30) == found
+
+
+def test_what_cannot_be_found_bounds_recall(texts, fake_encoder):
+    # the same words in another order: of forty texts alike, ten are found
+    alike = [Passage(f"c{n}", " ".join(np.roll(texts[0].text.split(), n)), "en") for n in range(24)]
+    search = CrossLingualSearch.build([*alike, *texts[40:80]], fake_encoder, space="centring")
+    bound = recall_bounds(search, k=10).of("en")
+    assert bound.found < 0.7
+    assert bound.high < 1
+
+
+def test_a_bound_is_refused_where_texts_are_too_few(texts, fake_encoder):
+    found = recall_bounds(CrossLingualSearch.build(texts, fake_encoder))
+    with pytest.raises(ValueError, match="needs 20 texts longer than a question, but 'zh' has 12"):
+        found.of("zh")
+    with pytest.raises(ValueError, match="'fi' has 0"):
+        found.of("fi")
+    with pytest.raises(ValueError, match=r"k \(0\)"):
+        recall_bounds(CrossLingualSearch.build(texts, fake_encoder), k=0)
+
+
+def test_intervals_are_those_of_scipy():
+    from scipy.stats import binomtest
+
+    for found, n in ((0, 20), (3, 20), (19, 20), (20, 20), (44, 50)):
+        expected = binomtest(found, n).proportion_ci(0.95, "exact")
+        np.testing.assert_allclose(interval(found, n), (expected.low, expected.high), atol=1e-9)
+
+
+def test_a_beginning_is_shorter_than_its_text():
+    text = "图书馆周一至周五上午九点开门，下午五点关门，周末休息，节假日另行通知，请注意。"
+    assert beginning(text) == text[:24]
+    assert beginning("图书馆周一开门") is None
+    assert beginning("one two") is None
