@@ -30,7 +30,7 @@ _BONUS = 0.6  # deviations of a question's scores, at 0.5; chosen on description
 FEWEST_TEXTS = 100
 _SAMPLE = 1024
 _FEW = 3  # texts of a language whose level counts as much as that of all
-_SEEN, _TIMES = 100, 4  # rows that are looked at before the own language is searched alone
+_SEEN, _TIMES = 50, 4  # rows that are looked at before the own language is searched alone
 _TINY = 1e-9
 
 
@@ -294,10 +294,15 @@ class OwnLanguages:
     languages: tuple[tuple[str, ...], ...]
     bonus: NDArray[np.float64]
 
-    def owns(self, number: int, spoken: object) -> bool:
-        """Tell whether a row in this language, or in these, is in one of a question's own."""
-        named = [spoken] if isinstance(spoken, str) else spoken if isinstance(spoken, list | tuple) else []
-        return any(each in self.languages[number] for each in named)
+    def owned(self, number: int, spoken: Iterable[object]) -> list[bool]:
+        """Tell of each row's language, or languages, whether one is a question's own."""
+        mine = self.languages[number]
+        return [
+            each in mine
+            if isinstance(each, str)
+            else isinstance(each, list | tuple) and any(one in mine for one in each)
+            for each in spoken
+        ]
 
 
 def preferred(
@@ -358,7 +363,7 @@ def wider(k: int, collection: AnyCollection) -> int:
 def _with_bonus(
     hits: Sequence[tuple[Hit, float]], own: OwnLanguages, number: int, field: str
 ) -> list[tuple[Hit, float]]:
-    mine = [own.owns(number, hit.metadata.get(field)) for hit, _ in hits]
+    mine = own.owned(number, (hit.metadata.get(field) for hit, _ in hits))
     bonus = float(own.bonus[number])
     if bonus == np.inf:
         others = [score for (_, score), is_own in zip(hits, mine) if not is_own]
