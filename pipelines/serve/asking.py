@@ -14,10 +14,11 @@ from interlingua.index import parse_filter
 from interlingua.index.collection.filters import Where
 from interlingua.pipelines.encoders.base import Encoder, Role
 from interlingua.pipelines.encoders.load import encode_named
+from interlingua.pipelines.search.finding import SearchHit
 from interlingua.pipelines.search.judged import relevance_of
 from interlingua.pipelines.search.languages import map_by_language
 from interlingua.pipelines.search.relevance import Relevance
-from interlingua.pipelines.search.search import CrossLingualSearch, SearchHit
+from interlingua.pipelines.search.search import CrossLingualSearch
 
 from .joined import JoinedEncoder
 
