@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from .arguments import UsageError, check_output_file, named_file, require_collection
-from .command import ENCODING, EncoderName, command, options_of
+from .command import ENCODING, command, options_of
 from .output import Output, table
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def audit(
     question_ids: Annotated[list[str] | None, Parameter(metavar="LANGUAGE=FILE...")] = None,
     compare: bool = False,
     plot: Annotated[str | None, Parameter(metavar="FILE.png")] = None,
-    encoder: EncoderName = None,
+    encoder: Annotated[list[str] | None, Parameter(metavar="NAME...")] = None,
 ) -> None:
     """Measure how strongly language decides what an index finds.
 
@@ -68,6 +68,8 @@ def audit(
     encoder : str
         For texts: a sentence-transformers model, a folder, or a file of word vectors; by default the bundled one.
 
+        Several are compared, on texts of a table or a collection.
+
     Examples
     --------
     ::
@@ -81,10 +83,14 @@ def audit(
             raise UsageError(f"the plot is a PNG, but its name is {plot}; name it FILE.png")
         check_output_file(plot)
     files: list[str] = []
+    several = encoder if encoder is not None and len(encoder) > 1 else None
+    if several and not (_is_texts(vectors) or _is_collection(vectors)):
+        raise UsageError("vectors are of one encoder; to compare several, give a file of texts or a collection")
+    one = encoder[0] if encoder and (several is None or _is_texts(vectors)) else None
     if _is_texts(vectors):
         if ids or parallel or languages:
             raise UsageError("a file of texts names languages and ids in its columns; leave the options out")
-        searched = _encoded(vectors[0], encoder, encoding, console)
+        searched = _encoded(vectors[0], one, encoding, console)
     elif _is_collection(vectors):
         if ids or parallel or languages:
             raise UsageError("a collection knows its languages; leave the options out, and name ids by --id-field")
@@ -101,15 +107,50 @@ def audit(
     asked = _questions(searched, questions, question_ids, parallel, console)
     with console.working("auditing"):
         found = measure(searched, asked, methods=None if compare else (), **measuring)
-    bounds = _bounds(vectors[0], encoder, encoding, measuring["seed"], console) if _is_collection(vectors) else None
+    bounds = _bounds(vectors[0], one, encoding, measuring["seed"], console) if _is_collection(vectors) else None
     advice = found.advice([f"{name}={path}" for name, path in zip(found.raw.languages, files)])
     if plot:
         from interlingua.pipelines.audit.plot import draw_audit
 
         draw_audit(found, Path(plot))
         console.note(f"written: {plot}")
+    compared = _compared(vectors[0], id_field, several, measuring, encoding, console) if several else {}
     told = {"advice": advice, "plot": plot} | ({} if bounds is None else {"recall_bounds": _plain_bounds(bounds)})
-    console.result(found.as_json() | told, lambda: [*_shown(found, advice), *_shown_bounds(bounds)])
+    if compared:
+        told["encoders"] = {name: each.as_json()["measures"]["raw"] for name, each in compared.items()}
+    console.result(
+        found.as_json() | told,
+        lambda: [*_shown(found, advice), *_shown_bounds(bounds), *_shown_encoders(compared)],
+    )
+
+
+def _compared(
+    given: str,
+    id_field: str | None,
+    encoders: Sequence[str],
+    measuring: dict[str, Any],
+    encoding: dict[str, Any],
+    console: Output,
+) -> dict[str, Audit]:
+    from interlingua.pipelines.audit.encoders import audit_encoders, texts_of_collection, texts_of_table
+
+    rows = texts_of_collection(given, id_field=id_field) if Path(given).is_dir() else texts_of_table(given)
+    with console.working("comparing encoders"):
+        return audit_encoders(rows, list(dict.fromkeys(encoders)), progress=console.progress, **measuring, **encoding)
+
+
+def _shown_encoders(compared: dict[str, Audit]) -> list[object]:
+    from math import isfinite
+
+    if not compared:
+        return []
+    measures = {name: each.measures()["raw"] for name, each in compared.items()}
+    names = [name for name in next(iter(measures.values())) if any(isfinite(each[name]) for each in measures.values())]
+    rows = ([name, *(each[name] for each in measures.values())] for name in names)
+    return [
+        "",
+        table("measure", *(f"{name}>" for name in measures), rows=rows, title="the same texts by each encoder, raw"),
+    ]
 
 
 def _is_collection(files: Sequence[str]) -> bool:
