@@ -1,13 +1,19 @@
-"""What each of the README's two commands costs on a fresh clone: wall time and disk.
+"""What the README's commands, and installing the package for its first lines of code, cost on a fresh clone.
 
-    python -m interlingua.benchmarks setup
+    python -m interlingua.benchmarks setup [--only demo|test|install] [--before COMMIT]
 
-For each, clones this repository into a temporary folder of its own, with an empty environment, an empty cache of
-packages and an empty cache of vectors, and runs `make demo` or `make test` there. Wall time includes getting the
+For `make demo` and `make test`, clones this repository into a temporary folder of its own, with an empty environment,
+an empty cache of packages and an empty cache of vectors, and runs the command there. Wall time includes getting the
 packages, so it depends on the network and on the build of torch, which the rows name.
+
+*install* is ``pip install "interlingua[offline]"`` from a clone in an environment of its own, with the versions in its
+constraints.txt and an empty cache, then the first lines of Python in its README, twice; with ``--before`` the same of
+an earlier commit. CPU seconds are those of all processes of a step: of wall time, the network and whatever else the
+machine does would be the larger part.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,8 +42,15 @@ def folder_mb(folder: Path) -> float:
     return sum(sizes.values()) / 1e6
 
 
-def run() -> Iterator[Case]:
+def run(only: str = "", before: str = "") -> Iterator[Case]:
     """Clone and run each command.
+
+    Parameters
+    ----------
+    only : str
+        "demo", "test" or "install"; by default all.
+    before : str
+        A commit to install as well.
 
     Raises
     ------
@@ -45,7 +58,66 @@ def run() -> Iterator[Case]:
         If a command fails; its output is on standard error.
     """
     for target in ("demo", "test"):
-        yield _run_target(target)
+        if only in ("", target):
+            yield _run_target(target)
+    if only in ("", "install"):
+        for commit in ("HEAD", *([before] if before else [])):
+            yield _install(commit)
+
+
+def _install(commit: str) -> Case:
+    """Install a commit with its extra `offline`, and run the first lines of Python in its README."""
+    git = shutil.which("git") or "git"
+    with tempfile.TemporaryDirectory() as place:
+        clone, cache, packages, home = (Path(place) / name for name in ("interlingua", "cache", "packages", "env"))
+        subprocess.run([git, "clone", "--quiet", str(Path(__file__).resolve().parents[2]), str(clone)], check=True)
+        subprocess.run([git, "-C", str(clone), "checkout", "--quiet", commit], check=True)
+        names = [git, "-C", str(clone), "rev-parse", "--short", "HEAD"]
+        name = subprocess.run(names, check=True, capture_output=True, text=True).stdout.strip()
+        surroundings = {key: os.environ[key] for key in os.environ.keys() - {"VIRTUAL_ENV", "PYTHONPATH"}}
+        surroundings |= {"INTERLINGUA_CACHE": str(cache), "PIP_CACHE_DIR": str(packages)}
+        python = str(home / "bin" / "python")
+        pip = [python, "-m", "pip", "install", "--quiet", "--constraint", str(clone / "constraints.txt")]
+        read = (clone / "README.md").read_text(encoding="utf-8")
+        (Path(place) / "first.py").write_text(first_lines(read), encoding="utf-8")
+        start = _cpu()
+        with watch() as running:
+            subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+            subprocess.run([*pip, f"{clone}[offline]"], check=True, env=surroundings, stdout=sys.stderr)
+        installed = _cpu()
+        figures = {"installing, CPU s": installed - start, "packages MB": folder_mb(home)}
+        for run_of in ("first run", "second run"):
+            begun = _cpu()
+            subprocess.run(
+                [python, str(Path(place) / "first.py")], check=True, env=surroundings, cwd=place, stdout=sys.stderr
+            )
+            figures[f"{run_of}, CPU s"] = _cpu() - begun
+        figures["cache MB"] = folder_mb(cache)
+    return Case(task="install and run", data='pip install "interlingua[offline]", README\'s first lines',
+                method="now" if commit == "HEAD" else f"at {name}", figures=figures, n=1,
+                seconds=running.seconds)  # fmt: skip
+
+
+def first_lines(readme: str) -> str:
+    r"""Return the first lines of Python in a page.
+
+    Examples
+    --------
+    >>> first_lines("Text\n```python\nprint(1)\n```\nmore")
+    'print(1)\n'
+    """
+    found = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
+    if found is None:
+        raise ValueError("the page has no lines of Python between ```python and ```")
+    return found[1]
+
+
+def _cpu() -> float:
+    """Return the CPU seconds of all processes that were waited for."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _run_target(target: str) -> Case:
