@@ -1,6 +1,6 @@
 """A table of piece vectors, distilled on some texts and judged on others, beside the encoder and model2vec.
 
-    python -m interlingua.benchmarks static [--model2vec PYTHON]
+    python -m interlingua.benchmarks static [--model2vec PYTHON] [--folder FOLDER]
 
 Texts to learn from, some 5,000 each of English, German and Chinese: Debian's package descriptions (title and body
 together), the sentences of the first half of XQuAD-R's paragraphs, NTREX-128, SIB-200, Tatoeba's Chinese ones. Judged
@@ -14,8 +14,8 @@ vocabulary cut to the pieces of the same texts, with that package's own settings
 """
 
 import json
+import shutil
 import subprocess
-import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -37,8 +37,10 @@ from interlingua.benchmarks.harness.datasets import (
 from interlingua.benchmarks.harness.measure import Case
 from interlingua.pipelines import Encoder, Passage, load_encoder
 from interlingua.pipelines.encoders.bundled.checkpoint import bundled_checkpoint
+from interlingua.pipelines.encoders.cache import user_cache_folder
+from interlingua.pipelines.encoders.pieces import MARKER, is_piece_table
 from interlingua.pipelines.train.piece_table import recall_at
-from interlingua.pipelines.train.static import OwnTexts, StaticSettings, train_static
+from interlingua.pipelines.train.static import LanguageRecall, OwnTexts, StaticSettings, train_static
 
 LANGUAGES = {"en": "eng", "de": "deu", "zh": "cmn"}
 _ACROSS = (("en", "de"), ("de", "en"), ("en", "zh"), ("zh", "en"))
@@ -46,6 +48,7 @@ _HELD_OUT = 35  # of a hundred packages
 _ROUNDS = 3
 _ASYMMETRIC, _SYMMETRIC = 95.0, 88.0
 _FASTEST, _SMALLEST = 20_000, 50.0
+_OURS, _THEIRS = "interlingua train static", "model2vec, its own settings"
 BY_ENCODER, ALL_STATIC = "questions by the encoder", "all static"
 
 # Runs in an environment of its own: distils a folder, encodes texts, and says how many a CPU second.
@@ -124,33 +127,48 @@ def tasks() -> list[Task]:
     return found
 
 
-def run(model2vec: Path | None = None, encoder: Encoder | None = None) -> Iterator[Case]:
-    """Distil, and judge beside the encoder; with `model2vec`, beside that package's table."""
+def run(model2vec: Path | None = None, folder: Path | None = None, encoder: Encoder | None = None) -> Iterator[Case]:
+    """Distil, and judge beside the encoder; with `model2vec`, beside that package's table.
+
+    Parameters
+    ----------
+    model2vec : Path, optional
+        A Python that has the package.
+    folder : Path, optional
+        Keeps both tables, which are not made again where they are; by default in the user's cache.
+    encoder : Encoder, optional
+        By default the bundled one.
+    """
+    place = user_cache_folder() / "benchmarks" / "static" if folder is None else folder
     full = encoder or load_encoder()
     texts = OwnTexts.of(texts_to_learn())
     judged = tasks()
     yardstick = {each.name: _recall(each, full, full, "query") for each in judged}
     yield from _cases(judged, "the encoder", yardstick, yardstick)
-    with tempfile.TemporaryDirectory() as place:
-        done = train_static(full, texts, Path(place) / "table", settings=StaticSettings(least=0))
-        table = load_encoder(Path(place) / "table")
-        for method, role in ((BY_ENCODER, "query"), (ALL_STATIC, "symmetric")):
-            found = {each.name: _recall(each, table, table, role) for each in judged}
-            yield from _cases(judged, method, found, yardstick)
-        own = {f"{name}, {each.judged} held out": each for name, each in done.languages.items()}
-        for name, each in own.items():
-            figures = {
-                "of the encoder's %": 100 * each.kept("full"),
-                "all static, of the encoder's %": 100 * each.kept("static"),
-            }
-            yield Case(task="static encoder, own judgement", data=name, method="interlingua train static",
-                       figures=figures, n=each.judged)  # fmt: skip
-        sentences = _sentences()
-        figures = {"sentences / CPU-s": _pace(table.encode, sentences), "MB": done.megabytes, "rows": done.pieces}
-        yield Case(task="static encoder, cost", data="NTREX-128", method="interlingua train static", figures=figures,
-                   n=len(sentences))  # fmt: skip
-        if model2vec is not None:
-            yield from _by_model2vec(model2vec, Path(place), texts, judged, yardstick)
+    if not is_piece_table(place / "table"):
+        train_static(full, texts, place / "table", settings=StaticSettings(least=0))
+    table = load_encoder(place / "table")
+    for method, role in ((BY_ENCODER, "query"), (ALL_STATIC, "symmetric")):
+        found = {each.name: _recall(each, table, table, role) for each in judged}
+        yield from _cases(judged, method, found, yardstick)
+    for name, told in json.loads((place / "table" / MARKER).read_text(encoding="utf-8"))["languages"].items():
+        each = LanguageRecall(**told)
+        figures = {
+            "of the encoder's %": 100 * each.kept("full"),
+            "all static, of the encoder's %": 100 * each.kept("static"),
+        }
+        yield Case(task="static encoder, own judgement", data=f"{name}, {each.texts} texts", method=_OURS,
+                   figures=figures, n=each.judged)  # fmt: skip
+    yield _cost(_OURS, place / "table", _pace(table.encode, sentences := _sentences()), len(sentences))
+    if model2vec is not None:
+        yield from _by_model2vec(model2vec, place, texts, judged, yardstick)
+
+
+def _cost(method: str, folder: Path, pace: float, n: int) -> Case:
+    rows = len(json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"])
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    figures = {"sentences / CPU-s": pace, "MB": size, "rows": rows}
+    return Case(task="static encoder, cost", data="NTREX-128", method=method, figures=figures, n=n)
 
 
 def _recall(task: Task, asks: Encoder, finds: Encoder, role: Any) -> float:
@@ -187,27 +205,26 @@ def _by_model2vec(
     python: Path, place: Path, texts: OwnTexts, judged: Sequence[Task], yardstick: dict[str, float]
 ) -> Iterator[Case]:
     """Yield what the table of model2vec finds; it is made of the checkpoint with the pieces of the same texts."""
-    source, target = place / "checkpoint", place / "model2vec"
-    cut_checkpoint(bundled_checkpoint().folder, source, texts.texts)
+    source, target, done = place / "checkpoint", place / "model2vec", place / "vectors.npz"
     sides = {each.name: (f"{row}-q", f"{row}-p") for row, each in enumerate(judged)}
-    read = {sides[each.name][0]: list(each.questions) for each in judged}
-    read |= {sides[each.name][1]: list(each.passages) for each in judged} | {"speed": _sentences()}
-    (place / "texts.json").write_text(json.dumps(read), encoding="utf-8")
-    arguments = [python, "-c", _MODEL2VEC, source, place / "texts.json", place / "vectors.npz", target]
-    subprocess.run([str(each) for each in arguments], check=True, capture_output=True)
-    with np.load(place / "vectors.npz") as vectors:
+    sentences = _sentences()
+    if not done.exists():
+        shutil.rmtree(source, ignore_errors=True)
+        cut_checkpoint(bundled_checkpoint().folder, source, texts.texts)
+        read = {sides[each.name][0]: list(each.questions) for each in judged}
+        read |= {sides[each.name][1]: list(each.passages) for each in judged} | {"speed": sentences}
+        (place / "texts.json").write_text(json.dumps(read), encoding="utf-8")
+        arguments = [python, "-c", _MODEL2VEC, source, place / "texts.json", done, target]
+        subprocess.run([str(each) for each in arguments], check=True, capture_output=True)
+    with np.load(done) as vectors:
         read_back = {name: vectors[name].astype(np.float32) for name in vectors.files if name != "per_second"}
-        found = {
-            each.name: recall_at(read_back[sides[each.name][0]], read_back[sides[each.name][1]], each.answers)
-            for each in judged
-        }
         pace = float(vectors["per_second"])
-    yield from _cases(judged, "model2vec, its own settings", found, yardstick)
-    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file()) / 1e6
-    rows = len(json.loads((target / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"])
-    figures = {"sentences / CPU-s": pace, "MB": size, "rows": rows}
-    yield Case(task="static encoder, cost", data="NTREX-128", method="model2vec, its own settings", figures=figures,
-               n=len(read["speed"]))  # fmt: skip
+    found = {
+        each.name: recall_at(read_back[sides[each.name][0]], read_back[sides[each.name][1]], each.answers)
+        for each in judged
+    }
+    yield from _cases(judged, _THEIRS, found, yardstick)
+    yield _cost(_THEIRS, target, pace, len(sentences))
 
 
 def cut_checkpoint(folder: Path, target: Path, texts: Sequence[str]) -> None:
@@ -257,7 +274,7 @@ def missed(rows: list[dict[str, Any]]) -> list[str]:
         least = {BY_ENCODER: _ASYMMETRIC, ALL_STATIC: _SYMMETRIC}.get(method)
         if each["metric"] == "of the encoder's %" and least and " to " not in each["data"].partition(", ")[2]:
             told += [f"{method}, {each['data']}: {value:.1f} %, below {least}"] if value < least else []
-        if method == "interlingua train static":
+        if method == _OURS:
             told += [f"{value:.0f} sentences / CPU-s"] if "CPU-s" in each["metric"] and value < _FASTEST else []
             told += [f"{value:.1f} MB"] if each["metric"] == "MB" and value > _SMALLEST else []
     return told

@@ -18,7 +18,7 @@ def test_a_table_of_a_bag_of_words_keeps_what_it_finds(monkeypatch, tmp_path):
     monkeypatch.setattr(static, "texts_to_learn", lambda: [Passage(str(n), t, "xx") for n, t in enumerate(texts[:120])])
     monkeypatch.setattr(static, "tasks", lambda: judged)
     monkeypatch.setattr(static, "_sentences", lambda: texts)
-    rows = result_rows(static.run(encoder=load_encoder(tmp_path / "words.vec")), "static")
+    rows = result_rows(static.run(folder=tmp_path / "made", encoder=load_encoder(tmp_path / "words.vec")), "static")
     kept = {
         each["method"]: each["value"] for each in rows if each["metric"] == "of the encoder's %" and each["n"] == 40
     }
