@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, check_same_dimension, namespace, to_numpy, unit_rows
+from interlingua.align.both_ways import top_k_among, top_k_both_ways
 from interlingua.align.matching.confidence import count_for_precision, isotonic
 from interlingua.align.matching.pairs import Retrieval
 from interlingua.align.matching.scores import Margin, check_margin, over_neighborhood
-from interlingua.align.neighbors import Neighbors, nearest, retrieve
+from interlingua.align.neighbors import Neighbors, nearest, retrieve, top_k
 
 _LEAST = 1e-6
 _FITS = 2  # more rounds take doubtful pairs for right ones
@@ -142,7 +143,8 @@ def mine_pairs(
 
     Notes
     -----
-    Time of the exact search grows as (n m + n^2 + m^2) d; memory as (n + m) (d + k).
+    Time of the exact search grows as (n m + n^2 / 2 + m^2 / 2) d, each pair of rows multiplied once; memory as
+    (n + m) (d + k).
 
     References
     ----------
@@ -169,16 +171,17 @@ def mine_pairs(
     if min(source.shape[0], target.shape[0]) < 3:
         raise ValueError(f"each side needs 3 sentences, but they have {source.shape[0]} and {target.shape[0]}")
     numbers = _checked_copies(copies, (source, target))
+    depths, exact = [k + _most_copies(*each) for each in (numbers, numbers[::-1])], search in (nearest, top_k)
+    if exact:
+        found = top_k_both_ways(source, target, *depths, search=search)
+    else:
+        found = search(source, target, depths[0]), search(target, source, depths[1])
     forward, backward = (
-        _without(near, own[:, None] == others[near.ids], k)
-        for near, own, others in (
-            (search(source, target, k + _most_copies(*numbers)), *numbers),
-            (search(target, source, k + _most_copies(*numbers[::-1])), *numbers[::-1]),
-        )
+        _without(near, own[:, None] == others[near.ids], k) for near, own, others in zip(found, numbers, numbers[::-1])
     )
-    decoys = []
+    decoys, depth = [], k + 1 + _COPIES_LOOKED_PAST
     for side, vectors, (own, others) in (("source", source, numbers), ("target", target, numbers[::-1])):
-        near = search(vectors, vectors, k + 1 + _COPIES_LOOKED_PAST)
+        near = top_k_among(vectors, depth, search=search) if exact else search(vectors, vectors, depth)
         # subtle: what was left untranslated has its translation on its own side, which is no decoy
         foreign = np.isin(own, others)
         same = (own[:, None] == own[near.ids]) | _near_copies(near, vectors)
