@@ -36,7 +36,7 @@ def make_tools(catalogue: Catalogue) -> Any:
     catalogue : Catalogue
     """
     questions = Questions(catalogue, Limits())
-    server = MCPServer("interlingua", version=metadata.version("interlingua"), instructions=_SAID)
+    server = MCPServer("interlingua", version=metadata.version("interlingua"), instructions=_SAID, log_level="WARNING")
 
     async def search(
         query: Annotated[str, Field(description="In any language.")],
