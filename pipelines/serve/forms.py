@@ -42,6 +42,7 @@ def _says_something(value: Any) -> Any:
 Plain = Annotated[str, BeforeValidator(_no_surrogates), StringConstraints(max_length=_LIMITS.characters)]
 Text = Annotated[Plain, BeforeValidator(_says_something), StringConstraints(min_length=1)]
 Short = Annotated[str, BeforeValidator(_no_surrogates), StringConstraints(min_length=1, max_length=256)]
+Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,16}([-_][A-Za-z0-9]{1,8}){0,8}$")]
 Texts = Annotated[list[Text], Field(min_length=1, max_length=_LIMITS.texts)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Hits = Annotated[int, Field(ge=1, le=_LIMITS.hits)]
@@ -114,7 +115,7 @@ class PassageForm(Form):
 
     id: Short
     text: Text
-    language: Short = "und"
+    language: Tag = "und"
     metadata: Values = Field(default_factory=dict)
 
 
