@@ -40,6 +40,7 @@ _TOOLS = {
     "report": "harness.report:report",
     "gpu": "gpu.command:gpu",
     "ann_plot": "search.ann:ann_plot",
+    "dial_plot": "search.dial:dial_plot",
     "milvus_server": "search.milvus_server:milvus_server",
     "udhr_extract": "sentences.udhr:udhr_extract",
 }
