@@ -141,3 +141,61 @@ def _by_float(text: bytes, count: int) -> NDArray[np.float64] | None:
     except ValueError:
         return None
     return values if values.size == count else None
+
+
+_DECIMALS, _MOST_DIGITS = 12, 9
+_EXACT_TENS = 10.0 ** np.arange(_DECIMALS + 1)  # of 28 bits but for powers of two: times a float32, still exact
+_LEAST, _MOST = 1e-4, 9.5  # of what is written without an exponent, and with one digit before the point
+_FOURS = np.frombuffer("".join(f"{number:04d}" for number in range(10_000)).encode(), np.uint32)
+_ENDING = np.array([4 - len(f"{number:04d}".rstrip("0")) for number in range(10_000)])  # zeros
+_BEFORE = np.frombuffer("".join(f" -{number}." for number in range(10)).encode(), np.uint32)
+
+
+def _kept_bytes() -> NDArray[np.complex128]:
+    """Return which of the 16 bytes of a number stay, as one element: by the zeros at its end, and by its sign."""
+    kept = np.zeros((2, _DECIMALS + 1, 16), bool)
+    for negative in range(2):
+        for ending in range(_DECIMALS + 1):
+            kept[negative, ending, : 16 - ending] = True
+            kept[negative, ending, 1], kept[negative, ending, 3] = negative, ending < _DECIMALS
+    return kept.view(np.complex128).ravel()
+
+
+_STAYING = _kept_bytes()
+
+
+def format_rows(rows: NDArray[np.float32], digits: int) -> list[bytes]:
+    """Return each row of numbers as text between blanks, as ``%.9g`` writes it for 9 digits, in half of the time.
+
+    A float32 of 24 bits times a power of ten of 28 is exact in 53, so that rounding it to a whole number rounds as
+    printing does. Rows with a number that needs an exponent, or two digits before the point, are printed one by one.
+
+    Examples
+    --------
+    >>> format_rows(np.array([[0.5, -0.1], [3e7, 0]], np.float32), 9)
+    [b'0.5 -0.100000001', b'30000000 0']
+    """
+    pattern = b" ".join([b"%%.%dg" % digits] * rows.shape[1])
+    size = np.abs(rows).astype(np.float64)
+    quick = np.flatnonzero((((size >= _LEAST) & (size < _MOST)) | (size == 0)).all(axis=1) & (digits <= _MOST_DIGITS))
+    if len(quick) < len(rows):
+        made = [b""] * len(rows)
+        for row, text in zip(quick.tolist(), format_rows(rows[quick], digits) if len(quick) else ()):
+            made[row] = text
+        return [text or pattern % tuple(row) for text, row in zip(made, rows.tolist())]
+    wide = size.ravel()
+    before = sum((wide >= least).astype(np.int64) for least in (1.0, 0.1, 0.01, 0.001)) - 4  # the first digit's place
+    whole = np.rint(wide * _EXACT_TENS[digits - 1 - before]) * _EXACT_TENS[_DECIMALS - digits + 1 + before]
+    words = np.empty((len(wide), 4), np.uint32)  # blank, sign, digit and point; then the decimals
+    left, ending = whole.astype(np.int64), np.zeros(len(wide), np.int64)
+    for place in range(3, 0, -1):
+        rest = left // 10_000
+        four = left - 10_000 * rest
+        words[:, place] = _FOURS.take(four)
+        ending += np.where(ending == _DECIMALS - 4 * place, _ENDING.take(four), 0)
+        left = rest
+    words[:, 0] = _BEFORE.take(left)
+    characters = words.view(np.uint8)
+    characters.reshape(*rows.shape, 16)[:, 0, 0] = ord("\n")
+    kept = _STAYING.take(ending + (_DECIMALS + 1) * np.signbit(rows.ravel())).view(bool)
+    return characters.ravel().compress(kept).tobytes().split(b"\n")[1:]

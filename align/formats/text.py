@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .numbers import NUMBER, parse_rows
+from .numbers import NUMBER, format_rows, parse_rows
 from .rows import BYTE_ORDER_MARK, LONGEST_LABEL, ReadOptions, RowCollector, check_dimension
 
 #: Bytes in a line of text: the most values that a row may have, and the longest label.
@@ -108,12 +108,11 @@ def write_text(
     check_text_labels(labels, blanks_allowed=not header)
     if header:
         file.write(b"%d %d\n" % (n, d))
-    pattern = " ".join([f"%.{9 if digits is None else digits}g"] * d)
     step = max(1, _VALUES_PER_BLOCK // d)
     for start in range(0, n, step):
-        rows = vectors[start : start + step].tolist()
-        text = [f"{label} {pattern % tuple(row)}\n" for label, row in zip(labels[start : start + step], rows)]
-        file.write("".join(text).encode("utf-8"))
+        text = format_rows(vectors[start : start + step], 9 if digits is None else digits)
+        named = zip(labels[start : start + step], text)
+        file.write(b"".join([b"%b %b\n" % (label.encode(), values) for label, values in named]))
 
 
 def is_data_line(line: bytes, dimension: int) -> bool:

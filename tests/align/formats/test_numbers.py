@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from interlingua.align import Embeddings
-from interlingua.align.formats.numbers import parse_rows
+from interlingua.align.formats.numbers import format_rows, parse_rows
 from interlingua.align.formats.rows import EmbeddingFileError
 
 ODD = ("-0.0", "+.5", "5.", "-5.", "0", "-0", "+7", ".25", "00001.5", "1.0000000000000000", "99999999.99999999", "1e-5",
@@ -79,3 +79,18 @@ def test_a_bad_line_is_named_wherever_it_stands(tmp_path, place, line, message):
     kept = Embeddings.read(path, on_malformed="skip")
     assert len(kept) == 1999
     assert kept.vectors[5 if place > 5 else 4].tolist() == pytest.approx([5 / 8, -0.25, 0.05])
+
+
+@pytest.mark.parametrize("digits", [1, 2, 5, 8, 9, 12])
+def test_rows_are_written_as_printf_writes_them(digits):
+    rng = np.random.default_rng(digits)
+    drawn = rng.normal(size=400) * 10.0 ** rng.integers(-5, 2, 400)
+    ties = rng.integers(1, 2**20, 400) / 2.0 ** rng.integers(1, 30, 400)  # a last 5 that is exact
+    edges = [0.0, -0.0, 1e-4, 9.5, 9.4999, 0.99999, 0.0999999999, 1.0, -1.0, 0.5, 1e-5, 1e30, 1e-40, 2.5, 0.25, 9.5e-5]
+    edges += [value * sign for value in (0.1, 0.01, 0.001, 1e-4, 0.95, 0.095, 0.9999999) for sign in (1, -1)]
+    values = np.array([*drawn, *ties, *edges], np.float32)
+    for width in (1, 2, 5):
+        rows = values[: len(values) // width * width].reshape(-1, width)
+        pattern = b" ".join([b"%%.%dg" % digits] * width)
+        assert format_rows(rows, digits) == [pattern % tuple(row) for row in rows.tolist()]
+    assert format_rows(values[:0].reshape(0, 3), digits) == []
