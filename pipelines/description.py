@@ -13,6 +13,7 @@ from interlingua.index.folder import MANIFEST_NAME, read_manifest
 from interlingua.pipelines.bridge import about_bridge
 from interlingua.pipelines.encoders.cache import user_cache_folder
 from interlingua.pipelines.encoders.load import ENCODER_KINDS
+from interlingua.pipelines.encoders.pieces import PieceEncoder, is_piece_table, piece_table_note
 from interlingua.pipelines.search.rows import value_counts
 from interlingua.pipelines.stored import OLDER_MARKERS, is_older, kind_of, load_files, noun_of, open_collection
 from interlingua.pipelines.texts.lines import input_name
@@ -76,6 +77,10 @@ def _installed(module: str) -> bool:
 
 
 def _describe_folder(path: Path) -> dict[str, Any]:
+    if is_piece_table(path):
+        table = PieceEncoder.read(path)
+        told = {"pieces": len(table.vectors), "dimension": table.dimension, "identity": table.identity}
+        return {"kind": "static encoder", "path": str(path), **told, **piece_table_note(path)}
     kind = kind_of(path)
     if kind is None and (path / MANIFEST_NAME).is_file():
         contents = read_manifest(path).contents

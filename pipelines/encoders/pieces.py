@@ -38,6 +38,21 @@ def is_piece_table(folder: str | Path) -> bool:
     return (Path(folder) / MARKER).is_file()
 
 
+def piece_table_note(folder: str | Path) -> dict[str, Any]:
+    """Return what a folder says of its table: who reads questions, how it was trained, what it kept.
+
+    Raises
+    ------
+    ValueError
+        If the note is damaged.
+    """
+    place = Path(folder) / MARKER
+    try:
+        return dict(json.loads(place.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{place} is no whole table of pieces ({error}); copy or train it again") from error
+
+
 @dataclass(frozen=True)
 class QuestionMap:
     """How the vectors of an encoder that reads whole questions come into a table's space: (q W + b)' + share t'.
@@ -139,8 +154,8 @@ class PieceEncoder:
         from safetensors.numpy import load_file
 
         place = Path(folder)
+        about = piece_table_note(place)
         try:
-            about = json.loads((place / MARKER).read_text(encoding="utf-8"))
             version = about["format"]
             asks = about["questions"]
             table = load_file(place / _TABLE)["embeddings"]

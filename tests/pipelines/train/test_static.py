@@ -139,6 +139,14 @@ def test_the_reader_of_questions_must_be_named_here_and_be_the_same(world, train
         PieceEncoder.read(trained.folder).encode(["bada"], role="query")
 
 
+def test_its_folder_says_what_it_is(trained, capsys):
+    assert main(["info", str(trained.folder), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["kind"], told["pieces"], told["dimension"]) == ("static encoder", trained.pieces, 24)
+    assert told["languages"]["xx"]["texts"] == 120
+    assert told["questions"]["name"].endswith("words.vec")
+
+
 def test_a_damaged_folder_is_named(trained, tmp_path):
     for name in ("interlingua-static.json", "model.safetensors"):
         folder = tmp_path / name
