@@ -49,12 +49,15 @@ def learn_pieces(texts: Sequence[str], *, size: int, phrases: int) -> bytes:
     .. [2] Church, Hanks (1990), "Word association norms, mutual information, and lexicography", Computational
        Linguistics 16 (1).
     """
-    model, _ = train_unigrams(
-        (line for text in texts for line in text.split("\n") if line.strip()),
-        size,
-        _COVERAGE,
-        normalization="nmt_nfkc_cf",
-    )
+    lines = (line for text in texts for line in text.split("\n") if line.strip())
+    try:
+        model, _ = train_unigrams(lines, size, _COVERAGE, normalization="nmt_nfkc_cf")
+    except ValueError as error:
+        if "required_chars" not in str(error):
+            raise
+        raise ValueError(
+            f"{size} pieces are fewer than the texts have characters; take more (--pieces), some ten thousand ({error})"
+        ) from error
     _keep_ordinary(model)
     cutter = require("sentencepiece", extra="train").SentencePieceProcessor(model_proto=model.SerializeToString())
     pieces = [(str(piece.piece), float(piece.score)) for piece in model.pieces]

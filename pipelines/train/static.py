@@ -275,6 +275,10 @@ def train_static(
         )
     if known and is_piece_table(known):
         raise ValueError(f"{known} is a table of pieces already; distil an encoder that reads whole texts")
+    if chosen.dimension is not None and chosen.dimension > encoder.dimension:
+        raise ValueError(
+            f"the encoder gives {encoder.dimension} dimensions, and a table cannot have {chosen.dimension}; take fewer"
+        )
     held = _held_out(texts, chosen)
     if not held:
         counts = ", ".join(f"{key}: {n}" for key, n in Counter(texts.languages).most_common())
@@ -473,8 +477,6 @@ def _components(centred: NDArray[np.float32], dimension: int | None) -> NDArray[
     full = centred.shape[1]
     if dimension is None or dimension == full:
         return np.eye(full, dtype=np.float32)
-    if dimension > full:
-        raise ValueError(f"the encoder gives {full} dimensions, and a table cannot have {dimension}; take fewer")
     _, vectors = np.linalg.eigh(centred.T.astype(np.float64) @ centred)
     return np.ascontiguousarray(vectors[:, ::-1][:, :dimension]).astype(np.float32)
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -119,6 +120,10 @@ def test_what_finds_too_little_is_refused_and_nothing_is_written(world, tmp_path
     ):
         train_static(Scattered(), texts, tmp_path / "model", settings=SETTINGS)
     assert not list(tmp_path.iterdir())
+    for wrong, message in (({"dimension": 25}, "gives 24 dimensions, and a table cannot have 25"),
+                           ({"pieces": 5}, r"5 pieces are fewer than .* take more \(--pieces\)")):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            train_static(world.encoder, texts, tmp_path / "model", settings=replace(SETTINGS, **wrong))
     few = OwnTexts.of(world.passages[:30])
     with pytest.raises(ValueError, match=r"takes 100 texts of a language .* there are xx: 30; give more"):
         train_static(world.encoder, few, tmp_path / "model", settings=SETTINGS)
