@@ -115,13 +115,16 @@ class _Best:
         order = np.lexsort((columns, -values, rows))
         rows, columns, values = rows[order], columns[order], values[order]
         place = np.arange(len(rows)) - np.searchsorted(rows, rows)
-        rows, columns, values, place = (each[place < self._k] for each in (rows, columns, values, place))
+        first = place < self._k
+        rows, columns, values, place = rows[first], columns[first], values[first], place[first]
         met, group = np.unique(rows, return_inverse=True)
         more, there = np.full((len(met), self._k), -np.inf, np.float32), np.zeros((len(met), self._k), np.int64)
         more[group, place], there[group, place] = values, columns
-        both, ids = (np.concatenate(each, axis=1) for each in ((self._scores[met], more), (self._ids[met], there)))
+        both = np.concatenate([self._scores[met], more], axis=1)
+        ids = np.concatenate([self._ids[met], there], axis=1)
         best = np.lexsort((ids, -both), axis=1)[:, : self._k]
-        self._scores[met], self._ids[met] = (np.take_along_axis(each, best, axis=1) for each in (both, ids))
+        self._scores[met] = np.take_along_axis(both, best, axis=1)
+        self._ids[met] = np.take_along_axis(ids, best, axis=1)
         self.least[met] = np.maximum(self.least[met], self._scores[met, -1])
 
     def found(self) -> Neighbors:

@@ -411,7 +411,7 @@ def are_flat(rows: Sequence[Mapping[str, Any]]) -> bool:
     if not are_texts(list(dict.fromkeys(chain.from_iterable(rows)))):
         return False
     texts: list[str] = []
-    for value in chain.from_iterable(map(dict.values, rows)):
+    for value in chain.from_iterable(row.values() for row in rows):
         kind = type(value)
         if kind is str:
             texts.append(value)

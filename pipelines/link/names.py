@@ -362,7 +362,8 @@ class _Grouped:
 
     def best(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the best of each group (g,) of the scores of rows (n,)."""
-        return self.best_in_order(scores[None, self.order])[0, self._back]
+        found: NDArray[np.float32] = self.best_in_order(scores[None, self.order])[0, self._back]
+        return found
 
     def best_in_order(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the best of each of `groups`, (m, g), of scores (m, n) in the `order` of rows."""
