@@ -46,5 +46,5 @@ def flat(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     if main.shape[1] < 2:
         main = np.pad(main, ((0, 0), (0, 2 - main.shape[1])))
     main = main * np.where(main.sum(axis=0) < 0, -1, 1)  # an axis has no direction of its own
-    points = (vectors - mean) @ main
+    points = vectors @ main.astype(np.float32) - np.asarray(mean @ main, np.float32)
     return np.asarray(points / max(float(np.abs(points).max(initial=0)), 1e-12), np.float32)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections import Counter
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from numpy.typing import NDArray
 
 from interlingua.pipelines.audit.measure import AuditVectors, audit
@@ -21,6 +22,9 @@ MOST_POINTS = 100_000
 _AUDITED = 2000
 _FEWEST = 10  # passages of a language
 _SHOWN = 200  # characters of a text
+
+
+_MAP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
 class Pictures:
@@ -37,14 +41,14 @@ class Pictures:
     def router(self, responses: dict[int | str, dict[str, Any]]) -> APIRouter:
         """Return the routes."""
         router = APIRouter(prefix="/v1/collections/{name}", responses=responses, tags=["pictures"])
-        router.add_api_route("/map", self.map, methods=["GET"])
+        router.add_api_route("/map", self.map, methods=["GET"], responses=_MAP)
         router.add_api_route("/audit", self.audit, methods=["GET"])
         router.add_api_route("/rows", self.rows, methods=["POST"])
         return router
 
     def map(
         self, name: Name, limit: Annotated[int, Query(ge=1, le=MOST_POINTS)] = MOST_POINTS, seed: int = 0
-    ) -> dict[str, Any]:
+    ) -> Response:
         """Give the points of a collection in two dimensions, by the two main axes of all vectors.
 
         `after` is the space that is searched, `before` the vectors as the encoder made them, or null where that cannot
@@ -54,7 +58,7 @@ class Pictures:
         ids, languages, vectors, raw = drawn(search, limit, seed)
         names = list(dict.fromkeys(languages))
         places = {language: number for number, language in enumerate(names)}
-        return {
+        about = {
             "ids": ids,
             "languages": names,
             "label": [places[language] for language in languages],
@@ -62,6 +66,7 @@ class Pictures:
             "before": None if raw is None else _packed(flat(raw)),
             "passages": len(search),
         }
+        return Response(json.dumps(about), media_type="application/json")  # which FastAPI would look through
 
     def rows(self, name: Name, form: IdsForm) -> dict[str, Any]:
         """Give the texts of passages, shortened; ids that are gone are left out."""

@@ -109,7 +109,7 @@ function prepare() {
 }
 
 function started() {
-  const renderer = new Renderer({ canvas: $("points"), alpha: true, antialias: true, dpr: Math.min(devicePixelRatio, 2) });
+  const renderer = new Renderer({ canvas: $("points"), alpha: true, antialias: false, dpr: Math.min(devicePixelRatio, 2) });
   if (!renderer.gl) throw new Error("no WebGL");
   const { gl } = renderer;
   gl.clearColor(0, 0, 0, 0);
@@ -149,8 +149,11 @@ function scales() {
 function draw() {
   if (!drawing?.mesh || $("view-space").hidden) return;
   const [width, height] = size();
-  drawing.renderer.setSize(width, height);
-  $("points").style.width = $("points").style.height = "";
+  if (drawing.width !== width || drawing.height !== height) { // makes the picture anew, which takes long
+    Object.assign(drawing, { width, height });
+    drawing.renderer.setSize(width, height);
+    $("points").style.width = $("points").style.height = "";
+  }
   const { uniforms } = drawing.program;
   uniforms.stage.value = stage;
   uniforms.centre.value = [view.x, view.y];
