@@ -224,6 +224,13 @@ class Collection:
         with self.lock.reading:
             return self._table.numbers(ids)
 
+    def numbers_where(
+        self, where: Where | None = None, languages: Iterable[str] | None = None
+    ) -> NDArray[np.int64] | None:
+        """Return the numbers of the rows that pass a filter, ascending, or None where all do; see `search`."""
+        with self.lock.reading:
+            return matching_rows(self._table, merge_languages(where, languages))
+
     def counts(self, field: str) -> list[tuple[Any, int]]:
         """Return the distinct values of a metadata field, each with the number of its rows, most first.
 

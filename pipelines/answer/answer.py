@@ -267,7 +267,7 @@ class QuestionAnswerer:
                 )
                 for number, (start, end) in enumerate(bounds)
             ]
-        return cls(CrossLingualSearch.build(sentences, encoder, **options), given, reader=reader)
+        return cls(CrossLingualSearch.build(sentences, encoder, lexical=False, **options), given, reader=reader)
 
     def __len__(self) -> int:
         """Return the number of sentences."""

@@ -127,7 +127,7 @@ class ResponseSelector:
             Passage(str(number), each.prompt or each.response, each.language, {"response": each.response})
             for number, each in enumerate(given)
         ]
-        return cls(CrossLingualSearch.build(passages, encoder, **options), decay=decay, memory=memory)
+        return cls(CrossLingualSearch.build(passages, encoder, lexical=False, **options), decay=decay, memory=memory)
 
     def respond(
         self,

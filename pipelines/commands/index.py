@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -17,10 +17,8 @@ from .arguments import (
     words_or_lines,
 )
 from .command import ENCODING, EncoderName, OutputFolder, SpaceFile, command, options_of, parsed_by
+from .index_changes import LexiconTable, lexicon_of, passages_of
 from .output import Output, table
-
-if TYPE_CHECKING:
-    from interlingua.pipelines.texts.passages import Passage
 
 _CAPACITY = "interlingua.pipelines.search.capacity"
 _READING = options_of("interlingua.pipelines.texts.passages:read_passage_file", only=("language",))
@@ -63,8 +61,9 @@ def large_number(text: str) -> int:
     reading=_READING,
     building=options_of(
         "interlingua.pipelines.search.search:CrossLingualSearch.build",
-        only=("space", "ranking", "kind", "windows", "seed", "progress"),
+        only=("space", "ranking", "kind", "windows", "lexical", "seed", "progress"),
         space="--method",
+        lexical="--no-lexical",
     ),
     encoding=ENCODING,
 )
@@ -78,6 +77,7 @@ def build(
     output: OutputFolder,
     saved: Annotated[SpaceFile, Parameter("--space")] = None,
     encoder: EncoderName = None,
+    lexicon: LexiconTable = None,
     milvus: Annotated[str | None, Parameter(metavar="ADDRESS")] = None,
     asked: Annotated[str | None, Parameter("--questions", metavar="FILE")] = None,
 ) -> None:
@@ -93,6 +93,8 @@ def build(
         Map by a saved space.
     encoder : str
         A sentence-transformers model, a folder, or a file of word vectors; by default the bundled one.
+    lexicon : str, optional
+        A table of texts that say the same, such as titles, a column a language: the words of questions are translated.
     milvus : str, optional
         Keep the rows in Milvus: a file FILE.db or http://HOST:19530, in a new collection called like the folder.
     asked : str, optional
@@ -111,9 +113,11 @@ def build(
     from .search import learn_from
 
     check_collection_folder(output)
-    passages = _passages(texts, **reading)
+    passages = passages_of(texts, **reading)
     if saved:
         building["space"] = SharedSpace.load(saved)
+    if lexicon is not None:
+        building["lexicon"] = lexicon_of(lexicon, indexed=building["lexical"])
     with console.working("loading the encoder"):
         model = load_encoder(encoder, **encoding)
     if milvus is not None:
@@ -140,65 +144,6 @@ def build(
             f"{output}: {len(search)} passages, languages mapped by: {result['method']}",
         ],
     )
-
-
-@command(reading=_READING, encoding=ENCODING)
-def add(
-    console: Output,
-    reading: dict[str, Any],
-    encoding: dict[str, Any],
-    collection: str,
-    texts: str,
-    *,
-    encoder: EncoderName = None,
-) -> None:
-    """Encode more texts into a collection; those with known ids are replaced.
-
-    Parameters
-    ----------
-    collection : str
-        The folder of a collection.
-    texts : str
-        As for `index build`, each with an id; - for standard input.
-    encoder : str
-        By default that of the collection.
-
-    Examples
-    --------
-    ::
-
-        interlingua index add COLLECTION MORE.jsonl
-    """
-    from interlingua.pipelines.search.search import CrossLingualSearch
-    from interlingua.pipelines.stored import changing
-
-    require_collection(collection)
-    passages = _passages(texts, **reading, with_ids=True)
-    with changing(collection):
-        with console.working("loading"):
-            search = CrossLingualSearch.load(collection, encoder, **encoding)
-        before = len(search)
-        search.upsert(passages, progress=console.progress)
-        search.save(collection)
-    added, languages = len(search) - before, search.languages
-    counts = {"added": added, "replaced": len(passages) - added, "passages": len(search)}
-    console.result(
-        {"collection": collection, **counts, "languages": languages},
-        lambda: [
-            table("language", "passages>", rows=languages.items()),
-            f"{collection}: {added} added, {counts['replaced']} replaced; {len(search)} passages",
-        ],
-    )
-
-
-def _passages(texts: str, **reading: Any) -> list[Passage]:
-    from interlingua.pipelines.texts.lines import input_name
-    from interlingua.pipelines.texts.passages import read_passage_file
-
-    passages = read_passage_file(texts, **reading)
-    if not passages:
-        raise ValueError(f"{input_name(texts)} holds no text; give one JSON object, or one row, a line")
-    return passages
 
 
 @command()

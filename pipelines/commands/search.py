@@ -38,7 +38,9 @@ def preference(text: str) -> float:
     exclusive=[("prefer", "balance")],
     loading=options_of(f"{_SEARCH}.load", only=("mapped", "text_field", "language_field")),
     searching=options_of(
-        f"{_SEARCH}.search", only=("k", "language", "languages", "balance", "least"), commas=("languages",)
+        f"{_SEARCH}.search",
+        only=("k", "language", "languages", "balance", "least", "hybrid"),
+        commas=("languages",),
     ),
     encoding=ENCODING,
 )

@@ -18,8 +18,10 @@ from interlingua.pipelines.texts.passages import RESERVED, UNDETERMINED
 from . import windows as windowed
 from .copies import copy_threshold
 from .languages import balanced_search, levelled_search
+from .lexical.fusion import SEEN, SEEN_IN_GRAPH, AskedWords
+from .lexical.index import LexicalIndex
 from .preference import FEWEST_TEXTS, OwnLanguages, ScoreSample, own_languages, preferred, wider
-from .ranked import CorrectedRows
+from .ranked import APPROXIMATE, CorrectedRows
 from .rows import PlainRows, value_counts
 
 
@@ -116,11 +118,14 @@ class Finder:
         where: Where | None,
         languages: list[str] | None,
         own: OwnLanguages | None,
+        words: AskedWords | None = None,
     ) -> list[list[SearchHit]]:
-        """Return the k best rows for each vector, its own languages preferred where `own` says so."""
+        """Return the k best rows for each vector, by `words` too, its own languages preferred where `own` says so."""
         if own is not None and self.space is None:
             return self._levelled(vectors, k, own, where=where, languages=languages)
         width = k if own is None else wider(k, self.ranked.collection)
+        depth = SEEN if self.exact else SEEN_IN_GRAPH
+        width = width if words is None else max(width, depth)
         offsets = np.zeros(len(vectors), np.float32)
         if self.background:
             counted = self.neighborhood, self.thresholds
@@ -130,10 +135,35 @@ class Finder:
         else:
             plain = self.ranked.search(vectors, width, where=where, languages=languages)
         found = [[(hit, hit.score) for hit in hits] for hits in plain]
+        if words is not None:
+            found = words.merged(vectors, found, where, languages, depth)
         if own is not None:
             alone = partial(self.ranked.search, where=where)
-            found = preferred(vectors, k, own, found, field=self.language_field, search=alone, width=width)
-        return self._hits(vectors, found, offsets, moved=own is not None)
+            found = preferred(vectors, k, own, found, field=self.language_field, search=alone, width=width, words=words)
+        elif words is not None:
+            found = [sorted(each, key=lambda hit: -hit[1])[:k] for each in found]
+        return self._hits(vectors, found, offsets, moved=own is not None or words is not None)
+
+    @property
+    def exact(self) -> bool:
+        """Whether every row is looked at."""
+        held = self.ranked.collection
+        return isinstance(held, Collection) and held.index.spec.kind not in APPROXIMATE
+
+    def words(
+        self,
+        index: LexicalIndex | None,
+        vectors: NDArray[np.float32],
+        texts: Sequence[str] | None,
+        asked_in: Sequence[str] | None,
+        languages: list[str] | None,
+    ) -> AskedWords | None:
+        """Return what the words of questions say of the rows; None where no word is known, or there are none."""
+        if index is None or texts is None:
+            return None
+        index.follow(self.ranked.collection, windowed.said_in)
+        spoken = asked_in if asked_in is not None else [None] * len(texts)
+        return AskedWords.of(self.ranked, index, texts, spoken, languages, self.sample.spread(vectors))
 
     def balanced(
         self, vectors: NDArray[np.float32], k: int, *, where: Where | None, languages: list[str] | None

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isnan
 from typing import Any, Protocol
 
 import numpy as np
@@ -148,6 +149,17 @@ def judge(
         order = np.argsort(-alike, kind="stable")
         hits, alike, sure = [hits[place] for place in order], alike[order], sure[order]
     return JudgedHits(hits, alike, sure, found.answerable, float(relevance.nearness(raw[None])[0]), searched, language)
+
+
+def with_probabilities(
+    search: Any, raw: NDArray[np.float32], hits: list[SearchHit], asked_in: str, searched: int, least: float
+) -> list[SearchHit]:
+    """Return the hits of a question with their probabilities, or none where it is not what passages are about."""
+    found = judge(search, search.relevance, raw, hits, searched, asked_in, search._finder.rows_of(hits))
+    if found.answerable < least:
+        return []
+    sure = {hit.id: value for hit, value in zip(found.hits, found.probability.tolist(), strict=True)}
+    return [hit if isnan(sure[hit.id]) else replace(hit, probability=sure[hit.id]) for hit in hits]
 
 
 def _raw_passages(search: Searching, hits: Sequence[SearchHit], rows: Sequence[str] | None) -> NDArray[np.float32]:

@@ -7,14 +7,16 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from interlingua.index import Collection, CollectionReader, CollectionStore
 from interlingua.pipelines.encoders.base import Encoder
-from interlingua.pipelines.stored import encoder_of
+from interlingua.pipelines.stored import check_kind, encoder_of
 from interlingua.pipelines.texts.passages import Passage
 
 from .parts import parts_of
 from .search import CrossLingualSearch
+from .windows import said_in
 
 Signature = tuple[tuple[str, int, int, int], ...]
 
@@ -28,6 +30,8 @@ class SearchStore:
         What `CrossLingualSearch.save` wrote, not into Milvus.
     encoder : Encoder, str or Path, optional
         By default that of the folder.
+    device, cache
+        For an encoder that is loaded by name.
 
     Raises
     ------
@@ -44,16 +48,29 @@ class SearchStore:
             store.upsert([Passage("sw-7", "Badilisha kichujio kila mwaka.", "sw")])  # on the disk when it returns
     """
 
-    def __init__(self, folder: str | Path, encoder: Encoder | str | Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        encoder: Encoder | str | Path | None = None,
+        *,
+        device: str = "auto",
+        cache: bool = True,
+    ) -> None:
+        check_kind(folder, "search")
         self._store = CollectionStore(folder)
         try:
-            self.search = _search_over(self._store.collection, Path(folder), encoder)
+            self.search = _search_over(self._store.collection, Path(folder), encoder, device=device, cache=cache)
         except BaseException:
             self._store.close()
             raise
         rows = self.search._ranked
         rows.store = self._store
-        self._store.before_save = lambda collection: collection.attachments.update(rows.attachments())
+        self._store.before_save = self._renew_attachments
+
+    def _renew_attachments(self, collection: Collection) -> None:
+        collection.attachments.update(self.search._ranked.attachments())
+        if self.search.words is not None:
+            collection.attachments.update(self.search.words.attachments(collection, said_in))
 
     def upsert(self, passages: Iterable[Passage]) -> None:
         """Add passages, each in place of the one with the same id; see `CrossLingualSearch.upsert`."""
@@ -146,6 +163,8 @@ def signature(folder: Path) -> Signature:
     return tuple(found)
 
 
-def _search_over(collection: Collection, folder: Path, encoder: Encoder | str | Path | None) -> CrossLingualSearch:
+def _search_over(
+    collection: Collection, folder: Path, encoder: Encoder | str | Path | None, **loading: Any
+) -> CrossLingualSearch:
     parts, held = parts_of(collection, folder)
-    return CrossLingualSearch.of_parts(parts, *encoder_of(folder, held.encoder, encoder))
+    return CrossLingualSearch.of_parts(parts, *encoder_of(folder, held.encoder, encoder, **loading))

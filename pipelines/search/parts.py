@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import SharedSpace
+from interlingua.index import Collection
 from interlingua.index.collection.parts import array_to_bytes, bytes_to_array
 from interlingua.pipelines.stored import (
     EncoderNote,
@@ -20,7 +21,9 @@ from interlingua.pipelines.stored import (
     stored_with,
 )
 
+from .lexical.index import LexicalIndex
 from .rows import AnyCollection
+from .windows import said_in
 
 _SPACE, _QUESTION_SPACE = "passages.space", "questions.space"
 Background = Mapping[str, NDArray[np.float32]]  # by language, what hubness is measured against
@@ -38,6 +41,7 @@ class SearchParts:
     means: Mapping[str, bytes] = field(default_factory=dict)
     """`CorrectedRows.attachments`."""
     windows: bool = False
+    words: LexicalIndex | None = None
 
 
 def write_search(
@@ -76,9 +80,16 @@ def write_search(
         files={
             **learned_files(parts.space, parts.question_space, parts.background),
             **parts.means,
+            **_words_of(parts),
             **(files or {}),
         },
     )
+
+
+def _words_of(parts: SearchParts) -> dict[str, bytes]:
+    if parts.words is None or not isinstance(parts.collection, Collection):
+        return {}
+    return parts.words.attachments(parts.collection, said_in)
 
 
 def read_search(folder: str | Path, kind: Kind = "search", *, mapped: bool = False) -> tuple[SearchParts, Stored]:
@@ -111,7 +122,8 @@ def parts_of(collection: AnyCollection, folder: str | Path) -> tuple[SearchParts
 def _parts(collection: AnyCollection, held: Stored, folder: str | Path) -> SearchParts:
     learned = learned_from(held.files, held.about["background"], folder)
     windows = bool(held.about.get("windows"))
-    return SearchParts(collection, *learned, held.about["neighborhood"], windows=windows)
+    words = LexicalIndex.restored(held.files, folder)
+    return SearchParts(collection, *learned, held.about["neighborhood"], windows=windows, words=words)
 
 
 def learned_files(

@@ -19,6 +19,8 @@ from interlingua.index.engines.base import CollectionResult, Hit, Metric
 from interlingua.pipelines.texts.languages import matches
 from interlingua.pipelines.texts.passages import UNDETERMINED
 
+from .copies import distinct_rows
+from .lexical.fusion import AskedWords
 from .ranked import APPROXIMATE, CorrectedRows, rows_by_language
 from .rows import AnyCollection, PlainRows
 
@@ -229,12 +231,14 @@ class ScoreSample:
 
     @classmethod
     def of_rows(cls, ranked: CorrectedRows, field: str) -> "ScoreSample":
-        """Draw from the rows of a collection; of one in Milvus, the first."""
+        """Draw from the rows of a collection, of those of ours copies once; of one in Milvus, the first."""
         held: Any = ranked.collection
         if isinstance(held, Collection):
             ids = list(held.ids)[:: max(1, len(held) // _SAMPLE)]
         else:
             ids = list(next(iter(held.batches(_SAMPLE))).ids) if len(held) else []
+        if not isinstance(ranked, PlainRows):
+            ids = [ids[place] for place in distinct_rows(ranked.vectors(ids)).tolist()]
         names = tuple(str(row.get(field, UNDETERMINED)) for row in held.get(ids))
         if isinstance(ranked, PlainRows):
             return cls(held.vectors(ids), np.zeros(len(ids), np.float32), names, held.metric)
@@ -314,6 +318,7 @@ def preferred(
     field: str = "language",
     search: Callable[..., CollectionResult] | None = None,
     width: int = 0,
+    words: AskedWords | None = None,
 ) -> list[list[tuple[Hit, float]]]:
     """Return the k best hits of each query with their scores, the bonus of its own languages among them.
 
@@ -333,6 +338,8 @@ def preferred(
         (queries, k, languages=...) -> result: the best rows in these languages; without it, all that counts was found.
     width : int
         How many were asked for: where fewer were found, these are all.
+    words : AskedWords, optional
+        What words add to the scores, already there in those that were found.
     """
     answers: list[list[tuple[Hit, float]]] = []
     waiting: dict[tuple[str, ...], list[int]] = {}
@@ -346,7 +353,8 @@ def preferred(
         alone = search(queries[numbers], k, languages=list(names))  # type: ignore[misc]  # not None where one waits
         for place, number in enumerate(numbers):
             more = {hit.id: (hit, score) for hit, score in found[number]}
-            more |= {hit.id: (hit, hit.score) for hit in alone[place]}
+            own_best = alone[place] if words is None else words.scored(number, alone[place])
+            more |= {hit.id: (hit, hit.score) for hit in own_best}
             answers[number] = _with_bonus(list(more.values()), own, number, field)[:k]
     return answers
 

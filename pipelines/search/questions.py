@@ -93,3 +93,10 @@ def _trust(away: NDArray[np.float32]) -> float:
     rows = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-9)
     alike = (float((rows.sum(axis=0) ** 2).sum()) - n) / (n * (n - 1))
     return n / (n + _DOUBT) * float(np.clip((_ONE - alike) / (_ONE - _ALIKE), 0, 1))
+
+
+def space_for(space: SharedSpace | None, raw: NDArray[np.float32], asked_in: Sequence[str]) -> SharedSpace | None:
+    """Return what maps these questions: the space, or one centred on them where it knows no questions but these."""
+    if space is None or "shift" not in space.provenance or knows_questions(space):
+        return space
+    return centre_on_questions(space, raw, asked_in)

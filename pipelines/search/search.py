@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import cached_property, partial
-from math import isnan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,9 +20,10 @@ from interlingua.pipelines.texts.languages import matching_languages
 from interlingua.pipelines.texts.passages import UNDETERMINED, Passage, check_passages
 
 from . import windows as windowed
+from .encoded import encode_passages
 from .finding import Finder, SearchHit
 from .foreign import is_foreign, open_foreign
-from .judged import judge, relevance_of
+from .judged import relevance_of, with_probabilities
 from .languages import (
     LanguageMethod,
     check_languages,
@@ -33,21 +32,16 @@ from .languages import (
     remove_languages,
     shift_to_questions,
 )
+from .lexical.fusion import Hybrid, check_hybrid
+from .lexical.index import LexicalIndex, words_for
+from .lexical.lexicon import WordLexicon
 from .parts import SearchParts, read_search, write_search
 from .preference import Preference, own_language_bonus
-from .questions import centre_on_questions, knows_questions
+from .questions import centre_on_questions, space_for
 from .ranked import CorrectedRows, IndexKind, hubness_of, ranked_collection, sample_languages, typical_hubness
 from .relevance import Relevance
 from .rows import AnyCollection, PlainRows, new_in_milvus, rows_of, value_counts
 from .windows import as_windows
-
-
-def encode_passages(encoder: Encoder, passages: Sequence[Passage], *, progress: bool = False) -> NDArray[np.float32]:
-    """Return the vectors of passages; an error about a text that the encoder does not know names its passage."""
-    names = [f"the passage {each.id!r}" for each in passages]
-    texts, languages = [each.text for each in passages], [each.language for each in passages]
-    return encode_named(encoder, texts, names, "passage", languages=languages, progress=progress)
-
 
 Ranking = Literal["csls", "cosine"]
 
@@ -78,6 +72,8 @@ class CrossLingualSearch:
         Whether passages that the encoder cuts have a row for each window, see `build`.
     rows : CorrectedRows, optional
         What ranks the rows of the collection, where that is not as above; see `over`.
+    words : LexicalIndex, optional
+        Of the collection's texts, so that they are found by words as well.
 
     Threads may share a search: they search beside each other, each in the state before or after an `upsert` or
     `remove` of another thread, as in a `Collection`. Texts are encoded before, when nobody waits.
@@ -95,6 +91,7 @@ class CrossLingualSearch:
         encoder_name: str = "",
         windows: bool = False,
         rows: CorrectedRows | None = None,
+        words: LexicalIndex | None = None,
     ) -> None:
         self.encoder = encoder
         self.space = space
@@ -108,6 +105,7 @@ class CrossLingualSearch:
         self.neighborhood = neighborhood
         self.encoder_name = encoder_name
         self.windows = windows
+        self.words = words
         self._finder = Finder(self._ranked, space, self.background, neighborhood, windows)
 
     @classmethod
@@ -122,6 +120,8 @@ class CrossLingualSearch:
         kind: IndexKind = "flat",
         neighborhood: int = 10,
         windows: bool = False,
+        lexical: bool = True,
+        lexicon: WordLexicon | Sequence[Mapping[str, str]] | None = None,
         milvus: MilvusConfig | Mapping[str, Any] | None = None,
         seed: int = 0,
         progress: bool = False,
@@ -164,6 +164,13 @@ class CrossLingualSearch:
             Search passages whole that are longer than the encoder reads, by windows that overlap.
 
             The best window counts, and is said in the hit. Such a passage costs a row a window, in time and memory.
+        lexical : bool
+            Index the words of the passages beside their vectors, so that names, numbers and terms are found as they
+            stand in the question.
+
+            It takes about as much memory and disk as the vectors of short passages. Not for rows in Milvus.
+        lexicon : WordLexicon or sequence of mapping of str to str, optional
+            Texts that say the same, language -> text, such as titles: the question's words are translated by them.
         milvus : MilvusConfig or mapping, optional
             Keep the rows in Milvus, in a new collection of that name, instead of in memory; its index type stands
             instead of `kind`.
@@ -176,8 +183,8 @@ class CrossLingualSearch:
         ------
         ValueError
             If there is no passage, ids repeat, metadata cannot be kept, `space` was learned on another encoder or
-            lacks a language, or is a method that there is not or that has too few languages to compare; or if the
-            collection in Milvus holds rows.
+            lacks a language, or is a method that there is not or that has too few languages to compare; if the
+            collection in Milvus holds rows; or if a lexicon is given where no words are indexed, or teaches nothing.
         """
         given = list(passages)
         if not given:
@@ -189,6 +196,7 @@ class CrossLingualSearch:
         if isinstance(space, str):
             check_method(space)
         check_passages(given)
+        words = words_for(lexical, lexicon, milvus)
         encoder = load_encoder(encoder_name) if encoder is None else encoder
         parts, given = as_windows(given, encoder) if windows else (given, given)
         languages = [each.language for each in given]
@@ -210,6 +218,7 @@ class CrossLingualSearch:
             neighborhood=neighborhood,
             encoder_name=lasting_name(encoder_name, encoder),
             windows=windows,
+            words=words,
         )
         search._put(given, vectors)
         return search
@@ -327,6 +336,7 @@ class CrossLingualSearch:
         balance: bool = False,
         prefer: Preference | float | None = None,
         least: float | None = None,
+        hybrid: Hybrid = "auto",
     ) -> list[list[SearchHit]]:
         """Return the best passages for each question.
 
@@ -359,7 +369,11 @@ class CrossLingualSearch:
             `interlingua.pipelines.search.rerank_languages`. Nothing is preferred for a question of unknown language. By
             default 0.5, balanced, where languages were removed and there are 100 passages; otherwise passages are
             ranked as they are, and languages are first brought level if this is given.
+        hybrid : {"auto", "off", "on"}
+            Whether words count beside vectors: where they are indexed, never, or else it is an error.
 
+            A passage gets 0.2 deviations of the question's scores for each deviation that its words lie above the
+            others of its language; see `interlingua.pipelines.search.lexical`. Not beside `balance`.
         least : float, optional
             Find nothing where the probability that the collection is about what was asked is lower; 0 refuses nothing.
 
@@ -376,36 +390,27 @@ class CrossLingualSearch:
         ------
         ValueError
             If there is no passage in any of `languages`; the text names those that there are. If `prefer` is none of
-            the above, or stands beside `balance`. If `least` is no probability.
+            the above, or stands beside `balance`. If `least` is no probability, or `hybrid` is "on" and no words are
+            indexed.
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, but is {k}")
         if least is not None and not 0 <= least <= 1:
             raise ValueError(f"least is a probability from 0 to 1, but is {least}")
         raw, asked_in = self._encoded(questions, language)
-        vectors = map_by_language(self._space_of(raw, asked_in), raw, asked_in)
+        vectors = map_by_language(space_for(self.question_space, raw, asked_in), raw, asked_in)
         chosen = None if languages is None else matching_languages(languages, list(self.languages))
         given: dict[str, Any] = {"languages": chosen, "where": where, "balance": balance, "prefer": prefer}
         with self.reading():  # subtle: what was found must still be there when it is judged
-            found = self.search_vectors(vectors, k, asked_in=asked_in, **given)
+            found = self.search_vectors(vectors, k, asked_in=asked_in, texts=questions, hybrid=hybrid, **given)
             if least is None or not len(self.collection):
                 return found
             searched = self._finder.searched(where, chosen)
-            return [self._judged(*each, searched, least) for each in zip(raw, found, asked_in, strict=True)]
+            return [with_probabilities(self, *each, searched, least) for each in zip(raw, found, asked_in, strict=True)]
 
     def reading(self) -> AbstractContextManager[Any]:
         """Hold the passages in one state, for several calls that belong together."""
         return self._ranked.reading()
-
-    def _judged(
-        self, raw: NDArray[np.float32], hits: list[SearchHit], asked_in: str, searched: int, least: float
-    ) -> list[SearchHit]:
-        """Return the hits of a question with their probabilities, or none where it is not what passages are about."""
-        found = judge(self, self.relevance, raw, hits, searched, asked_in, self._finder.rows_of(hits))
-        if found.answerable < least:
-            return []
-        sure = {hit.id: value for hit, value in zip(found.hits, found.probability.tolist(), strict=True)}
-        return [hit if isnan(sure[hit.id]) else replace(hit, probability=sure[hit.id]) for hit in hits]
 
     @cached_property
     def relevance(self) -> Relevance | None:
@@ -422,7 +427,7 @@ class CrossLingualSearch:
     ) -> tuple[NDArray[np.float32], list[str]]:
         """Return the mapped vectors (n, d) of questions, and the language of each: `language`, or a guess."""
         raw, asked_in = self._encoded(questions, language)
-        return map_by_language(self._space_of(raw, asked_in), raw, asked_in), asked_in
+        return map_by_language(space_for(self.question_space, raw, asked_in), raw, asked_in), asked_in
 
     def learn_questions(self, questions: Sequence[str], language: str | None = None) -> int:
         """Learn where questions lie from questions that were asked, 30 or more; `save` keeps it.
@@ -450,13 +455,6 @@ class CrossLingualSearch:
         changed, self.question_space = learned is not self.question_space, learned
         return int(learned.provenance["questions"]) if changed else 0
 
-    def _space_of(self, raw: NDArray[np.float32], asked_in: Sequence[str]) -> SharedSpace | None:
-        """Return what maps these questions: the space, or one centred on them where it knows no questions but these."""
-        space = self.question_space
-        if space is None or "shift" not in space.provenance or knows_questions(space):
-            return space
-        return centre_on_questions(space, raw, asked_in)
-
     def search_vectors(
         self,
         vectors: NDArray[np.float32],
@@ -467,11 +465,15 @@ class CrossLingualSearch:
         balance: bool = False,
         asked_in: Sequence[str] | None = None,
         prefer: Preference | float | None = None,
+        texts: Sequence[str] | None = None,
+        hybrid: Hybrid = "auto",
     ) -> list[list[SearchHit]]:
         """Return the best passages for each of the vectors (n, d) of `map_questions`.
 
-        `asked_in` are their languages, without which none is preferred; the rest as in `search`.
+        `asked_in` are their languages, without which none is preferred, and `texts` the questions, without which no
+        words count; the rest as in `search`.
         """
+        check_hybrid(hybrid, self.words, self._ranked, balance=balance)
         if balance and prefer is not None:
             raise ValueError("balance and prefer exclude each other; leave one of them out")
         bonus = own_language_bonus("balanced" if prefer is None else prefer)
@@ -483,7 +485,9 @@ class CrossLingualSearch:
             if balance:
                 return finder.whole(vectors, k, partial(finder.balanced, where=where, languages=chosen))
             own = finder.own_languages(vectors, asked_in, chosen, bonus, asked=prefer is not None)
-            return finder.whole(vectors, k, partial(finder.best, where=where, languages=chosen, own=own))
+            words = None if hybrid == "off" else finder.words(self.words, vectors, texts, asked_in, chosen)
+            best = partial(finder.best, where=where, languages=chosen, own=own, words=words)
+            return finder.whole(vectors, k, best)
 
     @property
     def guesses_languages(self) -> bool:
@@ -513,7 +517,8 @@ class CrossLingualSearch:
     def parts(self) -> SearchParts:
         """What `write_search` writes."""
         named = self.background, self.neighborhood, self._ranked.attachments()
-        return SearchParts(self.collection, self.space, self.question_space, *named, windows=self.windows)
+        kept = self.collection, self.space, self.question_space
+        return SearchParts(*kept, *named, windows=self.windows, words=self.words)
 
     @classmethod
     def load(
@@ -566,7 +571,7 @@ class CrossLingualSearch:
         """Return the search of parts that `read_search` read."""
         collection, space, question_space = parts.collection, parts.space, parts.question_space
         named: dict[str, Any] = {"neighborhood": parts.neighborhood, "encoder_name": encoder_name}
-        named["windows"] = parts.windows
+        named |= {"windows": parts.windows, "words": parts.words}
         made = cls(encoder, space, question_space, collection, parts.background, **named)
         made._ranked.restore_means((), made._hubness_again)
         return made

@@ -32,6 +32,7 @@ from interlingua.pipelines.encoders.base import Encoder, identity_for
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote
 
+from .encoded import encode_passages
 from .languages import (
     LanguageMethod,
     check_languages,
@@ -52,7 +53,7 @@ from .ranked import (
     typical_hubness,
 )
 from .runners import LocalRunner, Runner
-from .search import Ranking, encode_passages
+from .search import Ranking
 from .shard_sources import Shard, cut_shards, read_passages_of, read_vectors_of
 
 _BATCH = 4096

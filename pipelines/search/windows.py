@@ -13,7 +13,7 @@ from typing import Any
 from interlingua.index import In
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.limits import text_windows
-from interlingua.pipelines.texts.passages import Passage
+from interlingua.pipelines.texts.passages import UNDETERMINED, Passage
 
 from .rows import AnyCollection
 
@@ -62,6 +62,14 @@ def rows_of_spans(collection: AnyCollection, ids: Iterable[str]) -> dict[tuple[s
     """Return the rows of all windows of these passages by the passage's id and their span."""
     batches = collection.batches(4096, where=In(OF, list(ids)))
     return {(passage_of(id, row), span_of(row)): id for batch in batches for id, row in zip(batch.ids, batch.metadata)}
+
+
+def said_in(metadata: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the text that a row was encoded from, and its language."""
+    text, spoken = str(metadata.get("text", "")), metadata.get("language")
+    if START in metadata and OF not in metadata:  # the first window, kept with the whole text
+        text = text[int(metadata[START]) : int(metadata[END])]
+    return text, spoken if isinstance(spoken, str) else UNDETERMINED
 
 
 def passage_of(id: str, metadata: Mapping[str, Any]) -> str:

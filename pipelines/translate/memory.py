@@ -143,7 +143,8 @@ class TranslationMemory:
             raise ValueError("a memory needs at least one pair, but none was given")
         encoder = load_encoder(encoder_name) if encoder is None else encoder
         named: dict[str, Any] = {"encoder_name": lasting_name(encoder_name, encoder) or None, "progress": progress}
-        return cls(CrossLingualSearch.build(given, _Symmetric(encoder), space=space, kind=kind, seed=seed, **named))
+        named |= {"space": space, "kind": kind, "seed": seed, "lexical": False}
+        return cls(CrossLingualSearch.build(given, _Symmetric(encoder), **named))
 
     def __len__(self) -> int:
         return len(self._search) // 2

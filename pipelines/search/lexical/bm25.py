@@ -24,19 +24,21 @@ K1, B = 1.2, 0.75
 
 @dataclass
 class LanguageTexts:
-    """The texts of one language, as what they owe to each piece.
+    """The texts of one language, as what they owe to each piece. Equal ones are one text of several rows.
 
     Attributes
     ----------
     numbers : (n,) array of int64
         Of the rows that the texts are of.
+    places : (n,) array of int32
+        The text of each row.
     tokens : dict of str to int
         The number of each piece.
     weights : (m,) array of float32
         idf(t) f / (f + k1 (1 - b + b l / L)) of each piece t that stands f times in a text of l pieces; the mean of the
         language is L, and idf(t) = log(1 + (n - n_t + 1/2) / (n_t + 1/2)), for n_t texts with t.
     texts : (m,) array of int32
-        The place of the text in `numbers`, for each weight.
+        The text of each weight.
     starts : (t + 1,) array of int64
         Where the weights of each piece begin.
     mean_length : float
@@ -44,6 +46,7 @@ class LanguageTexts:
     """
 
     numbers: NDArray[np.int64]
+    places: NDArray[np.int32]
     tokens: dict[str, int]
     weights: NDArray[np.float32]
     texts: NDArray[np.int32]
@@ -58,11 +61,13 @@ class LanguageTexts:
         import bm25s
 
         tokens: dict[str, int] = {}
-        rows = [[tokens.setdefault(piece, len(tokens)) for piece in each] for each in pieces]
+        distinct: dict[tuple[str, ...], int] = {}
+        places = np.array([distinct.setdefault(tuple(each), len(distinct)) for each in pieces], np.int32)
+        rows = [[tokens.setdefault(piece, len(tokens)) for piece in each] for each in distinct]
         lengths = sum(map(len, rows))
-        held = np.asarray(numbers, np.int64)
+        held = np.asarray(numbers, np.int64), places
         if not tokens:  # texts without a letter
-            return cls(held, {}, np.empty(0, np.float32), np.empty(0, np.int32), np.zeros(1, np.int64), 0.0)
+            return cls(*held, {}, np.empty(0, np.float32), np.empty(0, np.int32), np.zeros(1, np.int64), 0.0)
         model = bm25s.BM25(k1=K1, b=B, method="lucene", backend="numpy", csc_backend="numpy")
         # subtle: bm25s takes texts without a piece only where there is a token for "nothing"
         model.index((rows, tokens), create_empty_token=False, show_progress=False)
@@ -70,7 +75,7 @@ class LanguageTexts:
         starts = np.asarray(found["indptr"], np.int64)
         starts = np.concatenate([starts, np.full(len(tokens) + 1 - len(starts), starts[-1])])
         weights, texts = np.asarray(found["data"], np.float32), np.asarray(found["indices"], np.int32)
-        return cls(held, tokens, weights, texts, starts, lengths / len(rows))
+        return cls(*held, tokens, weights, texts, starts, lengths / len(rows))
 
     def __len__(self) -> int:
         return len(self.numbers) + len(self._later)
@@ -99,6 +104,11 @@ class LanguageTexts:
         self._gone |= set(np.flatnonzero(np.isin(self.numbers, numbers)).tolist())
 
     @property
+    def n_indexed(self) -> int:
+        """How many different texts the statistics are of."""
+        return int(self.places.max(initial=-1)) + 1
+
+    @property
     def living(self) -> NDArray[np.int64]:
         """The rows that are not gone."""
         kept = np.delete(self.numbers, sorted(self._gone))
@@ -108,25 +118,33 @@ class LanguageTexts:
         """Return idf of a piece; the highest for one that no text has."""
         token = self.tokens.get(piece)
         holding = 0 if token is None else int(self.starts[token + 1] - self.starts[token])
-        return float(np.log1p((len(self.numbers) - holding + 0.5) / (holding + 0.5)))
-
-    def knows(self, piece: str) -> bool:
-        """Tell whether a text has this piece."""
-        return piece in self.tokens or any(piece in pieces for _, pieces in self._later)
+        return float(np.log1p((self.n_indexed - holding + 0.5) / (holding + 0.5)))
 
     def scores(self, asked: Mapping[str, float]) -> NDArray[np.float64]:
-        """Return the BM25 of each of `rows` for weighted pieces of a question."""
+        """Return the BM25 of each of `rows` for weighted pieces of a question; see `spread_over`."""
+        return self.spread_over(self.scores_of_texts(asked))
+
+    def spread_over(self, values: NDArray[np.float64], gone: float = 0.0) -> NDArray[np.float64]:
+        """Return the value of each of `rows` from those of the different texts, and `gone` for rows that are gone."""
+        n_indexed = self.n_indexed
+        rows = np.concatenate([values[:n_indexed][self.places], values[n_indexed:]])
+        rows[sorted(self._gone)] = gone
+        return rows
+
+    def scores_of_texts(self, asked: Mapping[str, float]) -> NDArray[np.float64]:
+        """Return the BM25 of each different text, and of each that came later; 0 where no row has it any more."""
         asked = self._spread(asked)
         held = [(self.tokens[piece], weight) for piece, weight in asked.items() if piece in self.tokens]
         spans = [slice(*self.starts[token : token + 2]) for token, _ in held]
-        total = np.zeros(len(self))
+        n_indexed = self.n_indexed
+        total = np.zeros(n_indexed + len(self._later))
         if spans:
             texts = np.concatenate([self.texts[span] for span in spans])
             owed = np.concatenate([self.weights[span] * np.float32(weight) for span, (_, weight) in zip(spans, held)])
-            total[: len(self.numbers)] = np.bincount(texts, owed, minlength=len(self.numbers))
+            total[:n_indexed] = np.bincount(texts, owed, minlength=n_indexed)
         if self._gone:
-            total[sorted(self._gone)] = 0.0
-        for place, (_, owed_of) in enumerate(self._later, len(self.numbers)):
+            total[:n_indexed][np.bincount(np.delete(self.places, sorted(self._gone)), minlength=n_indexed) == 0] = 0.0
+        for place, (_, owed_of) in enumerate(self._later, n_indexed):
             total[place] = sum(weight * owed_of.get(piece, 0.0) for piece, weight in asked.items())
         return total
 

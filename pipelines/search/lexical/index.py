@@ -33,8 +33,8 @@ _COVERED = 0.3  # of what the question's words weigh: less of it in the best tex
 _ANEW, _FEW = 1 / 8, 2048  # from what drift a language is indexed anew; with so few texts, at any
 _ANEW_AT_SAVE = 1 / 64
 _ROWS_READ = 4096
-_NAME = "lexical.json"
-_ARRAYS = ("numbers", "weights", "texts", "starts")
+_NAME, _FILE = "lexical.json", "lexical-{}.npy"
+_ARRAYS = ("numbers", "places", "weights", "texts", "starts")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class LexicalIndex:
         """
         if self._state == collection.state:
             return
-        with self._lock.writing, collection.lock.reading:
+        with collection.lock.reading, self._lock.writing:  # in this order, which a search takes as well
             if self._state == (now := collection.state):
                 return
             held = collection.numbers
@@ -163,11 +163,21 @@ class LexicalIndex:
             if any(each.drift > _ANEW_AT_SAVE for each in self._languages.values()):
                 self._renew(collection, read, _ANEW_AT_SAVE)
                 self._place()
-            about, files = [], {}
-            for number, (language, texts) in enumerate(self._languages.items()):
-                about.append({"language": language, "mean_length": texts.mean_length, "pieces": list(texts.tokens)})
-                for name in _ARRAYS:
-                    files[f"lexical-{number}-{name}.npy"] = array_to_bytes(getattr(texts, name))
+            held = self._languages
+            about = [
+                {
+                    "language": language,
+                    "mean_length": texts.mean_length,
+                    "rows": len(texts.numbers),
+                    "weights": len(texts.weights),
+                    "pieces": list(texts.tokens),
+                }
+                for language, texts in held.items()
+            ]
+            files = {
+                _FILE.format(name): array_to_bytes(np.concatenate([getattr(texts, name) for texts in held.values()]))
+                for name in (_ARRAYS if held else ())
+            }
         head = json.dumps({"version": 1, "languages": about}, ensure_ascii=False).encode("utf-8", "surrogatepass")
         return {_NAME: head, **files, **(self.lexicon.attachments() if self.lexicon is not None else {})}
 
@@ -189,12 +199,17 @@ class LexicalIndex:
                 "one, or build the folder again"
             )
         made = cls(WordLexicon.restored(files))
-        for number, about in enumerate(head["languages"]):
-            numbers, weights, texts, starts = (
-                bytes_to_array(files[f"lexical-{number}-{name}.npy"]) for name in _ARRAYS
-            )
+        held = {name: bytes_to_array(files[_FILE.format(name)]) for name in (_ARRAYS if head["languages"] else ())}
+        begin = dict.fromkeys(_ARRAYS, 0)
+        for about in head["languages"]:
+            lengths = about["rows"], about["rows"], about["weights"], about["weights"], len(about["pieces"]) + 1
+            parts = []
+            for name, length in zip(_ARRAYS, lengths, strict=True):
+                parts.append(held[name][begin[name] : begin[name] + length])
+                begin[name] += length
             tokens = {piece: token for token, piece in enumerate(about["pieces"])}
-            kept = LanguageTexts(numbers, tokens, weights, texts, starts, about["mean_length"])
+            numbers, places, weights, texts, starts = parts
+            kept = LanguageTexts(numbers, places, tokens, weights, texts, starts, about["mean_length"])
             made._languages[about["language"]] = kept
         made._place()
         return made
@@ -232,17 +247,37 @@ class LexicalIndex:
         self._order = np.argsort(self._rows, kind="stable")
 
 
+def words_for(
+    lexical: bool, lexicon: WordLexicon | Sequence[Mapping[str, str]] | None, milvus: object = None
+) -> LexicalIndex | None:
+    """Return an index without rows, for a search that is built; None where words are not to be indexed.
+
+    Raises
+    ------
+    ValueError
+        If a lexicon is given where no words are indexed, or its texts teach nothing.
+    """
+    if lexicon is not None and (not lexical or milvus is not None):
+        reason = "words of rows in Milvus are not indexed" if milvus is not None else "no words are to be indexed"
+        raise ValueError(f"a lexicon translates words, but {reason}; leave it out")
+    if not lexical or milvus is not None:
+        return None
+    return LexicalIndex(
+        lexicon if lexicon is None or isinstance(lexicon, WordLexicon) else WordLexicon.learned(lexicon)
+    )
+
+
 def standard_scores(texts: LanguageTexts, asked: Mapping[str, float]) -> NDArray[np.float32]:
     """Return z of each of `texts.rows`, bounded as the module says; zeros where no piece is known."""
-    scores = texts.scores(asked)
-    n, best = len(texts.living) + _SILENT, scores.max(initial=0.0)
+    scores = texts.scores_of_texts(asked)
+    n, best = len(scores) + _SILENT, scores.max(initial=0.0)
     if best <= 0:
-        return np.zeros(len(scores), np.float32)
+        return np.zeros(len(texts), np.float32)
     mean = scores.sum() / n
     spread = np.sqrt(scores @ scores / n - mean**2)
     weighed = sum(weight * texts.rarity(piece) for piece, weight in asked.items()) / (1 + K1)
     scale = min(1.0, _HIGHEST * spread / (best - mean)) * min(1.0, best / (_COVERED * weighed))
-    return np.asarray((scores - mean) * (scale / spread), np.float32)
+    return texts.spread_over((scores - mean) * (scale / spread)).astype(np.float32)
 
 
 def _texts(

@@ -74,6 +74,7 @@ def test_every_command_of_then_is_here():
     assert now - set(THEN) == {
         "completion",
         "serve",
+        "index words",
         *(f"plot {what}" for what in ("space", "audit", "retrieval", "confusion")),
         "train static",
         *(f"bridge {verb}" for verb in ("fit", "map", "verify", "plan")),

@@ -8,7 +8,6 @@ import pytest
 from interlingua.index import CollectionStore, LockedError
 from interlingua.pipelines import CrossLingualSearch, Passage
 from interlingua.pipelines.search import judged as judging
-from interlingua.pipelines.search import search as searching
 from interlingua.pipelines.search.live import SearchReader, SearchStore
 
 
@@ -57,7 +56,7 @@ def test_no_passage_goes_between_finding_and_judging(passages, fake_encoder, mon
         assert threads[-1].is_alive()  # it waits
         return real(*given, **named)
 
-    monkeypatch.setattr(searching, "judge", judge)
+    monkeypatch.setattr(judging, "judge", judge)
     (hits,) = search.search(["sun.en"], 2, least=0.0)
     threads[-1].join()
     monkeypatch.setattr(judging, "judge", judge)

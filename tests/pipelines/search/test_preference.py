@@ -19,7 +19,7 @@ def build(corpus):
     def build(**options):
         key = str(options)
         if key not in made:
-            made[key] = CrossLingualSearch.build(corpus.passages, encoder, **options)
+            made[key] = CrossLingualSearch.build(corpus.passages, encoder, lexical=False, **options)
         return made[key]
 
     return build
@@ -123,7 +123,7 @@ def test_nothing_is_preferred_where_it_cannot_be_known(build, corpus):
     search = build()
     blind = search.search(QUESTIONS, 5, language="und", prefer="blind")
     assert search.search(QUESTIONS, 5, language="und", prefer="own") == blind
-    few = CrossLingualSearch.build(corpus.passages[:60], search.encoder)
+    few = CrossLingualSearch.build(corpus.passages[:60], search.encoder, lexical=False)
     vectors, _ = few.map_questions(QUESTIONS)
     assert few.search(QUESTIONS, 5) == few.search_vectors(vectors, 5)
     assert [hit.language for hit in few.search(QUESTIONS, 5, prefer="own")[0]] == ["en"] * 5

@@ -87,7 +87,7 @@ def milvus(tmp_path):
 
 
 def test_a_search_in_milvus_answers_as_one_in_memory(passages, fake_encoder, milvus, tmp_path):
-    here = CrossLingualSearch.build(passages, fake_encoder)
+    here = CrossLingualSearch.build(passages, fake_encoder, lexical=False)
     there = CrossLingualSearch.build(passages, fake_encoder, milvus=milvus)
     options = (
         {},

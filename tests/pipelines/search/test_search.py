@@ -56,7 +56,7 @@ def test_scores_are_csls_by_definition_and_cosines_are_cosines(passages, fake_en
         Passage("fi-2", "gold.fi", "fi"),
         Passage("x", "sea.xx", "xx"),
     ]
-    search = CrossLingualSearch.build(given, fake_encoder, neighborhood=neighborhood)
+    search = CrossLingualSearch.build(given, fake_encoder, neighborhood=neighborhood, lexical=False)
     for question, language in (("fish.zh", "zh"), ("king.en bread.en", "en"), ("sea.fi", "fi"), ("sea.ja", "ja")):
         scores, cosines = by_definition(given, fake_encoder, question, language, neighborhood=neighborhood)
         hits = search.search([question], len(given), language=language)[0]
@@ -79,7 +79,7 @@ def test_hits_carry_the_passage(passages, fake_encoder):
 
 
 def test_ranking_by_cosine_ranks_and_scores_by_cosine(passages, fake_encoder):
-    search = CrossLingualSearch.build(passages, fake_encoder, ranking="cosine")
+    search = CrossLingualSearch.build(passages, fake_encoder, ranking="cosine", lexical=False)
     _, cosines = by_definition(passages, fake_encoder, "fish.zh", "zh")
     hits = search.search(["fish.zh"], 45, language="zh")[0]
     assert search.ranking == "cosine"

@@ -24,7 +24,7 @@ def test_every_method_of_removal_finds_the_topic_in_every_language(passages, fak
 
 def test_a_search_saved_with_the_old_names_is_read(passages, fake_encoder, tmp_path):
     """A folder of a version that knew centring only, part by part as that version wrote it."""
-    search = CrossLingualSearch.build(passages, fake_encoder, space="centring")
+    search = CrossLingualSearch.build(passages, fake_encoder, space="centring", lexical=False)
     search.save(tmp_path / "c")
     old = Collection.load(tmp_path / "c")
     assert set(old.attributes) == {"pipeline", "encoder", "encoder_name", "neighborhood", "background"}

@@ -71,7 +71,7 @@ def test_without_windows_the_rest_is_not_found_and_it_is_said(books, encoder):
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw"])
 def test_the_best_window_of_a_passage_counts_and_is_said(books, encoder, kind):
-    search = CrossLingualSearch.build(books, encoder, space=None, kind=kind, windows=True)
+    search = CrossLingualSearch.build(books, encoder, space=None, kind=kind, windows=True, lexical=False)
     for topic in ("gold", "bread", "sea"):
         (hits,) = search.search([f"{topic}.sw"], 3, languages=["sw"])
         (found,) = (hit for hit in hits if hit.id == "sw-all")
@@ -124,7 +124,7 @@ def test_an_id_or_a_field_of_windows_is_refused(encoder):
 
 def test_windows_in_milvus_are_those_in_memory(books, encoder, tmp_path):
     pytest.importorskip("milvus_lite")
-    here = CrossLingualSearch.build(books, encoder, space=None, windows=True)
+    here = CrossLingualSearch.build(books, encoder, space=None, windows=True, lexical=False)
     config = {"uri": str(tmp_path / "w.db"), "collection": "books"}
     there = CrossLingualSearch.build(books, encoder, space=None, windows=True, milvus=config)
     for search in (here, there):
