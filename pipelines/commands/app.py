@@ -87,6 +87,7 @@ COMMANDS = {
         "classify evaluate": "classify:evaluate",
     },
     "Look after": {
+        "doctor": "doctor:doctor",
         "info": "info:info",
         "export": "info:export",
         "audit": "audit:audit",

@@ -12,6 +12,7 @@ from .output import Output, table
 
 if TYPE_CHECKING:
     from interlingua.align.bridge import Bridge
+    from interlingua.pipelines.bridge.encoder import BridgedEncoder
     from interlingua.pipelines.encoders.base import Encoder
 
 _FIT = "interlingua.pipelines.bridge.fit:fit_text_bridge"
@@ -195,7 +196,7 @@ def verify(
     sample = read_passage_file(texts)
     asked = read_questions(questions, sample, language=language)
     source, target = _ends(console, loaded, from_, to, loading, alone=False)
-    if source is None or target is None:
+    if target is None:
         raise BridgeError("to verify a bridge, both its models are needed; name the index's own with --to")
     found = verify_bridge(loaded, [each.text for each in sample], asked, source, target, **verifying)
     about = found.about()
@@ -264,7 +265,7 @@ def plan(
 
 def _ends(
     console: Output, bridge: Bridge, source: str | None, target: str | None, loading: dict[str, Any], *, alone: bool
-) -> tuple[Encoder | None, Encoder | None]:
+) -> tuple[Encoder, Encoder | None]:
     """Load the two encoders of a bridge; the index's own may be missing, which is said."""
     from interlingua.pipelines.encoders.load import load_encoder
 
@@ -282,6 +283,22 @@ def _ends(
                 "questions go through the map alone, which finds less; name it with --to"
             )
             return first, None
+
+
+def bridged_encoder(
+    console: Output, path: str, encoder: str | None, language: str | None, loading: dict[str, Any]
+) -> BridgedEncoder:
+    """Return what encodes questions through a bridge; `encoder` may be either of its models."""
+    from interlingua.align.bridge import Bridge
+    from interlingua.pipelines.bridge.encoder import BridgedEncoder, end_named
+    from interlingua.pipelines.encoders.load import load_encoder
+
+    bridge = Bridge.load(path)
+    ends: dict[str, str | None] = {"source": None, "target": None}
+    if encoder is not None:
+        ends[end_named(bridge, load_encoder(encoder, **loading))] = encoder
+    source, target = _ends(console, bridge, ends["source"], ends["target"], loading, alone=False)
+    return BridgedEncoder(bridge, source, target, language)
 
 
 def _rows(about: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -53,6 +53,7 @@ def search(
     questions: Annotated[list[str], Parameter("QUESTION")],
     *,
     encoder: EncoderName = None,
+    bridge: Annotated[str | None, Parameter(metavar="BRIDGE")] = None,
     where: Annotated[Repeated, Parameter(metavar="FILTER")] = None,
     prefer: Annotated[float | None, parsed_by(preference), Parameter(metavar="own|balanced|blind|0..1")] = None,
     asked: Annotated[str | None, Parameter("--questions", metavar="FILE")] = None,
@@ -67,6 +68,8 @@ def search(
         In any language; - for one a line from standard input.
     encoder : str
         By default that of the collection; needed for vectors of another program.
+    bridge : str, optional
+        Ask through a bridge of `bridge fit`, in languages that the collection's encoder does not know.
     where : str
         Only passages with this metadata, such as 'year>=2020 and topic in (a, "b c")'; of several, all must hold.
     prefer : float, optional
@@ -91,7 +94,14 @@ def search(
     condition = written_filter(where)
     require_searchable(collection)
     with console.working("loading"):
-        loaded = CrossLingualSearch.load(collection, encoder, **loading, **encoding)
+        model: Any = encoder
+        if bridge is not None:
+            from .bridge import bridged_encoder
+
+            model = bridged_encoder(console, bridge, encoder, searching["language"], encoding)
+        loaded = CrossLingualSearch.load(collection, model, **loading, **encoding)
+    if bridge is not None and loaded.space is not None:
+        searching["language"] = model.bridge.language  # the bridge leads there
     _check_languages(collection, loaded, searching["language"], searching["languages"], console)
     check_bounds(condition, loaded.collection)
     if asked is not None:

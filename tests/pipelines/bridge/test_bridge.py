@@ -206,3 +206,39 @@ def test_answers_must_be_among_the_texts(cli, files, models):
     done = cli("bridge", "verify", files / "b", files / "texts.jsonl", "--questions", files / "asked.jsonl")
     assert done.code == 1
     assert "the answer 'nobody'" in done.err
+
+
+def test_a_search_asks_a_store_through_a_bridge(bridge, encoders, models, texts, cli, tmp_path):
+    import faiss
+
+    index = faiss.IndexFlatIP(32)
+    index.add(encoders[1].encode(texts.long, role="passage"))
+    faiss.write_index(index, str(tmp_path / "old.faiss"))
+    bridge.save(tmp_path / "b.bridge")
+    asked = [texts.short[row] for row in range(0, N, 12)]
+    place = ("search", str(tmp_path / "old.faiss"), *asked, "--bridge", str(tmp_path / "b.bridge"), "--language", "de")
+    found = {}
+    for way in ((), ("--encoder", str(models[1])), ("--encoder", str(models[0]))):
+        told = cli(*place, *way, "--json", "-k", "1").result
+        found[way] = [hits["hits"][0]["id"] for hits in told]
+    (once,) = {tuple(each) for each in found.values()}
+    mapped = map_questions(bridge, asked, "de", source=encoders[0], target=encoders[1]).vectors
+    assert list(once) == [str(row) for row in index.search(mapped, 1)[1][:, 0]]
+    assert sum(id == str(row) for id, row in zip(once, range(0, N, 12), strict=True)) >= 5
+    done = cli(*place, "--encoder", str(models[2]))
+    assert done.code == 1
+    assert "the bridge's index model is" in done.err
+
+
+def test_a_search_of_ours_is_asked_through_a_bridge(bridge, encoders, texts):
+    from interlingua.pipelines import CrossLingualSearch, Passage
+    from interlingua.pipelines.bridge import BridgedEncoder
+
+    passages = [Passage(str(row), each, "en") for row, each in enumerate(texts.long)]
+    search = CrossLingualSearch.build(passages, encoders[1])
+    search.encoder = BridgedEncoder(bridge, *encoders[:2], language="fr")
+    hits = search.search(texts.short[:40], 1, language="en")
+    assert sum(each[0].id == str(row) for row, each in enumerate(hits)) >= 15
+    assert np.array_equal(search.encoder.encode(texts.long[:3], role="passage"), encoders[1].encode(texts.long[:3]))
+    with pytest.raises(BridgeError, match="passages need the index's own model"):
+        BridgedEncoder(bridge, encoders[0]).encode(["word1"], role="passage")

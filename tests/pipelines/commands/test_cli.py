@@ -36,6 +36,7 @@ COMMANDS = (
     "tune",
     "export",
     "audit",
+    "doctor",
     "info",
     "index verify",
     "index snapshot",

@@ -73,6 +73,7 @@ def test_every_command_of_then_is_here():
     assert set(THEN) - groups <= now
     assert now - set(THEN) == {
         "completion",
+        "doctor",
         "serve",
         "index words",
         *(f"plot {what}" for what in ("space", "audit", "retrieval", "confusion")),

@@ -1,0 +1,5 @@
+"""What a store of vectors holds, told by the vectors themselves and by an encoder."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

