@@ -16,7 +16,6 @@ from itertools import permutations
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from interlingua.pipelines.texts.languages import find_language
 
@@ -146,7 +145,9 @@ def _by_dice(sources: Mapping[int, Sequence[str]], targets: Mapping[int, Sequenc
     return found
 
 
-def _incidence(rows: Sequence[Sequence[str]]) -> tuple[sparse.csr_array, list[str]]:
+def _incidence(rows: Sequence[Sequence[str]]) -> tuple[Any, list[str]]:
+    from scipy import sparse  # subtle: here, since a search that has no lexicon to learn needs none of it
+
     numbers: dict[str, int] = {}
     columns = [numbers.setdefault(word, len(numbers)) for row in rows for word in row]
     places = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
