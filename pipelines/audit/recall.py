@@ -2,15 +2,23 @@
 
 A text asks for itself by its own beginning. Real questions say it in other words, so they find it less often: what
 is found here bounds their recall from above, as far as the sample tells.
+
+Held out, the text is there without its beginning, so that no word that asks is found again for that alone; it asks more
+of the search than most questions do.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from interlingua.pipelines.search.finding import SearchHit
 from interlingua.pipelines.search.languages import map_by_language
+from interlingua.pipelines.search.ranked import hubness_of, typical_hubness
 from interlingua.pipelines.search.search import CrossLingualSearch
 from interlingua.pipelines.search.windows import passage_of
 from interlingua.pipelines.texts.passages import UNDETERMINED
@@ -36,6 +44,8 @@ class RecallBound:
         Share of them among the first k.
     low, high : float
         The 95 % interval of Clopper and Pearson; recall of real questions is at most `high`.
+    held_out, held_out_low, held_out_high : float
+        The same of texts that are there without their beginnings; NaN where passages have windows.
     """
 
     language: str
@@ -43,6 +53,9 @@ class RecallBound:
     found: float
     low: float
     high: float
+    held_out: float
+    held_out_low: float
+    held_out_high: float
 
 
 @dataclass(frozen=True)
@@ -112,14 +125,44 @@ def recall_bounds(
     if not chosen:
         return RecallBounds(k, (), refused)
     spoken = [name for name, *_ in chosen]
-    raw = search.encoder.encode([text for *_, text in chosen], role="query")
+    raw = search.encoder.encode([beginning(text) or text for *_, text in chosen], role="query")
     # subtle: beginnings are not the questions that a batch would be centred on
     vectors = map_by_language(search.question_space, raw, spoken)
-    lists = search.search_vectors(vectors, k, asked_in=spoken, prefer=prefer)
-    hit = np.array([any(each.id == id for each in hits) for (_, id, _), hits in zip(chosen, lists, strict=True)])
+    lists = search.search_vectors(vectors, k + 1, asked_in=spoken, prefer=prefer)
+    hit = np.array([any(each.id == id for each in hits[:k]) for (_, id, _), hits in zip(chosen, lists, strict=True)])
+    held = None if search.windows else _held_out(search, chosen, vectors, lists, k)
     names = np.array(spoken)
-    bounds = [_bound(name, hit[names == name]) for name in dict.fromkeys(spoken)]
+    bounds = [
+        _bound(name, hit[names == name], None if held is None else held[names == name])
+        for name in dict.fromkeys(spoken)
+    ]
     return RecallBounds(k, tuple(bounds), refused)
+
+
+def _held_out(
+    search: CrossLingualSearch,
+    chosen: Sequence[tuple[str, str, str]],
+    vectors: NDArray[np.float32],
+    lists: Sequence[Sequence[SearchHit]],
+    k: int,
+) -> NDArray[np.bool_]:
+    """Tell which texts would be found if their beginnings were not there, by what their scores would be then."""
+    spoken, ids = [name for name, *_ in chosen], [id for _, id, _ in chosen]
+    rest = [text[len(beginning(text) or "") :].strip() for *_, text in chosen]
+    planted = map_by_language(search.space, search.encoder.encode(rest, role="passage"), spoken)
+    whole = search.vectors(ids)
+    twice = 2 if search.background else 1
+    gain = twice * np.einsum("ij,ij->i", vectors, planted - whole)
+    if search.background:
+        typical = partial(typical_hubness, search.background, search.neighborhood)
+        known = search.background, search.neighborhood, typical
+        gain -= hubness_of(planted, spoken, *known) - hubness_of(whole, spoken, *known)
+    found = []
+    for id, hits, more in zip(ids, lists, gain.tolist(), strict=True):
+        own = [hit.score for hit in hits if hit.id == id]
+        others = [hit.score for hit in hits if hit.id != id]
+        found.append(bool(own) and sum(score > own[0] + more for score in others) < k)
+    return np.array(found)
 
 
 def beginning(text: str) -> str | None:
@@ -133,9 +176,10 @@ def beginning(text: str) -> str | None:
     """
     words = text.split()
     if len(words) >= _BEGINNING * _LEAST_LONGER:
-        return " ".join(words[:_BEGINNING])
-    whole = text.strip()
-    return whole[:_UNSPACED] if len(whole) >= _UNSPACED * _LEAST_LONGER and len(whole) > 15 * len(words) else None
+        end = re.match(rf"\s*(?:\S+\s+){{{_BEGINNING - 1}}}\S+", text)
+        return text[: end.end()] if end else None
+    unspaced = len(text) >= _UNSPACED * _LEAST_LONGER and len(text) > 15 * len(words)
+    return text[:_UNSPACED] if unspaced else None
 
 
 def interval(found: int, n: int) -> tuple[float, float]:
@@ -155,13 +199,15 @@ def interval(found: int, n: int) -> tuple[float, float]:
     return low, high
 
 
-def _bound(language: str, hit: Any) -> RecallBound:
-    low, high = interval(int(hit.sum()), len(hit))
-    return RecallBound(language, len(hit), float(hit.mean()), low, high)
+def _bound(language: str, hit: NDArray[np.bool_], held: NDArray[np.bool_] | None) -> RecallBound:
+    nan = float("nan")
+    own = float(hit.mean()), *interval(int(hit.sum()), len(hit))
+    other = (nan, nan, nan) if held is None else (float(held.mean()), *interval(int(held.sum()), len(held)))
+    return RecallBound(language, len(hit), *own, *other)
 
 
 def _drawn(search: CrossLingualSearch, sample: int, seed: int) -> dict[str, list[tuple[str, str]]]:
-    """Return ids and beginnings of at most so many texts of each language."""
+    """Return ids and texts, of different beginnings, of at most so many of each language."""
     found: dict[str, list[tuple[str, str]]] = {name: [] for name in search.languages if name != UNDETERMINED}
     seen: set[str] = set()
     collection: Any = search.collection
@@ -172,7 +218,7 @@ def _drawn(search: CrossLingualSearch, sample: int, seed: int) -> dict[str, list
                 continue
             if isinstance(text, str) and name in found and (asked := beginning(text)) and asked not in seen:
                 seen.add(asked)
-                found[name].append((id, asked))
+                found[name].append((id, text))
     rng = np.random.default_rng(seed)
     return {name: _some(rows, sample, rng) for name, rows in found.items()}
 

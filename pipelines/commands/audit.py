@@ -194,8 +194,12 @@ def _bounds(
 
 
 def _plain_bounds(found: RecallBounds) -> dict[str, Any]:
-    languages = {each.language: {key: value for key, value in asdict(each).items() if key != "language"}
-                 for each in found.bounds}  # fmt: skip
+    languages = {
+        each.language: {
+            key: None if value != value else value for key, value in asdict(each).items() if key != "language"
+        }
+        for each in found.bounds
+    }
     return {"k": found.k, "languages": languages, "refused": found.refused}
 
 
@@ -204,11 +208,18 @@ def _shown_bounds(found: RecallBounds | None) -> list[object]:
         return []
     shown: list[object] = [""]
     if found.bounds:
-        rows = [[each.language, each.found, f"{each.low:.3f} to {each.high:.3f}", each.texts] for each in found.bounds]
-        shown.append(
-            table("language", f"recall@{found.k} at most>", "95 %", "texts>", rows=rows,
-                  title="texts that ask for themselves by their beginnings; questions find less")
-        )  # fmt: skip
+        rows = [
+            [
+                each.language,
+                each.high,
+                f"{each.found:.3f}, {each.low:.3f} to {each.high:.3f}",
+                f"{each.held_out:.3f}, {each.held_out_low:.3f} to {each.held_out_high:.3f}",
+                each.texts,
+            ]
+            for each in found.bounds
+        ]
+        head = "language", f"recall@{found.k} at most>", "by beginnings, 95 %", "held out, 95 %", "texts>"
+        shown.append(table(*head, rows=rows, title="texts that ask for themselves by their beginnings"))
     if found.refused:
         few = ", ".join(f"{name} ({n})" for name, n in found.refused.items())
         shown.append(f"no bound for {few}: it takes 20 texts longer than a question")

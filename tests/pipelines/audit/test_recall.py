@@ -26,6 +26,7 @@ def test_texts_find_themselves_by_their_beginnings(texts, fake_encoder):
         assert each.found > 0.9
         assert each.low < each.found <= each.high
         assert (each.low, each.high) == interval(round(each.found * each.texts), each.texts)
+        assert each.held_out < 0.9  # the words of the rest are others
     assert recall_bounds(search, sample=30) == found
 
 
@@ -61,3 +62,31 @@ def test_a_beginning_is_shorter_than_its_text():
     assert beginning(text) == text[:24]
     assert beginning("图书馆周一开门") is None
     assert beginning("one two") is None
+
+
+@pytest.mark.parametrize("options", [{}, {"ranking": "cosine"}], ids=str)
+def test_held_out_is_what_a_search_of_the_shortened_text_finds(texts, fake_encoder, options):
+    rng = np.random.default_rng(3)  # the rest repeats some words of the beginning
+    given = []
+    for each in texts[:40]:
+        words = each.text.split()[:14]
+        given.append(Passage(each.id, " ".join([*words, *rng.choice(words[:12], 2)]), "en"))
+        given.append(Passage(f"sw{each.id}", " ".join(f"{word[:-3]}.sw" for word in words), "sw"))
+    given = [Passage(each.id, each.text + f" x{n} y{n} z{n}", each.language) for n, each in enumerate(given)]
+    search = CrossLingualSearch.build(given, fake_encoder, **options)
+    bound = recall_bounds(search, k=3, sample=40).of("en")
+    expected = []
+    for each in given[::2]:
+        asked = beginning(each.text)
+        search.upsert([Passage(each.id, each.text[len(asked) :].strip(), "en")])
+        vectors = search.map_questions([asked], "en")[0]
+        expected.append(each.id in {hit.id for hit in search.search_vectors(vectors, 3, asked_in=["en"])[0]})
+        search.upsert([each])
+    assert 0.05 < np.mean(expected) < 1
+    assert bound.held_out == pytest.approx(np.mean(expected), abs=0.03)
+
+
+def test_windows_have_no_figure_of_what_is_held_out(texts, fake_encoder):
+    bound = recall_bounds(CrossLingualSearch.build(texts, fake_encoder, windows=True)).of("en")
+    assert np.isnan(bound.held_out)
+    assert bound.found > 0.9
