@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.index import parse_filter
-from interlingua.index.collection.filters import Where
+from interlingua.index.collection.filters import Where, as_filter
 from interlingua.pipelines.encoders.base import Encoder, Role
 from interlingua.pipelines.encoders.load import encode_named
 from interlingua.pipelines.search.finding import SearchHit
@@ -32,7 +32,10 @@ def known_relevance(encoder: JoinedEncoder) -> Relevance | None:
 def filter_of(where: str | Mapping[str, Any] | None) -> Where | None:
     """Return the condition that a client writes, as text or as fields and values."""
     if where is None or isinstance(where, Mapping):
-        return where or None
+        try:
+            return as_filter(where) if where else None
+        except TypeError as error:
+            raise ValueError(str(error)) from error
     return parse_filter(where) if where.strip() else None
 
 

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from interlingua.pipelines.stored import Kind
-from interlingua.pipelines.texts.passages import Passage
+from interlingua.pipelines.texts.passages import Passage, check_passages
 
 from .catalogue import Catalogue, ServedSearch
 from .compatible import public_name
@@ -158,7 +158,12 @@ class Collections:
     def upsert(self, name: Name, form: PassagesForm) -> dict[str, Any]:
         """Add passages, in place of those with the same ids; they are on the disk when this is answered."""
         served = self._writable(name)
-        served.upsert([Passage(each.id, each.text, each.language, each.metadata) for each in form.passages])
+        passages = [Passage(each.id, each.text, each.language, each.metadata) for each in form.passages]
+        try:
+            check_passages(passages)
+        except TypeError as error:  # of metadata that JSON brings, but cannot hold
+            raise Refused(422, str(error)) from error
+        served.upsert(passages)
         return {"collection": name, "changed": len(form.passages), "passages": len(served.search())}
 
     def remove(self, name: Name, form: IdsForm) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from interlingua.pipelines.search.lexical.fusion import Hybrid
 from interlingua.pipelines.search.preference import Preference
 
 from .gate import Limits
@@ -31,6 +32,10 @@ def _no_surrogates(value: Any) -> Any:
         except UnicodeEncodeError as error:
             raise ValueError("a text must be valid Unicode, without lone surrogates") from error
     return value
+
+
+def _as_word(value: Any) -> Any:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
 def _says_something(value: Any) -> Any:
@@ -83,6 +88,9 @@ class SearchForm(Form):
     balance: bool = Field(False, description="Bring the best passages of all languages level.")
     prefer: Preference | Share | None = Field(
         None, description="From 0, own: passages in the query's language come first, to 1, blind: it does not count."
+    )
+    hybrid: Annotated[Hybrid, BeforeValidator(_as_word)] | None = Field(
+        None, description="Whether words count beside vectors: auto, where they are indexed; off or false; on or true."
     )
     least: Share | None = Field(
         None, description="Nothing is found where the probability that the collection is about the query is lower."

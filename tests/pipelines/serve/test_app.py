@@ -31,6 +31,10 @@ def test_a_search_gives_what_the_library_gives(client, words, fake_encoder):
         dialled = client.post("/v1/search", json={**asked, "prefer": prefer}).json()
         (hits,) = library.search(["sun.en"], 4, languages=["sw", "zh"], where={"odd": 0}, prefer=prefer)
         assert [each["id"] for each in dialled["hits"]] == [each.id for each in hits]
+    for hybrid, meant in (("off", "off"), (False, "off"), (True, "on"), ("auto", "auto")):
+        by_words = client.post("/v1/search", json={**asked, "query": "noisesw4.sw", "hybrid": hybrid}).json()
+        (hits,) = library.search(["noisesw4.sw"], 4, languages=["sw", "zh"], where={"odd": 0}, hybrid=meant)
+        assert [each["id"] for each in by_words["hits"]] == [each.id for each in hits]
     as_fields = client.post("/v1/search", json={**asked, "where": {"odd": [0]}}).json()
     assert as_fields == found
 
@@ -228,8 +232,11 @@ HOSTILE = [
     ("POST", "/v1/search", b'{"query": "a", "kk": 1}', 422),
     ("POST", "/v1/search", b'{"query": ["a"]}', 422),
     ("POST", "/v1/search", b'{"query": "a", "prefer": 2}', 422),
+    ("POST", "/v1/search", b'{"query": "a", "hybrid": "perhaps"}', 422),
     ("POST", "/v1/search", b'{"query": "a", "prefer": "own", "balance": true}', 422),
     ("POST", "/v1/search", b'{"query": "a", "where": "year >="}', 422),
+    ("POST", "/v1/search", b'{"query": "a", "where": {"topic": {"sun": 1}}}', 422),
+    ("POST", "/v1/search", b'{"query": "a", "where": {"topic": [["sun"]]}}', 422),
     ("POST", "/v1/search", b'{"query": "a", "where": "' + b"(" * 5000 + b'"}', 422),
     ("POST", "/v1/search", b'{"query": "a", "languages": []}', 422),
     ("POST", "/v1/search", b'{"query": "a", "languages": ["xx"]}', 422),
@@ -248,6 +255,7 @@ HOSTILE = [
     ("POST", "/v1/collections/words/passages", b'{"passages": [{"id": "a", "text": "b", "metadata":{"text":1}}]}', 422),
     ("POST", "/v1/collections/words/passages", b'{"passages": []}', 422),
     ("POST", "/v1/collections/words/passages", b'{"passages": [{"id": "a", "text": "b", "language": "<b>"}]}', 422),
+    ("POST", "/v1/collections/words/passages", b'{"passages": [{"id": "a", "text": "b", "metadata": {"n":NaN}}]}', 422),
     ("POST", "/v1/collections/words/remove", b'{"ids": ["no such"]}', 404),
     ("GET", "/v1/jobs/none", None, 404),
     ("POST", "/v1/classify", b'{"texts": ["a"], "language": "en"}', 404),
