@@ -6,6 +6,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from interlingua.align.linalg import svd
+
 Kind = Literal["orthogonal", "low-rank", "ridge"]
 _TINY = 1e-9
 
@@ -66,7 +68,7 @@ class LinearMap:
             raise ValueError(f"a map is fitted on two rows or more of each side, but has {one.shape} and {other.shape}")
         between = one.T @ other / len(one)
         if self.kind == "orthogonal":
-            left, _, right = np.linalg.svd(between, full_matrices=False)
+            left, _, right = svd(between)
             return np.asarray(left @ right, np.float32)
         within = one.T @ one / len(one)
         size = np.trace(within) / len(within)

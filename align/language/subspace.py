@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from interlingua.align.linalg import svd
 from interlingua.align.space import ANY_LANGUAGE, Normalization, SpaceMap
 
 from .removal import LanguageRemoval, Shrinkage, ledoit_wolf, unit_languages
@@ -190,7 +191,7 @@ class LEACE(LanguageRemoval):
         whiten, colour = (axes * np.where(kept, 1 / np.where(kept, root, 1), 0)) @ axes.T, (axes * root) @ axes.T
         # the columns of S span what the centred means span, whatever the languages' shares are
         offsets = np.stack([each.mean(axis=0) - mean for each in rows.values()], axis=1)
-        left, strengths, _ = np.linalg.svd(whiten @ offsets, full_matrices=False)
+        left, strengths, _ = svd(whiten @ offsets)
         basis = left[:, strengths > _RANK_TOLERANCE * max(strengths[0], _RANK_TOLERANCE)]
         eraser = np.eye(dimension) - colour @ basis @ basis.T @ whiten
         maps = {ANY_LANGUAGE: SpaceMap(Normalization.centring(mean), eraser.T.astype(np.float32))}
@@ -225,11 +226,11 @@ def language_subspace(means: NDArray[np.float64], rank: int) -> tuple[NDArray[np
     [1. 0. 0.] [0. 1. 0.]
     """
     middle = means.mean(axis=1, keepdims=True)
-    left, strengths, right = np.linalg.svd(means - middle, full_matrices=False)
+    left, strengths, right = svd(means - middle)
     approximation = middle + (left[:, :rank] * strengths[:rank]) @ right[:rank]
     normal = np.linalg.lstsq(approximation.T, np.ones(means.shape[1]), rcond=_RANK_TOLERANCE)[0]
     shared = normal / (normal @ normal)
-    basis = np.linalg.svd(approximation - shared[:, None], full_matrices=False)[0][:, :rank]
+    basis = svd(approximation - shared[:, None])[0][:, :rank]
     return shared, basis
 
 

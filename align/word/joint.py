@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, to_numpy
+from interlingua.align.linalg import svd
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
 from interlingua.align.word.methods import Callback
 from interlingua.align.word.methods.procrustes import check_pairs
@@ -75,7 +76,7 @@ def joint_rotations(
         towards[a][b], towards[b][a] = product, product.T
     common = max(dimensions.values())
     rotations = _first_rotations(towards, dimensions, common)
-    bound = sum(float(np.linalg.svd(product, compute_uv=False).sum()) for product in products.values()) or 1.0
+    bound = sum(float(svd(product)[1].sum()) for product in products.values()) or 1.0
     history: list[dict[str, float]] = []
     previous = -np.inf
     for iteration in range(1, max_iterations + 1):
@@ -234,7 +235,7 @@ def _pull(
 
 
 def _polar(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    u, _, vt = np.linalg.svd(matrix, full_matrices=False)
+    u, _, vt = svd(matrix)
     result: NDArray[np.float64] = u @ vt
     return result
 

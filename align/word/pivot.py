@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, to_numpy
 from interlingua.align.dictionary import SeedDictionary
+from interlingua.align.linalg import svd
 from interlingua.align.space import Normalization, SharedSpace, SpaceError, SpaceMap
 from interlingua.align.vocabulary import Embeddings
 from interlingua.align.word.methods import WordAligner, settings_of, word_aligner
@@ -197,7 +198,7 @@ def add_language(
     common, rows = np.concatenate(parts), np.concatenate(joined)
     fitted = _fit_pair(aligner, ("", common), (name, new), rows)
     moved = to_numpy(fitted.transform(common, "")).astype(np.float64)
-    u, strength, vt = np.linalg.svd(moved.T @ common.astype(np.float64), full_matrices=False)
+    u, strength, vt = svd(moved.T @ common.astype(np.float64))
     kept = strength > _NOTHING * strength[0]
     u, vt = u[:, kept], vt[kept]
     own = fitted.maps[name]
@@ -256,7 +257,7 @@ def _same_steps(one: Normalization, other: Normalization) -> bool:
 
 
 def _square_polar(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    u, _, vt = np.linalg.svd(matrix)
+    u, _, vt = svd(matrix)
     result: NDArray[np.float64] = u @ vt
     return result
 

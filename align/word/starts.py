@@ -3,6 +3,7 @@
 from typing import Any
 
 from interlingua.align.arrays import as_matrix, namespace, unit_rows
+from interlingua.align.linalg import svd
 from interlingua.align.space import Normalization
 
 from .induction import InducedDictionary, induce_dictionary
@@ -131,7 +132,7 @@ def reduce_dimension(source: Any, target: Any) -> tuple[Any, Any]:
 def _description(rows: Any) -> Any:
     """Return the sorted rows of (X Xᵀ)^(1/2), unit, centred, unit."""
     xp = namespace(rows)
-    u, s, _ = xp.linalg.svd(xp.astype(rows, xp.float64), full_matrices=False)
+    u, s, _ = svd(xp.astype(rows, xp.float64))
     root = xp.astype((u * s) @ xp.matrix_transpose(u), xp.float32)
     ordered = xp.sort(root, axis=1)
     return Normalization.fit(ordered, "unit-centre-unit").transform(ordered)

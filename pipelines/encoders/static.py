@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from interlingua.align.linalg import svd
 from interlingua.align.vocabulary import Embeddings
 
 from .base import NO_PROMPTS, Role, UnknownTextError, check_role, check_texts, unit_rows
@@ -227,7 +228,7 @@ class StaticEncoder:
         means, n_known = self._means(check_texts(texts))
         if not n_known.any():
             raise ValueError(f"none of the {len(n_known)} texts holds a known word; fit the component on other texts")
-        _, _, right = np.linalg.svd(means[n_known > 0].astype(np.float64), full_matrices=False)
+        _, _, right = svd(means[n_known > 0].astype(np.float64))
         other = StaticEncoder(self.embeddings, component=right[0], unknown=self.unknown)
         other._weights = self._weights
         return other

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import require
+from interlingua.align.linalg import svd
 from interlingua.pipelines.encoders.load import load_encoder
 from interlingua.pipelines.texts.pairs import Pair
 
@@ -128,7 +129,7 @@ def ridge_projection(
     """
     x, y = np.asarray(student, np.float64), np.asarray(teacher, np.float64)
     mean, aim = x.mean(axis=0), y.mean(axis=0)
-    left, values, right = np.linalg.svd(x - mean, full_matrices=False)
+    left, values, right = svd(x - mean)
     against = left.T @ (y - aim)
     errors = []
     for share in _RIDGE_GRID:

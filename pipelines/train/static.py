@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.files import replacing_folder
+from interlingua.align.linalg import svd
 
 from .settings import check_counts, check_positive, check_shares
 
@@ -484,7 +485,7 @@ def _components(centred: NDArray[np.float32], dimension: int | None) -> NDArray[
 def _without_languages(means: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the projection that takes away the directions in which the means of languages differ, half at most."""
     size = means.shape[1]
-    _, lengths, directions = np.linalg.svd(means.astype(np.float64) - means.mean(axis=0), full_matrices=False)
+    _, lengths, directions = svd(means.astype(np.float64) - means.mean(axis=0))
     kept = directions[: size // 2][lengths[: size // 2] > _SAME_DIRECTION * max(lengths.max(initial=0.0), 1e-3)]
     projection: NDArray[np.float64] = np.eye(size) - kept.T @ kept
     return projection

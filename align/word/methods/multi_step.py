@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import namespace, take_rows, to_numpy, unit_rows
+from interlingua.align.linalg import svd
 from interlingua.align.neighbors import retrieve
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
 from interlingua.align.word.evaluation import gold_ranks, reciprocal_ranks
@@ -253,10 +254,10 @@ class _Steps:
         xp, settings = self.xp, self.settings
         if settings.whiten:
             (whiten_a, colour_a), (whiten_b, colour_b) = (self._powers(side, shrinkage[side]) for side in (0, 1))
-            u, s, vt = xp.linalg.svd(whiten_a @ self.products @ whiten_b, full_matrices=False)
+            u, s, vt = svd(whiten_a @ self.products @ whiten_b)
             first, second = whiten_a @ u, whiten_b @ xp.matrix_transpose(vt)
         else:
-            u, s, vt = xp.linalg.svd(self.products, full_matrices=False)
+            u, s, vt = svd(self.products)
             first, second = u, xp.matrix_transpose(vt)
         first, second = first * s**settings.reweight_source, second * s**settings.reweight_target
         if settings.whiten and settings.dewhiten:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, to_numpy, unit_rows
+from interlingua.align.linalg import svd
 from interlingua.align.matching.sinkhorn import sinkhorn_plan
 from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.starts import reducing_maps
@@ -169,5 +170,5 @@ class WassersteinProcrustes(WordMethod):
 
 def _square_rooted(rows: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return U S^(1/2) Vᵀ of the rows: their Gram matrix with square-rooted eigenvalues."""
-    u, s, vt = np.linalg.svd(rows.astype(np.float64), full_matrices=False)
+    u, s, vt = svd(rows.astype(np.float64))
     return np.asarray((u * np.sqrt(s)) @ vt)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, known_rows, namespace, take_known, take_rows, to_numpy
+from interlingua.align.linalg import svd
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
 
 from . import WordMethod
@@ -62,7 +63,7 @@ def orthogonal_map(source: Any, target: Any) -> Any:
         )
     xp = namespace(source, target)
     products = xp.matrix_transpose(xp.astype(source, xp.float64)) @ xp.astype(target, xp.float64)
-    u, _, vt = xp.linalg.svd(products, full_matrices=False)
+    u, _, vt = svd(products)
     return xp.astype(u @ vt, xp.float32)
 
 

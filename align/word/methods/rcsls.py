@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.arrays import namespace, take_rows, to_numpy, unit_rows
+from interlingua.align.linalg import svd
 from interlingua.align.neighbors import top_k
 from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.evaluation import lexicon_score
@@ -296,7 +297,7 @@ class RCSLS(WordMethod):
         if self.constraint == "none":
             return matrix
         xp = namespace(matrix)
-        u, s, vt = xp.linalg.svd(xp.astype(matrix, xp.float64), full_matrices=False)
+        u, s, vt = svd(xp.astype(matrix, xp.float64))
         return xp.astype((u * xp.minimum(s, xp.ones_like(s))) @ vt, xp.float32)
 
 
