@@ -33,7 +33,7 @@ class CutOff:
 @pytest.mark.parametrize("kind", ["flat", "faiss-flat", "hnsw"])
 def test_a_build_over_shards_is_that_of_one_search(corpus, tmp_path, kind):
     report = build_index(corpus.files, tmp_path / "c", encoder_name=corpus.encoder, kind=kind, shards=5)
-    whole = CrossLingualSearch.build(corpus.passages, encoder_name=corpus.encoder, kind=kind)
+    whole = CrossLingualSearch.build(corpus.passages, encoder_name=corpus.encoder, kind=kind, lexical=False)
     made = CrossLingualSearch.load(tmp_path / "c")
     assert report.records == 300
     assert report.shards >= 4
@@ -53,7 +53,8 @@ def test_vectors_lie_in_an_index_over_shards_as_in_that_of_one_search(corpus, tm
         corpus.files, tmp_path / "c", encoder_name=corpus.encoder, kind=kind, config=config, ranking=ranking, shards=4
     )
     made = CrossLingualSearch.load(tmp_path / "c")
-    whole = CrossLingualSearch.build(corpus.passages, encoder_name=corpus.encoder, kind=kind, ranking=ranking)
+    options = {"kind": kind, "ranking": ranking, "lexical": False}
+    whole = CrossLingualSearch.build(corpus.passages, encoder_name=corpus.encoder, **options)
     assert (made.collection.dimension, made.collection.metric) == (whole.collection.dimension, whole.collection.metric)
     exact = kind != "hnsw"
     np.testing.assert_allclose(
