@@ -1,6 +1,6 @@
 """Align the entities of two graphs: names, structure and neighbours together, round by round, without training."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,26 +9,24 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from interlingua.align.matching.pairs import mutual_best
-from interlingua.align.matching.scores import Candidates, as_candidates
+from interlingua.align.matching.scores import Candidates, as_candidates, find_keys
 from interlingua.align.matching.sinkhorn import sinkhorn_scores
-from interlingua.align.neighbors import nearest
 
+from .candidates import best_of, best_pairs, bucketed_pairs, known_products
 from .counterparts import compress_spellings, mutual_predictions
-from .evidence import weigh_neighbors
+from .evidence import NeighborEvidence
 from .growth import GrownPairs, grow_pairs
-from .propagation import (
-    as_triples,
-    describe_edges,
-    propagate_features,
-    spread_labels,
-    weighted_adjacency,
-    with_inverses,
-)
+from .propagation import as_triples, propagate_features, weighted_adjacency, with_inverses
+from .structure import compare_structure
 
-Matrix = NDArray[np.float32]
-_WEIGHTS = {"names": 1.0, "counterparts": 0.5, "structure": 1.0, "neighbours": 0.1}
+Vectors = NDArray[np.floating[Any]]
+Scored = tuple[NDArray[np.int64], NDArray[np.float32]]
+_WEIGHTS = {"names": 1.0, "counterparts": 0.5, "structure": 1.0, "neighbours": 0.2}
 _TARGETS = 400
-_LABELS, _RELATIONS, _WIDTH, _STEPS = 1024, 512, 16, 2
+_EXHAUSTIVE = 400_000_000  # pairs, up to which all are compared
+_FEW = 10  # candidates beyond
+_STAGES = 12  # of growth from names; from seeds alone one, since nothing is learnt between
+_NEAR = 20  # candidates of which the neighbours say most
 _TEMPERATURE, _ITERATIONS = 0.02, 15
 _SURE = 0.5
 
@@ -94,12 +92,13 @@ def align_entities(
 
     Names are spread over the graphs by SEU's weighted adjacency [1]_ and compared; Sinkhorn's doubly stochastic
     scaling of the k best candidates of either side makes one-to-one scores. In each further round, the pairs that are
-    sure (each other's best, score above 0.5) and the seeds become labels of LightEA's propagation [2]_ and matches of
-    `weigh_neighbors` [3]_, and
+    sure (each other's best, score above 0.5) and the seeds become labels of LightEA's propagation [2]_, in the form of
+    `compare_structure`, and matches of `NeighborEvidence` [3]_, and
 
         S = w_n names + w_c counterparts + w_s structure + w_e neighbours
 
-    is decoded again. With spellings, the sure pairs also teach how names of one graph are written in the other:
+    is decoded again, and once more with the evidence of the pairs that are sure then. Seeds without names grow first,
+    see `grow_pairs`. With spellings, the sure pairs also teach how names of one graph are written in the other:
     `predict_counterparts` tells from an entity's features and spelling those of its counterpart, both ways, and
     "counterparts" is the mean cosine of what is told and what is there. No pair is told by itself.
 
@@ -120,7 +119,7 @@ def align_entities(
     seeds : (s, 2) array of integers, optional
         Known pairs of entities, which need not be in `left` and `right`.
     weights : mapping, optional
-        Of "names", "counterparts", "structure" and "neighbours"; by default 1, 0.5, 1 and 0.1. Sure pairs cannot
+        Of "names", "counterparts", "structure" and "neighbours"; by default 1, 0.5, 1 and 0.2. Sure pairs cannot
         choose them: those that the names find need no other evidence.
     rounds : int
         Of labels and evidence after the names, 0 or more; at least 1 without features or `similar`.
@@ -144,7 +143,9 @@ def align_entities(
 
     Notes
     -----
-    Memory is dominated by the structural vectors, (a + b) * 8192 float32, and time by comparing them, a b 8192 a round.
+    Up to 20,000 entities a side, names are compared all with all; beyond, in buckets, see `bucketed_pairs`, and k is at
+    most 10. Structure is compared by lists of who has which label nearby. So time and memory grow about as the numbers
+    of entities and of triples; docs/graphs.md has the figures.
 
     References
     ----------
@@ -172,27 +173,32 @@ def align_entities(
         raise ValueError(f"weights are of {', '.join(_WEIGHTS)}, but got {', '.join(weights or {})}")
     edges = with_inverses(rows, n_relations)
     job = _Job(edges, 2 * n_relations, n_entities, left, right, known, k, seed, {**_WEIGHTS, **(weights or {})})
+    history: list[dict[str, float]] = []
     if features is not None:
         hops = propagate_features(weighted_adjacency(rows, n_entities, n_relations), features, depth=depth)
-        job.names = np.concatenate(hops, axis=1) / np.float32(np.sqrt(depth + 1))
+        job.take_names(hops)
         if spellings is not None:
             job.describe(hops[0], spellings)
-        job.gather(None, (known, np.ones(len(known))))
+        del hops
+        job.gather((known, np.ones(len(known))), structure=False)
         job.score()
-    history: list[dict[str, float]] = []
-    if similar is not None:
-        job.similar = as_candidates(similar)
-        if spellings is not None:
-            job.describe(None, spellings)
+    else:
+        nothing = np.zeros(0, np.int64)
+        given = Candidates(nothing, nothing, np.zeros(0, np.float32), (len(left), len(right)))
+        if similar is not None:
+            given = job.similar = as_candidates(similar)
+            if spellings is not None:
+                job.describe(None, spellings)
         grown = grow_pairs(
             rows,
             n_relations,
-            job.similar,
+            given,
             left,
             right,
             n_entities=n_entities,
             spellings=spellings,
             seeds=seeds,
+            stages=_STAGES if similar is not None else 1,
             callback=callback,
         )
         history += grown.history
@@ -218,39 +224,50 @@ class _Job:
     k: int
     seed: int
     weights: dict[str, float]
-    names: Matrix | None = None
+    names: tuple[Vectors, Vectors] | None = None
     similar: Candidates | None = None
-    name_keys: NDArray[np.int64] | None = None
+    found_names: Scored | None = None
     grown: GrownPairs | None = None
-    described: Matrix | None = None
-    targets: Matrix | None = None
+    described: Any = None
+    targets: Vectors | None = None
     blocks: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         nothing = np.zeros(0, np.int64)
         self.decoded = Candidates(nothing, nothing, np.zeros(0, np.float32), (len(self.left), len(self.right)))
+        self.exhaustive = len(self.left) * len(self.right) <= _EXHAUSTIVE
+        self.most = self.k if self.exhaustive else min(self.k, _FEW)
+        self.evidence = NeighborEvidence(self.edges, self.n_relations, self.n, self.left, self.right)
 
-    def describe(self, features: Matrix | None, spellings: Any) -> None:
+    def take_names(self, hops: Sequence[Vectors]) -> None:
+        """Keep the hops of the names side by side, of the entities to align; of many, in half precision."""
+        width, exact = hops[0].shape[1], np.float32 if self.exhaustive else np.float16
+        scale = np.float32(np.sqrt(len(hops)))
+        sides = []
+        for side in (self.left, self.right):
+            kept = np.empty((len(side), width * len(hops)), exact)
+            for place, hop in enumerate(hops):
+                kept[:, place * width : (place + 1) * width] = hop[side] / scale
+            sides.append(kept)
+        self.names = (sides[0], sides[1])
+
+    def describe(self, features: Vectors | None, spellings: Any) -> None:
         """Keep what counterparts are told from, and what is told of them."""
         written = sparse.csr_array(spellings, dtype=np.float32)
         if written.shape[0] != self.n:
             raise ValueError(f"spellings must have {self.n} rows, one an entity, but have {written.shape[0]}")
         told = compress_spellings(written, _TARGETS)
         if features is None:
-            self.described, self.targets = written.toarray(), told
+            self.described, self.targets = written, told
             return
-        self.described = np.concatenate([features, written.toarray()], axis=1)
+        self.described = (features, written)
         self.targets = np.concatenate([features, told], axis=1) * np.float32(np.sqrt(0.5))
 
     def begin(self, grown: GrownPairs) -> None:
         """Take grown pairs as the sure ones of the first round, and as what is decided if there is none."""
         self.grown, self.decoded = grown, grown.scored
-        nothing = np.zeros(len(grown.scored), np.float32)
-        self.blocks = {
-            "names": self.similar.scores_of(grown.scored.rows, grown.scored.columns)
-            if self.similar is not None
-            else nothing
-        }
+        if self.similar is not None:
+            self.blocks = {"names": self.similar.scores_of(grown.scored.rows, grown.scored.columns)}
 
     def score(self) -> None:
         """Score all candidates by the weighted blocks."""
@@ -261,69 +278,75 @@ class _Job:
         self.decoded = scaled
 
     def round(self) -> int:
-        """Label with the sure pairs, decode, and return how many they were."""
+        """Label with the sure pairs, decode, hear the neighbours again, and return how many pairs were sure."""
         pairs, sure = self._sure_pairs()
-        self._label(pairs, sure)
+        self.gather((pairs, sure))
+        self.score()
+        told = self.evidence(*self._sure_pairs())
+        self.blocks["neighbours"] = told.scores_of(self.decoded.rows, self.decoded.columns)
         self.score()
         return len(pairs)
 
     def _sure_pairs(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return seeds, then pairs that are each other's best and above 0.5, as entities, and their probabilities."""
+        """Return seeds, then pairs that are each other's best and above 0.5, surest first, and their probabilities."""
+        ones = np.ones(len(self.seeds))
         if self.grown is not None:
             grown, self.grown = self.grown, None
-            ones = np.ones(len(self.seeds))
-            return np.concatenate([self.seeds, grown.pairs]), np.concatenate([ones, grown.probabilities])
-        chosen = mutual_best(self.decoded)
-        chosen = chosen[self.decoded.scores[chosen] > _SURE]
-        found = np.stack([self.left[self.decoded.rows[chosen]], self.right[self.decoded.columns[chosen]]], axis=1)
-        new = ~(np.isin(found[:, 0], self.seeds[:, 0]) | np.isin(found[:, 1], self.seeds[:, 1]))
-        scores = np.minimum(self.decoded.scores[chosen][new], 0.95)
-        return np.concatenate([self.seeds, found[new]]), np.concatenate([np.ones(len(self.seeds)), scores])
+            pairs, scores = grown.pairs, grown.probabilities
+        else:
+            chosen = mutual_best(self.decoded)
+            chosen = chosen[self.decoded.scores[chosen] > _SURE]
+            pairs = np.stack([self.left[self.decoded.rows[chosen]], self.right[self.decoded.columns[chosen]]], axis=1)
+            new = ~(np.isin(pairs[:, 0], self.seeds[:, 0]) | np.isin(pairs[:, 1], self.seeds[:, 1]))
+            pairs, scores = pairs[new], np.minimum(self.decoded.scores[chosen][new], 0.95).astype(np.float64)
+        order = np.argsort(-scores, kind="stable")
+        return np.concatenate([self.seeds, pairs[order]]), np.concatenate([ones, scores[order]])
 
-    def _label(self, pairs: NDArray[np.int64], sure: NDArray[np.float64]) -> None:
-        rng = np.random.default_rng(self.seed)
-        labels = np.zeros((self.n, _LABELS), np.float32)
-        drawn = rng.standard_normal((len(pairs), _LABELS), dtype=np.float32)
-        drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
-        labels[pairs[:, 0]] = labels[pairs[:, 1]] = drawn
-        entities, relations = spread_labels(self.edges, labels, self.n_relations, depth=_STEPS)
-        vectors = describe_edges(
-            self.edges,
-            np.concatenate(entities, axis=1) / np.float32(np.sqrt(_STEPS + 1)),
-            np.concatenate(relations, axis=1) / np.float32(np.sqrt(_STEPS + 1)),
-            np.concatenate([self.left, self.right]),
-            relation_dimension=_RELATIONS,
-            width=_WIDTH,
-            seed=self.seed,
-        )
-        self.gather(vectors, (pairs, sure))
-
-    def gather(self, structure: Matrix | None, matches: tuple[NDArray[np.int64], NDArray[np.float64]]) -> None:
+    def gather(self, matches: tuple[NDArray[np.int64], NDArray[np.float64]], *, structure: bool = True) -> None:
         """Make the union of all blocks' candidates and each block's score of them."""
         n, m = len(self.left), len(self.right)
-        vectors = {}
+        vectors: dict[str, tuple[Vectors, Vectors]] = {}
+        found: dict[str, Scored] = {}
+        keys = [np.zeros(0, np.int64)] if self.similar is None else [self.similar.keys]
         if self.names is not None:
-            vectors["names"] = (self.names[self.left], self.names[self.right])
+            if self.found_names is None:  # they are the same in each round
+                self.found_names = self._search(*self.names)
+            vectors["names"], found["names"] = self.names, self.found_names
         if self.described is not None and self.targets is not None and len(matches[0]):
             vectors["counterparts"] = mutual_predictions(
                 self.described, self.targets, matches[0], self.left, self.right
             )
-        if structure is not None:
-            vectors["structure"] = (structure[:n], structure[n:])
-        keys = [_keys(*vectors[name], self.k) for name in ("counterparts", "structure") if name in vectors]
-        if "names" in vectors and self.name_keys is None:  # they are the same in each round
-            self.name_keys = _keys(*vectors["names"], self.k)
-        keys += [
-            each for each in (self.name_keys, None if self.similar is None else self.similar.keys) if each is not None
-        ]
-        rows, columns = np.divmod(np.unique(np.concatenate(keys)), m)
+            found["counterparts"] = self._search(*vectors["counterparts"])
+        keys += [each for each, _ in found.values()]
+        told = self.evidence(*matches) if structure else None
+        like: Scored | None = None
+        if told is not None:
+            keys += [told.keys[best_of(told.scores, groups, _NEAR)] for groups in (told.rows, told.columns)]
+            like = compare_structure(
+                self.edges,
+                self.n,
+                self.n_relations,
+                matches[0],
+                (self.left, self.right),
+                self.most,
+                np.unique(np.concatenate(keys)),
+                seed=self.seed,
+            )
+            keys.append(like[0])
+        together = np.unique(np.concatenate(keys))
+        rows, columns = np.divmod(together, m)
         self.decoded = Candidates(rows, columns, np.zeros(len(rows), np.float32), (n, m))
         self.blocks = {} if self.similar is None else {"names": self.similar.scores_of(rows, columns)}
-        self.blocks |= {name: _inner(own, other, rows, columns) for name, (own, other) in vectors.items()}
-        if structure is not None:
-            self.blocks["neighbours"] = weigh_neighbors(
-                self.edges, self.n, self.n_relations, self.decoded, (self.left, self.right), *matches
-            )
+        for name, (own, other) in vectors.items():
+            self.blocks[name] = known_products(own, other, together, found[name])
+        if told is not None and like is not None:
+            self.blocks["structure"] = np.append(like[1], np.float32(0))[find_keys(like[0], together)]
+            self.blocks["neighbours"] = told.scores_of(rows, columns)
+
+    def _search(self, own: Vectors, other: Vectors) -> Scored:
+        if self.exhaustive:
+            return best_pairs(own, other, self.most)
+        return bucketed_pairs(own, other, self.most, seed=self.seed)
 
 
 def _entities(given: Any, n: int, name: str) -> NDArray[np.int64]:
@@ -333,19 +356,3 @@ def _entities(given: Any, n: int, name: str) -> NDArray[np.int64]:
     if int(entities.min()) < 0 or int(entities.max()) >= n or len(np.unique(entities)) < len(entities):
         raise ValueError(f"{name} must hold distinct numbers in 0 .. {n - 1}")
     return entities.astype(np.int64)
-
-
-def _keys(left: Matrix, right: Matrix, k: int) -> NDArray[np.int64]:
-    """Return the keys of the k best candidates of each row on either side."""
-    forward, backward = nearest(left, right, k).ids, nearest(right, left, k).ids
-    own = np.arange(len(left))[:, None] * len(right) + forward
-    return np.concatenate([own.ravel(), (backward * len(right) + np.arange(len(right))[:, None]).ravel()])
-
-
-def _inner(own: Matrix, other: Matrix, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the inner product of each candidate, a block of rows at a time."""
-    scores = np.empty(len(rows), np.float32)
-    for start in range(0, len(own), 512):
-        first, last = np.searchsorted(rows, [start, start + 512])
-        scores[first:last] = (own[start : start + 512] @ other.T)[rows[first:last] - start, columns[first:last]]
-    return scores

@@ -1,149 +1,142 @@
 """Evidence from neighbours: two entities that reach matched entities by like relations are probably the same."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from interlingua.align.matching.scores import Candidates, find_keys
 
 _AT_ONCE = 4_000_000  # products of edges held at a time
-_HUB = 400_000  # matched entities with more products of edges say little and cost much
+_HUB = 20_000  # matched entities with more products of edges say little and cost much
+_CROWD = 40  # edges of one relation into one entity beyond which it tells nobody apart
+_UNSEEN, _DOUBT = 0.1, 1.0  # likeness of relations of which nothing is known; pseudo-count
+_LEAST = 0.02
 _SURE = 0.98
-_DOUBT = 2.0  # pseudo-count: a relation seen twice is not known
 
 
-def weigh_neighbors(
-    edges: NDArray[np.int64],
-    n: int,
-    n_relations: int,
-    candidates: Candidates,
-    sides: tuple[NDArray[np.int64], NDArray[np.int64]],
-    matched: NDArray[np.int64],
-    sure: NDArray[np.float64],
-) -> NDArray[np.float32]:
-    """Return for each candidate how much its neighbours speak for it.
+class NeighborEvidence:
+    """What matched entities say of their neighbours, in the manner of PARIS [1]_.
 
-    In the manner of PARIS [1]_: over all pairs of edges (x, r, u), (y, q, v) whose ends u, v are matched,
+    Over all pairs of edges (x, r, u), (y, q, v) whose ends u, v are matched,
 
-        E(x, y) = - sum log(1 - p(u, v) c(r, q) min(f(r), f(q)))
+        E(x, y) = - sum log(1 - p(u, v) c(r, q) / max(n(r, u), n(q, v)))
 
-    with p the probability of the match, f(r) = distinct ends / edges of r (how well an end tells the beginning), c the
+    with p the probability of the match, n(r, u) the edges of r into u (one of many children tells little), and c the
     likeness of two relations: how often edges of r whose entities are both matched have an edge of q as counterpart,
-    (larger + smaller share) / 2. Relations run either way.
+    (larger + smaller share) / 2, and at least 0.1 / (1 + what was seen of the rarer). Relations run either way.
 
     Parameters
     ----------
     edges : (m, 3) array of int64
         Distinct triples that hold their inverses, see `with_inverses`; both graphs under one numbering, no relation in
         both.
-    n, n_relations : int
-        Entities, and relations with the inverses counted.
-    candidates : Candidates
-        Rows are positions in the left side, columns in the right one.
-    sides : two arrays of int64, (a,) and (b,)
-        The entities to align.
-    matched : (p, 2) array of int64
-        Matched entities, distinct.
-    sure : (p,) array of float64
-        The probability of each match, up to 1.
-
-    Returns
-    -------
-    (e,) array of float32
-        Zero or more, one a candidate.
+    n_relations, n : int
+        Relations with the inverses counted, and entities.
+    left, right : (a,), (b,) arrays of int64
+        The entities that are told of.
 
     Notes
     -----
-    Time grows with the sum over the matches of the product of their degrees.
+    Time grows with the sum over the matches of the product of their degrees; matches with more than 20,000 products and
+    more than 40 edges of one relation into one entity are left out.
 
     References
     ----------
     .. [1] Suchanek, Abiteboul and Senellart (2011), "PARIS: probabilistic alignment of relations, instances, and
        schema", PVLDB 5. doi:10.14778/2078331.2078332
     """
-    edges = edges[np.argsort(edges[:, 2], kind="stable")]
-    starts = np.searchsorted(edges[:, 2], np.arange(n + 1))
-    degrees = np.diff(starts)
-    products = degrees[matched[:, 0]] * degrees[matched[:, 1]]
-    kept = (products > 0) & (products <= _HUB)
-    matched, sure, products = matched[kept], sure[kept], products[kept]
-    walk = _Walk(matched, products, starts, degrees)
-    likeness = _likeness(edges, walk, matched, sure, n, n_relations)
-    counts = np.bincount(edges[:, 1], minlength=n_relations)
-    ends = np.bincount(np.unique(edges[:, [1, 2]], axis=0)[:, 0], minlength=n_relations)
-    telling = ends / np.maximum(counts, 1)
-    row_of, column_of = (_places(each, n) for each in sides)
-    like_keys, like_values = likeness
-    keys = candidates.keys
-    found = np.zeros(len(keys))
-    for which, a, b in walk:
-        x, y = row_of[edges[a, 0]], column_of[edges[b, 0]]
-        at = find_keys(keys, np.where((x >= 0) & (y >= 0), x * candidates.shape[1] + y, -1))
-        like = find_keys(like_keys, edges[a, 1] * n_relations + edges[b, 1])
-        good = (at >= 0) & (like >= 0)
-        which, a, b, at, like = which[good], a[good], b[good], at[good], like[good]
-        weight = sure[which] * like_values[like] * np.minimum(telling[edges[a, 1]], telling[edges[b, 1]])
-        found += np.bincount(at, -np.log1p(-np.minimum(weight, _SURE)), len(found))
-    return found.astype(np.float32)
 
+    def __init__(
+        self, edges: NDArray[np.int64], n_relations: int, n: int, left: NDArray[np.int64], right: NDArray[np.int64]
+    ) -> None:
+        self._n, self._total, self._shape = n, n_relations, (len(left), len(right))
+        edges = edges[np.lexsort((edges[:, 0], edges[:, 1], edges[:, 2]))]
+        self._edges = edges
+        _, group, counts = np.unique(edges[:, 2] * self._total + edges[:, 1], return_inverse=True, return_counts=True)
+        crowd = counts[group] if len(edges) else np.zeros(0, np.int64)
+        self._telling, self._crowd = edges[crowd <= _CROWD], crowd[crowd <= _CROWD]
+        self._starts = np.searchsorted(self._telling[:, 2], np.arange(n + 1))
+        ends = edges[:, 0] * n + edges[:, 2]
+        order = np.argsort(ends, kind="stable")
+        self._ends, self._relations = ends[order], edges[order, 1]
+        self._place = np.full(n, -1)
+        self._place[left], self._place[right] = np.arange(len(left)), np.arange(len(right))
 
-@dataclass(frozen=True, eq=False)
-class _Walk:
-    """Yields blocks of (pair, edge into its left entity, edge into its right one), every product of the two."""
+    def __call__(self, pairs: NDArray[np.int64], sure: NDArray[np.float64]) -> Candidates:
+        """Return the pairs of which more than 0.02 is said.
 
-    pairs: NDArray[np.int64]
-    products: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    degrees: NDArray[np.int64]
+        Parameters
+        ----------
+        pairs : (p, 2) array of int64
+            Matched entities.
+        sure : (p,) array of float64
+            The probability of each match, up to 1.
+        """
+        likeness = self._likeness(pairs, sure)
+        degrees = np.diff(self._starts)
+        products = degrees[pairs[:, 0]] * degrees[pairs[:, 1]]
+        products = np.where(products <= _HUB, products, 0)
+        blocks = np.cumsum(products) // _AT_ONCE
+        codes, sums = [], []
+        for block in np.unique(blocks):
+            kept = np.flatnonzero((blocks == block) & (products > 0))
+            which, a, b = self._edge_pairs(pairs, kept, products[kept], degrees)
+            keys, weights = self._weights(which, a, b, sure, likeness)
+            found, group = np.unique(keys, return_inverse=True)
+            codes.append(found)
+            sums.append(np.bincount(group, -np.log1p(-weights), len(found)))
+        if len(codes) != 1:
+            together, group = np.unique(np.concatenate([np.zeros(0, np.int64), *codes]), return_inverse=True)
+            codes, sums = [together], [np.bincount(group, np.concatenate([np.zeros(0), *sums]), len(together))]
+        enough = sums[0] > _LEAST
+        rows, columns = np.divmod(codes[0][enough], self._shape[1])
+        return Candidates(rows, columns, sums[0][enough].astype(np.float32), self._shape)
 
-    def __iter__(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-        sums = np.cumsum(self.products)
-        first = 0
-        while first < len(self.pairs):
-            done = int(sums[first - 1]) if first else 0
-            last = max(first + 1, int(np.searchsorted(sums, done + _AT_ONCE)))
-            sizes = self.products[first:last]
-            which = np.repeat(np.arange(first, last), sizes)
-            within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-            across = self.degrees[self.pairs[which, 1]]
-            yield (
-                which,
-                self.starts[self.pairs[which, 0]] + within // across,
-                self.starts[self.pairs[which, 1]] + within % across,
-            )
-            first = last
+    def _edge_pairs(
+        self, pairs: NDArray[np.int64], kept: NDArray[np.int64], products: NDArray[np.int64], degrees: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return pair, edge into its left entity and edge into its right one, every product of the two."""
+        which = np.repeat(kept, products)
+        within = np.arange(len(which)) - np.repeat(np.cumsum(products) - products, products)
+        across = degrees[pairs[which, 1]]
+        a, b = self._starts[pairs[which, 0]] + within // across, self._starts[pairs[which, 1]] + within % across
+        inside = (self._place[self._telling[a, 0]] >= 0) & (self._place[self._telling[b, 0]] >= 0)
+        return which[inside], a[inside], b[inside]
 
+    def _weights(
+        self,
+        which: NDArray[np.int64],
+        a: NDArray[np.int64],
+        b: NDArray[np.int64],
+        sure: NDArray[np.float64],
+        likeness: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]],
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the key of the pair that each product of edges speaks for, and its weight."""
+        codes, shares, seen = likeness
+        r, q = self._telling[a, 1], self._telling[b, 1]
+        at = find_keys(codes, r * self._total + q)
+        unknown = _UNSEEN * _DOUBT / (np.minimum(seen[r], seen[q]) + _DOUBT)
+        like = np.maximum(np.where(at >= 0, shares[at] if len(shares) else 0.0, 0.0), unknown)
+        weight = np.minimum(sure[which] * like / np.maximum(self._crowd[a], self._crowd[b]), _SURE)
+        return self._place[self._telling[a, 0]] * self._shape[1] + self._place[self._telling[b, 0]], weight
 
-def _likeness(
-    edges: NDArray[np.int64], walk: _Walk, matched: NDArray[np.int64], sure: NDArray[np.float64], n: int, total: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the keys r * total + q of the pairs of relations that were seen together, sorted, and their likeness."""
-    order = np.argsort(matched[:, 0] * n + matched[:, 1])
-    keys, weights = (matched[:, 0] * n + matched[:, 1])[order], sure[order]
-    together = sparse.csr_array((total, total), dtype=np.float64)
-    for which, a, b in walk:
-        at = find_keys(keys, edges[a, 0] * n + edges[b, 0])
-        good = at >= 0
-        block = sparse.coo_array(
-            (sure[which[good]] * weights[at[good]], (edges[a[good], 1], edges[b[good], 1])), shape=(total, total)
-        )
-        together = together + block.tocsr()
-    known = np.zeros(n)
-    for side in (0, 1):
-        np.maximum.at(known, matched[:, side], sure)
-    seen = np.bincount(edges[:, 1], known[edges[:, 0]] * known[edges[:, 2]], minlength=total)
-    found: Any = together.tocoo()
-    shares = np.stack([found.data / (seen[found.row] + _DOUBT), found.data / (seen[found.col] + _DOUBT)])
-    codes = found.row.astype(np.int64) * total + found.col
-    order = np.argsort(codes)
-    return codes[order], np.minimum(shares.mean(axis=0), 1.0)[order]
-
-
-def _places(entities: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    places = np.full(n, -1)
-    places[entities] = np.arange(len(entities))
-    return places
+    def _likeness(
+        self, pairs: NDArray[np.int64], sure: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return sorted keys r * total + q, the likeness of these relations, and how much was seen of each relation."""
+        mate, known = np.full(self._n, -1), np.zeros(self._n)
+        mate[pairs[:, 0]] = pairs[:, 1]
+        known[pairs[:, 0]] = known[pairs[:, 1]] = sure
+        head, relation, tail = self._edges.T
+        seen = np.bincount(relation, known[head] * known[tail], self._total)
+        mapped = (mate[head] >= 0) & (mate[tail] >= 0)
+        head, relation, tail = head[mapped], relation[mapped], tail[mapped]
+        wanted = mate[head] * self._n + mate[tail]
+        first, last = (np.searchsorted(self._ends, wanted, side=side) for side in ("left", "right"))
+        sizes = last - first
+        which = np.repeat(np.arange(len(wanted)), sizes)
+        other = self._relations[np.arange(len(which)) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)]
+        codes, group = np.unique(relation[which] * self._total + other, return_inverse=True)
+        together = np.bincount(group, (known[head] * known[tail])[which], len(codes))
+        r, q = np.divmod(codes, self._total)
+        shares = (together / (seen[r] + _DOUBT) + together / (seen[q] + _DOUBT)) / 2
+        return codes, np.asarray(np.minimum(shares, 1.0), np.float64), np.asarray(seen, np.float64)

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from interlingua.align.matching.pairs import mutual_best
-from interlingua.align.matching.scores import Candidates, find_keys
-from interlingua.align.neighbors import nearest
+from interlingua.align.matching.scores import Candidates
 
+from .candidates import best_pairs
 from .counterparts import compress_spellings, mutual_predictions
+from .evidence import NeighborEvidence
 from .propagation import as_triples, with_inverses
 
 _FIRST = 0.5  # least similarity of the pairs to begin with
@@ -21,14 +22,10 @@ _KEPT = 0.1
 _NO_PAIR = 0.3  # weight of having no partner
 _STEEP = {"neighbours": 3.0, "similarity": 4.0, "counterparts": 8.0}
 _CHANCE = 0.3  # cosine of counterparts that says nothing
-_UNSEEN, _DOUBT = 0.1, 1.0  # likeness of relations of which nothing is known; pseudo-count
-_CROWD = 40  # edges of one relation into one entity beyond which it tells nobody apart
-_HUB = 20_000
-_LEAST_EVIDENCE = 0.02
-_SURE = 0.98
 _TARGETS, _MOST_PREDICTED = 400, 10
 _FIRST_ROUNDS, _ROUNDS = 15, 6
 _GROWTH = 1.01
+_SETTLED = 0.998  # share of the pairs that a further round would leave as they are
 
 
 @dataclass(frozen=True)
@@ -73,15 +70,15 @@ def grow_pairs(
 
         E(x, y) = - sum log(1 - p(u, v) c(r, q) / max(n(r, u), n(q, v)))
 
-    in the manner of PARIS [1]_, with n(r, u) the edges of r into u and c(r, q) the likeness of two relations as in
-    `weigh_neighbors`, 0.1 and falling while nothing is known of them. With similarity s, and with t the mean cosine
+    in the manner of PARIS [1]_, see `NeighborEvidence`, with n(r, u) the edges of r into u and c(r, q) the likeness of
+    two relations, 0.1 and falling while nothing is known of them. With similarity s, and with t the mean cosine
     of what `predict_counterparts` tells of both and what is there,
 
         w = exp(3 E + 4 s + 8 max(0, t - 0.3)) - 1,    P(x, y) = w / (0.3 + sum_y' w(x, y') + sum_x' w(x', y) - w)
 
-    Each other's best above P = 0.1 are the pairs of the next round. A stage is 15 rounds, later 6; after each one the
-    counterparts are learnt again, and stages end when the pairs grow by less than 1 %. No pair is kept for having been
-    one, and none speaks for itself.
+    Each other's best above P = 0.1 are the pairs of the next round. A stage is at most 15 rounds, later 6, and ends
+    when a round changes no more than two pairs in a thousand. After each stage the counterparts are learnt again, and
+    stages end when the pairs grow by less than 1 %. No pair is kept for having been one, and none speaks for itself.
 
     Parameters
     ----------
@@ -126,10 +123,12 @@ def grow_pairs(
     if stages < 1:
         raise ValueError(f"stages must be at least 1, but is {stages}")
     known = np.zeros((0, 2), np.int64) if seeds is None else np.asarray(seeds, np.int64).reshape(-1, 2)
-    evidence = _Evidence(as_triples(triples, n_entities, n_relations), n_relations, n_entities, left, right)
+    edges = with_inverses(as_triples(triples, n_entities, n_relations), n_relations)
+    evidence = NeighborEvidence(edges, 2 * n_relations, n_entities, left, right)
+    is_known = np.zeros(n_entities, bool)
+    is_known[known.ravel()] = True
     written = None if spellings is None else sparse.csr_array(spellings, dtype=np.float32)
     targets = None if written is None else compress_spellings(written, _TARGETS)
-    dense = None if written is None else written.toarray()
     chosen = mutual_best(similar)
     chosen = chosen[similar.scores[chosen] > _FIRST]
     pairs = np.stack([left[similar.rows[chosen]], right[similar.columns[chosen]]], axis=1)
@@ -139,15 +138,18 @@ def grow_pairs(
     history: list[dict[str, float]] = []
     for stage in range(1, stages + 1):
         before = len(pairs)
-        if stage > 1 and dense is not None and len(known) + len(pairs):
-            predicted = _predicted(dense, targets, np.concatenate([known, pairs]), left, right)
+        if stage > 1 and written is not None and len(known) + len(pairs):
+            predicted = _predicted(written, targets, np.concatenate([known, pairs]), left, right)
         for _ in range(_FIRST_ROUNDS if stage == 1 else _ROUNDS):
             seen = evidence(np.concatenate([known, pairs]), np.concatenate([np.ones(len(known)), sure]))
             scored = _weigh(similar, seen, predicted)
             chosen = mutual_best(scored)
             chosen = chosen[scored.scores[chosen] > _KEPT]
-            pairs = np.stack([left[scored.rows[chosen]], right[scored.columns[chosen]]], axis=1)
+            chosen = chosen[~(is_known[left[scored.rows[chosen]]] | is_known[right[scored.columns[chosen]]])]
+            earlier, pairs = pairs, np.stack([left[scored.rows[chosen]], right[scored.columns[chosen]]], axis=1)
             sure = np.minimum(scored.scores[chosen].astype(np.float64), _CERTAIN)
+            if _shared(earlier, pairs, n_entities) >= _SETTLED * max(len(earlier), len(pairs)):
+                break
         entry = {"stage": float(stage), "grown": float(len(pairs))}
         history.append(entry)
         if callback is not None:
@@ -174,84 +176,17 @@ def _weigh(similar: Candidates, seen: Candidates, predicted: Candidates | None) 
     return Candidates(rows, columns, (weight / (_NO_PAIR + rivals)).astype(np.float32), (n, m))
 
 
+def _shared(one: NDArray[np.int64], other: NDArray[np.int64], n: int) -> int:
+    """Return how many pairs are in both."""
+    return len(np.intersect1d(one[:, 0] * n + one[:, 1], other[:, 0] * n + other[:, 1], assume_unique=True))
+
+
 def _predicted(
-    written: NDArray[np.float32], targets: Any, pairs: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[Any]
+    written: sparse.csr_array, targets: Any, pairs: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[Any]
 ) -> Candidates:
     """Return the pairs whose spellings tell each other, and by how much more than chance."""
     own, other = mutual_predictions(written, targets, pairs, left, right)
-    m = len(right)
-    found = [nearest(own, other, _MOST_PREDICTED), nearest(other, own, _MOST_PREDICTED)]
-    keys = [np.repeat(np.arange(len(each.ids)), each.ids.shape[1]) for each in found]
-    codes = np.concatenate([keys[0] * m + found[0].ids.ravel(), found[1].ids.ravel() * m + keys[1]])
-    codes, first = np.unique(codes, return_index=True)
-    scores = np.concatenate([each.scores.ravel() for each in found])[first]
+    codes, scores = best_pairs(own, other, _MOST_PREDICTED)
     kept = scores > _CHANCE
-    rows, columns = np.divmod(codes[kept], m)
-    return Candidates(rows, columns, scores[kept] - np.float32(_CHANCE), (len(left), m))
-
-
-class _Evidence:
-    """What pairs of entities say of their neighbours."""
-
-    def __init__(
-        self, triples: NDArray[np.int64], n_relations: int, n: int, left: NDArray[np.int64], right: NDArray[np.int64]
-    ) -> None:
-        self._n, self._total, self._shape = n, 2 * n_relations, (len(left), len(right))
-        edges = with_inverses(triples, n_relations)
-        edges = edges[np.lexsort((edges[:, 0], edges[:, 1], edges[:, 2]))]
-        self._edges = edges
-        _, group, counts = np.unique(edges[:, 2] * self._total + edges[:, 1], return_inverse=True, return_counts=True)
-        crowd = counts[group] if len(edges) else np.zeros(0, np.int64)
-        self._telling, self._crowd = edges[crowd <= _CROWD], crowd[crowd <= _CROWD]
-        self._starts = np.searchsorted(self._telling[:, 2], np.arange(n + 1))
-        ends = edges[:, 0] * n + edges[:, 2]
-        order = np.argsort(ends, kind="stable")
-        self._ends, self._relations = ends[order], edges[order, 1]
-        self._place = np.full(n, -1)
-        self._place[left], self._place[right] = np.arange(len(left)), np.arange(len(right))
-
-    def __call__(self, pairs: NDArray[np.int64], sure: NDArray[np.float64]) -> Candidates:
-        codes, shares, seen = self._likeness(pairs, sure)
-        degrees = np.diff(self._starts)
-        products = degrees[pairs[:, 0]] * degrees[pairs[:, 1]]
-        products = np.where(products <= _HUB, products, 0)
-        which = np.repeat(np.arange(len(pairs)), products)
-        within = np.arange(len(which)) - np.repeat(np.cumsum(products) - products, products)
-        across = degrees[pairs[which, 1]]
-        a = self._starts[pairs[which, 0]] + within // np.maximum(across, 1)
-        b = self._starts[pairs[which, 1]] + within % np.maximum(across, 1)
-        x, y = self._place[self._telling[a, 0]], self._place[self._telling[b, 0]]
-        inside = (x >= 0) & (y >= 0)
-        which, a, b, x, y = which[inside], a[inside], b[inside], x[inside], y[inside]
-        r, q = self._telling[a, 1], self._telling[b, 1]
-        at = find_keys(codes, r * self._total + q)
-        unknown = _UNSEEN * _DOUBT / (np.minimum(seen[r], seen[q]) + _DOUBT)
-        like = np.maximum(np.where(at >= 0, shares[at] if len(shares) else 0.0, 0.0), unknown)
-        weight = np.minimum(sure[which] * like / np.maximum(self._crowd[a], self._crowd[b]), _SURE)
-        keys, group = np.unique(x * self._shape[1] + y, return_inverse=True)
-        found = np.bincount(group, -np.log1p(-weight), len(keys))
-        kept = found > _LEAST_EVIDENCE
-        rows, columns = np.divmod(keys[kept], self._shape[1])
-        return Candidates(rows, columns, found[kept].astype(np.float32), self._shape)
-
-    def _likeness(
-        self, pairs: NDArray[np.int64], sure: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return sorted keys r * total + q, the likeness of these relations, and how much was seen of each relation."""
-        mate, known = np.full(self._n, -1), np.zeros(self._n)
-        mate[pairs[:, 0]] = pairs[:, 1]
-        known[pairs[:, 0]] = known[pairs[:, 1]] = sure
-        head, relation, tail = self._edges.T
-        seen = np.bincount(relation, known[head] * known[tail], self._total)
-        mapped = (mate[head] >= 0) & (mate[tail] >= 0)
-        head, relation, tail = head[mapped], relation[mapped], tail[mapped]
-        wanted = mate[head] * self._n + mate[tail]
-        first, last = (np.searchsorted(self._ends, wanted, side=side) for side in ("left", "right"))
-        sizes = last - first
-        which = np.repeat(np.arange(len(wanted)), sizes)
-        other = self._relations[np.arange(len(which)) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)]
-        codes, group = np.unique(relation[which] * self._total + other, return_inverse=True)
-        together = np.bincount(group, (known[head] * known[tail])[which], len(codes))
-        r, q = np.divmod(codes, self._total)
-        shares = (together / (seen[r] + _DOUBT) + together / (seen[q] + _DOUBT)) / 2
-        return codes, np.asarray(np.minimum(shares, 1.0), np.float64), np.asarray(seen, np.float64)
+    rows, columns = np.divmod(codes[kept], len(right))
+    return Candidates(rows, columns, scores[kept] - np.float32(_CHANCE), (len(left), len(right)))

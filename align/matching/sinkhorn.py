@@ -129,23 +129,33 @@ class _Sparse:
         self._rows = table.rows[self._order]
         self._columns = table.columns[self._order]
         self._sorted_logits = self._logits[self._order]
+        self._row_starts, self._column_starts = _starts(table.rows), _starts(self._columns)
 
     def over_columns(self, v: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _segments(self._logits + v[self._table.columns], self._table.rows, self._table.shape[0])
+        return _segments(
+            self._logits + v[self._table.columns], self._table.rows, self._row_starts, self._table.shape[0]
+        )
 
     def over_rows(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _segments(self._sorted_logits + u[self._rows], self._columns, self._table.shape[1])
+        return _segments(self._sorted_logits + u[self._rows], self._columns, self._column_starts, self._table.shape[1])
 
     def scaled(self, u: NDArray[np.float64], v: NDArray[np.float64], *, log: bool) -> Candidates:
         value = self._logits + u[self._table.rows] + v[self._table.columns]
         return self._table.with_scores(value if log else np.exp(value))
 
 
-def _segments(values: NDArray[np.float64], groups: NDArray[np.int64], size: int) -> NDArray[np.float64]:
+def _starts(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where each group of sorted ones begins."""
+    return np.flatnonzero(np.diff(groups, prepend=groups[:1] - 1)).astype(np.int64)
+
+
+def _segments(
+    values: NDArray[np.float64], groups: NDArray[np.int64], starts: NDArray[np.int64], size: int
+) -> NDArray[np.float64]:
     """Return the log of the sum of exponentials of each group; -inf for an empty one. `groups` are sorted."""
     result = np.full(size, -np.inf)
     if len(values):
-        present, starts = np.unique(groups, return_index=True)
+        present = groups[starts]
         largest = np.full(size, 0.0)
         largest[present] = np.maximum.reduceat(values, starts)
         sums = np.add.reduceat(np.exp(values - largest[groups]), starts)

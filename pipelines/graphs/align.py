@@ -247,7 +247,7 @@ def align_graphs(
 
     Notes
     -----
-    For 15,000 entities a side some two minutes a round on one core, names' encoding apart, and 6 GB.
+    Up to 20,000 entities a side all are compared with all, beyond that only what lies near; docs/graphs.md has figures.
     """
     unknown = [name for name in features if name not in FEATURES]
     if unknown or not features:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from interlingua.align.graph import align_entities
-from interlingua.align.graph.evidence import weigh_neighbors
-from interlingua.align.graph.propagation import with_inverses
-from interlingua.align.matching import as_candidates
+from interlingua.align.graph import align_entities, alignment, candidates
+from interlingua.align.graph import evidence as evidence_module
+from interlingua.align.graph.evidence import NeighborEvidence
+from interlingua.align.graph.propagation import as_triples, with_inverses
 
 N, R = 150, 6
 
@@ -32,56 +32,47 @@ def sides(seed=1):
     return np.arange(N), N + order, np.argsort(order)
 
 
-def evidence(triples, candidates, left, right, pairs, sure):
-    edges = with_inverses(triples, 2 * R)
-    return weigh_neighbors(edges, 2 * N, 4 * R, candidates, (left, right), pairs, sure)
-
-
-def brute_force(triples, candidates, left, right, pairs, sure):
-    edges = {(h, r, t) for h, r, t in triples.tolist()}
-    edges |= {(t, r + 2 * R, h) for h, r, t in triples.tolist()}
+def brute_force(edges, pairs, sure):
+    """Evidence of all pairs of the first eight with the second eight, by loops over the formula."""
     match = {tuple(pair): p for pair, p in zip(pairs.tolist(), sure.tolist())}
-    known = {}
-    for (u, v), p in match.items():
-        known[u], known[v] = max(known.get(u, 0), p), max(known.get(v, 0), p)
-    together, seen, count, ends = {}, {}, {}, {}
+    known = {u: p for pair, p in match.items() for u in pair}
+    together, seen, crowd = {}, {}, {}
     for h, r, t in edges:
         seen[r] = seen.get(r, 0) + known.get(h, 0) * known.get(t, 0)
-        count[r] = count.get(r, 0) + 1
-        ends.setdefault(r, set()).add(t)
+        crowd[r, t] = crowd.get((r, t), 0) + 1
         for g, q, s in edges:
             if (h, g) in match and (t, s) in match:
                 together[r, q] = together.get((r, q), 0) + match[h, g] * match[t, s]
-    like = {(r, q): min(1, (w / (seen[r] + 2) + w / (seen[q] + 2)) / 2) for (r, q), w in together.items()}
-    scores = []
-    for row, column in zip(candidates.rows, candidates.columns):
-        total = 0.0
-        for h, r, t in edges:
-            for g, q, s in edges:
-                if h == left[row] and g == right[column] and (t, s) in match and (r, q) in like:
-                    weight = match[t, s] * like[r, q] * min(len(ends[r]) / count[r], len(ends[q]) / count[q])
-                    total -= np.log(1 - min(weight, 0.98))
-        scores.append(total)
-    return np.array(scores)
+    scores = np.zeros((8, 8))
+    for h, r, t in edges:
+        for g, q, s in edges:
+            if h < 8 <= g and (t, s) in match:
+                share = min(1, sum(together.get((r, q), 0) / (seen[each] + 1) for each in (r, q)) / 2)
+                like = max(share, 0.1 / (min(seen[r], seen[q]) + 1))
+                scores[h, g - 8] -= np.log1p(-min(match[t, s] * like / max(crowd[r, t], crowd[q, s]), 0.98))
+    return scores
 
 
-def test_evidence_is_that_of_the_formula():
+@pytest.mark.parametrize("at_once", [4_000_000, 30])
+def test_evidence_is_that_of_the_formula(monkeypatch, at_once):
+    monkeypatch.setattr(evidence_module, "_AT_ONCE", at_once)
     rng = np.random.default_rng(3)
     triples = np.stack([rng.integers(0, 8, 50), rng.integers(0, R, 50), rng.integers(0, 8, 50)], axis=1)
     triples = np.concatenate([triples, triples[:40] + np.array([8, R, 8])])
-    left, right = np.arange(8), np.arange(8, 16)
+    edges = with_inverses(as_triples(triples, 16, 2 * R), 2 * R)
     pairs, sure = np.array([[0, 8], [1, 9], [2, 10], [3, 12]]), np.array([1.0, 0.9, 0.8, 0.5])
-    candidates = as_candidates(np.zeros((8, 8)))
-    found = evidence(triples, candidates, left, right, pairs, sure)
-    expected = brute_force(triples, candidates, left, right, pairs, sure)
+    found = NeighborEvidence(edges, 4 * R, 16, np.arange(8), np.arange(8, 16))(pairs, sure)
+    expected = brute_force(edges.tolist(), pairs, sure)
+    given = np.zeros_like(expected)
+    given[found.rows, found.columns] = found.scores
     assert expected.max() > 0.1
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(given, np.where(expected > 0.02, expected, 0), rtol=1e-5, atol=1e-6)
 
 
 def test_no_match_gives_no_evidence():
-    candidates = as_candidates(np.zeros((5, 5)))
-    found = evidence(twins(), candidates, np.arange(5), np.arange(N, N + 5), np.zeros((0, 2), int), np.zeros(0))
-    assert not found.any()
+    edges = with_inverses(as_triples(twins(), 2 * N, 2 * R), 2 * R)
+    tell = NeighborEvidence(edges, 4 * R, 2 * N, np.arange(5), np.arange(N, N + 5))
+    assert not len(tell(np.zeros((0, 2), int), np.zeros(0)))
 
 
 def accuracy(found, gold):
@@ -140,3 +131,18 @@ def test_wrong_arguments_are_refused(change, said):
     given = {"left": left, "right": right, "n_entities": 2 * N, "features": names(), "rounds": 1} | change
     with pytest.raises(ValueError, match=said):
         align_entities(twins(), 2 * R, given.pop("left"), given.pop("right"), **given)
+
+
+@pytest.mark.parametrize("given", ["names", "seeds"])
+def test_buckets_find_what_comparing_all_with_all_finds(monkeypatch, given):
+    left, right, gold = sides()
+    seeds = np.stack([np.arange(40), N + np.arange(40)], axis=1)
+    inputs = {"features": names(noise=1.0)} if given == "names" else {"seeds": seeds}
+    shares = []
+    for most in (alignment._EXHAUSTIVE, 0):
+        monkeypatch.setattr(alignment, "_EXHAUSTIVE", most)
+        monkeypatch.setattr(candidates, "_IN_BUCKET", 50)
+        found = align_entities(twins(noise=0.1), 2 * R, left, right, n_entities=2 * N, rounds=2, **inputs)
+        shares.append(accuracy(found, gold))
+    assert shares[0] > 0.9
+    assert shares[1] > shares[0] - 0.03
