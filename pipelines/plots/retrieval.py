@@ -37,7 +37,7 @@ def found_first(
     --------
     >>> rows = np.array([[1, 0], [0, 1], [0.9, 0.1], [0.8, 0.2]], np.float32)
     >>> found_first(rows, ["en", "en", "sw", "sw"], [1, 2, 1, 2])[1].tolist()
-    [[nan, 0.5], [0.5, nan]]
+    [[nan, 1.0], [0.5, nan]]
     """
     names = list(dict.fromkeys(languages))
     if len(names) < 2:

@@ -24,8 +24,8 @@ def bags_of(cut: Sequence[Sequence[int]], size: int) -> Any:
 
     Examples
     --------
-    >>> bags_of([[1, 0, 2, 2], []], 3).toarray().round(2).tolist()
-    [[0.0, 0.33, 0.67], [0.0, 0.0, 0.0]]
+    >>> bags_of([[1, 0, 2, 2, 1, 2, 1], []], 3).toarray().tolist()
+    [[0.0, 0.5, 0.5], [0.0, 0.0, 0.0]]
     """
     from scipy import sparse
 
