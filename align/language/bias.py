@@ -450,7 +450,11 @@ def _codes(languages: Sequence[str], n: int, what: str) -> tuple[list[str], NDAr
 def _check_counts(names: list[str], columns: NDArray[np.int64]) -> None:
     few = [names[i] for i, count in enumerate(np.bincount(columns)) if count < _FEWEST]
     if few:
-        raise ValueError(f"each language needs at least {_FEWEST} rows, but {', '.join(few)} has fewer; leave it out")
+        has = "has" if len(few) == 1 else "have"
+        raise ValueError(
+            f"each language needs at least {_FEWEST} rows, but {', '.join(few)} {has} fewer; add some, or leave out "
+            "such languages"
+        )
 
 
 def _stratified(rows: NDArray[np.int64], sample: int, rng: np.random.Generator) -> NDArray[np.int64]:
