@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from cyclopts import Parameter
 
 from .arguments import UsageError, check_output_file, require_collection
@@ -12,6 +11,7 @@ from .command import EncoderName, OutputFile, command
 from .output import Output
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 _STAGES = ("before alignment", "after alignment")
@@ -82,6 +82,8 @@ def audit(
 
         interlingua plot audit COLLECTION -o AUDIT.png
     """
+    import numpy as np
+
     from interlingua.pipelines.audit.measure import AuditVectors
     from interlingua.pipelines.audit.measure import audit as audited
     from interlingua.pipelines.plots.draw import draw_shares
@@ -130,6 +132,8 @@ def retrieval(
 
         interlingua plot retrieval COLLECTION --id-field article -o RETRIEVAL.html
     """
+    import numpy as np
+
     from interlingua.pipelines.plots.draw import draw_shares
     from interlingua.pipelines.plots.retrieval import found_first
 
@@ -181,6 +185,8 @@ def confusion(
 
         interlingua plot confusion CLASSIFIER TEST.tsv --language sw -o CONFUSION.png
     """
+    import numpy as np
+
     from interlingua.pipelines.classify.texts import CrossLingualClassifier
     from interlingua.pipelines.plots.draw import draw_shares
     from interlingua.pipelines.texts.tables import read_columns

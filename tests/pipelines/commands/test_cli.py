@@ -68,6 +68,13 @@ COMMANDS = (
     "index add",
     "index remove",
     "completion",
+    "serve",
+    "plot space",
+    "plot audit",
+    "plot retrieval",
+    "plot confusion",
+    "train static",
+    "index words",
 )  # fmt: skip
 
 
