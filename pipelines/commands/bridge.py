@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from .arguments import UsageError, check_output_file
 from .command import ENCODING, EncoderName, command, options_of
-from .output import Output, table
+from .output import Output, flat_rows, table
 
 if TYPE_CHECKING:
     from interlingua.align.bridge import Bridge
@@ -68,7 +68,7 @@ def fit(
     if read.language != bridge.language:
         console.note(f"the language of the texts is taken for {bridge.language!r}")
     about = {"output": output, **about_bridge(bridge)}
-    console.result(about, lambda: [table("", "", rows=_rows(about))])
+    console.result(about, lambda: [table("", "", rows=flat_rows(about))])
 
 
 @command(loading=ENCODING)
@@ -260,7 +260,7 @@ def plan(
     with console.working("loading the encoders"):
         source, target = (load_encoder(each, **loading) for each in (from_, to))
     about = plan_bridge(read, source, target, **planning).about(size)
-    console.result(about, lambda: [table("", "", rows=_rows(about))])
+    console.result(about, lambda: [table("", "", rows=flat_rows(about))])
 
 
 def _ends(
@@ -299,13 +299,3 @@ def bridged_encoder(
         ends[end_named(bridge, load_encoder(encoder, **loading))] = encoder
     source, target = _ends(console, bridge, ends["source"], ends["target"], loading, alone=False)
     return BridgedEncoder(bridge, source, target, language)
-
-
-def _rows(about: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for key, value in about.items():
-        if isinstance(value, dict):
-            rows += _rows(value, f"{prefix}{key}.")
-        else:
-            rows.append((f"{prefix}{key}", ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
-    return rows

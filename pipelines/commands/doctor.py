@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from .arguments import UsageError, require_searchable
 from .command import ENCODING, EncoderName, command
-from .output import Output, table
+from .output import Output, flat_rows, table
 
 _KEY = "OPENAI_API_KEY"
 
@@ -55,7 +55,7 @@ def doctor(
         from interlingua.pipelines.doctor.machine import about_machine
 
         here = about_machine()
-        console.result(here, lambda: [table("", "", rows=_rows(here))])
+        console.result(here, lambda: [table("", "", rows=flat_rows(here))])
         return
     if encoder is not None and endpoint is not None:
         raise UsageError("a store is compared with one encoder; give --encoder or --endpoint")
@@ -81,16 +81,6 @@ def doctor(
     about = {"store": store, "metric": metric, **found.about()}
     shown = {key: value for key, value in about.items() if key != "problems" and value not in (None, [])}
     verdict = [f"- {each}" for each in found.problems] or ["nothing is wrong that can be seen"]
-    console.result(about, lambda: [table("", "", rows=_rows(shown)), *verdict])
+    console.result(about, lambda: [table("", "", rows=flat_rows(shown)), *verdict])
     if fail and found.problems:
         raise ValueError(f"{store}: {len(found.problems)} problems")
-
-
-def _rows(about: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for key, value in about.items():
-        if isinstance(value, dict):
-            rows += _rows(value, f"{prefix}{key}.")
-        else:
-            rows.append((f"{prefix}{key}", ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
-    return rows

@@ -133,6 +133,17 @@ def table(*columns: str, rows: Iterable[Iterable[object]] = (), title: str | Non
     return Cells(columns, [[as_text(cell) for cell in row] for row in rows], title)
 
 
+def flat_rows(about: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return names and values for a table of two columns; what lies in a mapping is named ``outer.inner``."""
+    rows: list[tuple[str, str]] = []
+    for key, value in about.items():
+        if isinstance(value, Mapping):
+            rows += flat_rows(value, f"{prefix}{key}.")
+        else:
+            rows.append((f"{prefix}{key}", ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+    return rows
+
+
 def as_text(value: object) -> str:
     """Return a value as a table shows it.
 

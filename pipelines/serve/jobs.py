@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from interlingua.pipelines.encoders.base import Encoder, Role, UnknownTextError
 
+from .passed_on import PassedOnEncoder
 from .problems import Refused, said_by, status_of
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -186,7 +187,7 @@ class Jobs:
             self._running = None
 
 
-class WatchedEncoder:
+class WatchedEncoder(PassedOnEncoder):
     """An encoder whose work a job tells of, and which stops when nobody wants it.
 
     Parameters
@@ -198,28 +199,9 @@ class WatchedEncoder:
     """
 
     def __init__(self, encoder: Encoder, job: Job, total: int) -> None:
-        self._encoder, self._job, self._total = encoder, job, total
+        super().__init__(encoder)
+        self._job, self._total = job, total
         self._done = 0
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("_encoder", "for_count"):
-            raise AttributeError(name)
-        return getattr(self._encoder, name)
-
-    @property
-    def identity(self) -> str:
-        """That of the encoder."""
-        return self._encoder.identity
-
-    @property
-    def dimension(self) -> int:
-        """That of the encoder."""
-        return self._encoder.dimension
-
-    @property
-    def prompts(self) -> Mapping[str, str]:
-        """Those of the encoder."""
-        return self._encoder.prompts
 
     def encode(self, texts: Sequence[str], *, role: Role = "symmetric", progress: bool = False) -> NDArray[np.float32]:
         """Return one unit vector for each text, in order; see `Encoder.encode`."""

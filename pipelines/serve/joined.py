@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.pipelines.encoders.base import Encoder, Role, check_role, check_texts, encoder_for
+
+from .passed_on import PassedOnEncoder
 
 _MOST = 32  # texts of a batch: so that others are encoded while the answers of one batch are worked out
 _KEPT = 256  # single texts whose vectors are kept
@@ -22,7 +23,7 @@ class ClosedError(RuntimeError):
     """The service ends, and encodes nothing more."""
 
 
-class JoinedEncoder:
+class JoinedEncoder(PassedOnEncoder):
     """An encoder that threads share: one thread encodes, and takes all that waits as one batch.
 
     Texts are computed in one way, whatever comes together: an encoder that computes few texts otherwise than many
@@ -45,33 +46,13 @@ class JoinedEncoder:
     """
 
     def __init__(self, encoder: Encoder, *, most: int = _MOST, counted: Counted = lambda _n, _s: None) -> None:
-        self._encoder = encoder_for(encoder, most)
+        super().__init__(encoder_for(encoder, most))
         self._most, self._counted = most, counted
         self._waiting: deque[_Ticket] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._thread: threading.Thread | None = None
         self._kept: dict[tuple[str, Role], NDArray[np.float32]] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("_encoder", "for_count"):
-            raise AttributeError(name)  # subtle: for_count would give an encoder that is not joined
-        return getattr(self._encoder, name)
-
-    @property
-    def identity(self) -> str:
-        """That of the encoder."""
-        return self._encoder.identity
-
-    @property
-    def dimension(self) -> int:
-        """That of the encoder."""
-        return self._encoder.dimension
-
-    @property
-    def prompts(self) -> Mapping[str, str]:
-        """Those of the encoder."""
-        return self._encoder.prompts
 
     def encode(self, texts: Sequence[str], *, role: Role = "symmetric", progress: bool = False) -> NDArray[np.float32]:
         """Return one unit vector for each text, in order; see `Encoder.encode`.

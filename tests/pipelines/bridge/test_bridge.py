@@ -238,7 +238,9 @@ def test_a_search_of_ours_is_asked_through_a_bridge(bridge, encoders, texts):
     search = CrossLingualSearch.build(passages, encoders[1])
     search.encoder = BridgedEncoder(bridge, *encoders[:2], language="fr")
     hits = search.search(texts.short[:40], 1, language="en")
-    assert sum(each[0].id == str(row) for row, each in enumerate(hits)) >= 15
+    assert sum(each[0].id == str(row) for row, each in enumerate(hits)) >= 15  # of 40, where chance finds none
+    mapped = map_questions(bridge, texts.short[:40], "fr", source=encoders[0], target=encoders[1]).vectors
+    np.testing.assert_allclose(search.encoder.encode(texts.short[:40], role="query"), mapped, atol=1e-6)
     assert np.array_equal(search.encoder.encode(texts.long[:3], role="passage"), encoders[1].encode(texts.long[:3]))
     with pytest.raises(BridgeError, match="passages need the index's own model"):
         BridgedEncoder(bridge, encoders[0]).encode(["word1"], role="passage")
