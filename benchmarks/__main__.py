@@ -3,16 +3,22 @@
     python -m interlingua.benchmarks                      # what there is
     python -m interlingua.benchmarks udhr bli             # print their rows, and write results/NAME.json
     python -m interlingua.benchmarks bli --only "en-fr, 1k" --dry-run
-    python -m interlingua.benchmarks all                  # every one; one that fails does not stop the others
-    python -m interlingua.benchmarks report --check       # tools: the tables of the docs, a Milvus server, ...
+    python -m interlingua.benchmarks all --data DIR       # every one; one that fails does not stop the others
+    python -m interlingua.benchmarks all --results NEW    # into another folder; called again, it goes on
+    python -m interlingua.benchmarks compare OLD NEW      # two runs side by side
+    python -m interlingua.benchmarks check                # whether the quick ones give the committed figures
+    python -m interlingua.benchmarks report --check       # tools: the tables of the docs, a page with plots, ...
 
-A benchmark's options are the parameters of its function; `--encoder NAME` measures another encoder, and its results are
-named after it. With `--only TEXT` the other rows of the results stay as they are.
+A benchmark's options are the parameters of its function, and `--data` (folder of the data sets), `--results` (where to
+write), `--items` (keep scores of single items, for `compare`), `--resume` (not what is done already, of the same
+source, options, libraries and data) and `--dry-run`. `--encoder NAME` measures another encoder, and its results are
+named after it. With `--only TEXT` the other rows of the results stay as they are. `all` runs each in a process of its
+own and resumes; `all --again` repeats everything.
 """
 
 import sys
 
-from .harness.measure import NotDoneError, call, result_rows
+from .harness.measure import NotDoneError, call, rows_and_items, run_apart, watch
 
 if __name__ == "__main__" and sys.argv[1:2] == ["--call"]:  # a process of `measured_apart` needs nothing of the below
     call(*sys.argv[2:])
@@ -20,6 +26,7 @@ if __name__ == "__main__" and sys.argv[1:2] == ["--call"]:  # a process of `meas
 
 import importlib
 import inspect
+import os
 import re
 import shlex
 import warnings
@@ -32,11 +39,14 @@ from rich.console import Console
 
 from interlingua.pipelines.commands.output import table
 
-from .harness.report import write_results
+from .harness import report, runs
+from .harness.report import write_items, write_results
 
 _ROOMS = ("words", "sentences", "search", "graphs", "linking", "reliability", "training", "harness")
 _SEVERAL = re.compile(r"^BENCHMARKS = \{(.*?)\}", re.MULTILINE | re.DOTALL)
 _TOOLS = {
+    "check": "harness.check:check",
+    "compare": "harness.compare:compare",
     "report": "harness.report:report",
     "gpu": "gpu.command:gpu",
     "ann_plot": "search.ann:ann_plot",
@@ -68,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = benchmarks()
     if given and given[0] in _TOOLS:
         return _run_tool(given[0], given[1:])
-    names = []
+    every, names = "all" in given[:1], []
     while given and given[0] in (*found, "all"):
         names += list(found) if given[0] == "all" else [given[0]]
         del given[0]
@@ -78,20 +88,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tools = {name: f"interlingua.benchmarks.{where}" for name, where in _TOOLS.items()}
         Console().print(table("benchmark", "is", rows=found.items()), table("tool", "is", rows=tools.items()))
         return 2 if given else 0
-    return _run(names[0], found[names[0]], given) if len(names) == 1 else _run_several(names, found, given)
+    if len(names) == 1 and not every:
+        return _run(names[0], found[names[0]], given)
+    again = not every or "--again" in given
+    return _run_several(names, [each for each in given if each != "--again"] + ["--resume"] * (not again))
 
 
-def _run_several(names: Sequence[str], found: dict[str, str], options: list[str]) -> int:
-    """Run one after the other, and say at the end which of them failed, and why."""
+def _run_several(names: Sequence[str], options: list[str]) -> int:
+    """Run one after the other, each in a process of its own, and say at the end which of them failed, and why."""
     codes, failed = [0], []
     for name in names:
-        try:
-            codes.append(_run(name, found[name], options))
-        except Exception as error:  # whatever it is: the others shall run
-            failed.append((name, f"{type(error).__name__}: {error}"))
+        Console(stderr=True).print(f"== {name}")
+        code, last = run_apart(name, options)
+        if code not in (0, 3):
+            failed.append((name, last or f"exit code {code}"))
+        codes.append(code if code in (0, 3) else 1)
     if failed:
         Console(stderr=True).print(table("failed", "why", rows=failed))
-    return max(*codes, int(bool(failed)))
+    return max(codes)
 
 
 def _run_tool(name: str, options: list[str]) -> int:
@@ -114,39 +128,62 @@ def _command(
 ) -> Callable[..., int]:
     """Return a function with the simple parameters of a benchmark that runs it and writes its results."""
     signature = inspect.signature(run, eval_str=True)
+    line = shlex.join(["python", "-m", "interlingua.benchmarks", name, *given])
 
-    def command(*, dry_run: bool = False, encoder: str = "", **options: Any) -> int:
+    def command(
+        *,
+        dry_run: bool = False,
+        resume: bool = False,
+        items: bool = False,
+        data: Path | None = None,
+        results: Path | None = None,
+        encoder: str = "",
+        **options: Any,
+    ) -> int:
         """Print the rows and write the results, unless `dry_run`."""
+        if data is not None:
+            os.environ["INTERLINGUA_DATA"] = str(data.resolve())
+        path = (report.RESULTS if results is None else results) / f"{f'{name}-{encoder}' if encoder else name}.json"
+        state = runs.state(name, {**options, "encoder": encoder})
+        if resume and (done := runs.finished(path, state)):
+            Console().print(f"{name} is done, in {done.seconds:.0f} s, and would be made of the same: {path}")
+            return done.code
         if encoder:
             from interlingua.pipelines import load_encoder
 
             options["encoder"] = load_encoder(encoder)
-        line = shlex.join(["python", "-m", "interlingua.benchmarks", name, *given])
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), watch() as passed:
                 warnings.simplefilter("ignore", category=FutureWarning)  # scikit-learn's, about defaults to come
-                rows = result_rows(run(**options), line)
+                rows, scores = rows_and_items(run(**options), line)
         except NotDoneError as error:
             Console(stderr=True).print(f"not done yet, call it again to go on: {error}")
             return 3
         show(rows)
-        if not dry_run and not options.get("space"):  # a space of the user's own is no result of the benchmark
-            path = write_results(f"{name}-{encoder}" if encoder else name, rows, others_stay=bool(options.get("only")))
-            Console().print(f"written: {path.name}")
         told = missed(rows) if missed else []
         for each in told:
             Console(stderr=True).print(f"goal missed: {each}")
-        return int(bool(told))
+        code = int(bool(told))
+        if not dry_run and not options.get("space"):  # a space of the user's own is no result of the benchmark
+            write_results(path.stem, rows, others_stay=bool(options.get("only")), folder=path.parent)
+            write_items(path, scores if items else [])
+            if not options.get("only"):
+                runs.note_finished(path, state, passed.seconds, code)
+            Console().print(f"written: {path.name}")
+        return code
 
     simple = {
         key: each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for key, each in signature.parameters.items()
         if key != "encoder" and not callable(each.default) and _is_simple(each.annotation)
     }
-    own = inspect.signature(command).parameters
-    shared = [own["dry_run"], *([own["encoder"]] if "encoder" in signature.parameters else [])]
-    command.__signature__ = inspect.Signature([*shared, *simple.values()])  # type: ignore[attr-defined]
-    command.__annotations__ = {each.name: each.annotation for each in [*shared, *simple.values()]}
+    own = {
+        key: each
+        for key, each in inspect.signature(command).parameters.items()
+        if key not in simple and (key != "encoder" or key in signature.parameters) and key != "options"
+    }
+    command.__signature__ = inspect.Signature([*own.values(), *simple.values()])  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in [*own.values(), *simple.values()]}
     return command
 
 

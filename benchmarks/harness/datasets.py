@@ -75,6 +75,11 @@ class AnswerSet:
     answers: dict[str, int]
 
 
+def data_root() -> Path:
+    """Return the folder of the data sets: the environment variable INTERLINGUA_DATA, or one beside the project."""
+    return Path(os.environ.get("INTERLINGUA_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
+
+
 def data_folder(name: str) -> Path:
     """Return the folder of a data set.
 
@@ -83,7 +88,7 @@ def data_folder(name: str) -> Path:
     FileNotFoundError
         If it is not there; set the environment variable INTERLINGUA_DATA to the folder that holds the sets.
     """
-    root = Path(os.environ.get("INTERLINGUA_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
+    root = data_root()
     folder = root / name
     if not folder.is_dir():
         raise FileNotFoundError(

@@ -8,9 +8,11 @@ process of its own and keeps what it gave, so that a run that was stopped goes o
 
 import importlib
 import json
+import os
+import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +38,8 @@ class Case:
         How long it took; by default, the time since the case before.
     peak_mb : float, optional
         Largest memory in MB; by default, that of this process.
+    items : mapping of str to sequence of float, optional
+        Of a metric that is a mean, what it is the mean of, always in the same order: what `compare` resamples.
     """
 
     task: str
@@ -45,6 +49,7 @@ class Case:
     n: int
     seconds: float | None = None
     peak_mb: float | None = None
+    items: Mapping[str, Sequence[float]] | None = None
 
 
 class NotDoneError(Exception):
@@ -88,7 +93,13 @@ def peak_mb() -> float:
 
 def result_rows(cases: Iterable[Case], command: str) -> list[dict[str, Any]]:
     """Run a benchmark to its end and return its result rows, one a metric."""
+    return rows_and_items(cases, command)[0]
+
+
+def rows_and_items(cases: Iterable[Case], command: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Run a benchmark to its end and return its result rows, and of some of them the scores of single items."""
     rows: list[dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
     begun = time.perf_counter()
     for case in cases:
         seconds = time.perf_counter() - begun if case.seconds is None else case.seconds
@@ -98,8 +109,30 @@ def result_rows(cases: Iterable[Case], command: str) -> list[dict[str, Any]]:
                 command=command, seconds=seconds, peak_mb=peak)
             for metric, value in case.figures.items()
         ]  # fmt: skip
+        items += [
+            {"task": case.task, "data": case.data, "method": case.method, "metric": metric,
+             "scores": [float(f"{each:.6g}") for each in scores]}
+            for metric, scores in (case.items or {}).items()
+        ]  # fmt: skip
         begun = time.perf_counter()
-    return rows
+    return rows, items
+
+
+def run_apart(name: str, options: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run a benchmark as a user does, in a process of its own; return its exit code and the last line of its errors.
+
+    So peaks of memory are its own, and one that crashes takes no other with it. What it says goes on to standard output
+    and standard error.
+    """
+    command = [sys.executable, "-m", "interlingua.benchmarks", name, *options]
+    last = ""
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, env={**os.environ, **(environment or {})}, encoding="utf-8", errors="replace"
+    ) as process:
+        for line in process.stderr or ():
+            sys.stderr.write(line)
+            last = line.strip() or last
+    return process.returncode, last
 
 
 def measured_apart(function: str, *arguments: Any, threads: int | None = None) -> Any:
@@ -166,7 +199,8 @@ def cases_to_json(cases: Iterable[Case]) -> list[dict[str, Any]]:
     for case in cases:
         seconds = time.perf_counter() - begun if case.seconds is None else case.seconds
         whole = replace(case, seconds=seconds, peak_mb=peak_mb() if case.peak_mb is None else case.peak_mb)
-        found.append({**vars(whole), "figures": dict(case.figures)})
+        items = case.items and {metric: list(map(float, scores)) for metric, scores in case.items.items()}
+        found.append({**vars(whole), "figures": dict(case.figures), "items": items})
         begun = time.perf_counter()
     return found
 

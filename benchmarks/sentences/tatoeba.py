@@ -148,8 +148,10 @@ def run(encoder: Encoder | None = None, save_space: Path | None = None) -> Itera
         named = {f"mean of {len(scores)} languages": tuple(means), **scores}
         for language, (there, back) in named.items():
             n = len(pairs[language][0]) if language in pairs else len(pairs)
+            each_way = zip(("xx-en top-1 %", "en-xx top-1 %"), zip(*scores.values(), strict=True), strict=True)
             yield Case(task="Tatoeba", data=language, method=method, n=n, seconds=scoring.seconds,
-                       figures={"xx-en top-1 %": there, "en-xx top-1 %": back})  # fmt: skip
+                       figures={"xx-en top-1 %": there, "en-xx top-1 %": back},
+                       items=None if language in pairs else dict(each_way))  # fmt: skip
     yield from _candidates(learned[AUTOMATIC], seconds[AUTOMATIC])
     n_sentences = sum(size * len(parallel.domains[name]) for name, size in parallel.sizes.items())
     timed = {

@@ -96,7 +96,10 @@ def run(encoder: Encoder | None = None) -> Iterator[Case]:
         named = {f"UDHR, mean of {len(scores.pairs)} pairs": (scores.mean, len(scores.pairs))}
         named |= {f"UDHR, worst: {source}-{target}": (value, 30) for (source, target), value in scores.worst(_WORST)}
         for data, (value, n) in named.items():
-            yield Case(task="article retrieval", data=data, method=method, figures={"top-1 %": 100 * value}, n=n)
+            items = {"top-1 %": [100 * each for each in scores.pairs.values()]} if n == len(scores.pairs) else None
+            yield Case(
+                task="article retrieval", data=data, method=method, figures={"top-1 %": 100 * value}, n=n, items=items
+            )
 
 
 class ArticleParser(HTMLParser):

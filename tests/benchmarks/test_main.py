@@ -4,6 +4,7 @@ import importlib
 import inspect
 import json
 import os
+import platform
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -12,15 +13,24 @@ import pytest
 
 from interlingua.benchmarks import __main__ as command
 from interlingua.benchmarks.harness import report
-from interlingua.benchmarks.harness.measure import Case, NotDoneError, cases_to_json, in_pieces, kept, measured_apart
+from interlingua.benchmarks.harness.measure import (
+    Case,
+    NotDoneError,
+    cases_to_json,
+    in_pieces,
+    kept,
+    measured_apart,
+    run_apart,
+)
 
 
 def case(data="d", value=1.0):
-    return Case(task="t", data=data, method="m", figures={"x %": value, "y": 2.0}, n=3)
+    items = {"x %": [1, 2, 1 / 3]} if data == "d" else None
+    return Case(task="t", data=data, method="m", figures={"x %": value, "y": 2.0}, n=3, items=items)
 
 
 def made(
-    data: str = "d",
+    subject: str = "d",
     value: float = 1.0,
     only: str = "",
     encoder=None,
@@ -28,7 +38,7 @@ def made(
     hidden: tuple[int, ...] = (),
 ):
     """A benchmark; the annotations are read by the command."""
-    yield from (case(each, value) for each in (data, "other") if only in each)
+    yield from (case(each, value) for each in (subject, "other") if only in each)
 
 
 def unfinished():
@@ -51,16 +61,27 @@ def run(tmp_path, monkeypatch):
     found = {name: f"{module.__name__}:{name}" for name in ("made", "broken", "unfinished")}
     monkeypatch.setattr(command, "benchmarks", lambda: found)
     monkeypatch.setattr(report, "RESULTS", tmp_path)
+    monkeypatch.setattr(command, "run_apart", run_here)
     return command.main
 
 
+def run_here(name, options):
+    """Stand in for a process of its own, which would not know the made-up benchmarks."""
+    try:
+        return command.main([name, *options]), ""
+    except OSError as error:
+        return 1, f"{type(error).__name__}: {error}"
+
+
 def test_rows_are_printed_and_written_with_the_command_that_made_them(run, tmp_path, capsys):
-    assert run(["made", "--data", "two words", "--value", "5"]) == 0
+    assert run(["made", "--subject", "two words", "--value", "5"]) == 0
     rows = json.loads((tmp_path / "made.json").read_text())
     assert [(each["data"], each["metric"], each["value"], each["n"]) for each in rows] == [
         ("two words", "x %", 5.0, 3), ("two words", "y", 2.0, 3), ("other", "x %", 5.0, 3), ("other", "y", 2.0, 3),
     ]  # fmt: skip
-    assert {each["command"] for each in rows} == {"python -m interlingua.benchmarks made --data 'two words' --value 5"}
+    assert {each["command"] for each in rows} == {
+        "python -m interlingua.benchmarks made --subject 'two words' --value 5"
+    }
     assert all(each["seconds"] >= 0 and each["peak_mb"] > 10 for each in rows)
     assert "two words" in capsys.readouterr().out
 
@@ -89,7 +110,7 @@ def test_an_encoder_is_loaded_by_its_name_and_names_the_results(run, tmp_path, m
     monkeypatch.setattr("interlingua.pipelines.load_encoder", loaded.append)
     assert run(["made", "--encoder", "usem3"]) == 0
     assert loaded == ["usem3"]
-    assert [path.name for path in tmp_path.iterdir()] == ["made-usem3.json"]
+    assert [path.name for path in tmp_path.glob("*.json")] == ["made-usem3.json"]
 
 
 def test_a_missed_goal_exits_with_one(run, capsys):
@@ -105,11 +126,60 @@ def test_a_run_that_its_time_limit_ended_exits_with_three_and_writes_nothing(run
 
 def test_all_goes_on_where_one_fails_and_says_so_at_the_end(run, tmp_path, capsys):
     assert run(["all"]) == 3
-    assert [path.name for path in tmp_path.iterdir()] == ["made.json"]
+    assert [path.name for path in tmp_path.glob("*.json")] == ["made.json"]
     assert "OSError: no data" in capsys.readouterr().err
     assert run(["made", "broken"]) == 1
     with pytest.raises(OSError, match="no data"):
         run(["broken"])
+
+
+def test_all_does_not_repeat_what_is_done_unless_asked_or_something_changed(run, tmp_path, monkeypatch, capsys):
+    (tmp_path / "data").mkdir()
+    asked = ["all", "--results", str(tmp_path / "new"), "--data", str(tmp_path / "data")]
+    monkeypatch.setenv("INTERLINGUA_DATA", "")
+    monkeypatch.setattr(command, "benchmarks", lambda: {"made": "made_up_benchmarks:made"})
+    path = tmp_path / "new" / "made.json"
+
+    def measured(options=asked):
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        assert run(options) == 0
+        return path.stat().st_mtime_ns != before
+
+    assert measured()
+    note = json.loads((tmp_path / "new" / ".done" / "made.json").read_text())
+    assert (note["code"], note["environment"]["python"]) == (0, platform.python_version())
+    assert not measured()
+    assert "made is done" in capsys.readouterr().out
+    assert measured([*asked, "--again"])
+    assert not measured()
+    assert measured([*asked, "--value", "2"])  # other options
+    path.write_text(path.read_text() + "\n")  # altered by hand
+    assert measured()
+    (tmp_path / "data" / "set.tsv").write_text("new")
+    assert measured()
+    monkeypatch.setattr(command.runs, "_source", lambda: "edited")
+    assert measured()
+    assert not measured()
+
+
+def test_a_missed_goal_stays_missed_when_a_run_is_resumed(run, tmp_path):
+    asked = ["made", "--value", "-1", "--results", str(tmp_path / "new"), "--resume"]
+    assert [run(asked), run(asked)] == [1, 1]
+
+
+def test_scores_of_items_are_kept_where_that_is_asked_for(run, tmp_path):
+    run(["made", "--items"])
+    (kept_items,) = json.loads((tmp_path / "items" / "made.json").read_text())
+    assert kept_items == {"task": "t", "data": "d", "method": "m", "metric": "x %", "scores": [1.0, 2.0, 0.333333]}
+    run(["made"])  # those of another run must not stand beside it
+    assert not (tmp_path / "items" / "made.json").exists()
+
+
+def test_a_benchmark_is_run_in_a_process_of_its_own(capfd):
+    assert run_apart("udhr", ["--help"])[0] == 0
+    assert "--results" in capfd.readouterr().out
+    code, last = run_apart("nothing", [])
+    assert (code, last) == (2, "there is no benchmark 'nothing'")
 
 
 def test_an_unknown_name_lists_what_there_is(run, capsys):
@@ -165,5 +235,6 @@ def test_the_cases_of_a_piece_come_back_whole(tmp_path):
     told = json.dumps(cases_to_json([case()]))
     (found,) = in_pieces("json:loads", told)
     assert (found.task, found.figures, found.n) == ("t", {"x %": 1.0, "y": 2.0}, 3)
+    assert found.items == {"x %": [1.0, 2.0, 1 / 3]}
     assert found.seconds >= 0
     assert found.peak_mb > 10
