@@ -9,9 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 demo: $(VENV)/.demo
 	$(BIN)/interlingua demo
 
-# tiny models on several threads wait for each other more than they compute
+# tiny models on several threads wait for each other more than they compute; files of tests share two to four processes
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 check: lint test
 
