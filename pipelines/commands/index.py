@@ -17,7 +17,7 @@ from .arguments import (
     words_or_lines,
 )
 from .command import ENCODING, EncoderName, OutputFolder, SpaceFile, command, options_of, parsed_by
-from .index_changes import LexiconTable, lexicon_of, passages_of
+from .index_changes import LexiconTable, lexicon_of, passages_of, windows_told
 from .output import Output, table
 
 _CAPACITY = "interlingua.pipelines.search.capacity"
@@ -137,10 +137,12 @@ def build(
         "method": "none" if search.space is None else search.space.method,
         "encoder": model.identity,
     }
+    told = windows_told(search, result)
     console.result(
         result,
         lambda: [
             table("language", "passages>", rows=languages.items()),
+            *told,
             f"{output}: {len(search)} passages, languages mapped by: {result['method']}",
         ],
     )

@@ -57,13 +57,31 @@ def add(
         search.upsert(passages, progress=console.progress)
     added, languages = len(search) - before, search.languages
     counts = {"added": added, "replaced": len(passages) - added, "passages": len(search)}
+    result = {"collection": collection, **counts, "languages": languages}
+    told = windows_told(search, result)
     console.result(
-        {"collection": collection, **counts, "languages": languages},
+        result,
         lambda: [
             table("language", "passages>", rows=languages.items()),
+            *told,
             f"{collection}: {added} added, {counts['replaced']} replaced; {len(search)} passages",
         ],
     )
+
+
+def windows_told(search: CrossLingualSearch, result: dict[str, Any]) -> list[str]:
+    """Return the line that says which passages are searched by windows, and put it into the result; [] without any."""
+    from interlingua.pipelines.search.windows import long_texts
+
+    if not search.windows:
+        return []
+    split = long_texts(search.collection)
+    result["windows"] = {"passages": split.languages, "rows": split.windows}
+    if not split.windows:
+        return ["no passage is longer than the encoder reads"]
+    spoken = ", ".join(f"{name}: {count}" for name, count in split.languages.items())
+    longer = sum(split.languages.values())
+    return [f"{longer} passages ({spoken}) are longer than the encoder reads: they have {split.windows} windows"]
 
 
 @contextmanager

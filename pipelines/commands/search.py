@@ -160,7 +160,7 @@ def _hit(hit: SearchHit) -> dict[str, Any]:
         "cosine": round(hit.cosine, 6),
         "text": hit.text,
         "metadata": dict(hit.metadata),
-        **({} if hit.window is None else {"window": list(hit.window)}),
+        **({} if hit.window is None else {"window": list(hit.window), "window_text": hit.found_text}),
         **({} if hit.probability is None else {"probability": round(hit.probability, 4)}),
     }
 
@@ -179,8 +179,8 @@ def _hits(question: str, hits: Sequence[SearchHit], least: float | None) -> Any:
 
 
 def _shown(hit: SearchHit) -> str:
-    """Return what was found: the best window of a long text; of a row without a text, its metadata."""
+    """Return what was found: the best window of a long text, and where; of a row without a text, its metadata."""
     if hit.window is not None:
         start, end = hit.window
-        return ("… " if start else "") + hit.text[start:end]
+        return f"[{start}-{end} of {len(hit.text)}] {'… ' if start else ''}{hit.found_text}"
     return hit.text or ", ".join(f"{name}: {value}" for name, value in hit.metadata.items())

@@ -54,6 +54,11 @@ class SearchHit:
     window: tuple[int, int] | None = None
     probability: float | None = None
 
+    @property
+    def found_text(self) -> str:
+        """The part of the text that was found: its window, or all of it."""
+        return self.text if self.window is None else self.text[slice(*self.window)]
+
 
 @dataclass
 class Finder:

@@ -169,5 +169,4 @@ def _raw_passages(search: Searching, hits: Sequence[SearchHit], rows: Sequence[s
     raw = unmap_by_language(search.space, vectors, spoken)
     if raw is not None:
         return raw
-    parts = [hit.text if hit.window is None else hit.text[slice(*hit.window)] for hit in hits]
-    return search.encoder.encode(parts, role="passage")
+    return search.encoder.encode([hit.found_text for hit in hits], role="passage")

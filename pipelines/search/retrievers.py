@@ -48,7 +48,7 @@ def langchain_retriever(search: CrossLingualSearch, k: int = 4, **options: Any) 
                 documents.Document(
                     id=hit.id,
                     page_content=hit.text,
-                    metadata={**hit.metadata, "language": hit.language, "score": hit.score, "cosine": hit.cosine},
+                    metadata={**hit.metadata, **_found(hit), "score": hit.score, "cosine": hit.cosine},
                 )
                 for hit in hits
             ]
@@ -96,6 +96,11 @@ def llama_index_retriever(search: CrossLingualSearch, k: int = 4, **options: Any
             return [schema.NodeWithScore(node=_node(schema, hit), score=hit.score) for hit in hits]
 
     return InterlinguaRetriever()
+
+
+def _found(hit: SearchHit) -> dict[str, Any]:
+    """Return a hit's language, and the characters that were found of a long text."""
+    return {"language": hit.language, **({} if hit.window is None else {"window": list(hit.window)})}
 
 
 def _node(schema: Any, hit: SearchHit) -> Any:

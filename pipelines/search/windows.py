@@ -7,15 +7,17 @@ passage's metadata and language, so that filters mean the same, and with the fie
 - ``window.start``, ``window.end``: the characters that the window takes; these the first row of a cut passage has too.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from interlingua.index import In
+from interlingua.index import Eq, In
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.limits import text_windows
 from interlingua.pipelines.texts.passages import UNDETERMINED, Passage
 
-from .rows import AnyCollection
+from .rows import AnyCollection, value_counts
 
 OF, LANGUAGE, START, END = "window.of", "window.language", "window.start", "window.end"
 FIELDS = (OF, LANGUAGE, START, END)
@@ -56,6 +58,32 @@ def further_windows(collection: AnyCollection, ids: Iterable[str]) -> list[str]:
         return [id for batch in collection.batches(4096, where=In(OF, list(ids))) for id in batch.ids]
     except ValueError:  # no row has the field: every passage is one window
         return []
+
+
+@dataclass(frozen=True)
+class LongTexts:
+    """Passages that are longer than their encoder reads.
+
+    Attributes
+    ----------
+    languages : dict of str to int
+        How many there are in each language, most first.
+    windows : int
+        By which they are searched.
+    """
+
+    languages: dict[str, int]
+    windows: int
+
+
+def long_texts(collection: AnyCollection) -> LongTexts:
+    """Return which passages of a collection were split into windows."""
+    try:
+        firsts = [row for batch in collection.batches(4096, where=Eq(START, 0)) for row in batch.metadata]
+    except ValueError:  # no row has the field: every passage is one window
+        return LongTexts({}, 0)
+    spoken = Counter(said_in(row)[1] for row in firsts)
+    return LongTexts(dict(spoken.most_common()), len(firsts) + sum(value_counts(collection, LANGUAGE).values()))
 
 
 def rows_of_spans(collection: AnyCollection, ids: Iterable[str]) -> dict[tuple[str, tuple[int, int] | None], str]:

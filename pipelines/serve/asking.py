@@ -108,7 +108,7 @@ def _hit(hit: SearchHit) -> dict[str, Any]:
         "cosine": finite(hit.cosine),
         "probability": finite(hit.probability),
         "metadata": {name: _plain(value) for name, value in hit.metadata.items()},
-        **({} if hit.window is None else {"window": list(hit.window)}),
+        **({} if hit.window is None else {"window": list(hit.window), "window_text": hit.found_text}),
     }
 
 

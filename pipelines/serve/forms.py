@@ -108,6 +108,7 @@ class Hit(BaseModel):
     probability: float | None = Field(description="That it answers the query; null where the encoder cannot tell.")
     metadata: dict[str, Any]
     window: tuple[int, int] | None = Field(None, description="The characters that were found, of a long text.")
+    window_text: str | None = Field(None, description="They themselves.")
 
 
 class Found(BaseModel):

@@ -81,7 +81,7 @@ function grouped(hits) {
 }
 
 function item(hit, words) {
-  const shown = hit.window ? hit.text.slice(...hit.window) : hit.text;
+  const shown = hit.window ? partOf(hit) : hit.text;
   const language = hit.language === "und" ? null : hit.language;
   const meta = Object.entries(hit.metadata);
   return make("li", { class: "hit" },
@@ -98,6 +98,13 @@ function item(hit, words) {
         make("dt", {}, say("cosine")), make("dd", {}, number(hit.cosine, { maximumFractionDigits: 3 })),
         make("dt", {}, say("probability")), make("dd", {}, percent(hit.probability)),
         ...meta.flatMap(([key, value]) => [make("dt", {}, make("bdi", {}, key)), make("dd", {}, make("bdi", {}, String(value)))]))));
+}
+
+// The window of a long text that was found, with a mark where the text goes on.
+function partOf(hit) {
+  const letters = [...hit.text]; // subtle: offsets count characters, and a string of JavaScript has two for some
+  const [start, end] = hit.window;
+  return (start > 0 ? "… " : "") + letters.slice(start, end).join("").trim() + (end < letters.length ? " …" : "");
 }
 
 // Words of the question that a text holds as well; of scripts without blanks, the parts that a segmenter finds.

@@ -1,12 +1,13 @@
 """A passage beyond its encoder's limit is found by any part of it."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from interlingua.pipelines import CrossLingualSearch, Passage
-from interlingua.pipelines.encoders.limits import TextsCutWarning, warn_of_cuts
+from interlingua.pipelines.encoders.limits import TextsCutWarning, text_windows, warn_of_cuts
 
 LIMIT = 24
 
@@ -132,3 +133,34 @@ def test_windows_in_milvus_are_those_in_memory(books, encoder, tmp_path):
     for ours, theirs in zip(here.search(["gold.sw", "sea.zh"], 4), there.search(["gold.sw", "sea.zh"], 4), strict=True):
         assert [(hit.id, hit.window, hit.text) for hit in ours] == [(hit.id, hit.window, hit.text) for hit in theirs]
     assert (len(there), there.languages) == (len(here), here.languages)
+
+
+def test_the_command_says_what_was_split_and_marks_the_window_that_was_found(
+    books, encoder, tmp_path, cli, monkeypatch
+):
+    for place in ("pipelines.encoders.load", "pipelines.stored"):
+        monkeypatch.setattr(f"interlingua.{place}.load_encoder", lambda *_, **__: encoder)
+    rows = [{"id": each.id, "text": each.text, "language": each.language} for each in books]
+    for name, lines in (("all", rows), ("short", rows[3:])):
+        text = "\n".join(json.dumps(each) for each in lines)
+        (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    build = ("index", "build", "--windows", "--no-lexical", "--method", "none", "--encoder", "shortsighted")
+    done = cli(*build, tmp_path / "all.jsonl", "-o", tmp_path / "c")
+    search = CrossLingualSearch.load(tmp_path / "c", encoder)
+    n = sum(len(each) for each in text_windows(encoder, [each.text for each in books[:3]]))
+    assert len(search.collection) == len(books) - 3 + n
+    said = f"3 passages (en: 1, sw: 1, zh: 1) are longer than the encoder reads: they have {n} windows"
+    assert said in done.out
+    done = cli(*build, tmp_path / "short.jsonl", "-o", tmp_path / "s")
+    assert "no passage is longer than the encoder reads" in done.out
+    added = cli("index", "add", tmp_path / "s", tmp_path / "all.jsonl", *build[-2:], "--json").result
+    assert added["windows"] == {"passages": {"en": 1, "sw": 1, "zh": 1}, "rows": n}
+    asked = ("search", tmp_path / "c", "gold.sw", "--languages", "sw", "-k", "3", *build[-2:])
+    (found,) = (hit for hit in cli(*asked, "--json").result[0]["hits"] if hit["id"] == "sw-all")
+    start, end = found["window"]
+    assert found["window_text"] == found["text"][start:end]
+    assert found["text"] == books[1].text
+    assert 0 < start < found["text"].index("gold.sw") < end
+    (line,) = (each for each in cli(*asked).out.splitlines() if " sw-all " in each)
+    assert f"[{start}-{end} of {len(books[1].text)}] … {found['window_text'][:20]}" in line
+    assert all("window" not in hit for hit in cli(*asked, "--json").result[0]["hits"] if hit["id"] != "sw-all")
