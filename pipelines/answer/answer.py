@@ -317,12 +317,10 @@ class QuestionAnswerer:
             )
         needed = -1.0 if precision is None or self.calibration is None else self.calibration.threshold(precision)
         allowed = None if languages is None else list(languages)
-        judged = search_judged(
-            self.search, self.relevance, questions, max(k, _LIST), language=language, languages=allowed
-        )
+        judged = search_judged(self.search, self.relevance, questions, k, language=language, languages=allowed)
         found: list[Answer | None] = []
         for question, each in zip(questions, judged, strict=True):
-            learned = self._probability(each.hits)
+            learned = self._probability(each.hits[:_LIST])
             if not each.hits or each.answerable < least or (learned is not None and learned < needed):
                 found.append(None)
                 continue

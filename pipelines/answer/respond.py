@@ -18,8 +18,6 @@ from interlingua.pipelines.search.search import CrossLingualSearch
 from interlingua.pipelines.texts.passages import UNDETERMINED, Passage
 from interlingua.pipelines.texts.tables import read_columns
 
-_LIST = 50
-
 
 @dataclass(frozen=True)
 class Exchange:
@@ -168,7 +166,7 @@ class ResponseSelector:
         if self.decay == 0:
             recent = recent[-1:]
         allowed = None if languages is None else list(languages)
-        judged = search_judged(self.search, self.relevance, recent, max(k, _LIST), language=language, languages=allowed)
+        judged = search_judged(self.search, self.relevance, recent, k, language=language, languages=allowed)
         weights = self.decay ** np.arange(len(recent))[::-1]
         weights = weights / weights.sum()
         hits = {hit.id: hit for found in judged for hit in found.hits}

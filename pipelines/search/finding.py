@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align import SharedSpace
-from interlingua.index import Collection
-from interlingua.index.collection.filters import Where
+from interlingua.index import And, Collection, In, Range
+from interlingua.index.collection.filters import Filter, Where, as_filter
 from interlingua.index.engines.base import Hit
 from interlingua.pipelines.texts.passages import RESERVED, UNDETERMINED
 
@@ -274,13 +274,24 @@ class Finder:
 
     def searched(self, where: Where | None, languages: Sequence[str] | None) -> int:
         """Return among how many passages a search finds the best."""
-        n = sum(count for name, count in self.counts().items() if languages is None or name in languages)
-        if where is None:
-            return n
+        tree = as_filter(where)
+        if tree is None:
+            return sum(count for name, count in self.counts().items() if languages is None or name in languages)
+        if languages is not None:
+            tree = And(tree, In(self.language_field, list(languages)))
+        rows = self._rows_where(tree)
+        further = self._rows_where(And(tree, Range(windowed.OF, least=""))) if self.windows and rows else 0
+        return rows - further
+
+    def _rows_where(self, tree: Filter) -> int:
         collection: Any = self.ranked.collection
-        if not isinstance(collection, Collection):
-            return min(n, int(collection.count(where)))
-        return min(n, sum(len(batch.ids) for batch in collection.batches(65_536, where=where)))
+        try:
+            if not isinstance(collection, Collection):
+                return int(collection.count(tree))
+            numbers = collection.numbers_where(tree)
+        except ValueError:  # no row has a field of it
+            return 0
+        return len(collection) if numbers is None else len(numbers)
 
     def _best_windows(self, hits: Sequence[SearchHit], k: int) -> list[SearchHit]:
         """Return the best window of each passage as a hit, with the whole text."""

@@ -23,7 +23,7 @@ from . import windows as windowed
 from .encoded import encode_passages
 from .finding import Finder, SearchHit
 from .foreign import is_foreign, open_foreign
-from .judged import relevance_of, with_probabilities
+from .judged import JUDGED, relevance_of, with_probabilities
 from .languages import (
     LanguageMethod,
     check_languages,
@@ -402,11 +402,13 @@ class CrossLingualSearch:
         chosen = None if languages is None else matching_languages(languages, list(self.languages))
         given: dict[str, Any] = {"languages": chosen, "where": where, "balance": balance, "prefer": prefer}
         with self.reading():  # subtle: what was found must still be there when it is judged
-            found = self.search_vectors(vectors, k, asked_in=asked_in, texts=questions, hybrid=hybrid, **given)
+            wide = k if least is None else max(k, JUDGED)
+            found = self.search_vectors(vectors, wide, asked_in=asked_in, texts=questions, hybrid=hybrid, **given)
             if least is None or not len(self.collection):
                 return found
             searched = self._finder.searched(where, chosen)
-            return [with_probabilities(self, *each, searched, least) for each in zip(raw, found, asked_in, strict=True)]
+            each = zip(raw, found, asked_in, strict=True)
+            return [with_probabilities(self, *one, searched, least)[:k] for one in each]
 
     def reading(self) -> AbstractContextManager[Any]:
         """Hold the passages in one state, for several calls that belong together."""

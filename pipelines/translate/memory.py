@@ -220,9 +220,9 @@ class TranslationMemory:
         where = None if wanted is None else {"translation_language": wanted}
         vectors = map_by_language(self._search.question_space, raw, asked_in)
         found = self._hits(vectors, 2 * (k + _NEAR), where)
-        answers = []
+        answers, searched = [], self._search._finder.searched(where, None)
         for text, vector, spoken, hits in zip(texts, raw, asked_in, found, strict=True):
-            judged = judge(self._search, self._relevance, vector, hits, len(self._search), spoken)
+            judged = judge(self._search, self._relevance, vector, hits, searched, spoken)
             matches: dict[str, MemoryMatch] = {}
             for name in self._exact.get(_as_compared(text), ()):
                 row = self._search.collection.get([name])[0]

@@ -200,6 +200,20 @@ def test_a_search_tells_probabilities_and_finds_nothing_where_nothing_is_relevan
         search.search(questions, least=2)
 
 
+@pytest.mark.parametrize("options", [{}, {"lexical": False, "windows": True}], ids=str)
+def test_a_probability_does_not_depend_on_how_many_hits_are_wanted(fake_encoder, passages, options):
+    search = CrossLingualSearch.build(passages, fake_encoder, **options)
+    asked = ["fish.en noiseen4.en", "sun.sw moon.sw star.sw", "gold.zh"]
+    whole = search.search(asked, 45, least=0.0)
+    for k in (1, 3, 10):
+        assert search.search(asked, k, least=0.0) == [hits[:k] for hits in whole]
+    for question, hits in zip(asked, whole, strict=True):
+        alone = CrossLingualSearch.build(passages, fake_encoder, **options)
+        (judged,) = search_judged(alone, alone.relevance, [question], 1)
+        expected = {hit.id: value for hit, value in zip(judged.hits, judged.probability.tolist())}
+        np.testing.assert_allclose([hit.probability for hit in hits], [expected[hit.id] for hit in hits], atol=1e-6)
+
+
 def test_words_that_know_too_few_texts_refuse_nothing(corpus, tmp_path, capsys):
     from interlingua.pipelines.commands.main import main
 

@@ -164,3 +164,21 @@ def test_the_command_says_what_was_split_and_marks_the_window_that_was_found(
     (line,) = (each for each in cli(*asked).out.splitlines() if " sw-all " in each)
     assert f"[{start}-{end} of {len(books[1].text)}] … {found['window_text'][:20]}" in line
     assert all("window" not in hit for hit in cli(*asked, "--json").result[0]["hits"] if hit["id"] != "sw-all")
+
+
+def test_the_passages_that_compete_are_those_that_pass_the_filter(encoder, passages):
+    long = Passage("en-long", " ".join(f"w{n}.en" for n in range(40)), "en", {"topic": "long", "odd": 1})
+    for search in (
+        CrossLingualSearch.build([*passages, long], encoder, windows=True),
+        CrossLingualSearch.build(passages, encoder),
+    ):
+        rows = [*passages, long] if search.windows else passages
+        for where in (None, {"odd": 1}, {"topic": ["sun", "long"]}, {"topic": "none"}):
+            for languages in (None, ["en"], ["en", "zh"]):
+                wanted = where or {}
+                right = sum(
+                    all(each.metadata[name] in (value if isinstance(value, list) else [value])
+                        for name, value in wanted.items()) and (languages is None or each.language in languages)
+                    for each in rows
+                )  # fmt: skip
+                assert search._finder.searched(where, languages) == right
