@@ -64,6 +64,7 @@ def doctor(
     from interlingua.pipelines.doctor import examine
     from interlingua.pipelines.doctor.encoding import ways_of, ways_of_endpoint
     from interlingua.pipelines.doctor.rows import stored_rows
+    from interlingua.pipelines.stores import without_password
 
     require_searchable(store)
     ways: Any = None
@@ -78,9 +79,10 @@ def doctor(
     with console.working("examining"):
         ids, vectors, texts, metric = stored_rows(store, text_field)
         found = examine(ids, vectors, texts, ways, metric=metric)
-    about = {"store": store, "metric": metric, **found.about()}
+    named = without_password(store)
+    about = {"store": named, "metric": metric, **found.about()}
     shown = {key: value for key, value in about.items() if key != "problems" and value not in (None, [])}
     verdict = [f"- {each}" for each in found.problems] or ["nothing is wrong that can be seen"]
     console.result(about, lambda: [table("", "", rows=flat_rows(shown)), *verdict])
     if fail and found.problems:
-        raise ValueError(f"{store}: {len(found.problems)} problems")
+        raise ValueError(f"{named}: {len(found.problems)} problems")

@@ -9,7 +9,7 @@ from interlingua.index import Collection
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote, encoder_of, holds_plain_rows, open_plain
-from interlingua.pipelines.stores import Place, StoreRows, is_store, read_store
+from interlingua.pipelines.stores import Place, StoreRows, is_store, read_store, without_password
 from interlingua.pipelines.stores.faiss_file import SUFFIXES
 from interlingua.pipelines.texts.tables import open_table
 
@@ -54,7 +54,7 @@ def open_foreign(
         If nothing names the encoder, or it is another one than the folder says, or of another dimension.
     """
     note, rows, text = rows_in(place, mapped=mapped)
-    no_search = f"{place} holds no search; `interlingua index build` writes one"
+    no_search = f"{without_password(place)} holds no search; `interlingua index build` writes one"
     if encoder is None and not note.name:
         raise ValueError(
             f"{no_search}. To search its vectors as they are, name the encoder that made them: --encoder NAME (in "
@@ -97,7 +97,7 @@ def collection_from_store(
         return collection_from_faiss(Place.of(store).store, rows, id=id, kind=kind)
     if rows is not None or id is not None:
         raise ValueError("a table of rows, and the column that names them, are of a FAISS index; a store has its own")
-    return read_store(store).collection(kind or "flat", name=str(store))
+    return read_store(store).collection(kind or "flat", name=without_password(store))
 
 
 def collection_from_faiss(

@@ -1,4 +1,4 @@
-from .base import Place, StoreError, StoreRows
+from .base import Place, StoreError, StoreRows, without_password
 from .open import StoreKind, is_store, kind_of_store, kind_to_write, read_store, write_store
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "kind_of_store",
     "kind_to_write",
     "read_store",
+    "without_password",
     "write_store",
 ]

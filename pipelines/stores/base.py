@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ from interlingua.index import Collection
 MetricName = Literal["cosine", "ip", "l2"]
 #: What programs call the field that holds a row's text, likeliest first.
 TEXT_FIELDS = ("text", "document", "page_content", "content", "chunk", "body", "_document", "chunk_text", "passage")
+#: Of addresses of PostgreSQL.
+SCHEMES = ("postgresql", "postgres")
+_SECRETS = ("password", "sslpassword")
 
 
 class StoreError(ValueError):
@@ -155,6 +159,31 @@ def stacked(vectors: Sequence[Any], name: str) -> NDArray[np.float32]:
             else f"{name} holds no vector"
         )  # fmt: skip
     return np.stack([np.asarray(each, np.float32) for each in vectors])
+
+
+def is_address(store: str) -> bool:
+    """Tell whether a store is named by an address of PostgreSQL."""
+    return store.startswith(tuple(f"{each}://" for each in SCHEMES))
+
+
+def without_password(store: str | Path) -> str:
+    """Return what a store is called by, to be shown: an address without the passwords in it.
+
+    Examples
+    --------
+    >>> without_password("postgresql://me:secret@host/base?password=secret&sslmode=require#notes")
+    'postgresql://me@host/base?sslmode=require#notes'
+    >>> without_password("a@b?password=c.db")
+    'a@b?password=c.db'
+    """
+    if not is_address(str(store)):
+        return str(store)
+    parts = urlsplit(str(store))
+    who, at, host = parts.netloc.rpartition("@")
+    kept = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key not in _SECRETS]
+    query = f"?{urlencode(kept, safe='/')}" if kept else ""
+    table = f"#{parts.fragment}" if parts.fragment else ""
+    return f"{parts.scheme}://{who.partition(':')[0]}{at}{host}{parts.path}{query}{table}"
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 """Rows of tables with any columns: which holds the vectors, which the ids; the others are metadata."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -56,12 +59,30 @@ def rows_of_values(
             if position in (at, by) or value is None:
                 continue
             if isinstance(value, Mapping) and name.endswith("metadata"):
-                fields |= {key: each for key, each in value.items() if each is not None and key not in names}
+                fields |= {key: each for key, each in value.items() if key not in names}
             else:
-                fields[name] = value if isinstance(value, str | int | float | bool | list | dict) else str(value)
-        metadata.append(fields)
+                fields[name] = value
+        metadata.append({name: plain for name, value in fields.items() if (plain := _plain(value)) is not None})
     ids = [str(number) if by is None else str(row[by]) for number, row in enumerate(kept)]
     return StoreRows(ids, stacked(vectors, place), metadata, metric, kind, table, left_out=len(values) - len(kept))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as metadata hold it, as those of Arrow do: times as ISO texts; None for NaN and for bytes."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+        return f"{value.isoformat(timespec='microseconds')}Z"
+    if isinstance(value, datetime | time):
+        return value.isoformat(timespec="microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal | float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, bytes | bytearray | memoryview):
+        return None
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value if value is None or isinstance(value, str | int | bool | dict) else str(value)
 
 
 def choose_column(able: Sequence[str], named: str, place: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol, get_args
 
 from interlingua.index import Collection
 
-from .base import Place, StoreError, StoreRows, of_collection
+from .base import Place, StoreError, StoreRows, is_address, of_collection
 from .columns import rows_of_arrow
 
 StoreKind = Literal["parquet", "faiss", "langchain", "chroma", "qdrant", "lancedb", "sqlite-vec", "pgvector"]
@@ -51,7 +51,7 @@ def kind_of_store(store: str | Path) -> StoreKind | None:
         A file, a folder or an address, perhaps with ``#TABLE`` behind it.
     """
     place = Place.of(store)
-    if place.store.startswith(("postgresql://", "postgres://")):
+    if is_address(place.store):
         return "pgvector"
     path = Path(place.store)
     if path.is_file() and path.suffix.lower() == ".parquet":
@@ -139,7 +139,7 @@ def write_store(collection: Collection, store: str | Path, kind: StoreKind | Non
 def kind_to_write(store: str | Path) -> StoreKind | None:
     """Return the program that a name's ending tells."""
     name = Place.of(store).store
-    if name.startswith(("postgresql://", "postgres://")):
+    if is_address(name):
         return "pgvector"
     return _ENDINGS.get(Path(name).suffix.lower())
 
