@@ -1,6 +1,7 @@
 """What a file or folder of ours holds, and what this installation can do."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from importlib import metadata
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ from interlingua.align.bridge import Bridge
 from interlingua.index.folder import MANIFEST_NAME, read_manifest
 from interlingua.pipelines.bridge import about_bridge
 from interlingua.pipelines.encoders.cache import user_cache_folder
+from interlingua.pipelines.encoders.fingerprint import PROBES_KEY
 from interlingua.pipelines.encoders.load import ENCODER_KINDS
 from interlingua.pipelines.encoders.pieces import PieceEncoder, is_piece_table, piece_table_note
 from interlingua.pipelines.search.rows import value_counts
@@ -80,7 +82,10 @@ def _describe_folder(path: Path) -> dict[str, Any]:
     if is_piece_table(path):
         table = PieceEncoder.read(path)
         told = {"pieces": len(table.vectors), "dimension": table.dimension, "identity": table.identity}
-        return {"kind": "static encoder", "path": str(path), **told, **piece_table_note(path)}
+        note = piece_table_note(path)
+        asks = note.get("questions")
+        note |= {"questions": _without_probes(asks)} if isinstance(asks, dict) else {}
+        return {"kind": "static encoder", "path": str(path), **told, **note}
     kind = kind_of(path)
     if kind is None and (path / MANIFEST_NAME).is_file():
         contents = read_manifest(path).contents
@@ -119,8 +124,13 @@ def _describe_collection(path: Path) -> dict[str, Any]:
         "path": str(path),
         "index": about.pop("kind"),
         **about,
+        "attributes": _without_probes(about["attributes"]),
         "languages": dict(sorted(counts.items())),
     }
+
+
+def _without_probes(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in told.items() if key != PROBES_KEY}  # numbers that tell a reader nothing
 
 
 def _describe_space(path: Path) -> dict[str, Any]:
@@ -140,7 +150,7 @@ def _describe_space(path: Path) -> dict[str, Any]:
         "method": space.method,
         "encoder": space.encoder,
         "scores": dict(space.scores),
-        "provenance": dict(space.provenance),
+        "provenance": _without_probes(space.provenance),
         "fingerprint": space.fingerprint,
     }
 

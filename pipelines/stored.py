@@ -16,7 +16,14 @@ from typing import Any, Literal, get_args
 from interlingua.align.files import replacing_folder
 from interlingua.index import Collection, MilvusCollection, UnsupportedOperation
 from interlingua.index.folder import MANIFEST_NAME, locked, read_folder, read_manifest, write_folder
-from interlingua.pipelines.encoders.base import Encoder, identity_for
+from interlingua.pipelines.encoders.base import Encoder
+from interlingua.pipelines.encoders.fingerprint import (
+    PROBES_KEY,
+    Fingerprint,
+    difference,
+    fingerprint,
+    identity_with,
+)
 from interlingua.pipelines.encoders.known import require_known_model
 from interlingua.pipelines.encoders.load import (
     is_inside_a_package,
@@ -39,7 +46,7 @@ _NOUNS: Mapping[str, tuple[str, str]] = {  # what it is, and the command that wr
 #: The file that marks a folder in a layout from before manifests.
 OLDER_MARKERS: Mapping[str, str] = {"answers": "answers.json", "classifier": "cross_lingual_classifier.json"}
 _OLDER_MEMORY = " (both sides alike)"  # a memory was a search whose encoder's identity ended so
-_OWN = ("pipeline", "encoder", "encoder_name")
+_OWN = ("pipeline", "encoder", "encoder_name", PROBES_KEY)
 _IN_MILVUS = "milvus-collection"
 _PATIENCE = 30.0  # seconds: how long to wait for another writer
 
@@ -54,15 +61,30 @@ class EncoderNote:
         See `Encoder`.
     name : str
         What `load_encoder` takes to make it again, from any working folder; empty if nothing does.
+    probes : Fingerprint, optional
+        What the encoder is known by under any name; folders of earlier versions have none.
     """
 
     identity: str
     name: str = ""
+    probes: Fingerprint | None = None
 
     @classmethod
     def of(cls, encoder: Encoder, name: str = "") -> "EncoderNote":
         """Return the note of an encoder, by default with the name that it was loaded by."""
-        return cls(encoder.identity, name or lasting_name(None, encoder))
+        return cls(encoder.identity, name or lasting_name(None, encoder), fingerprint(encoder))
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> "EncoderNote":
+        """Return the note in a folder's settings, which may say nothing."""
+        said = (fields.get(key) for key in ("encoder", "encoder_name"))
+        identity, name = (each if isinstance(each, str) else "" for each in said)
+        return cls(identity, name, Fingerprint.from_json(fields.get(PROBES_KEY)))
+
+    def fields(self) -> dict[str, Any]:
+        """Return what `read` reads, for a folder's settings."""
+        probes = {} if self.probes is None else {PROBES_KEY: self.probes.to_json()}
+        return {"encoder": self.identity, "encoder_name": self.name, **probes}
 
     def __str__(self) -> str:
         return self.name or self.identity
@@ -104,7 +126,7 @@ def save_collection(
     LockedError
         If another writer has the folder; see `changing`.
     """
-    collection.attributes = {"pipeline": kind, "encoder": encoder.identity, "encoder_name": encoder.name, **about}
+    collection.attributes = {"pipeline": kind, **encoder.fields(), **about}
     collection.attachments = dict(files)
     with _place(Path(folder), kind) as place:
         collection.save(place)
@@ -139,8 +161,7 @@ def holds_plain_rows(folder: str | Path) -> bool:
 def open_plain(folder: str | Path, *, mapped: bool = False) -> tuple[EncoderNote, Collection | MilvusCollection]:
     """Return the collection of such a folder, and what it says of its encoder, which may be nothing."""
     collection = open_collection(folder, mapped=mapped)
-    said = (collection.attributes.get(key) for key in ("encoder", "encoder_name"))
-    return EncoderNote(*(each if isinstance(each, str) else "" for each in said)), collection
+    return EncoderNote.read(collection.attributes), collection
 
 
 def is_with_milvus(folder: str | Path) -> bool:
@@ -172,7 +193,7 @@ def save_files(
     folder: str | Path, kind: Kind, encoder: EncoderNote, *, about: Mapping[str, Any], files: Mapping[str, bytes]
 ) -> None:
     """Write settings and files without a collection, whole or not at all; errors as `save_collection`."""
-    settings = {"encoder": encoder.identity, "encoder_name": encoder.name, **about}
+    settings = {**encoder.fields(), **about}
     with _place(Path(folder), kind) as place:
         write_folder(place, contents={"type": kind, "settings": settings}, files=files)
 
@@ -274,9 +295,14 @@ def encoder_of(
         encoder = load_encoder(named, device=device, cache=cache)
     else:
         encoder = named
-    found = EncoderNote.of(encoder, str(named) if isinstance(named, str | Path) else "")
-    if identity_for(encoder, note.identity) == note.identity:
+    found = EncoderNote(encoder.identity, str(named) if isinstance(named, str | Path) else lasting_name(None, encoder))
+    if identity_with(encoder, note.identity, note.probes, what=str(folder)) == note.identity:
         return encoder, lasting_name(None, encoder) or note.name
+    if found.identity == note.identity and note.probes is not None:
+        raise ValueError(
+            f"{folder} holds vectors of {str(note)!r}, and the encoder has the same name {note.identity!r}, but "
+            f"{difference(encoder, note.probes)}; bring the old one back, or build the folder again"
+        )
     if named is None or (note.name and note.name == found.name):
         raise ValueError(
             f"{folder} holds vectors of {str(note)!r} as it was then, which is another encoder now "
@@ -321,4 +347,7 @@ def _place(folder: Path, kind: Kind) -> AbstractContextManager[Path]:
 def _stored(fields: Mapping[str, Any], files: Mapping[str, bytes]) -> Stored:
     identity = str(fields["encoder"]).removesuffix(_OLDER_MEMORY)
     name = fields.get("encoder_name") or name_of_identity(identity)
-    return Stored(EncoderNote(identity, name), {key: fields[key] for key in fields if key not in _OWN}, dict(files))
+    probes = Fingerprint.from_json(fields.get(PROBES_KEY))
+    return Stored(
+        EncoderNote(identity, name, probes), {key: fields[key] for key in fields if key not in _OWN}, dict(files)
+    )

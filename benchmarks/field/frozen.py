@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from interlingua.align import SharedSpace
 from interlingua.align.arrays import require, unit_rows
 from interlingua.pipelines import Encoder
-from interlingua.pipelines.encoders.base import Role, identity_for
+from interlingua.pipelines.encoders.base import Role
 from interlingua.pipelines.encoders.cache import CachedEncoder
+from interlingua.pipelines.encoders.fingerprint import check_space
 from interlingua.pipelines.encoders.transformer import TransformerEncoder
 from interlingua.pipelines.train import FineTuning
 
@@ -44,7 +45,7 @@ class FrozenVectors:
 
     def __post_init__(self) -> None:
         if self.space is not None:
-            self.space.check_encoder(identity_for(self.encoder, self.space.encoder))
+            check_space(self.space, self.encoder)
 
     def encode(self, texts: Sequence[str], language: str, role: Role = "symmetric") -> NDArray[np.float32]:
         """Return unit vectors of texts of one language, (n, d).

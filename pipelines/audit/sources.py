@@ -11,7 +11,7 @@ from interlingua.pipelines.encoders.load import encode_named
 from interlingua.pipelines.search.ranked import own_vectors
 from interlingua.pipelines.texts.lines import input_name, open_lines
 from interlingua.pipelines.texts.tables import read_columns
-from interlingua.pipelines.texts.vectors import VectorFile, require_one_origin
+from interlingua.pipelines.texts.vectors import VectorFile, known_origins, require_one_origin
 
 from .measure import AuditVectors
 
@@ -80,7 +80,7 @@ def vectors_of_files(
     ValueError
         If files are not of one origin or dimension, or ids are not as many as rows, or parallel files not of one size.
     """
-    require_one_origin([each.origin for each in files.values()])
+    require_one_origin(known_origins(list(files.values())))
     if ids and set(ids) != set(files):
         raise ValueError(f"ids are needed for {', '.join(files)}, but are given for {', '.join(ids)}")
     sizes = {name: len(read.vectors) for name, read in files.items()}

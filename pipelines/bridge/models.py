@@ -5,22 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import unit_matrix
 from interlingua.align.bridge import BridgeEnd
-from interlingua.pipelines.encoders.base import Encoder, Role, UnknownTextError
+from interlingua.pipelines.encoders import fingerprint
+from interlingua.pipelines.encoders.base import Encoder, Role
 from interlingua.pipelines.encoders.load import lasting_name
 from interlingua.pipelines.texts.languages import find_language, identified_as
 
 from .texts import BridgeTexts
 
-_PROBES = (
-    "How do I cook rice?",
-    "The bridge was closed after the storm, and nobody could say for how long.",
-    "ISO 8601",
-    "Un chat dort sur la chaise.",
-    "Сколько стоит билет?",
-    "这座桥什么时候修好？",
-)
 _PROBE_ROLES: tuple[Role, ...] = ("query", "passage")
 
 
@@ -37,10 +29,8 @@ def probe_vectors(encoder: Encoder) -> NDArray[np.float32]:
 
     An encoder that does not know one of them, such as word vectors of a language, has no probes: an array without rows.
     """
-    try:
-        return np.concatenate([unit_matrix(encoder.encode(_PROBES, role=role), "probes") for role in _PROBE_ROLES])
-    except UnknownTextError:
-        return np.empty((0, encoder.dimension), np.float32)
+    found = fingerprint.probe_vectors(encoder, _PROBE_ROLES)
+    return found if found.any(axis=1).all() else found[:0]
 
 
 def end_of(encoder: Encoder) -> BridgeEnd:

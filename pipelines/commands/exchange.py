@@ -130,8 +130,7 @@ def import_(
             from interlingua.pipelines.encoders.load import load_encoder
             from interlingua.pipelines.stored import EncoderNote
 
-            note = EncoderNote.of(load_encoder(encoder))
-            collection.attributes |= {"encoder": note.identity, "encoder_name": note.name}
+            collection.attributes |= EncoderNote.of(load_encoder(encoder)).fields()
         collection.save(output)
     facts = collection.info
     result = {"collection": output, **{key: facts[key] for key in ("count", "dimension", "metric", "kind", "fields")}}

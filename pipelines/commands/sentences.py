@@ -56,7 +56,7 @@ def encode(
         interlingua encode TEXTS.txt --language de -o DE.npy
     """
     from interlingua.align import SharedSpace
-    from interlingua.pipelines.encoders.base import identity_for
+    from interlingua.pipelines.encoders.fingerprint import check_space, fingerprint
     from interlingua.pipelines.encoders.load import encode_named, load_encoder
     from interlingua.pipelines.texts.lines import input_name, open_lines
     from interlingua.pipelines.texts.vectors import Origin, VectorFile, write_vectors
@@ -76,7 +76,7 @@ def encode(
     with console.working("loading the encoder"):
         model = load_encoder(encoder, **loading)
         if loaded is not None:
-            loaded.check_encoder(identity_for(model, loaded.encoder))
+            check_space(loaded, model, what=str(space))
     names = [f"{input_name(texts)}, line {number}: the text" for number in range(1, len(lines) + 1)]
     vectors = encode_named(model, lines, names, languages=language, **encoding)
     blank = sum(not line.strip() for line in lines)
@@ -86,7 +86,7 @@ def encode(
     if loaded is not None:
         vectors = loaded.transform(vectors, language)
         origin = replace(origin, space=loaded.fingerprint)
-    write_vectors(output, VectorFile(vectors, origin=origin))
+    write_vectors(output, VectorFile(vectors, origin=origin, probes=fingerprint(model)))
     result = {
         "output": output,
         "texts": len(lines),
@@ -125,7 +125,8 @@ def fit(
     """
     from interlingua.align import SharedSpace
     from interlingua.align.language import REMOVAL_METHODS
-    from interlingua.pipelines.texts.vectors import read_vectors, require_one_origin
+    from interlingua.pipelines.encoders.fingerprint import with_fingerprint
+    from interlingua.pipelines.texts.vectors import known_origins, read_vectors, require_one_origin
 
     files = [named_file(each, named=True) for each in vectors]
     languages = [name for name, _ in files]
@@ -141,13 +142,15 @@ def fit(
             raise ValueError(f"{path} was mapped into a shared space already; give the vectors that the encoder gave")
         if origin.language and origin.language != name:
             console.note(f"{path} says that its language is {origin.language!r}, not {name!r}")
-    require_one_origin([each.origin for each in read.values()])
-    encoder = next((each.origin.encoder for each in read.values() if each.origin.encoder), "")
+    require_one_origin(known_origins(list(read.values())))
+    named = ((each.origin.encoder, each.probes) for each in read.values() if each.origin.encoder)
+    encoder, probes = next(named, ("", None))
     if not encoder:
         console.note("the files do not say which encoder made them: the space will not be able to check")
     fitted = REMOVAL_METHODS[method]().fit({name: each.vectors for name, each in read.items()}, encoder=encoder).space_
     role = next((each.origin.role for each in read.values() if each.origin.role), "")
     space = SharedSpace(fitted.maps, fitted.method, encoder, provenance={**fitted.provenance, "role": role})
+    space = with_fingerprint(space, probes)
     space.save(output)
     counts = {name: len(each.vectors) for name, each in read.items()}
     result = {

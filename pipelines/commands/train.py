@@ -119,6 +119,7 @@ def head(
     """
     from interlingua.align import SharedSpace
     from interlingua.align.sentence import align_sentences
+    from interlingua.pipelines.encoders.fingerprint import fingerprint, with_fingerprint
     from interlingua.pipelines.encoders.load import load_encoder
     from interlingua.pipelines.train.head import encode_pairs
 
@@ -148,6 +149,7 @@ def head(
         )
     provenance = {**found.provenance, "role": encoding["role"]}
     space = SharedSpace(found.maps, found.method, found.encoder, found.scores, provenance)
+    space = with_fingerprint(space, fingerprint(model))
     space.save(output)
     result = {
         "space": output,

@@ -271,6 +271,7 @@ def map_vectors(
         interlingua map en-fr.space FR.vec --language fr -o FR-mapped.vec
     """
     from interlingua.align import SharedSpace
+    from interlingua.pipelines.encoders.fingerprint import check_space_of
     from interlingua.pipelines.texts.lines import input_name
     from interlingua.pipelines.texts.vectors import (
         check_output_labels,
@@ -289,7 +290,7 @@ def map_vectors(
     with console.working(f"reading {input_name(vectors)}"):
         given = read_vectors(vectors, **reading)
     origin = given.origin
-    loaded.check_encoder(origin.encoder)
+    check_space_of(loaded, origin.encoder, given.probes)
     if origin.space:
         raise ValueError(f"{vectors} was mapped into a shared space already; map the vectors that the encoder gave")
     if origin.language and origin.language != language:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from interlingua.align import SharedSpace
 
-from .base import Encoder, Role, UnknownTextError, identity_for
+from .base import Encoder, Role, UnknownTextError
 from .cache import CachedEncoder, EmbeddingCache
+from .fingerprint import check_space
 from .known import remember_model, require_known_model
 from .limits import naming_languages
 from .pieces import PieceEncoder, is_piece_table
@@ -238,7 +239,7 @@ def load_space(path: str | Path, encoder: Encoder) -> SharedSpace:
         If it cannot be read.
     """
     space = SharedSpace.load(path)
-    space.check_encoder(identity_for(encoder, space.encoder))
+    check_space(space, encoder, what=str(path))
     return space
 
 

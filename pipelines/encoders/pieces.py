@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from interlingua.align.arrays import require
 
-from .base import NO_PROMPTS, Encoder, Role, UnknownTextError, check_role, check_texts, identity_for, unit_rows
+from .base import NO_PROMPTS, Encoder, Role, UnknownTextError, check_role, check_texts, unit_rows
 from .cache import encoding_progress
+from .fingerprint import PROBES_KEY, Fingerprint, identity_with
 
 #: The file that tells such a folder from others.
 MARKER = "interlingua-static.json"
@@ -73,6 +74,8 @@ class QuestionMap:
         What it puts before a question.
     share : float
         Of the table's own vector; words that stand in both, a question and a text, it knows best.
+    probes : Fingerprint, optional
+        What the encoder is known by under any name.
     """
 
     weight: NDArray[np.float32]
@@ -81,6 +84,7 @@ class QuestionMap:
     name: str
     prompt: str
     share: float = 0.7
+    probes: Fingerprint | None = None
 
 
 class PieceEncoder:
@@ -133,7 +137,8 @@ class PieceEncoder:
         self.questions = questions
         self.asked = asked
         if questions is not None and asked is not None:
-            found = identity_for(asked, questions.identity)
+            what = f"the table of {questions.name or questions.identity}"
+            found = identity_with(asked, questions.identity, questions.probes, what=what)
             if found != questions.identity:
                 raise ValueError(
                     f"questions of this table are read by {questions.identity!r}, but the encoder is {found!r}; "
@@ -163,7 +168,8 @@ class PieceEncoder:
             questions = None
             if asks:
                 told = {key: str(asks[key]) for key in ("identity", "name", "prompt")}
-                questions = QuestionMap(maps["weight"], maps["offset"], **told, share=float(asks["share"]))
+                questions = QuestionMap(maps["weight"], maps["offset"], **told, share=float(asks["share"]),
+                                        probes=Fingerprint.from_json(asks.get(PROBES_KEY)))  # fmt: skip
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{place} is no whole table of pieces ({error}); copy or train it again") from error
         except Exception as error:  # safetensors has errors of its own, which are no ValueError
@@ -192,11 +198,11 @@ class PieceEncoder:
         from safetensors.numpy import save_file
 
         asks = self.questions
-        told = (
-            None
-            if asks is None
-            else {"identity": asks.identity, "name": asks.name, "prompt": asks.prompt, "share": asks.share}
-        )
+        told: dict[str, Any] | None = None
+        if asks is not None:
+            told = {"identity": asks.identity, "name": asks.name, "prompt": asks.prompt, "share": asks.share}
+            if asks.probes is not None:
+                told[PROBES_KEY] = asks.probes.to_json()
         (folder / _PIECES).write_bytes(self._pieces)
         save_file({"embeddings": self._stored}, folder / _TABLE, metadata={"format": "pt"})
         if asks is not None:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from interlingua.align import ANY_LANGUAGE, SharedSpace, SpaceError, SpaceMap
 from interlingua.align.arrays import MissingExtraError, require
 from interlingua.align.files import replacing_folder
-from interlingua.pipelines.encoders.base import Encoder, identity_for
+from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.encoders.bundled.encoder import BundledEncoder
 from interlingua.pipelines.encoders.cache import CachedEncoder
+from interlingua.pipelines.encoders.fingerprint import check_space
 from interlingua.pipelines.encoders.load import load_encoder
 from interlingua.pipelines.encoders.transformer import TransformerEncoder, hub_folder, quiet_loading
 
@@ -226,7 +227,7 @@ def to_sentence_transformers(
     """
     target = Path(path)
     base = _base_encoder(encoder)
-    space.check_encoder(identity_for(base, space.encoder))
+    check_space(space, base)
     maps = dict(space.maps) if language is None else {language: space.map_of(language)}
     if default is not None and default not in maps:
         known = ", ".join(maps)

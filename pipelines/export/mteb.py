@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from interlingua.align import ANY_LANGUAGE, SharedSpace, SpaceError
 from interlingua.align.arrays import require
 from interlingua.align.language import nearest_language
-from interlingua.pipelines.encoders.base import Encoder, Role, identity_for
+from interlingua.pipelines.encoders.base import Encoder, Role
+from interlingua.pipelines.encoders.fingerprint import check_space
 
 from .model import check_dimensions
 
@@ -70,7 +71,7 @@ class AlignedModel:
     def __init__(self, encoder: Encoder, space: SharedSpace | None = None, *, name: str | None = None) -> None:
         require("mteb", extra="mteb")
         if space is not None:
-            space.check_encoder(identity_for(encoder, space.encoder))
+            check_space(space, encoder)
             check_dimensions(space.maps, encoder.dimension)
         self.encoder = encoder
         self.space = space

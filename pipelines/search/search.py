@@ -13,7 +13,8 @@ from interlingua.align import ANY_LANGUAGE, SharedSpace
 from interlingua.align.language import nearest_language
 from interlingua.index import Collection, MilvusConfig
 from interlingua.index.collection.filters import Where
-from interlingua.pipelines.encoders.base import Encoder, check_texts, identity_for
+from interlingua.pipelines.encoders.base import Encoder, check_texts
+from interlingua.pipelines.encoders.fingerprint import check_space
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote, encoder_of
 from interlingua.pipelines.texts.languages import matching_languages
@@ -201,7 +202,7 @@ class CrossLingualSearch:
         parts, given = as_windows(given, encoder) if windows else (given, given)
         languages = [each.language for each in given]
         if isinstance(space, SharedSpace):
-            space.check_encoder(identity_for(encoder, space.encoder))
+            check_space(space, encoder)
             check_languages(space, languages)
         raw = encode_passages(encoder, parts, progress=progress)
         question_space = space if isinstance(space, SharedSpace) else None
@@ -509,7 +510,7 @@ class CrossLingualSearch:
         Rows that Milvus keeps stay there, and the folder says where.
         """
         if isinstance(self._ranked, PlainRows):
-            self.collection.attributes |= {"encoder": self.encoder.identity, "encoder_name": self.encoder_name}
+            self.collection.attributes |= EncoderNote.of(self.encoder, self.encoder_name).fields()
             self.collection.save(folder)
             return
         with self.collection.lock.keeping if isinstance(self.collection, Collection) else nullcontext():

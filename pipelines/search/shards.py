@@ -29,6 +29,7 @@ from interlingua.index.engines.scan import load_faiss
 from interlingua.index.engines.training import build_trained, sample_size
 from interlingua.index.folder import read_folder, refuse_foreign, write_folder
 from interlingua.pipelines.encoders.base import Encoder, identity_for
+from interlingua.pipelines.encoders.fingerprint import check_space
 from interlingua.pipelines.encoders.load import lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote
 
@@ -422,15 +423,15 @@ def build_index(
     if isinstance(space, str):
         check_method(space)
     cut = cut_shards(inputs, shards)
-    name = identity = ""
+    note = EncoderNote("")
     if not str(inputs[0]).endswith(".npy"):
         encoder = load_encoder(encoder_name, device=device, cache=cache)
-        name, identity = lasting_name(encoder_name, encoder), encoder.identity
+        note = EncoderNote.of(encoder, lasting_name(encoder_name, encoder))
         if isinstance(space, SharedSpace):
-            space.check_encoder(identity_for(encoder, space.encoder))
+            check_space(space, encoder)
     settings = Settings(
-        encoder_name=name,
-        encoder=identity,
+        encoder_name=note.name,
+        encoder=note.identity,
         space=space.fingerprint if isinstance(space, SharedSpace) else space or "",
         language=language or "",
         ranking=ranking,
@@ -452,7 +453,7 @@ def build_index(
         ids = [id for id, _ in records]
         table.append(ids, table.check(ids, [row for _, row in records]))
     collection = Collection(merge_shards(work, chosen, dimension), table)
-    _save(work, collection, target)
+    _save(work, collection, target, note)
     shutil.rmtree(work.folder)
     return BuildReport(total, len(work.shards), encoded, filled, chosen or {})
 
@@ -564,7 +565,7 @@ def _rows_at(work: Work, sizes: list[int], chosen: NDArray[np.int64]) -> NDArray
     return np.concatenate(parts)
 
 
-def _save(work: Work, collection: Collection, target: Path) -> None:
+def _save(work: Work, collection: Collection, target: Path, note: EncoderNote) -> None:
     settings = work.settings
     if settings.vectors_only:
         collection.attributes = {"pipeline": "vectors"}
@@ -579,7 +580,7 @@ def _save(work: Work, collection: Collection, target: Path) -> None:
     shards = [_files(work.place("filled", number))["means.npy"] for number in range(len(work.shards))]
     rows.take_means(np.concatenate([np.load(each, allow_pickle=False) for each in shards]))
     made = read_folder(work.place("common"), parse)
-    write_search(target, made, EncoderNote(settings.encoder, settings.encoder_name))
+    write_search(target, made, note)
 
 
 def _contents(folder: Path) -> dict[str, Any]:

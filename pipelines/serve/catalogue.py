@@ -352,7 +352,7 @@ def _note(folder: Path) -> EncoderNote:
 
     contents = read_manifest(folder).contents
     about = contents.get("attributes") or contents.get("settings") or {}
-    return EncoderNote(str(about.get("encoder") or ""), str(about.get("encoder_name") or ""))
+    return EncoderNote.read(about)
 
 
 def _load(kind: Kind, folder: Path, encoders: Encoders) -> Any:

@@ -23,6 +23,7 @@ from interlingua.align import Embeddings
 from interlingua.align.files import replacing
 from interlingua.align.formats.arrays import UNREADABLE
 from interlingua.align.formats.detect import check_labels
+from interlingua.pipelines.encoders.fingerprint import PROBES_KEY, Fingerprint, alike
 
 _NPY = b"\x93NUMPY"
 _SUFFIXES = (".vec", ".w2v", ".txt", ".glove", ".bin", ".npz", ".safetensors", ".npy")
@@ -60,11 +61,14 @@ class VectorFile:
     embeddings : Embeddings or None
         The same vectors with labels; None for ``.npy``.
     origin : Origin
+    probes : Fingerprint, optional
+        What the encoder of the origin is known by under any name.
     """
 
     vectors: NDArray[np.float32]
     embeddings: Embeddings | None = None
     origin: Origin = Origin()
+    probes: Fingerprint | None = None
 
 
 def read_vectors(
@@ -112,7 +116,8 @@ def read_vectors(
         return VectorFile(embeddings.vectors, embeddings)
     if isinstance(source, Path):
         with source.open("rb") as file:
-            return VectorFile(_read_npy(file, name, limit), origin=_read_note(source))
+            origin, probes = _read_note(source)
+            return VectorFile(_read_npy(file, name, limit), origin=origin, probes=probes)
     return VectorFile(_read_npy(io.BytesIO(source.read()), name, limit))
 
 
@@ -138,6 +143,15 @@ def require_one_origin(origins: Sequence[Origin]) -> None:
             raise ValueError(
                 f"the vectors must come from one {key}, but come from {', '.join(sorted(found))}; encode them alike"
             )
+
+
+def known_origins(files: Sequence[VectorFile]) -> list[Origin]:
+    """Return where files come from; encoders that are the first one under another name have its name."""
+    first = next((each for each in files if each.origin.encoder), VectorFile(np.empty((0, 1), np.float32)))
+    return [
+        replace(each.origin, encoder=first.origin.encoder) if alike(first.probes, each.probes) else each.origin
+        for each in files
+    ]
 
 
 def check_output_name(path: str | os.PathLike[str]) -> None:
@@ -172,6 +186,8 @@ def write_vectors(path: str | os.PathLike[str], file: VectorFile) -> None:
         with replacing(path) as target:
             np.save(target, file.vectors)
         note = asdict(file.origin) | {"sha256": _sha256(path), "shape": list(file.vectors.shape)}
+        if file.probes is not None:
+            note[PROBES_KEY] = file.probes.to_json()
         note["note_sha256"] = _note_hash(note)
         with replacing(_note(path), "w") as target:
             target.write(json.dumps(note, ensure_ascii=False, indent=1) + "\n")
@@ -214,23 +230,24 @@ def _as_buffered(stream: IO[bytes]) -> io.BufferedReader:
     return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(io.BytesIO(stream.read()))
 
 
-def _read_note(path: Path) -> Origin:
+def _read_note(path: Path) -> tuple[Origin, Fingerprint | None]:
     try:
         note: Any = json.loads(_note(path).read_text(encoding="utf-8"))
         own = note.pop("note_sha256", None)  # earlier releases wrote none
         if own is not None and own != _note_hash(note):
             raise ValueError("it is not what was written")
         if note["sha256"] == _sha256(path):
-            return Origin(*(str(note[key]) for key in ("encoder", "language", "role", "space")))
+            origin = Origin(*(str(note[key]) for key in ("encoder", "language", "role", "space")))
+            return origin, Fingerprint.from_json(note.get(PROBES_KEY))
         problem = f"speaks of another file: {path.name} was damaged or replaced since"
     except FileNotFoundError:
-        return Origin()
+        return Origin(), None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         problem = "is damaged"
     warnings.warn(
         f"{_note(path)} {problem}; of which encoder and language the vectors are is unknown", UserWarning, stacklevel=3
     )
-    return Origin()
+    return Origin(), None
 
 
 def _note(path: Path) -> Path:

@@ -374,6 +374,7 @@ class _Distillation:
 
     def table(self, name: str) -> PieceEncoder:
         """Return the table, with the encoder of its questions."""
+        from interlingua.pipelines.encoders.fingerprint import fingerprint
         from interlingua.pipelines.encoders.pieces import PieceEncoder, QuestionMap
 
         from .piece_table import fit_rows
@@ -391,7 +392,10 @@ class _Distillation:
         weight = _without_languages(means) @ components
         offset = -(self.questions.mean(axis=0) @ weight)
         prompt = self.encoder.prompts["query"]
-        asks = QuestionMap(weight.astype(np.float32), offset.astype(np.float32), self.encoder.identity, name, prompt)
+        asks = QuestionMap(
+            weight.astype(np.float32), offset.astype(np.float32), self.encoder.identity, name, prompt,
+            probes=fingerprint(self.encoder),
+        )  # fmt: skip
         return PieceEncoder(self.pieces, table, questions=asks, asked=self.encoder)
 
     @property

@@ -262,8 +262,9 @@ class TranslationMemory:
 
     def _write(self, folder: str | Path) -> None:
         search = self._search
-        identity = search.encoder.identity.removesuffix(_Symmetric.suffix)
-        write_search(folder, search.parts, EncoderNote(identity, search.encoder_name), "memory")
+        plain = search.encoder.encoder if isinstance(search.encoder, _Symmetric) else search.encoder
+        note = EncoderNote.of(plain, search.encoder_name)
+        write_search(folder, search.parts, note, "memory")
 
     @classmethod
     def load(
