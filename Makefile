@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test check lint bench tables clean
+.PHONY: demo test check lint docs bench tables clean
 
 demo: $(VENV)/.demo
 	$(BIN)/interlingua demo
@@ -21,6 +21,10 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m interlingua.benchmarks report --check
+
+# the site, in site/, without the network; open it with: .venv/bin/python -m http.server -d site
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
 
 # needs the data sets of docs/data.md; encoding and training take hours the first time; the cache keeps the encoded texts
 bench: $(VENV)/.dev
@@ -44,4 +48,4 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.demo
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo-output .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist site *.egg-info demo-output .mypy_cache .ruff_cache .pytest_cache
