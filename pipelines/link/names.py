@@ -20,6 +20,7 @@ from .scripts import ScriptOffsets
 from .spelling import SpellingIndex, SpeltNames, main_script
 
 _NEIGHBORS = 10
+_RUN = 128  # scores in a row, of which the best is looked at first
 _SAMPLE = 4096
 _BLOCK = 1 << 25  # cosines held at a time
 _FEW = 10
@@ -247,7 +248,7 @@ class NameTable:
             (each, kept) for each in (named, spelt) for kept in ([best] if may.all() else [best, may])
         ):
             ranked = np.where(best & among, scores, -np.inf)
-            chosen[np.argpartition(-ranked, min(n, len(ranked)) - 1)[:n]] = True
+            chosen[_best_places(ranked, n)] = True
         groups = np.flatnonzero((chosen | alike) & best)
         rows, starts = self._rows_of(groups)
         hit = near[rows] == np.repeat(named[groups], np.diff(np.r_[starts, len(rows)]))
@@ -362,6 +363,8 @@ class _Grouped:
 
     def best(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the best of each group (g,) of the scores of rows (n,)."""
+        if len(self._counts) == 1:  # each its own group
+            return scores.copy()
         found: NDArray[np.float32] = self.best_in_order(scores[None, self.order])[0, self._back]
         return found
 
@@ -424,4 +427,16 @@ def _mean_of_best(scores: NDArray[np.float32], k: int) -> float:
     if len(seen) < 2:
         return 0.0
     k = min(k, len(seen) - 1) if len(seen) <= k else k
-    return float(np.partition(seen, len(seen) - k)[-k:].mean())
+    return float(seen[_best_places(seen, k)].mean())
+
+
+def _best_places(scores: NDArray[np.float32], n: int) -> NDArray[np.int64]:
+    """Return where the n best scores are, in no order; all, if there are no more."""
+    if n >= len(scores):
+        return np.arange(len(scores))
+    places = np.arange(len(scores))
+    if len(scores) >= _RUN * n:  # the n-th best of the best of runs is a bound that most scores are below
+        best = np.maximum.reduceat(scores, np.arange(0, len(scores), _RUN))
+        places = np.flatnonzero(scores >= np.partition(best, len(best) - n)[len(best) - n])
+    found: NDArray[np.int64] = places[np.argpartition(-scores[places], n - 1)[:n]]
+    return found

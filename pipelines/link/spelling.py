@@ -175,7 +175,15 @@ class SpellingIndex:
         meaning, or of another language, and one or two syllables are like many names by chance.
         """
         spelt = [romanized(each) for each in mentions]
-        found: NDArray[np.float32] = (weighted(_grams(spelt), self.weights) @ self._names).toarray()
+        asked, n = weighted(_grams(spelt), self.weights), self._names.shape[1]
+        found = np.zeros((len(spelt), n), np.float32)
+        for row in range(len(spelt)):  # a sparse product of arrays lists all that it finds, twice
+            part = slice(asked.indptr[row], asked.indptr[row + 1])
+            held = [slice(*self._names.indptr[group : group + 2]) for group in asked.indices[part]]
+            if held:
+                shares = [weight * self._names.data[each] for weight, each in zip(asked.data[part], held)]
+                places = np.concatenate([self._names.indices[each] for each in held])
+                found[row] = np.bincount(places, np.concatenate(shares), minlength=n)
         found *= np.array([[_telling(each)] for each in mentions], np.float32).reshape(-1, 1)
         return found
 

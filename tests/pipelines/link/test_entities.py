@@ -12,7 +12,7 @@ from interlingua.pipelines.encoders.base import UnknownTextError
 from interlingua.pipelines.link import Entity, EntityIndex
 from interlingua.pipelines.link.entities import _NOTHING
 from interlingua.pipelines.link.model import LinkModel
-from interlingua.pipelines.link.names import NameTable, centred, centred_by_script, folded_name
+from interlingua.pipelines.link.names import NameTable, _best_places, centred, centred_by_script, folded_name
 from interlingua.pipelines.link.sources import read_entity_table, read_wikidata
 
 MEANINGS = {"deutschland": "germany", "alemania": "germany", "frankreich": "france", "georgien": "georgia"}
@@ -378,3 +378,12 @@ def test_more_names_of_an_entity_count_as_its_others_do():
         np.testing.assert_array_equal(one.exact, other.exact)
         np.testing.assert_allclose(one.letters, other.letters, atol=1e-6)
         np.testing.assert_allclose(one.sounds, other.sounds, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 50, 700])
+def test_the_best_places_are_those_of_a_sort(n):
+    rng = np.random.default_rng(n)
+    for scores in (rng.normal(size=9000), rng.integers(0, 5, 9000), np.where(rng.random(9000) < 0.99, -np.inf, 1.0)):
+        found = _best_places(scores.astype(np.float32), n)
+        assert len(set(found.tolist())) == n
+        np.testing.assert_array_equal(np.sort(scores[found]), np.sort(scores)[-n:])

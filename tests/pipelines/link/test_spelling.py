@@ -6,7 +6,8 @@ import unicodedata
 import numpy as np
 import pytest
 
-from interlingua.pipelines.link.spelling import SpellingIndex, main_script, romanized
+from interlingua.pipelines.link.spelling import SpellingIndex, main_script, romanized, spelt_names
+from interlingua.pipelines.texts.characters import weighted
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,10 @@ def test_readings_of_one_or_two_characters_tell_less_than_longer_ones():
     np.testing.assert_allclose(shares, 0.65 * np.array([[1 / 3] * 2, [2 / 3] * 2, [1, 1], [1, 1]]), atol=1e-6)
     assert index.scores(["deguo"]).max() > index.scores(["德国"]).max()
     assert index.scores([]).shape == (0, 2)
+
+
+def test_scores_are_the_product_of_weighted_groups():
+    names, mentions = ["Pavlov", "Ivan Pavlov", "Петров", "Ahmadou", "", "李小龍"], ["Pawlow", "Иван", "", "Ahmadu"]
+    index = SpellingIndex(names)
+    rows = [weighted(spelt_names(each).counts, index.weights) for each in (mentions, names)]
+    np.testing.assert_allclose(index.scores(mentions), (rows[0] @ rows[1].T).toarray(), atol=1e-6)
