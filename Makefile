@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test check lint docs bench tables clean
+.PHONY: demo test check lint docs bench tables lock audit sbom rooms clean
 
 demo: $(VENV)/.demo
 	$(BIN)/interlingua demo
@@ -32,6 +32,25 @@ bench: $(VENV)/.dev
 
 tables: $(VENV)/.dev
 	$(BIN)/python -m interlingua.benchmarks report
+
+# the four below need tools and the network, and are no part of `make check`; SECURITY.md says what they are for
+UV ?= uv
+LOCK := $(UV) pip compile pyproject.toml --quiet --no-header --generate-hashes --constraint constraints.txt --python-version 3.11
+
+lock:
+	$(LOCK) --universal --extra demo --output-file locks/demo.txt
+	$(LOCK) --python-platform x86_64-unknown-linux-gnu --extra demo --extra dev --no-emit-package torch \
+		--output-file locks/dev.txt
+
+audit:
+	pip-audit --strict --disable-pip --require-hashes --requirement locks/demo.txt
+	pip-audit --strict --disable-pip --require-hashes --requirement locks/dev.txt
+
+sbom: $(VENV)/.dev
+	cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible --output-file sbom.json
+
+rooms:
+	tests/clean_rooms.sh
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
