@@ -25,8 +25,9 @@ from interlingua.benchmarks.harness.datasets import read_ddtp
 from interlingua.benchmarks.harness.measure import Case
 from interlingua.benchmarks.training.distillation import teacher_folder
 from interlingua.pipelines import Encoder, load_encoder
-from interlingua.pipelines.bridge import BridgeTexts, fit_text_bridge
+from interlingua.pipelines.bridge import BridgeTexts, IndexTexts, fit_index_bridge, fit_text_bridge, map_questions
 from interlingua.pipelines.bridge.verify import Question, bridged_by_language
+from interlingua.pipelines.stored import EncoderNote
 
 LANGUAGES = ("en", "de", "fr", "it", "ja", "ru", "pl", "es", "zh_CN")
 SIZES = (250, 500, 1000, 2000)
@@ -134,6 +135,11 @@ def run(isotrieve: Path | None = None) -> Iterator[Case]:
             yield from task.cases(method, ranks, yardstick)
             if size == SIZES[-1] and titles and not alone:
                 yield from _verified(task, ranks, yardstick)
+    for size in (SIZES[-1], len(task.texts)):
+        ranks = task.ranks(_into_index(task, source, old, size), old)
+        yield from task.cases(
+            f"bridge by the vectors of {size} rows of the index, its model not at hand", ranks, yardstick
+        )
     if isotrieve is not None:
         pairs = [np.concatenate([each.encode(task.bodies, role="passage"), each.encode(task.titles, role="query")])
                  for each in (source, target)]  # fmt: skip
@@ -154,6 +160,18 @@ def _bridged(
         questions = [Question(text, name) for text in texts]
         found[name] = bridged_by_language(bridge, questions, source, None if alone else target)
     return found
+
+
+def _into_index(task: Task, source: Encoder, old: Vectors, size: int) -> dict[str, Vectors]:
+    """Return the questions mapped by a bridge that has seen texts and vectors of the index, those of the fit first."""
+    from interlingua.pipelines.bridge.texts import opening
+
+    asked = task.texts[:_ASKED]  # their titles are the questions, and not known
+    rows = [*range(_ASKED, len(task.texts)), *range(_ASKED)][:size]
+    short = [*task.titles, *map(opening, asked)][:size]
+    texts = BridgeTexts(tuple(short), tuple(task.texts[row] for row in rows), "en")
+    bridge = fit_index_bridge(IndexTexts(texts, old[rows], EncoderNote("")), source)
+    return {name: map_questions(bridge, some, name, source=source).vectors for name, some in task.questions.items()}
 
 
 def _verified(task: Task, ranks: Mapping[str, Any], yardstick: Mapping[str, Any]) -> Iterator[Case]:

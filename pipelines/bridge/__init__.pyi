@@ -1,5 +1,6 @@
 from .encoder import BridgedEncoder
 from .fit import about_bridge, fit_text_bridge
+from .index import IndexTexts, fit_index_bridge, read_index
 from .questions import BridgedQuestions, map_questions
 from .texts import BridgeTexts, read_bridge_texts
 
@@ -7,8 +8,11 @@ __all__ = [
     "BridgeTexts",
     "BridgedEncoder",
     "BridgedQuestions",
+    "IndexTexts",
     "about_bridge",
+    "fit_index_bridge",
     "fit_text_bridge",
     "map_questions",
     "read_bridge_texts",
+    "read_index",
 ]

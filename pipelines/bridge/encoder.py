@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.align.bridge import Bridge, BridgeError
-from interlingua.pipelines.encoders.base import Encoder, Role, check_texts
+from interlingua.pipelines.encoders.base import NO_PROMPTS, Encoder, Role, check_texts
 
 from .models import check_model
 from .questions import map_questions
@@ -46,8 +46,8 @@ class BridgedEncoder:
 
     @property
     def prompts(self) -> Mapping[str, str]:
-        """Those of the index's model."""
-        return self.bridge.target.prompts
+        """Those of the index's model; none where the bridge was fitted on vectors alone."""
+        return {**NO_PROMPTS, **self.bridge.target.prompts}
 
     def encode(self, texts: Sequence[str], *, role: Role = "query", progress: bool = False) -> NDArray[np.float32]:
         """Return the vectors of questions; of passages, those of the index's model itself.

@@ -1,5 +1,6 @@
 """Fit a bridge on texts: encode them by both models, and learn where the languages lie."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -64,17 +65,27 @@ def fit_text_bridge(
     """
     short, long = encode_both(texts, (source, target), progress=progress)
     of_source = translated_vectors(source, progress=progress) if languages else ()
-    language = known_as(texts.language, list(load_declaration())) or texts.language
-    if language == UNDETERMINED:
-        language = guess_language(texts.long)
+    language = fitted_language(texts)
     of_target = translated_vectors(target, progress=progress) if languages else ()
     sides = [
         TextVectors(short[0], long[0], of_source, end_of(source)),
         TextVectors(short[1], long[1], of_target, end_of(target)),
     ]
     bridge = fit_bridge(sides[0], sides[1], language=language, share=share, least=least, seed=seed)
-    poor = {name: round(each, 3) for name, each in understood(of_source, language).items() if each < LEAST_UNDERSTOOD}
+    poor = refused_languages(of_source, language)
     return replace(bridge, provenance={**bridge.provenance, "repeated": texts.repeated, "not_understood": poor})
+
+
+def fitted_language(texts: BridgeTexts) -> str:
+    """Return the language of texts as the declaration calls it; guessed by their letters where none is named."""
+    if texts.language == UNDETERMINED:
+        return guess_language(texts.long)
+    return known_as(texts.language, list(load_declaration())) or texts.language
+
+
+def refused_languages(parallel: Sequence[Mapping[str, Any]], language: str) -> dict[str, float]:
+    """Return the languages that a model does not understand, with the share of articles that it finds in each."""
+    return {name: round(each, 3) for name, each in understood(parallel, language).items() if each < LEAST_UNDERSTOOD}
 
 
 def translated_vectors(encoder: Encoder, *, progress: bool = False) -> tuple[dict[str, NDArray[np.float32]], ...]:

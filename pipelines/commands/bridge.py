@@ -13,6 +13,7 @@ from .output import Output, flat_rows, table
 if TYPE_CHECKING:
     from interlingua.align.bridge import Bridge
     from interlingua.pipelines.bridge.encoder import BridgedEncoder
+    from interlingua.pipelines.bridge.texts import BridgeTexts
     from interlingua.pipelines.encoders.base import Encoder
 
 _FIT = "interlingua.pipelines.bridge.fit:fit_text_bridge"
@@ -31,8 +32,8 @@ def fit(
     loading: dict[str, Any],
     *,
     from_: Annotated[str, Parameter("--from", metavar="ENCODER")],
-    to: Annotated[str, Parameter(metavar="ENCODER")],
-    texts: Annotated[str, Parameter(metavar="TEXTS.jsonl")],
+    to: Annotated[str, Parameter(metavar="ENCODER|INDEX")],
+    texts: Annotated[str | None, Parameter(metavar="TEXTS.jsonl")] = None,
     output: Annotated[str, Parameter(("--output", "-o"), metavar="BRIDGE")],
 ) -> None:
     """Fit a bridge from the questions of one encoder to an index of another.
@@ -42,9 +43,10 @@ def fit(
     from_ : str
         The multilingual model of the questions; "bundled" is the one that comes along.
     to : str
-        The model that the index was made with.
-    texts : str
-        Texts of one language, best those of the index: {"text": ...} a line, or a table.
+        The model that the index was made with; or the index itself, a collection or any store, whose texts and vectors
+        serve where that model is not at hand.
+    texts : str, optional
+        Texts of one language, best those of the index: {"text": ...} a line, or a table; not needed with an index.
     output : str
         Where to write the bridge.
 
@@ -53,22 +55,57 @@ def fit(
     ::
 
         interlingua bridge fit --from bundled --to all-MiniLM-L6-v2 --texts TEXTS.jsonl --titles title -o BRIDGE
+        interlingua bridge fit --from bundled --to notes.db -o BRIDGE
     """
     from interlingua.pipelines.bridge import about_bridge, fit_text_bridge, read_bridge_texts
+    from interlingua.pipelines.bridge.index import is_index
     from interlingua.pipelines.encoders.load import load_encoder
 
     check_output_file(output)
-    read = read_bridge_texts(texts, **reading)
-    if read.repeated:
+    inside = is_index(to)
+    if texts is None and not inside:
+        raise UsageError(f"--to {to} is no index; give texts to fit on with --texts TEXTS.jsonl")
+    read = None if texts is None else read_bridge_texts(texts, **reading)
+    if read is not None and read.repeated:
         console.note(f"{read.repeated} of {len(read) + read.repeated} texts were there before and are left out")
-    with console.working("loading the encoders"):
-        source, target = (load_encoder(each, **loading) for each in (from_, to))
-    bridge = fit_text_bridge(read, source, target, **fitting)
+    if inside:
+        read, bridge = _fit_into(console, to, read, from_, reading, fitting, loading)
+    else:
+        with console.working("loading the encoders"):
+            source, target = (load_encoder(each, **loading) for each in (from_, to))
+        bridge = fit_text_bridge(read, source, target, **fitting)
     bridge.save(output)
     if read.language != bridge.language:
         console.note(f"the language of the texts is taken for {bridge.language!r}")
     about = {"output": output, **about_bridge(bridge)}
     console.result(about, lambda: [table("", "", rows=flat_rows(about))])
+
+
+def _fit_into(
+    console: Output,
+    place: str,
+    given: BridgeTexts | None,
+    source: str,
+    reading: dict[str, Any],
+    fitting: dict[str, Any],
+    loading: dict[str, Any],
+) -> tuple[BridgeTexts, Bridge]:
+    """Fit a bridge into an index: by its vectors, or by its encoder where it keeps other vectors than that gave."""
+    from interlingua.pipelines.bridge import fit_index_bridge, fit_text_bridge, read_index
+    from interlingua.pipelines.encoders.load import load_encoder
+    from interlingua.pipelines.stored import encoder_of
+
+    with console.working("reading the index"):
+        index = read_index(place, **reading, shorts=given, seed=fitting["seed"])
+    if index.left_out:
+        console.note(f"{index.left_out} rows of the index are left out: other languages, no text, or more than needed")
+    with console.working("loading the encoders"):
+        model = load_encoder(source, **loading)
+        own = encoder_of(place, index.encoder, **loading)[0] if index.vectors is None else None
+    if own is not None:
+        return index.texts, fit_text_bridge(index.texts, model, own, **fitting)
+    alone = {key: value for key, value in fitting.items() if key != "share"}  # no model of the index beside it
+    return index.texts, fit_index_bridge(index, model, **alone)
 
 
 @command(loading=ENCODING)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from interlingua.align import SharedSpace
 from interlingua.align.arrays import unit_matrix
-from interlingua.align.bridge.bridge import SAME_MODEL
+from interlingua.align.bridge.bridge import SAME_MODEL, BridgeError
 
 from .base import Encoder, Role, UnknownTextError, identity_for
 from .limits import cuts_told_elsewhere
@@ -244,7 +244,10 @@ def _packed_key(encoder: Encoder) -> str:
 
 
 def _made(encoder: Encoder) -> Fingerprint | None:
-    rows = _sketch(probe_vectors(encoder, get_args(Role)))
+    try:
+        rows = _sketch(probe_vectors(encoder, get_args(Role)))
+    except BridgeError:  # it encodes questions alone
+        return None
     if rows.any(axis=1).sum() < _FEWEST * len(get_args(Role)):
         return None
     return Fingerprint(rows, encoder.dimension, getattr(getattr(encoder, "encoder", encoder), "token_limit", None))
@@ -262,5 +265,5 @@ def _sketch(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def _is_told_by_others(encoder: Encoder) -> bool:
     """Tell whether an encoder's identity is what somebody calls it, and not made of its weights."""
     inner = getattr(encoder, "encoder", encoder)
-    ours = type(inner).__module__.startswith(__package__ or "")
+    ours = type(inner).__module__.startswith("interlingua.pipelines.")
     return not ours and not getattr(inner, "loaded_as", "")
