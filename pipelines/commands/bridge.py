@@ -63,17 +63,17 @@ def fit(
 
     check_output_file(output)
     inside = is_index(to)
-    if texts is None and not inside:
-        raise UsageError(f"--to {to} is no index; give texts to fit on with --texts TEXTS.jsonl")
-    read = None if texts is None else read_bridge_texts(texts, **reading)
-    if read is not None and read.repeated:
-        console.note(f"{read.repeated} of {len(read) + read.repeated} texts were there before and are left out")
+    given = None if texts is None else read_bridge_texts(texts, **reading)
+    if given is not None and given.repeated:
+        console.note(f"{given.repeated} of {len(given) + given.repeated} texts were there before and are left out")
     if inside:
-        read, bridge = _fit_into(console, to, read, from_, reading, fitting, loading)
+        read, bridge = _fit_into(console, to, given, from_, reading, fitting, loading)
+    elif given is None:
+        raise UsageError(f"--to {to} is no index; give texts to fit on with --texts TEXTS.jsonl")
     else:
         with console.working("loading the encoders"):
             source, target = (load_encoder(each, **loading) for each in (from_, to))
-        bridge = fit_text_bridge(read, source, target, **fitting)
+        read, bridge = given, fit_text_bridge(given, source, target, **fitting)
     bridge.save(output)
     if read.language != bridge.language:
         console.note(f"the language of the texts is taken for {bridge.language!r}")

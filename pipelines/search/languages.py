@@ -24,6 +24,7 @@ from interlingua.index import Collection
 from interlingua.index.collection.filters import Where
 from interlingua.index.engines.base import Hit
 from interlingua.pipelines.encoders.base import Encoder, UnknownTextError
+from interlingua.pipelines.encoders.fingerprint import check_space
 from interlingua.pipelines.texts.languages import find_language
 from interlingua.pipelines.texts.passages import UNDETERMINED
 
@@ -126,6 +127,12 @@ def everyday_questions() -> tuple[str, ...]:
 def check_languages(space: SharedSpace, languages: Sequence[str]) -> None:
     """Raise SpaceError if the space can map one of the languages neither by its own map nor by "und" nor by "*"."""
     _maps_of(space, languages)
+
+
+def check_given(space: SharedSpace, encoder: Encoder, languages: Sequence[str]) -> None:
+    """Raise SpaceError unless a space is of an encoder and maps all languages."""
+    check_space(space, encoder)
+    check_languages(space, languages)
 
 
 def _maps_of(space: SharedSpace, languages: Sequence[str]) -> dict[str, str]:

@@ -14,7 +14,6 @@ from interlingua.align.language import nearest_language
 from interlingua.index import Collection, MilvusConfig
 from interlingua.index.collection.filters import Where
 from interlingua.pipelines.encoders.base import Encoder, check_texts
-from interlingua.pipelines.encoders.fingerprint import check_space
 from interlingua.pipelines.encoders.load import encode_named, lasting_name, load_encoder
 from interlingua.pipelines.stored import EncoderNote, encoder_of
 from interlingua.pipelines.texts.languages import matching_languages
@@ -27,6 +26,7 @@ from .foreign import is_foreign, open_foreign
 from .judged import JUDGED, relevance_of, with_probabilities
 from .languages import (
     LanguageMethod,
+    check_given,
     check_languages,
     check_method,
     map_by_language,
@@ -202,8 +202,7 @@ class CrossLingualSearch:
         parts, given = as_windows(given, encoder) if windows else (given, given)
         languages = [each.language for each in given]
         if isinstance(space, SharedSpace):
-            check_space(space, encoder)
-            check_languages(space, languages)
+            check_given(space, encoder, languages)
         raw = encode_passages(encoder, parts, progress=progress)
         question_space = space if isinstance(space, SharedSpace) else None
         if isinstance(space, str):
