@@ -7,12 +7,17 @@ from typing import TypeVar
 
 from interlingua.index.engines.choose import load_index
 from interlingua.index.folder import CorruptCollectionError, Manifest, manifest_digest, read_manifest, verify_files
+from interlingua.index.milvus.collection import MilvusCollection
 
 from .collection import Collection
 from .journal import journal_path, read_journal, stale_journals
 from .parts import CONTINUES
 
 T = TypeVar("T")
+_LOADERS: dict[str, Callable[[Path], Sized]] = {
+    "collection": Collection.load,
+    "milvus-collection": MilvusCollection.load,
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Verification:
 def verify(path: str | Path) -> Verification:
     """Check every file of a saved collection or index, and read it; nothing is changed.
 
-    Reads every byte twice. Takes as much memory as loading does.
+    Reads every byte twice. Takes as much memory as loading does. Rows that Milvus keeps are counted there.
 
     Raises
     ------
@@ -66,7 +71,7 @@ def verify(path: str | Path) -> Verification:
     ]
     rows = 0
     if not problems:
-        load: Callable[[Path], Sized] = Collection.load if manifest.contents["type"] == "collection" else load_index
+        load: Callable[[Path], Sized] = _LOADERS.get(manifest.contents["type"], load_index)
         loaded = _collect(problems, lambda: load(folder))
         rows = 0 if loaded is None else len(loaded)
     return Verification(folder, rows, len(manifest.files), changes, tuple(problems))

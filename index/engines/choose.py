@@ -399,7 +399,7 @@ def tune(
 
     def measure(effort: int) -> float:
         if effort not in tried:
-            index.config = _with(config, effort)
+            index.config = with_effort(config, effort)
             tried[effort] = recall_at_k(index.search(checked, k).ids, truth)
         return tried[effort]
 
@@ -412,7 +412,7 @@ def tune(
     while reached and high - low > max(1, high // 16):
         middle = (low + high) // 2
         low, high = (low, middle) if measure(middle) >= recall else (middle, high)
-    index.config = _with(config, high)
+    index.config = with_effort(config, high)
     return Tuning(parameter, high, tried[high], reached, tuple(sorted(tried.items())))
 
 
@@ -428,5 +428,6 @@ def recall_at_k(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
     return float(np.mean(hits))
 
 
-def _with(config: HNSWConfig | IVFConfig, effort: int) -> HNSWConfig | IVFConfig:
+def with_effort(config: HNSWConfig | IVFConfig, effort: int) -> HNSWConfig | IVFConfig:
+    """Return a configuration that searches so hard: ``ef_search`` of a graph, ``nprobe`` of lists."""
     return replace(config, ef_search=effort) if isinstance(config, HNSWConfig) else replace(config, nprobe=effort)

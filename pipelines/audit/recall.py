@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from interlingua.align.shares import share_interval
 from interlingua.pipelines.search.finding import SearchHit
 from interlingua.pipelines.search.languages import map_by_language
 from interlingua.pipelines.search.ranked import hubness_of, typical_hubness
@@ -28,7 +29,6 @@ FEWEST = 20
 _BEGINNING = 12  # words
 _UNSPACED = 24  # characters, where words are not set apart
 _LEAST_LONGER = 1.5  # times the beginning, or the text is its own question
-_SURE = 0.95
 
 
 @dataclass(frozen=True)
@@ -182,27 +182,10 @@ def beginning(text: str) -> str | None:
     return text[:_UNSPACED] if unspaced else None
 
 
-def interval(found: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of Clopper and Pearson for a share of which `found` of n were seen.
-
-    Examples
-    --------
-    >>> low, high = interval(20, 20)
-    >>> round(low, 4), high
-    (0.8316, 1.0)
-    """
-    from scipy.special import betaincinv
-
-    tail = (1 - _SURE) / 2
-    low = 0.0 if found == 0 else float(betaincinv(found, n - found + 1, tail))
-    high = 1.0 if found == n else float(betaincinv(found + 1, n - found, 1 - tail))
-    return low, high
-
-
 def _bound(language: str, hit: NDArray[np.bool_], held: NDArray[np.bool_] | None) -> RecallBound:
     nan = float("nan")
-    own = float(hit.mean()), *interval(int(hit.sum()), len(hit))
-    other = (nan, nan, nan) if held is None else (float(held.mean()), *interval(int(held.sum()), len(held)))
+    own = float(hit.mean()), *share_interval(int(hit.sum()), len(hit))
+    other = (nan, nan, nan) if held is None else (float(held.mean()), *share_interval(int(held.sum()), len(held)))
     return RecallBound(language, len(hit), *own, *other)
 
 

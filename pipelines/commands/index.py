@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -19,6 +19,9 @@ from .arguments import (
 from .command import ENCODING, EncoderName, OutputFolder, SpaceFile, command, options_of, parsed_by
 from .index_changes import LexiconTable, lexicon_of, passages_of, windows_told
 from .output import Output, table
+
+if TYPE_CHECKING:
+    from interlingua.pipelines.search.watch import RecallWatch
 
 _CAPACITY = "interlingua.pipelines.search.capacity"
 _READING = options_of("interlingua.pipelines.texts.passages:read_passage_file", only=("language",))
@@ -335,30 +338,78 @@ def recommend(
     console.result(result, lambda: [table("", "", rows=rows)])
 
 
-@command()
-def verify(console: Output, collection: str) -> None:
+@command(watching=options_of("interlingua.pipelines.search.watch:watch_recall", only=("k", "sample", "least", "seed")))
+def verify(
+    console: Output,
+    watching: dict[str, Any],
+    collection: str,
+    *,
+    recall: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
     """Check every file of a collection, and name what is damaged.
+
+    With --recall, also how many of its nearest rows a graph or lists find, beside exact search; an error if that is
+    less than --least.
 
     Parameters
     ----------
     collection : str
         The folder of a collection.
+    recall : bool
+        Ask a sample of the rows for their nearest, by the index and by exact search.
 
     Examples
     --------
     ::
 
-        interlingua index verify COLLECTION
+        interlingua index verify COLLECTION --recall --least 0.95
     """
     from interlingua.index import CorruptCollectionError
     from interlingua.index import verify as verified
 
     require_collection(collection)
+    least = watching["least"]
+    if least is not None and not recall:
+        raise UsageError("--least is of the recall that --recall measures; give both")
     found = verified(collection)
     if found.problems:
         raise CorruptCollectionError(f"{len(found.problems)} problems: " + "; ".join(found.problems))
     text = f"{collection} is sound: {found.rows} rows, {found.files} files, {found.changes} changes in the journal"
-    console.result({**asdict(found), "path": collection}, lambda: [text])
+    result, lines = {**asdict(found), "path": collection}, [text]
+    if recall:
+        from interlingua.pipelines.search.watch import watch_recall
+
+        with console.working("searching"):
+            watched = watch_recall(collection, **watching)
+        if least is not None and watched.recall < least:
+            raise ValueError("; ".join(_recall_told(watched, least)))
+        result["recall"] = asdict(watched)
+        lines += _recall_told(watched, least)
+    console.result(result, lambda: lines)
+
+
+def _recall_told(watched: RecallWatch, least: float | None) -> list[str]:
+    """Return the recall that was measured, and what to do where it is less than wanted."""
+    if watched.exact:
+        return [f"recall: {watched.kind} compares every row and misses none"]
+    said = f"recall: {watched.kind} finds {watched.recall:.3f} ({watched.low:.3f} to {watched.high:.3f}) of the "
+    said += f"{watched.k} nearest, asked by {watched.asked} of {watched.rows} rows"
+    if watched.parameter:
+        said += f", at {watched.parameter} {watched.effort}"
+    wanted = least or 0.95
+    if watched.recall >= wanted:
+        return [said]
+    if not watched.parameter:
+        return [said, f"less than {wanted:g}: raise its ef or nprobe in Milvus, or take another index type"]
+    reached = next((each for each in watched.tried if each[1] >= wanted), None)
+    if reached is None:
+        tried = "".join(f" {value} finds {share:.3f};" for value, share in watched.tried)
+        return [
+            said,
+            f"less than {wanted:g}, and effort does not mend it:{tried} build it anew, as flat or a larger graph",
+        ]
+    value, share = reached
+    return [said, f"less than {wanted:g}: {watched.parameter} {value} finds {share:.3f}; set it as docs/index.md says"]
 
 
 @command()

@@ -6,7 +6,7 @@ import pytest
 
 from interlingua.align import retrieve
 from interlingua.align.neighbors import fold_csls, fold_query, mean_neighbor_similarity
-from interlingua.index import Collection, Eq, Not, Range
+from interlingua.index import Collection, Eq, Not, Range, verify
 from interlingua.index.engines.base import Batch, Metric
 from interlingua.index.milvus.client import MilvusError
 from interlingua.index.milvus.collection import Loaded, MilvusCollection
@@ -241,6 +241,12 @@ def test_a_collection_is_found_by_its_name_or_by_what_was_saved(milvus, tmp_path
         assert again.search(rows(1), 2, where={"source": 3.0}).ids == (("b",),)
     assert (again.attributes, again.attachments) == ({"encoder": "é"}, {"m.bin": b"\x00"})
     assert again.info["config"]["collection"] == milvus["collection"]
+    sound = verify(tmp_path / "saved")
+    assert (sound.rows, sound.problems) == (2, ())
+    for file in (tmp_path / "saved").iterdir():
+        if "manifest" not in file.name:
+            file.write_bytes(b"{}")
+    assert len(verify(tmp_path / "saved").problems) == sound.files == 2
 
 
 def test_rows_move_between_the_two_by_their_batches(milvus):

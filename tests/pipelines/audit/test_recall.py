@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from interlingua.align.shares import share_interval
 from interlingua.pipelines import CrossLingualSearch, Passage
-from interlingua.pipelines.audit.recall import beginning, interval, recall_bounds
+from interlingua.pipelines.audit.recall import beginning, recall_bounds
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def test_texts_find_themselves_by_their_beginnings(texts, fake_encoder):
     for each in found.bounds:
         assert each.found > 0.9
         assert each.low < each.found <= each.high
-        assert (each.low, each.high) == interval(round(each.found * each.texts), each.texts)
+        assert (each.low, each.high) == share_interval(round(each.found * each.texts), each.texts)
         assert each.held_out < 0.9  # the words of the rest are others
     assert recall_bounds(search, sample=30) == found
 
@@ -47,14 +48,6 @@ def test_a_bound_is_refused_where_texts_are_too_few(texts, fake_encoder):
         found.of("fi")
     with pytest.raises(ValueError, match=r"k \(0\)"):
         recall_bounds(CrossLingualSearch.build(texts, fake_encoder), k=0)
-
-
-def test_intervals_are_those_of_scipy():
-    from scipy.stats import binomtest
-
-    for found, n in ((0, 20), (3, 20), (19, 20), (20, 20), (44, 50)):
-        expected = binomtest(found, n).proportion_ci(0.95, "exact")
-        np.testing.assert_allclose(interval(found, n), (expected.low, expected.high), atol=1e-9)
 
 
 def test_a_beginning_is_shorter_than_its_text():
