@@ -98,12 +98,19 @@ def column_argmax(block: Any, columns: NDArray[np.intp], largest: NDArray[np.flo
     """
     if not is_numpy(block):
         return np.asarray(to_numpy(namespace(block).argmax(block, axis=0))[columns], np.int64)
-    return np.asarray((block[:, columns] == largest).argmax(axis=0), np.int64)
+    if 2 * columns.size < block.shape[1]:
+        return np.asarray((block[:, columns] == largest).argmax(axis=0), np.int64)
+    wanted = np.full(block.shape[1], np.nan, block.dtype)
+    wanted[columns] = largest
+    rows, found = np.divmod(np.flatnonzero(block == wanted), block.shape[1])
+    first = np.zeros(block.shape[1], np.int64)
+    first[found[::-1]] = rows[::-1]  # subtle: of equal ones the first row is written last
+    return first[columns]
 
 
 Direction = Literal["union", "mutual", "forward", "backward"]
 
-_BLOCK_ENTRIES = 1 << 23  # 32 MB of float32
+_BLOCK_ENTRIES = 1 << 20  # 4 MB of float32: what a cache holds
 _CACHE_BYTES = 256 << 20
 
 

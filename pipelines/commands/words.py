@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -107,8 +106,6 @@ def align(
             space = _fit(console, vocabularies, pairs, pivot, aligning)
     except AlignmentFailedError as error:
         said = str(error).replace("on_failure='warn'", "--on-failure warn")
-        if not dictionary and not importlib.util.find_spec("ot"):
-            said += '. Without any pair, Gromov-Wasserstein finds better starts: pip install "interlingua[ot]"'
         raise ValueError(said) from error
     ranking = None
     if rerank:

@@ -322,8 +322,8 @@ class SelfLearning(WordMethod):
         for i in range(self.state_.round, self.search_iterations):
             p = self.keep_probability ** (1 - i / rising) if i < rising else 1.0
             given = self.state_.pairs if repeated is None or i == 0 else np.concatenate([repeated, self.state_.pairs])
-            mapped = self._mapped(self.aligner or Procrustes(), rows, given)
-            found = induce_dictionary(*(x[:n, :] for x in mapped), keep_probability=p, rng=self.state_.generator())
+            mapped = self._mapped(self.aligner or Procrustes(), rows, given, n)
+            found = induce_dictionary(*mapped, keep_probability=p, rng=self.state_.generator())
             changed = self._advance(found, p, n)
             if p == 1 and changed < self.tolerance:
                 break
@@ -332,8 +332,8 @@ class SelfLearning(WordMethod):
     def _grow(self, rows: tuple[Any, Any], kept: NDArray[np.int64] | None, size: int, largest: int) -> bool:
         """Run one round of the growth; tell whether another one is of use."""
         refiner = self._refiner(len(self.state_.pairs))
-        mapped = self._mapped(refiner, rows, _together(kept, self.state_.pairs))
-        found = induce_dictionary(*(x[:size, :] for x in mapped), direction="mutual")
+        mapped = self._mapped(refiner, rows, _together(kept, self.state_.pairs), size)
+        found = induce_dictionary(*mapped, direction="mutual")
         if kept is not None:
             free = ~np.isin(found.pairs[:, 0], kept[:, 0]) & ~np.isin(found.pairs[:, 1], kept[:, 1])
             found = InducedDictionary(found.pairs[free], found.scores[free], found.objective, found.mutual_rate)
@@ -359,12 +359,13 @@ class SelfLearning(WordMethod):
             self.callback(event)
         return changed
 
-    def _mapped(self, aligner: WordAligner, rows: tuple[Any, Any], pairs: NDArray[np.int64]) -> tuple[Any, Any]:
-        """Fit a copy of the aligner on the first words (and all that the pairs name) and map both sides."""
+    def _mapped(
+        self, aligner: WordAligner, rows: tuple[Any, Any], pairs: NDArray[np.int64], size: int
+    ) -> tuple[Any, Any]:
+        """Fit a copy of the aligner on what the pairs name and map the first words of both sides."""
         space = _without_normalization(aligner).fit(*rows, pairs, names=_LANGUAGES).space_
-        limit = max(self.vocabulary, self.search_vocabulary)
         source, target = (
-            space.transform(each[: min(limit, int(each.shape[0])), :], name)
+            space.transform(each[: min(size, int(each.shape[0])), :], name)
             for each, name in zip(rows, _LANGUAGES, strict=True)
         )
         return source, target

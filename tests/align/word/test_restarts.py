@@ -175,7 +175,8 @@ def test_random_starts_lose_against_those_that_agree():
     source, target = skewed()
     starts = {"hopeless": hopeless(1), "sorted": STARTS["sorted 1000"]}
     race = Race(starts=starts, learner=racing_learner()).fit(source, target)
-    assert len(race.runs_) == 4  # the last one is the first that agrees with another
+    # the better one goes first with the next seed, and is then the first that agrees with another
+    assert sorted((run.start, run.seed) for run in race.runs_) == [("hopeless", 0), ("sorted", 0), ("sorted", 1)]
     assert race.runs_[0].start != "hopeless"
     assert right(race.runs_[0].pairs) > 0.95
     assert race.agreement_ > 0.9
@@ -225,6 +226,37 @@ def test_unrelated_spaces_end_in_no_agreement():
     assert len(race.runs_) == 2
 
 
+def test_runs_without_any_agreement_are_given_up_early():
+    rng = np.random.default_rng(0)
+    source, target = (rng.normal(size=(300, 20)).astype(np.float32) for _ in range(2))
+    told = []
+    long = SelfLearning(search_iterations=60, search_vocabulary=300, callback=told.append)
+    race = Race(starts={str(i): hopeless(i) for i in range(5)}, learner=long).fit(source, target)
+    assert race.agreement_ < 0.05
+    # five starts, the three best of them once more, and the best of all to its end
+    assert [event["iteration"] for event in told].count(0) == 8 + 1
+    ended = [run for run in race.runs_ if run.criterion > -1]
+    assert len(race.runs_) == 8
+    assert ended == [race.runs_[0]]
+    assert [run.seed for run in race.runs_].count(1) == 3
+    every = Race(starts={"one": hopeless(1), "two": hopeless(2)}, learner=racing_learner(), enough_agreement=2.0)
+    runs = every.fit(source, target).runs_
+    assert len(runs) == 4
+    assert min(run.criterion for run in runs) > -1
+
+
+def test_a_run_that_went_on_after_its_first_rounds_is_as_one_that_was_not_stopped():
+    source, target = planted(n=200)
+    own = learner(search_iterations=30)
+    heat = module._Heat("pairs", own, diagonal(10))
+    heat.begin(source, target, 5)
+    assert heat.run is None
+    assert len(heat.state.history) == 5
+    whole = module.run_on(own, source, target, diagonal(10), start="pairs")
+    np.testing.assert_array_equal(heat.finish(source, target).pairs, whole.pairs)
+    assert heat.result().criterion == whole.criterion
+
+
 def test_the_callers_learner_is_left_as_it_was():
     source, target = skewed(n=100)
     own = racing_learner()
@@ -240,7 +272,6 @@ def test_a_race_without_runners_is_refused(bad):
 
 
 def test_gromov_wasserstein_can_run_too():
-    pytest.importorskip("ot")
     source, target = skewed(n=150)
     plan = STARTS["gromov-wasserstein 1500"](source, target)
     assert (plan.argmax(axis=1) == np.arange(150)).mean() > 0.9

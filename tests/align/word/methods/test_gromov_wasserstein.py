@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,41 @@ def test_the_gromov_wasserstein_plan_is_as_good_as_the_true_matching(planted):
     assert loss(true) == pytest.approx(0, abs=1e-6)
     assert loss(plan) < 1e-3
     assert loss(np.full((60, 60), 1 / 3600)) > 0.1  # what it started from
+
+
+@pytest.mark.parametrize(("n", "m", "weight"), [(90, 70, 0.005), (60, 60, 0.3)])
+def test_the_plan_is_that_of_another_solver(n, m, weight):
+    rng = np.random.default_rng(0)
+    sides = [(rng.normal(size=(size, 9)) * np.linspace(2, 0.5, 9)).astype(np.float32) for size in (n, m)]
+    units = [unit_rows(side).astype(np.float64) for side in sides]
+    distances = [1 - unit @ unit.T for unit in units]
+    ranks = [np.log(np.arange(size) + 30) for size in (n, m)]
+    unlike = (ranks[0][:, None] - ranks[1]) ** 2
+    with warnings.catch_warnings(), np.errstate(divide="ignore"):
+        warnings.simplefilter("ignore", UserWarning)  # that its inner iterations have not converged
+        expected = ot.gromov.entropic_fused_gromov_wasserstein(
+            unlike / unlike.mean(),
+            *(each / each.mean() for each in distances),
+            epsilon=0.05,
+            alpha=1 - weight,
+            max_iter=15,
+            tol=0,
+            solver="PPA",
+            numItermax=30,
+            stopThr=0,
+        )
+    plan = gromov_wasserstein_plan(
+        *sides, frequency_weight=weight, regularization=0.05, max_iterations=15, tolerance=0
+    )  # fmt: skip
+    np.testing.assert_allclose(plan, expected, atol=1e-3 * expected.max())
+
+
+def test_mass_that_single_precision_loses_is_kept_by_double():
+    # four far groups each side: a step multiplies by exp(-400) and less
+    rows = np.repeat(np.eye(4), 5, axis=0) + 1e-3 * np.arange(20)[:, None]
+    plan = gromov_wasserstein_plan(rows, rows[::-1], regularization=1e-4, max_iterations=5)
+    assert np.isfinite(plan).all()
+    np.testing.assert_allclose(plan.sum(), 1.0, atol=1e-3)
 
 
 def test_frequencies_decide_where_distances_do_not():
