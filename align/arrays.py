@@ -63,7 +63,8 @@ def as_matrix(array: Any, name: str) -> Any:
     Raises
     ------
     ValueError
-        If it is not two-dimensional, has no column, or holds NaN, infinity or masked entries.
+        If it is not two-dimensional, has no column, or holds NaN, infinity, masked entries, or numbers that float32
+        cannot hold.
     """
     refuse_masked(array, name)
     if not array_api_compat.is_array_api_obj(array):
@@ -74,16 +75,31 @@ def as_matrix(array: Any, name: str) -> Any:
             f"{name} must be a matrix of shape (n, d) with one vector a row, "
             f"but its shape is {tuple(array.shape)}; reshape a single vector with x[None, :]"
         )
-    matrix = xp.astype(array, xp.float32, copy=False)
+    with np.errstate(over="ignore", under="ignore"):  # what float32 cannot hold is refused below
+        matrix = xp.astype(array, xp.float32, copy=False)
     if is_numpy(matrix):
         matrix = np.ascontiguousarray(matrix)
     if not _all_finite(xp, matrix):
-        bad = np.flatnonzero(~to_numpy(xp.all(xp.isfinite(matrix), axis=1)))
+        bad = ~to_numpy(xp.all(xp.isfinite(matrix), axis=1))
+        given = to_numpy(array)[bad]
+        if given.dtype.kind == "f" and np.isfinite(given).all():
+            raise _beyond_float32(name, bad, f"up to {np.abs(given).max():.3g}")
         raise ValueError(
-            f"{name} must be finite, but {bad.size} of {matrix.shape[0]} rows hold NaN or infinity "
-            f"(first: row {bad[0]}); drop these rows before calling"
+            f"{name} must be finite, but {bad.sum()} of {matrix.shape[0]} rows hold NaN or infinity "
+            f"(first: row {np.flatnonzero(bad)[0]}); drop these rows before calling"
         )
+    if array.dtype == getattr(xp, "float64", None) and known_rows(matrix) is not None:
+        bad = ~to_numpy(xp.any(matrix != 0, axis=1)) & to_numpy(xp.any(array != 0, axis=1))
+        if bad.any():
+            raise _beyond_float32(name, bad, f"of at most {np.abs(to_numpy(array)[bad]).max():.3g}, which become zero")
     return matrix
+
+
+def _beyond_float32(name: str, bad: NDArray[np.bool_], seen: str) -> ValueError:
+    return ValueError(
+        f"{name} must fit float32, but {bad.sum()} of {len(bad)} rows hold numbers {seen} "
+        f"(first: row {np.flatnonzero(bad)[0]}); scale the vectors, such as to unit length"
+    )
 
 
 def refuse_masked(array: Any, name: str) -> None:

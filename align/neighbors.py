@@ -31,6 +31,7 @@ from .arrays import (
 _QUERY_BLOCK = 1024
 _CANDIDATE_BLOCK = 16384
 _PRODUCT_FROM = 4  # queries, from where a product of matrices is quicker than row by row
+_SMALLEST = float(np.finfo(np.float32).tiny)
 _FAISS_PRODUCT_FROM = 128_000  # numbers in the queries, from where FAISS 1.15 multiplies matrices itself
 
 
@@ -125,10 +126,25 @@ def nearest(queries: Any, candidates: Any, k: int) -> Neighbors:
             scores, ids = faiss.knn(queries, candidates, k, metric=faiss.METRIC_INNER_PRODUCT)
     else:
         scores, ids = _blocked_top_k(queries, candidates, k)
+    _check_range(scores, queries, candidates)
     order = np.lexsort((ids, -scores), axis=1)
     return Neighbors(
         np.take_along_axis(ids, order, axis=1).astype(np.int64, copy=False),
         np.take_along_axis(scores, order, axis=1).astype(np.float32, copy=False),
+    )
+
+
+def _check_range(scores: NDArray[np.float32], queries: Any, candidates: Any) -> None:
+    """Raise ValueError if inner products left the range of float32, so that their order says nothing."""
+    largest = np.abs(scores).max()  # NaN, if one is
+    if np.isfinite(largest) and largest >= _SMALLEST:
+        return
+    longest = [float(namespace(each).max(namespace(each).abs(each))) for each in (queries, candidates)]
+    if np.isfinite(largest) and not 0 < longest[0] * longest[1] < _SMALLEST:
+        return  # a zero vector, or one that is at a right angle to all
+    raise ValueError(
+        "the inner products of queries and candidates must fit float32, but their largest numbers are "
+        f"{longest[0]:.3g} and {longest[1]:.3g}; scale both, such as to unit length"
     )
 
 
@@ -139,7 +155,8 @@ def _product_top_k(
     n = len(queries)
     scores, ids = np.full((n, k), -np.inf, np.float32), np.zeros((n, k), np.int64)
     for first, block in row_blocks(candidates, _CANDIDATE_BLOCK):
-        products = queries @ block.T
+        with np.errstate(over="ignore", invalid="ignore"):  # refused by `_check_range`
+            products = queries @ block.T
         if first == 0 and len(block) > k:
             ids = np.argpartition(products, len(block) - k, axis=1)[:, len(block) - k :]
             scores = np.take_along_axis(products, ids, axis=1)
@@ -331,7 +348,10 @@ def softmax_normalizer(candidates: Any, background: Any, inverse_temperature: fl
     xp = namespace(candidates, background)
     parts = []
     for _, block in row_blocks(candidates, _BLOCK):
-        exponents = inverse_temperature * (block @ xp.matrix_transpose(background))
+        with np.errstate(over="ignore", invalid="ignore"):  # refused by `_check_range`
+            products = block @ xp.matrix_transpose(background)
+        _check_range(to_numpy(xp.max(xp.abs(products), axis=1)), background, block)
+        exponents = inverse_temperature * products
         largest = xp.max(exponents, axis=1, keepdims=True)
         total = xp.sum(xp.exp(exponents - largest), axis=1)
         parts.append(to_numpy(xp.log(total) + largest[:, 0]))

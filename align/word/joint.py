@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, to_numpy
+from interlingua.align.arrays import as_matrix, take_known, to_numpy
 from interlingua.align.linalg import svd
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
 from interlingua.align.word.methods import Callback
-from interlingua.align.word.methods.procrustes import check_pairs
+from interlingua.align.word.methods.procrustes import check_directions, check_pairs
 
 Products = Mapping[tuple[str, str], NDArray[np.float64]]
 Pairs = Mapping[tuple[str, str], NDArray[np.int64]]
@@ -328,6 +328,8 @@ class GeneralizedProcrustes:
         n_given = sum(map(len, given.values()))
         if self.compose:
             given |= compose_pairs(given, tuple(arrays))
+        for name, each in arrays.items():
+            check_directions(take_known(each), f"the vectors of {name!r}")
         steps = {name: Normalization.fit(each, self.normalize) for name, each in arrays.items()}
         normal = {name: steps[name].transform(each) for name, each in arrays.items()}
         rotations, self.history_ = joint_rotations(

@@ -303,6 +303,7 @@ def refuse_mapped(mapped: bool) -> None:
 
 # Squared distances of two vectors reach 4 times their largest squared norm, and must stay float32.
 _LARGEST_SQUARED_NORM = float(np.finfo(np.float32).max) / 4
+_SMALLEST_SQUARED_NORM = float(np.finfo(np.float32).tiny)
 
 # A unit vector whose entries are rounded to float32 has a squared norm within (1 ± 2^-24)^2 of 1.
 _UNIT = 2.0**-23 * 1.001
@@ -319,8 +320,8 @@ def check_vectors(vectors: ArrayLike, dimension: int, metric: Metric, *, name: s
     TypeError
         If the values are not real numbers.
     ValueError
-        If the array is empty or not (n, `dimension`), holds NaN or infinities or values beyond float32,
-        or, for `cosine`, a zero vector.
+        If the array is empty or not (n, `dimension`), holds NaN or infinities or values beyond float32, holds
+        nothing but values whose squares are below it, or, for `cosine`, a zero vector.
 
     Examples
     --------
@@ -354,6 +355,13 @@ def check_vectors(vectors: ArrayLike, dimension: int, metric: Metric, *, name: s
         raise ValueError(
             f"{name} row {bad[0]} holds NaN, infinite or too large values ({bad.size} such rows of "
             f"{len(array)}); remove or repair them first"
+        )
+    # a question near the origin has distances all the same
+    small = metric is Metric.IP or (metric is Metric.L2 and name != "queries")
+    if small and most < _SMALLEST_SQUARED_NORM and array.any():
+        raise ValueError(
+            f"{name} must have squares that float32 can hold, but the largest value is {np.abs(array).max():.3g}, so "
+            "that all scores would be zero; scale all vectors alike, or use metric 'cosine'"
         )
     if metric is not Metric.COSINE or (1 - least <= _UNIT and most - 1 <= _UNIT):
         return single

@@ -6,11 +6,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.arrays import as_matrix, known_rows, namespace, take_known, take_rows, to_numpy
+from interlingua.align.arrays import as_matrix, known_rows, namespace, take_known, take_rows, to_numpy, unit_rows
 from interlingua.align.linalg import svd
 from interlingua.align.space import Normalization, SharedSpace, SpaceMap
 
 from . import WordMethod
+
+_ROUNDING = 1e-6  # between unit vectors of one direction
+_FIRST = 64  # vectors that are looked at before all are
 
 
 def orthogonal_map(source: Any, target: Any) -> Any:
@@ -154,7 +157,8 @@ def check_fit(source: Any, target: Any, pairs: Any, names: tuple[str, str]) -> t
     Raises
     ------
     ValueError
-        If the languages share a name, no pair has both vectors, or as `as_matrix` and `check_pairs`.
+        If the languages share a name, no pair has both vectors, a side has one direction only, or as `as_matrix` and
+        `check_pairs`.
     """
     source, target, rows, _ = check_weighted_fit(source, target, pairs, None, names)
     return source, target, rows
@@ -181,6 +185,8 @@ def check_weighted_fit(
     first, second = (
         matrix if some is None else take_rows(matrix, some) for matrix, some in zip(matrices, known, strict=True)
     )
+    check_directions(first, "source")
+    check_directions(second, "target")
     return first, second, rows[kept], shares
 
 
@@ -190,12 +196,13 @@ def check_vocabularies(source: Any, target: Any, names: tuple[str, str]) -> tupl
     Raises
     ------
     ValueError
-        If the languages share a name, a side has no vector, or as `as_matrix`.
+        If the languages share a name, a side has no vector or one direction only, or as `as_matrix`.
     """
     first, second = (take_known(each) for each in _matrices(source, target, names))
     for each, name in ((first, "source"), (second, "target")):
         if each.shape[0] == 0:
             raise ValueError(f"{name} must hold vectors, but no word has a vector: there is no row, or all are zero")
+        check_directions(each, name)
     return first, second
 
 
@@ -228,6 +235,21 @@ def normalized(
     """Learn the steps on both vocabularies; return these, and the vocabularies after them."""
     first, second = (Normalization.fit(each, steps) for each in (source, target))
     return (first, second), (first.transform(source), second.transform(target))
+
+
+def check_directions(matrix: Any, name: str) -> None:
+    """Raise ValueError if all vectors have one direction, so that nothing but rounding is left without their mean."""
+    xp = namespace(matrix)
+
+    def equal(rows: Any) -> bool:
+        unit = unit_rows(rows)
+        return bool(xp.max(xp.abs(unit - unit[:1])) <= _ROUNDING)
+
+    if matrix.shape[0] > 1 and equal(matrix[:_FIRST]) and equal(matrix):
+        raise ValueError(
+            f"{name} must hold vectors of several directions, but all {matrix.shape[0]} have the same; look at what "
+            "made them"
+        )
 
 
 def check_weights(weights: Any, n_pairs: int) -> NDArray[np.float64]:
