@@ -24,8 +24,11 @@ from interlingua.align.bridge import TextVectors, answer_ranks, fit_bridge, rete
 from interlingua.benchmarks.harness.datasets import read_ddtp
 from interlingua.benchmarks.harness.measure import Case
 from interlingua.benchmarks.training.distillation import teacher_folder
+from interlingua.index import Collection
 from interlingua.pipelines import Encoder, load_encoder
 from interlingua.pipelines.bridge import BridgeTexts, IndexTexts, fit_index_bridge, fit_text_bridge, map_questions
+from interlingua.pipelines.bridge.encoder import BridgedEncoder
+from interlingua.pipelines.bridge.stage import StagedIndex
 from interlingua.pipelines.bridge.verify import Question, bridged_by_language
 from interlingua.pipelines.stored import EncoderNote
 
@@ -34,6 +37,8 @@ SIZES = (250, 500, 1000, 2000)
 _ASKED = 750
 _SEED = 20261201
 _SPLITS = 400
+_STAGED = 2000
+_SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 
 # Runs in an environment of its own: fits isotrieve's maps, and maps.
 _ISOTRIEVE = """
@@ -234,4 +239,55 @@ def _by_isotrieve(python: Path, x: Vectors, y: Vectors, asked: Mapping[str, Vect
             return {name: dict(zip(asked, np.split(read[name], ends), strict=True)) for name in read.files}
 
 
-BENCHMARKS = {"bridge": run, "bridge_upgrade": run_upgrade}
+def run_stage() -> Iterator[Case]:
+    """Give recall while an index of MiniLM is moved to e5, by the share of rows that e5 has read.
+
+    Questions come to the rows of before through a bridge, in each language. Beside it, the cosines of both as they are.
+    """
+    task, source, target = Task.read(), load_encoder(dtype="float32"), load_encoder(teacher_folder())
+    bridge = fit_text_bridge(
+        BridgeTexts(tuple(task.titles[:_STAGED]), tuple(task.bodies[:_STAGED]), "en"), source, target
+    )
+    new, old = (each.encode(task.texts, role="passage") for each in (source, target))
+    order = [f"t{row}" for row in np.random.default_rng(_SEED).permutation(len(task.texts))]
+    with tempfile.TemporaryDirectory() as folder:
+        index = Collection.create(old.shape[1], "cosine")
+        index.add([f"t{row}" for row in range(len(old))], old, [{"text": each} for each in task.texts])
+        index.save(Path(folder) / "index")
+        stage = StagedIndex.create(Path(folder) / "index", Path(folder) / "stage", source)
+        for share in _SHARES:
+            done = stage.advance(source, count=round(share * len(old)) - stage.progress.staged, first=order).staged
+            yield _staged(task, "one search of both, scores made alike", share, {
+                name: _places(stage, some, task.answers[name], source, BridgedEncoder(bridge, source, target, name))
+                for name, some in task.questions.items()
+            })  # fmt: skip
+            if 0 < share < 1:
+                rows = [int(each[1:]) for each in order[:done]]
+                mixed = {}
+                for name, some in task.questions.items():
+                    asked = map_questions(bridge, some, name, source=source, target=target).vectors
+                    scores = asked @ old.T
+                    scores[:, rows] = source.encode(some, role="query") @ new[rows].T
+                    own = scores[np.arange(len(some)), task.answers[name]]
+                    mixed[name] = (scores > own[:, None]).sum(axis=1)
+                yield _staged(task, "cosines of both as they are", share, mixed)
+
+
+def _places(
+    stage: StagedIndex, questions: list[str], answers: NDArray[np.int64], new: Encoder, old: Encoder
+) -> NDArray[np.int64]:
+    found = stage.search(questions, 10, new=new, old=old)
+    ids = [[hit.id for hit in each] for each in found]
+    return np.array(
+        [each.index(f"t{row}") if f"t{row}" in each else 10 for each, row in zip(ids, answers, strict=True)]
+    )
+
+
+def _staged(task: Task, method: str, share: float, places: Mapping[str, NDArray[np.int64]]) -> Case:
+    figures = {f"R@{k} %": 100 * float(np.mean([(places[name] < k).mean() for name in LANGUAGES[1:]])) for k in (1, 10)}
+    figures["English R@10 %"] = 100 * float((places["en"] < 10).mean())
+    n = sum(len(each) for each in places.values())
+    return Case(task="staging", data=f"{share:.0%} of the rows with e5", method=method, figures=figures, n=n)
+
+
+BENCHMARKS = {"bridge": run, "bridge_upgrade": run_upgrade, "bridge_stage": run_stage}

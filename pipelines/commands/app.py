@@ -72,6 +72,8 @@ COMMANDS = {
         "bridge map": "bridge:map_",
         "bridge verify": "bridge:verify",
         "bridge plan": "bridge:plan",
+        "bridge stage": "bridge:stage",
+        "bridge rollback": "bridge:rollback",
         "evaluate": "evaluate:evaluate",
     },
     "Train": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from interlingua.pipelines.bridge.encoder import BridgedEncoder
     from interlingua.pipelines.bridge.texts import BridgeTexts
     from interlingua.pipelines.encoders.base import Encoder
+    from interlingua.pipelines.search.finding import SearchHit
 
 _FIT = "interlingua.pipelines.bridge.fit:fit_text_bridge"
+_STAGE = "interlingua.pipelines.bridge.stage:StagedIndex.advance"
 _TITLES = options_of("interlingua.pipelines.bridge.texts:read_bridge_texts", only=("titles", "language"))
 
 
@@ -336,3 +339,132 @@ def bridged_encoder(
         ends[end_named(bridge, load_encoder(encoder, **loading))] = encoder
     source, target = _ends(console, bridge, ends["source"], ends["target"], loading, alone=False)
     return BridgedEncoder(bridge, source, target, language)
+
+
+@command(
+    staging=options_of(
+        "interlingua.pipelines.bridge.stage:StagedIndex.advance", only=("count", "newest", "batch", "progress")
+    ),
+    loading=ENCODING,
+)
+def stage(
+    console: Output,
+    staging: dict[str, Any],
+    loading: dict[str, Any],
+    index: str,
+    *,
+    encoder: EncoderName = None,
+    output: Annotated[str, Parameter(("--output", "-o"), metavar="STAGE")],
+    first: Annotated[str | None, Parameter(metavar="IDS.txt")] = None,
+) -> None:
+    """Have a new encoder read an index row by row, the most wanted first; it is searched meanwhile.
+
+    The index is not changed. Called again, it goes on: with rows that are left, are new, or say something else now.
+    `search STAGE` asks both encoders; `bridge rollback STAGE` takes it back.
+
+    Parameters
+    ----------
+    index : str
+        A plain collection, or another program's store.
+    encoder : str
+        The new one; by default the bundled one, or that of the stage.
+    output : str
+        The folder of the rows that the new encoder has read.
+    first : str, optional
+        Ids of rows that come first, one a line; - for standard input.
+
+    Examples
+    --------
+    ::
+
+        interlingua bridge stage notes.db --encoder bundled --first MOST-FOUND.txt --count 5000 -o STAGE
+    """
+    from interlingua.pipelines.bridge.stage import StagedIndex, is_stage
+    from interlingua.pipelines.encoders.load import load_encoder
+    from interlingua.pipelines.stored import encoder_of
+    from interlingua.pipelines.texts.lines import open_lines
+
+    wanted: list[str] = []
+    if first is not None:
+        with open_lines(first) as lines:
+            wanted = [line.strip() for line in lines if line.strip()]
+    with console.working("loading"):
+        if is_stage(output):
+            staged = StagedIndex(output)
+            staged.check_index(index)
+            model, _ = encoder_of(output, staged.note, encoder, **loading)
+        else:
+            model = load_encoder(encoder, **loading)
+            staged = StagedIndex.create(index, output, model)
+    found = staged.advance(model, first=wanted, **staging)
+    about = {
+        "stage": output,
+        "rows": found.rows,
+        "staged": found.staged,
+        "left": found.rows - found.staged,
+        "seconds a row": round(found.seconds_a_row, 5),
+        "encoder": model.identity,
+    }
+    console.result(about, lambda: [table("", "", rows=flat_rows(about))])
+    if found.complete:
+        console.note(
+            f"all rows are there: `interlingua index export {output} STORE` writes them in another program's form"
+        )
+
+
+@command()
+def rollback(console: Output, stage: str) -> None:
+    """Take a stage back: its rows are removed, and the index is searched as it was and is.
+
+    Parameters
+    ----------
+    stage : str
+        Of `bridge stage`.
+
+    Examples
+    --------
+    ::
+
+        interlingua bridge rollback STAGE
+    """
+    from interlingua.pipelines.bridge.stage import take_back
+
+    index = take_back(stage)
+    console.result({"removed": stage, "index": index}, lambda: [f"{stage} is gone; {index} is as it was"])
+
+
+def search_stage(
+    console: Output,
+    folder: str,
+    questions: list[str],
+    *,
+    k: int,
+    language: str | None,
+    languages: Sequence[str] | None,
+    encoder: str | None,
+    bridge: str | None,
+    loading: dict[str, Any],
+) -> list[list[SearchHit]]:
+    """Search an index that is being staged: by its new encoder and by that of before, or through a bridge."""
+    from interlingua.pipelines.bridge.stage import StagedIndex
+    from interlingua.pipelines.encoders.load import load_encoder
+    from interlingua.pipelines.stored import encoder_of
+
+    with console.working("loading"):
+        staged = StagedIndex(folder)
+        new, _ = encoder_of(folder, staged.note, **loading)
+        old: Encoder
+        if bridge is not None:
+            old = bridged_encoder(console, bridge, encoder, language, loading)
+        elif staged.old_note.identity:
+            old, _ = encoder_of(staged.place, staged.old_note, encoder, **loading)
+        elif encoder is not None:
+            old = load_encoder(encoder, **loading)
+        else:
+            raise UsageError(
+                f"{staged.place} does not say which encoder made its vectors; name it with --encoder, or a bridge to "
+                "it with --bridge"
+            )
+    told = staged.progress
+    console.note(f"{told.staged} of {told.rows} rows are found by the new encoder, the others by that of before")
+    return staged.search(questions, k, new=new, old=old, languages=languages, progress=console.progress)

@@ -83,8 +83,11 @@ def search(
 
         interlingua search COLLECTION "QUESTION" --languages sw,zh --where 'year>=2020 and topic in (law, health)'
     """
+    from interlingua.pipelines.bridge.stage import is_stage
     from interlingua.pipelines.search.relevance import Relevance
     from interlingua.pipelines.search.search import CrossLingualSearch
+
+    from .bridge import search_stage
 
     lines = words_or_lines(questions)
     if not all(question.strip() for question in lines):
@@ -93,6 +96,15 @@ def search(
         raise ValueError("standard input holds no question; give one a line")
     condition = written_filter(where)
     require_searchable(collection)
+    if is_stage(collection):
+        if condition is not None or asked is not None or prefer is not None:
+            raise UsageError(
+                f"{collection} is a stage of `bridge stage`, which knows no --where, --questions or --prefer"
+            )
+        only = {key: searching[key] for key in ("k", "language", "languages")}
+        mixed = search_stage(console, collection, lines, **only, encoder=encoder, bridge=bridge, loading=encoding)
+        console.result(_found(lines, mixed), lambda: [_hits(*each, None) for each in zip(lines, mixed, strict=True)])
+        return
     with console.working("loading"):
         model: Any = encoder
         if bridge is not None:
@@ -113,11 +125,14 @@ def search(
     answers = loaded.search(lines, where=condition, prefer=prefer, least=judged, **searching)
     if least is not None and loaded.relevance is None:
         console.note("the encoder knows too few texts to tell probabilities: nothing is refused")
-    found = [
+    console.result(_found(lines, answers), lambda: [_hits(*each, least) for each in zip(lines, answers, strict=True)])
+
+
+def _found(questions: Sequence[str], answers: Sequence[Sequence[SearchHit]]) -> list[dict[str, Any]]:
+    return [
         {"question": question, "hits": [_hit(hit) for hit in hits]}
-        for question, hits in zip(lines, answers, strict=True)
+        for question, hits in zip(questions, answers, strict=True)
     ]
-    console.result(found, lambda: [_hits(*each, least) for each in zip(lines, answers, strict=True)])
 
 
 def learn_from(loaded: CrossLingualSearch, path: str, language: str | None, console: Output) -> None:

@@ -80,7 +80,7 @@ def test_every_command_of_then_is_here():
         "index words",
         *(f"plot {what}" for what in ("space", "audit", "retrieval", "confusion")),
         "train static",
-        *(f"bridge {verb}" for verb in ("fit", "map", "verify", "plan")),
+        *(f"bridge {verb}" for verb in ("fit", "map", "verify", "plan", "stage", "rollback")),
     }
 
 
