@@ -19,6 +19,7 @@ _LIKE, _SOME = 20, 0.1  # relations of the other graph that one is compared with
 _SKETCH, _AT_ONCE = 512, 32  # columns for the likeness of relations, and so many at a time
 _LONGEST = 500  # entities with one feature, beyond which it tells nobody apart
 _OWN_ROWS, _OTHER_ROWS = 256, 8192
+_LOOKED_UP = 1_000_000  # features at a time
 
 
 def compare_structure(
@@ -74,7 +75,7 @@ def compare_structure(
 
     Notes
     -----
-    Memory is the right side's features, some tens an edge, and the result.
+    Memory is both sides' features, some tens an edge, which of them are like, and the result.
 
     References
     ----------
@@ -89,14 +90,15 @@ def compare_structure(
     own, other = (_Side.of(edges, each, n, spread) for each in sides)
     like = _like_relations(vectors, np.unique(own.relations), np.unique(other.relations))
     codes, having = _lists(other, m)
+    own_codes, own_having = _lists(own, len(left), longest=None)
+    shared = _shared(own_codes, codes, np.diff(having.indptr) > 0, like, spread.shape[1])
+    told = sparse.csr_array(own_having.T)
+    del own_having
     best = BestOfGroups(min(k, len(left)), m)
     keys, scores = [], []
     for start in range(0, len(left), _OWN_ROWS):
         size = min(_OWN_ROWS, len(left) - start)
-        rows, features, values = _translated(*own.features(start, start + size), like, spread.shape[1])
-        at = find_keys(codes, features)
-        held = at >= 0
-        block = sparse.csr_array((values[held], (rows[held] - start, at[held])), shape=(size, len(codes)))
+        block = told[start : start + size] @ shared
         products = sparse.coo_array(block @ having)
         columns, values = products.col.astype(np.int64), products.data.astype(np.float32)
         rows = products.row.astype(np.int64)
@@ -142,24 +144,43 @@ class _Side:
         return rows, codes, values / np.sqrt(squares).astype(np.float32)[rows - first]
 
 
-def _lists(side: _Side, n: int) -> tuple[Ids, sparse.csr_array]:
-    """Return the features of a side, rising, and which entities have them, (features, n)."""
+def _lists(side: _Side, n: int, *, longest: int | None = _LONGEST) -> tuple[Ids, sparse.csr_array]:
+    """Return the features of a side, rising, and which entities have them, (features, n); none of those many have."""
     blocks = [side.features(start, min(start + _OTHER_ROWS, n)) for start in range(0, n, _OTHER_ROWS)]
     rows, codes, values = (np.concatenate(each) for each in zip(*blocks, strict=True))
     del blocks
     found, columns, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    kept = (counts <= _LONGEST)[columns]
-    return found, sparse.csr_array((values[kept], (columns[kept], rows[kept])), shape=(len(found), n))
+    if longest is not None:
+        kept = (counts <= longest)[columns]
+        rows, columns, values = rows[kept], columns[kept], values[kept]
+    return found, sparse.csr_array((values, (columns, rows)), shape=(len(found), n))
 
 
-def _translated(
-    rows: Ids, codes: Ids, values: NDArray[np.float32], like: tuple[Ids, Ids, NDArray[np.float32]], width: int
-) -> tuple[Ids, Ids, NDArray[np.float32]]:
-    """Return X K: each feature by the relations of the other graph that its relation is like."""
-    own, other, weights = like
-    relations, labels = np.divmod(codes, width)
-    which, at = _ranges(*(np.searchsorted(own, relations, side=side) for side in ("left", "right")))
-    return _summed(rows[which], other[at] * width + labels[which], values[which] * weights[at])
+def _shared(
+    own: Ids, other: Ids, listed: NDArray[np.bool_], like: tuple[Ids, Ids, NDArray[np.float32]], width: int
+) -> sparse.csr_array:
+    """Return K between the features of one side and the listed ones of the other, (own, other).
+
+    A feature of the one side is like those of the other that have its label and a relation like its own. Features are
+    looked up once each, however many entities have them, and relation by relation, in rising order.
+    """
+    r, q, weights = like
+    labels = own % width
+    first, last = (np.searchsorted(own, r * width + offset) for offset in (0, width))
+    blocks = np.cumsum(last - first) // _LOOKED_UP
+    rows, columns, values = [], [], []
+    for block in np.unique(blocks):
+        pairs = np.flatnonzero(blocks == block)
+        which, at = _ranges(first[pairs], last[pairs])
+        found = find_keys(other, q[pairs][which] * width + labels[at])
+        held = found >= 0
+        held[held] = listed[found[held]]
+        rows.append(at[held].astype(np.int32))
+        columns.append(found[held].astype(np.int32))
+        values.append(weights[pairs][which[held]])
+    nothing = np.zeros(0, np.int32)
+    places = (np.concatenate([nothing, *rows]), np.concatenate([nothing, *columns]))
+    return sparse.csr_array((np.concatenate([np.zeros(0, np.float32), *values]), places), shape=(len(own), len(other)))
 
 
 def _ranges(starts: Ids, ends: Ids) -> tuple[Ids, Ids]:

@@ -49,6 +49,7 @@ def test_scores_are_those_of_the_formula(monkeypatch, rows):
     monkeypatch.setattr(structure, "_LEAST", 0.0)
     monkeypatch.setattr(structure, "_OWN_ROWS", rows)
     monkeypatch.setattr(structure, "_OTHER_ROWS", rows)
+    monkeypatch.setattr(structure, "_LOOKED_UP", rows)
     edges, pairs = two_graphs(), np.stack([np.arange(8), N + np.arange(8)], axis=1)
     rng = np.random.default_rng(1)
     sides = rng.permutation(N)[:25], N + rng.permutation(N)[:20]
