@@ -17,7 +17,7 @@ three right paragraphs, of the one in the own language, and of the two others.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +50,15 @@ class Pool:
         The passages that each question asks for.
     others : mapping of str to dict of str to str
         By language, titles by package that are not asked.
+    titles : list of dict of str to str
+        The titles, by language, of every package that is not asked for.
     """
 
     texts: list[tuple[str, str]]
     asked: list[tuple[str, str]]
     right: list[tuple[int, ...]]
     others: Mapping[str, dict[str, str]]
+    titles: list[dict[str, str]] = field(default_factory=list)
 
 
 def read_packages() -> Pool:
@@ -77,9 +80,11 @@ def read_packages() -> Pool:
             if package in rows[name]:
                 asked.append((name, rows[name][package]["title"]))
                 right.append((place,))
-    left = [each for each in packages if each not in set(chosen)][:_PAIRS]
-    others = {name: {each: rows[name][each]["title"] for each in left if each in rows[name]} for name in LANGUAGES}
-    return Pool(texts, asked, right, others)
+    left = sorted(set(packages) - set(chosen))
+    titles = [{name: rows[name][each]["title"] for name in LANGUAGES if each in rows[name]} for each in left]
+    few = left[:_PAIRS]
+    others = {name: {each: rows[name][each]["title"] for each in few if each in rows[name]} for name in LANGUAGES}
+    return Pool(texts, asked, right, others, titles)
 
 
 def read_paragraphs() -> Pool:

@@ -373,7 +373,8 @@ class CrossLingualSearch:
             Whether words count beside vectors: where they are indexed, never, or else it is an error.
 
             A passage gets 0.2 deviations of the question's scores for each deviation that its words lie above the
-            others of its language; see `interlingua.pipelines.search.lexical`. Not beside `balance`.
+            others of its language, 0.3 where a lexicon translates; see `interlingua.pipelines.search.lexical`. Not
+            beside `balance`.
         least : float, optional
             Find nothing where the probability that the collection is about what was asked is lower; 0 refuses nothing.
 

@@ -13,6 +13,7 @@ References
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,32 +104,49 @@ class LanguageTexts:
         self._later = [each for each in self._later if each[0] not in wanted]
         self._gone |= set(np.flatnonzero(np.isin(self.numbers, numbers)).tolist())
 
-    @property
+    @cached_property
     def n_indexed(self) -> int:
         """How many different texts the statistics are of."""
         return int(self.places.max(initial=-1)) + 1
 
     @property
+    def n_texts(self) -> int:
+        """How many texts `scores_of_texts` tells of."""
+        return self.n_indexed + len(self._later)
+
+    @property
     def living(self) -> NDArray[np.int64]:
         """The rows that are not gone."""
-        kept = np.delete(self.numbers, sorted(self._gone))
-        return np.concatenate([kept, self.rows[len(self.numbers) :]])
+        return self.living_texts[0]
+
+    @property
+    def living_texts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows that are not gone, and for each the place of its text in what `scores_of_texts` returns."""
+        gone = sorted(self._gone)
+        later = np.arange(self.n_indexed, self.n_indexed + len(self._later))
+        texts = np.concatenate([np.delete(self.places, gone).astype(np.int64), later])
+        return np.concatenate([np.delete(self.numbers, gone), self.rows[len(self.numbers) :]]), texts
 
     def rarity(self, piece: str) -> float:
         """Return idf of a piece; the highest for one that no text has."""
-        token = self.tokens.get(piece)
-        holding = 0 if token is None else int(self.starts[token + 1] - self.starts[token])
-        return float(np.log1p((self.n_indexed - holding + 0.5) / (holding + 0.5)))
+        return float(self._rarities[self.tokens.get(piece, -1)])
+
+    @cached_property
+    def _rarities(self) -> NDArray[np.float64]:
+        """How rare each piece is, by its number; the last is of one that no text has."""
+        holding = np.append(np.diff(self.starts), 0)
+        return np.asarray(np.log1p((self.n_indexed - holding + 0.5) / (holding + 0.5)))
+
+    def weighed(self, asked: Mapping[str, float]) -> float:
+        """Return what the pieces of a question weigh, each by its rarity."""
+        tokens = [self.tokens.get(piece, -1) for piece in asked]
+        return float(self._rarities[tokens] @ np.fromiter(asked.values(), np.float64, len(asked)))
 
     def scores(self, asked: Mapping[str, float]) -> NDArray[np.float64]:
-        """Return the BM25 of each of `rows` for weighted pieces of a question; see `spread_over`."""
-        return self.spread_over(self.scores_of_texts(asked))
-
-    def spread_over(self, values: NDArray[np.float64], gone: float = 0.0) -> NDArray[np.float64]:
-        """Return the value of each of `rows` from those of the different texts, and `gone` for rows that are gone."""
-        n_indexed = self.n_indexed
+        """Return the BM25 of each of `rows` for weighted pieces of a question; 0 for rows that are gone."""
+        values, n_indexed = self.scores_of_texts(asked), self.n_indexed
         rows = np.concatenate([values[:n_indexed][self.places], values[n_indexed:]])
-        rows[sorted(self._gone)] = gone
+        rows[sorted(self._gone)] = 0.0
         return rows
 
     def scores_of_texts(self, asked: Mapping[str, float]) -> NDArray[np.float64]:
@@ -137,7 +155,7 @@ class LanguageTexts:
         held = [(self.tokens[piece], weight) for piece, weight in asked.items() if piece in self.tokens]
         spans = [slice(*self.starts[token : token + 2]) for token, _ in held]
         n_indexed = self.n_indexed
-        total = np.zeros(n_indexed + len(self._later))
+        total = np.zeros(self.n_texts)
         if spans:
             texts = np.concatenate([self.texts[span] for span in spans])
             owed = np.concatenate([self.weights[span] * np.float32(weight) for span, (_, weight) in zip(spans, held)])
@@ -152,7 +170,7 @@ class LanguageTexts:
         """Return the pieces with the pairs that hold a single character, where a question names one by itself."""
         spread = dict(asked)
         for piece, weight in asked.items():
-            if not piece.startswith("=") and is_unspaced(piece) and len(spread) < _SPREAD and _is_single(piece):
+            if len(piece) == 1 and len(spread) < _SPREAD and is_unspaced(piece):
                 pairs = [each for each in self.tokens if len(each) > len(piece) and piece in each and is_unspaced(each)]
                 for each in pairs[:_SPREAD]:
                     spread.setdefault(each, weight / 2)
@@ -160,7 +178,3 @@ class LanguageTexts:
 
 
 _SPREAD = 512  # pairs at most
-
-
-def _is_single(piece: str) -> bool:
-    return len(piece) == 1

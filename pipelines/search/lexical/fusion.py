@@ -3,7 +3,7 @@
 With s the score of a row by vectors, d the deviation of the question's scores over all rows, and z what the question's
 words say of it (`interlingua.pipelines.search.lexical.index`),
 
-    s' = s + 0.2 d z
+    s' = s + 0.2 d z    (0.3 d z where a lexicon translates the question's words)
 
 so that scores stay what they were where words say nothing. What is in neither list of the best is not looked at.
 Reciprocal rank fusion, which others use, takes the ranks of one list of all languages; such a list is as biased as raw
@@ -25,7 +25,7 @@ from .index import LexicalIndex, WordScores
 
 #: Whether words count: where they are indexed, never, or else it is an error.
 Hybrid = Literal["auto", "off", "on"]
-_WEIGHT = 0.2  # chosen on descriptions of packages in nine languages
+_WEIGHT, _WEIGHT_TRANSLATED = 0.2, 0.3  # chosen on descriptions of packages in nine languages
 #: Rows by vectors, and by words, that are looked at in an exact index, and in another.
 SEEN, SEEN_IN_GRAPH = 100, 30
 Found = list[tuple[Hit, float]]
@@ -66,11 +66,14 @@ class AskedWords:
         None for a question of which no word is known.
     units : (n,) array
         Deviation of each question's scores by vectors.
+    weight : float
+        Of the words.
     """
 
     ranked: Any
     scores: tuple[WordScores | None, ...]
     units: NDArray[np.float64]
+    weight: float = _WEIGHT
 
     @classmethod
     def of(
@@ -85,7 +88,8 @@ class AskedWords:
         """Return what the words of questions say; None where no word of any is known."""
         among = None if languages is None else list(languages)
         scores = tuple(index.scores(*each, among) for each in zip(questions, asked_in, strict=True))
-        return None if all(each is None for each in scores) else cls(ranked, scores, units)
+        weight = _WEIGHT if index.lexicon is None else _WEIGHT_TRANSLATED
+        return None if all(each is None for each in scores) else cls(ranked, scores, units, weight)
 
     def bonus(self, number: int, hits: Sequence[Hit]) -> NDArray[np.float64]:
         """Return what the words add to the score of each hit of a question."""
@@ -93,7 +97,7 @@ class AskedWords:
         if scores is None or not hits:
             return np.zeros(len(hits))
         z = scores.of(self.ranked.collection.numbers_of([hit.id for hit in hits]))
-        return np.asarray(_WEIGHT * self.units[number] * z, np.float64)
+        return np.asarray(self.weight * self.units[number] * z, np.float64)
 
     def scored(self, number: int, hits: Sequence[Hit]) -> list[Hit]:
         """Return hits with what the words add to their scores, in the same order."""
@@ -132,6 +136,6 @@ class AskedWords:
             return []
         (listed,) = held.result_of(SearchResult(best[None, :], np.zeros((1, len(best)), np.float32), Metric.IP)).ids
         own = 2 * (self.ranked.vectors(listed) @ vector) - self.ranked.means(listed)
-        total = np.asarray(own + _WEIGHT * self.units[number] * scores.of(best), np.float32)
+        total = np.asarray(own + self.weight * self.units[number] * scores.of(best), np.float32)
         result = held.result_of(SearchResult(best[None, :], total[None, :], Metric.IP))
         return [(hit, hit.score) for hit in result[0]]

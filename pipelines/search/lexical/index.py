@@ -14,6 +14,7 @@ that it means the same among 50 texts and among a million:
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,37 +39,78 @@ _ARRAYS = ("numbers", "places", "weights", "texts", "starts")
 
 
 @dataclass(frozen=True)
+class RowTexts:
+    """Which text each row has, of those of all languages one after the other.
+
+    Attributes
+    ----------
+    rows : (n,) array of int64
+        Ascending.
+    texts : (n,) array of int64
+    order : (n,) array of int64
+        Places of the rows by their texts.
+    """
+
+    rows: NDArray[np.int64]
+    texts: NDArray[np.int64]
+    order: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, languages: Iterable[LanguageTexts]) -> "RowTexts":
+        """Return the rows of languages that are not gone."""
+        rows, texts, begin = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0
+        for each in languages:
+            living, own = each.living_texts
+            rows.append(living)
+            texts.append(own + begin)
+            begin += each.n_texts
+        order = np.argsort(np.concatenate(rows), kind="stable")
+        ascending = np.concatenate(texts)[order]
+        return cls(np.concatenate(rows)[order], ascending, np.argsort(ascending, kind="stable"))
+
+    @cached_property
+    def sorted_texts(self) -> NDArray[np.int64]:
+        """The texts in ascending order."""
+        return self.texts[self.order]
+
+    def having(self, texts: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+        """Return the first k rows that have these texts, in their order."""
+        begin, end = (np.searchsorted(self.sorted_texts, texts, side) for side in ("left", "right"))
+        found = [self.order[first:last] for first, last in zip(begin.tolist(), np.minimum(end, begin + k).tolist())]
+        return self.rows[np.concatenate(found)[:k]] if found else self.rows[:0]
+
+
+@dataclass(frozen=True)
 class WordScores:
     """What a question's words say of rows.
 
     Attributes
     ----------
-    z : (n,) array of float32
-        Of each row of the index.
+    z : (m,) array of float32
+        Of each text, of those of all languages one after the other.
     """
 
     z: NDArray[np.float32]
-    _rows: NDArray[np.int64] = field(repr=False)
-    _order: NDArray[np.int64] = field(repr=False)
+    _held: RowTexts = field(repr=False)
 
     def of(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return z of rows by their numbers; 0 for rows that the index does not have."""
-        found = np.zeros(len(numbers), np.float32)
-        if not len(self._rows):
+        found, rows = np.zeros(len(numbers), np.float32), self._held.rows
+        if not len(rows):
             return found
-        places = self._order[np.searchsorted(self._rows, numbers, sorter=self._order).clip(max=len(self._order) - 1)]
-        held = self._rows[places] == numbers
-        found[held] = self.z[places[held]]
+        places = np.searchsorted(rows, numbers).clip(max=len(rows) - 1)
+        held = rows[places] == numbers
+        found[held] = self.z[self._held.texts[places[held]]]
         return found
 
     def best(self, k: int, allowed: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """Return the numbers of the k rows with the highest z above 0, of those `allowed`, best first."""
-        places = np.flatnonzero(self.z > 0)
-        if allowed is not None:
-            places = places[np.isin(self._rows[places], allowed)]
+        z = self.z if allowed is None else self.of(allowed)
+        places = np.flatnonzero(z > 0)
         if len(places) > k:
-            places = places[np.argpartition(-self.z[places], k - 1)[:k]]
-        return self._rows[places[np.argsort(-self.z[places], kind="stable")]]
+            places = places[np.argpartition(-z[places], k - 1)[:k]]
+        places = places[np.argsort(-z[places], kind="stable")]
+        return self._held.having(places, k) if allowed is None else allowed[places]
 
 
 class LexicalIndex:
@@ -89,7 +131,7 @@ class LexicalIndex:
         self._languages: dict[str, LanguageTexts] = {}
         self._lock = SharedLock()
         self._state: tuple[int, int] | None = None
-        self._rows = self._order = np.empty(0, np.int64)
+        self._held = RowTexts.of(())
 
     def __len__(self) -> int:
         return sum(len(each.living) for each in self._languages.values())
@@ -145,14 +187,14 @@ class LexicalIndex:
             found, seen = [], False
             for language, texts in self._languages.items():
                 if (wanted is not None and language not in wanted) or not plain:
-                    found.append(np.zeros(len(texts), np.float32))
+                    found.append(np.zeros(texts.n_texts, np.float32))
                     continue
                 asked = plain
                 if self.lexicon is not None and asked_in is not None:
                     asked = self.lexicon.pieces(question, asked_in, language)
                 found.append(standard_scores(texts, asked))
                 seen = seen or bool(found[-1].any())
-            return WordScores(np.concatenate(found), self._rows, self._order) if seen else None
+            return WordScores(np.concatenate(found), self._held) if seen else None
 
     def attachments(
         self, collection: Collection, read: Callable[[Mapping[str, Any]], tuple[str, str]]
@@ -242,9 +284,7 @@ class LexicalIndex:
                 self._languages[language] = LanguageTexts.of([n for n, _, _ in held], [pieces(t) for _, t, _ in held])
 
     def _place(self) -> None:
-        rows = [each.rows for each in self._languages.values()]
-        self._rows = np.concatenate(rows) if rows else np.empty(0, np.int64)
-        self._order = np.argsort(self._rows, kind="stable")
+        self._held = RowTexts.of(self._languages.values())
 
 
 def words_for(
@@ -268,16 +308,16 @@ def words_for(
 
 
 def standard_scores(texts: LanguageTexts, asked: Mapping[str, float]) -> NDArray[np.float32]:
-    """Return z of each of `texts.rows`, bounded as the module says; zeros where no piece is known."""
+    """Return z of each text of `scores_of_texts`, bounded as the module says; zeros where no piece is known."""
     scores = texts.scores_of_texts(asked)
     n, best = len(scores) + _SILENT, scores.max(initial=0.0)
     if best <= 0:
-        return np.zeros(len(texts), np.float32)
+        return np.zeros(len(scores), np.float32)
     mean = scores.sum() / n
     spread = np.sqrt(scores @ scores / n - mean**2)
-    weighed = sum(weight * texts.rarity(piece) for piece, weight in asked.items()) / (1 + K1)
+    weighed = texts.weighed(asked) / (1 + K1)
     scale = min(1.0, _HIGHEST * spread / (best - mean)) * min(1.0, best / (_COVERED * weighed))
-    return texts.spread_over((scores - mean) * (scale / spread)).astype(np.float32)
+    return np.asarray((scores - mean) * (scale / spread), np.float32)
 
 
 def _texts(

@@ -129,3 +129,16 @@ def test_best_gives_rows_that_are_allowed():
     assert best[0] in (0, 1, 2)
     assert scores.best(10, np.array([best[1], 99])).tolist() == [best[1]]
     assert scores.of(np.array([12345])).tolist() == [0.0]
+
+
+def test_best_gives_all_rows_of_a_text_but_those_that_are_gone():
+    said = ["zebra crossing", "wine", "zebra crossing", "house", "zebra crossing", "zebra house and garden"]
+    collection = _collection(said, ["en"] * len(said))
+    index = _index(collection)
+    assert index.scores("zebra crossing").best(9).tolist() == [0, 2, 4, 5]
+    assert index.scores("zebra crossing").best(2).tolist() == [0, 2]
+    collection.remove([collection.ids[2]])
+    index.follow(collection, _read)
+    scores = index.scores("zebra crossing")
+    assert scores.best(9).tolist() == [0, 4, 5]
+    assert (scores.of(np.array([0, 2, 4])) > 0).tolist() == [True, False, True]

@@ -38,6 +38,19 @@ def test_a_word_with_translations_is_asked_for_by_these_and_a_name_by_itself():
     )
 
 
+def test_a_word_without_translation_gets_those_by_way_of_a_third_language():
+    rows = [
+        {"en": "red wine", "de": "roter Wein"},
+        {"en": "white wine", "de": "weißer Wein"},
+        {"de": "alter Wein", "fr": "vin vieux"},
+        {"de": "junger Wein", "fr": "vin jeune"},
+    ]
+    found = WordLexicon.learned(rows).translations
+    assert found["en", "fr"] == {"wine": [("vin", 0.8)]}
+    assert found["fr", "en"] == {"vin": [("wine", 0.8)]}
+    assert found["en", "de"]["wine"] == [("wein", 1.0)]
+
+
 def test_a_lexicon_lasts():
     lexicon = WordLexicon.learned(_ROWS)
     assert WordLexicon.restored(lexicon.attachments()) == lexicon
