@@ -23,7 +23,7 @@ from cyclopts.config import Env, Toml
 from platformdirs import user_config_path
 
 from .command import fail, one_line
-from .declared import Declaration
+from .declared import Declaration, with_examples
 
 #: Commands by what people want to do: module and function in this folder.
 COMMANDS = {
@@ -114,6 +114,12 @@ FAMILIES = {
     "classify": "Train on texts of one language, classify texts of all",
 }
 _ADDED = "Added by other packages"
+_FIRST = (
+    "interlingua demo",
+    "interlingua index build TEXTS.jsonl -o COLLECTION",
+    'interlingua search COLLECTION "QUESTION"',
+    "interlingua search --help",
+)
 _SETTINGS = "interlingua.toml"
 _PREFIX = "INTERLINGUA_"
 # Options that may be set for all commands at once, in the environment.
@@ -178,7 +184,7 @@ def build_app(added: Sequence[tuple[str, str, str]] = (), *, listing: bool = Fal
     """
     app = App(
         name="interlingua",
-        help="One space for many languages: align, index and search embeddings.",
+        help=with_examples("One space for many languages: align, index and search embeddings.", _FIRST),
         version=_version,
         group_commands=Group("Help", sort_key=99),
         group_parameters=Group("Options", sort_key=1),
@@ -192,7 +198,11 @@ def build_app(added: Sequence[tuple[str, str, str]] = (), *, listing: bool = Fal
         family, _, verb = name.rpartition(" ")
         if family and family not in families:
             families[family] = App(
-                name=family, help=FAMILIES[family], group=groups[title], group_commands=Group("Commands"), sort_key=at
+                name=family,
+                help=with_examples(FAMILIES[family], Declaration(target).examples if listing else ()),
+                group=groups[title],
+                group_commands=Group("Commands"),
+                sort_key=at,
             )
             app.command(families[family])
         about = _about(target) if listing else None

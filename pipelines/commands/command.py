@@ -56,7 +56,7 @@ from cyclopts import CoercionError, Group, Parameter
 
 from .arguments import UsageError
 from .bounds import Bounds
-from .declared import Declaration, Declared, described
+from .declared import Declaration, Declared, described, examples_of, with_examples
 from .output import Output
 
 
@@ -377,10 +377,7 @@ def _without_none(kind: Any) -> Any:
 def _help(docstring: str) -> str:
     """Return summary, description and example of a docstring, as `--help` shows them."""
     told, *_ = docstring.partition("\nParameters\n---")[0].partition("\nExamples\n---")
-    _, _, example = docstring.partition("\nExamples\n--------\n")
-    lines = [line.strip() for line in example.partition("\n\n\n")[0].splitlines()]
-    shown = "\n".join(f"    {line}" for line in lines if line.startswith("interlingua "))
-    return told.strip() + (f"\n\nFor example:\n\n{shown}" if shown else "")
+    return with_examples(told.strip(), examples_of(docstring))
 
 
 _COMMON_GROUP = Group("Common options", sort_key=9)

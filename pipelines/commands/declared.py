@@ -84,6 +84,11 @@ class Declaration:
         """The first line of the docstring, without its full stop."""
         return (ast.get_docstring(self._node) or "").partition("\n")[0].removesuffix(".")
 
+    @property
+    def examples(self) -> list[str]:
+        """The command lines under "Examples" in the docstring."""
+        return examples_of(ast.get_docstring(self._node) or "")
+
     def __getitem__(self, name: str) -> Declared:
         """Return a parameter.
 
@@ -203,6 +208,24 @@ def described(docstring: str) -> dict[str, tuple[str, str]]:
             paragraph = re.sub(r"[;,]? ?\b[Ss]ee `[\w.]+`", "", paragraph).strip(" .") + "." if paragraph else ""
             found |= {name.strip(" *"): (said.strip(), paragraph) for name in names.split(",")}
     return found
+
+
+def examples_of(docstring: str) -> list[str]:
+    r"""Return the command lines under "Examples" in a docstring.
+
+    Examples
+    --------
+    >>> examples_of("Say.\n\nExamples\n--------\n::\n\n    interlingua info FILE\n")
+    ['interlingua info FILE']
+    """
+    _, _, example = cleandoc(docstring).partition("\nExamples\n--------\n")
+    lines = [line.strip() for line in example.partition("\n\n\n")[0].splitlines()]
+    return [line for line in lines if line.startswith("interlingua ")]
+
+
+def with_examples(told: str, examples: Sequence[str]) -> str:
+    """Return what `--help` says, and below it the examples, if there are any."""
+    return "\n".join((told + "\n\nFor example:\n", *(f"    {each}" for each in examples))) if examples else told
 
 
 class _Source:
