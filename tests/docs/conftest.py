@@ -218,7 +218,7 @@ def _write_saved(folder):
     pyarrow.parquet.write_table(table, folder / "theirs.parquet")
     store = table.drop_columns(["key"]).rename_columns({"embedding": "vector", "body": "text"})
     pyarrow.parquet.write_table(store, folder / "store.parquet")
-    words = Collection.create(2)
+    words = Collection.create(2, kind="hnsw")
     words.add(["hujambo", "ni hao"], [[1.0, 0.1], [0.9, 0.3]], [{"language": "sw"}, {"language": "zh"}])
     words.save(folder / "words")
     units = "".join(
