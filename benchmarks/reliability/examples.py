@@ -4,7 +4,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from interlingua.align.word import align
 from interlingua.align.word.similarity import Analogies, SimilarityJudgements
 from interlingua.index import Collection, CollectionStore, create_index, load_index, save_index
 
-ENGLISH = ("sun", "moon", "star", "cat", "dog", "house", "water", "fire", "tree", "bread", "milk", "stone")
-FRENCH = ("soleil", "lune", "étoile", "chat", "chien", "maison", "eau", "feu", "arbre", "pain", "lait", "pierre")
-_ROWS, _WIDTH = 120, 8
+from .example import ENGLISH, FRENCH, ROWS, WIDTH, Example, sample_rows, text_example
+from .more_examples import more_examples
+
 _LISTS = {"threads": 1, "n_lists": 2, "train_size": 100}
 _KINDS: Mapping[str, Mapping[str, Any]] = {
     "flat": {},
@@ -27,28 +27,6 @@ _KINDS: Mapping[str, Mapping[str, Any]] = {
     "ivf-pq": _LISTS,
     "ivf-rabitq": _LISTS,
 }
-
-
-@dataclass(frozen=True)
-class Example:
-    """One kind of file or folder.
-
-    Attributes
-    ----------
-    make : callable
-        Writes it, whole, into an empty folder, and returns its path there.
-    read : callable
-        Returns what is read of that path, all of it.
-    own : bool
-        Whether the format is ours, and whatever was altered must be refused.
-    earlier : callable, optional
-        Of a journal that was cut, what may be read as well: the states before its end.
-    """
-
-    make: Callable[[Path], Path]
-    read: Callable[[Path], Any]
-    own: bool = True
-    earlier: Callable[[Path], list[Any]] | None = None
 
 
 def digest(value: Any) -> str:
@@ -78,25 +56,21 @@ def _parts(value: Any) -> Iterator[bytes]:
         yield f"{type(value).__name__}:{value!r}".encode("utf-8", "surrogatepass")
 
 
-def _rows(seed: int = 0) -> Any:
-    return np.random.default_rng(seed).normal(size=(_ROWS, _WIDTH)).astype(np.float32)
-
-
 def _of_collection(collection: Collection) -> Any:
-    found = collection.search(_rows(1)[:3], 4)
+    found = collection.search(sample_rows(1)[:3], 4)
     ids = collection.ids
     return [ids, collection.get(ids), found.ids, found.scores, collection.attributes, collection.attachments]
 
 
 def _collection(kind: str, *, journal: bool = False) -> Example:
     def make(folder: Path) -> Path:
-        made = Collection.create(_WIDTH, "cosine", kind, dict(_KINDS[kind]) or None)
-        made.add([f"r{row}" for row in range(_ROWS)], _rows(), [{"n": row, "é": "ü"} for row in range(_ROWS)])
+        made = Collection.create(WIDTH, "cosine", kind, dict(_KINDS[kind]) or None)
+        made.add([f"r{row}" for row in range(ROWS)], sample_rows(), [{"n": row, "é": "ü"} for row in range(ROWS)])
         made.attributes, made.attachments = {"a": "é"}, {"m.bin": b"\0\1"}
         made.save(folder / "it")
         if journal:
             with CollectionStore(folder / "it", threads=1) as store:
-                store.upsert(["r1", "new"], _rows(2)[:2], [{"n": -1}, {"n": -2}])
+                store.upsert(["r1", "new"], sample_rows(2)[:2], [{"n": -1}, {"n": -2}])
                 store.remove(["r2"])
         return folder / "it"
 
@@ -119,14 +93,14 @@ def _collection(kind: str, *, journal: bool = False) -> Example:
 
 def _index(kind: str) -> Example:
     def make(folder: Path) -> Path:
-        made = create_index(kind, _WIDTH, "cosine", dict(_KINDS[kind]) or None)
-        made.add(np.arange(_ROWS), _rows())
+        made = create_index(kind, WIDTH, "cosine", dict(_KINDS[kind]) or None)
+        made.add(np.arange(ROWS), sample_rows())
         save_index(made, folder / "it")
         return folder / "it"
 
     def read(path: Path) -> Any:
         found = load_index(path, threads=1)
-        hits = found.search(_rows(1)[:3], 4)
+        hits = found.search(sample_rows(1)[:3], 4)
         return [len(found), hits.ids, hits.scores]
 
     return Example(make, read)
@@ -134,7 +108,7 @@ def _index(kind: str) -> Example:
 
 def _words(folder: Path) -> Path:
     rng = np.random.default_rng(0)
-    concepts = rng.normal(size=(len(ENGLISH), _WIDTH))
+    concepts = rng.normal(size=(len(ENGLISH), WIDTH))
     vectors = np.concatenate([concepts, concepts + 0.3 * rng.normal(size=concepts.shape) + 0.2]).astype(np.float32)
     path = folder.parent / "words.vec"  # beside: what is altered is the folder
     Embeddings((*ENGLISH, *FRENCH), vectors).write(path)
@@ -239,8 +213,8 @@ def _of_classifier(path: Path) -> Any:
 def _hub(folder: Path) -> Path:
     from interlingua.pipelines import HubCorrectedCollection
 
-    made = HubCorrectedCollection.create(_rows(3), kind="flat", neighborhood=3)
-    made.add([f"r{row}" for row in range(_ROWS)], _rows())
+    made = HubCorrectedCollection.create(sample_rows(3), kind="flat", neighborhood=3)
+    made.add([f"r{row}" for row in range(ROWS)], sample_rows())
     made.save(folder / "it")
     return folder / "it"
 
@@ -249,15 +223,15 @@ def _of_hub(path: Path) -> Any:
     from interlingua.pipelines import HubCorrectedCollection
 
     found = HubCorrectedCollection.load(path)
-    hits = found.search(_rows(1)[:3], 4)
+    hits = found.search(sample_rows(1)[:3], 4)
     return [hits.ids, hits.scores]
 
 
 def _two_languages() -> tuple[Embeddings, Embeddings, SeedDictionary]:
     rng = np.random.default_rng(0)
-    source = rng.normal(size=(_ROWS, _WIDTH)).astype(np.float32)
-    turn = np.linalg.qr(rng.normal(size=(_WIDTH, _WIDTH)))[0].astype(np.float32)
-    names = [f"w{row}" for row in range(_ROWS)]
+    source = rng.normal(size=(ROWS, WIDTH)).astype(np.float32)
+    turn = np.linalg.qr(rng.normal(size=(WIDTH, WIDTH)))[0].astype(np.float32)
+    names = [f"w{row}" for row in range(ROWS)]
     pairs = SeedDictionary(tuple((f"en{name}", f"fr{name}") for name in names))
     english = Embeddings(tuple(f"en{name}" for name in names), source, space="en")
     return english, Embeddings(tuple(f"fr{name}" for name in names), source @ turn, space="fr"), pairs
@@ -271,14 +245,14 @@ def _space(folder: Path) -> Path:
 
 def _of_space(path: Path) -> Any:
     space = SharedSpace.load(path)
-    mapped = [space.transform(_rows()[:3], name) for name in space.languages]
+    mapped = [space.transform(sample_rows()[:3], name) for name in space.languages]
     return [space.languages, space.method, space.encoder, dict(space.scores), mapped]
 
 
 def _vectors(name: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         path = folder / name
-        Embeddings((*ENGLISH, *FRENCH), _rows()[: len(ENGLISH + FRENCH)], space="en").write(path)
+        Embeddings((*ENGLISH, *FRENCH), sample_rows()[: len(ENGLISH + FRENCH)], space="en").write(path)
         return path
 
     return make
@@ -305,7 +279,7 @@ def _fasttext(folder: Path) -> Path:
 def _npy(folder: Path) -> Path:
     from interlingua.pipelines.texts.vectors import Origin, VectorFile, write_vectors
 
-    write_vectors(folder / "it.npy", VectorFile(_rows()[:20], origin=Origin("e5", "fr", "passage", "")))
+    write_vectors(folder / "it.npy", VectorFile(sample_rows()[:20], origin=Origin("e5", "fr", "passage", "")))
     return folder / "it.npy"
 
 
@@ -319,10 +293,10 @@ def _of_npy(path: Path) -> Any:
 class _Rows:
     """What a run of mining asks of its encoder."""
 
-    identity, dimension = "rows", _WIDTH
+    identity, dimension = "rows", WIDTH
 
     def encode(self, texts: Any, *, progress: bool = False) -> Any:
-        return _rows()[: len(texts)]
+        return sample_rows()[: len(texts)]
 
 
 def _work(folder: Path) -> Path:
@@ -343,7 +317,7 @@ def _ranking(folder: Path) -> Path:
 
     rng = np.random.default_rng(0)
     words = sorted({"".join(rng.choice(list("abcdef"), 5)) for _ in range(300)})
-    vectors = rng.normal(size=(len(words), _WIDTH)).astype(np.float32)
+    vectors = rng.normal(size=(len(words), WIDTH)).astype(np.float32)
     english, other = (
         Embeddings(tuple(words), vectors, "en"),
         Embeddings(tuple(map(str.upper, words)), vectors + 0.1, "xx"),
@@ -376,18 +350,10 @@ def _of_state(path: Path) -> Any:
 
 
 def _parquet(folder: Path) -> Path:
-    made = Collection.create(_WIDTH)
-    made.add([f"r{row}" for row in range(_ROWS)], _rows(), [{"n": row} for row in range(_ROWS)])
+    made = Collection.create(WIDTH)
+    made.add([f"r{row}" for row in range(ROWS)], sample_rows(), [{"n": row} for row in range(ROWS)])
     made.to_parquet(folder / "it.parquet")
     return folder / "it.parquet"
-
-
-def _text(name: str, content: str, read: Callable[[Path], Any]) -> Example:
-    def make(folder: Path) -> Path:
-        (folder / name).write_bytes(content.encode())
-        return folder / name
-
-    return Example(make, read, own=False)
 
 
 def _texts() -> dict[str, Example]:
@@ -427,25 +393,25 @@ def _texts() -> dict[str, Example]:
     judged = "".join(f"{one}\t{other}\t{n}.5\n" for n, (one, other) in numbered)
     fours = "".join(f"{one} {other} {other} {one}\n" for one, other in both)
     return {
-        "pairs as TSV": _text("a.tsv", f"en\tfr\n{tabs}", pairs),
-        "pairs as JSON lines": _text("a.jsonl", pairs_lines, pairs),
-        "pairs as TMX": _text(
+        "pairs as TSV": text_example("a.tsv", f"en\tfr\n{tabs}", pairs),
+        "pairs as JSON lines": text_example("a.jsonl", pairs_lines, pairs),
+        "pairs as TMX": text_example(
             "a.tmx", f'<?xml version="1.0"?>\n<tmx version="1.4"><body>{units}</body></tmx>\n', pairs
         ),
-        "labelled CSV": _text("a.csv", f"text,category\n{quoted}", labelled),
-        "labelled TSV": _text("a.tsv", f"text\tcategory\n{tabs}", labelled),
-        "CoNLL-U": _text("a.conllu", words, lambda path: read_conll(path, "en")),
-        "exchanges": _text("a.tsv", f"question\tanswer\n{tabs}", read_exchanges),
-        "passages": _text("a.jsonl", passages, read_passage_file),
-        "entities": _text("a.csv", f"id,name:en,aliases\n{entities}", read_entity_table),
-        "Wikidata": _text("a.json", f"[\n{wikidata}]\n", lambda path: list(read_wikidata(path))),
-        "N-Triples": _text("a.nt", triples, graph),
-        "Turtle": _text("a.ttl", f"@prefix e: <http://e/> .\n{triples}", graph),
-        "triples as TSV": _text("a.tsv", "".join(f"{one}\tis\t{other}\n" for one, other in both), graph),
-        "lines": _text("a.txt", "\n".join(ENGLISH + FRENCH) + "\n", lambda path: list(UniqueLines(path))),
-        "dictionary": _text("a.txt", tabs, lambda path: SeedDictionary.read(path).pairs),
-        "judgements": _text("a.tsv", judged, SimilarityJudgements.read),
-        "analogies": _text("a.txt", f": s\n{fours}", Analogies.read),
+        "labelled CSV": text_example("a.csv", f"text,category\n{quoted}", labelled),
+        "labelled TSV": text_example("a.tsv", f"text\tcategory\n{tabs}", labelled),
+        "CoNLL-U": text_example("a.conllu", words, lambda path: read_conll(path, "en")),
+        "exchanges": text_example("a.tsv", f"question\tanswer\n{tabs}", read_exchanges),
+        "passages": text_example("a.jsonl", passages, read_passage_file),
+        "entities": text_example("a.csv", f"id,name:en,aliases\n{entities}", read_entity_table),
+        "Wikidata": text_example("a.json", f"[\n{wikidata}]\n", lambda path: list(read_wikidata(path))),
+        "N-Triples": text_example("a.nt", triples, graph),
+        "Turtle": text_example("a.ttl", f"@prefix e: <http://e/> .\n{triples}", graph),
+        "triples as TSV": text_example("a.tsv", "".join(f"{one}\tis\t{other}\n" for one, other in both), graph),
+        "lines": text_example("a.txt", "\n".join(ENGLISH + FRENCH) + "\n", lambda path: list(UniqueLines(path))),
+        "dictionary": text_example("a.txt", tabs, lambda path: SeedDictionary.read(path).pairs),
+        "judgements": text_example("a.tsv", judged, SimilarityJudgements.read),
+        "analogies": text_example("a.txt", f": s\n{fours}", Analogies.read),
     }
 
 
@@ -474,4 +440,5 @@ def examples() -> dict[str, Example]:
         "fastText model": Example(_fasttext, _of_vectors, own=False),
         "parquet": Example(_parquet, lambda path: _of_collection(Collection.from_parquet(path)), own=False),
         **_texts(),
+        **more_examples(),
     }

@@ -26,7 +26,8 @@ import numpy as np
 
 from interlingua.benchmarks.harness.measure import Case, calling, watch
 
-from .examples import Example, digest, examples
+from .example import Example
+from .examples import digest, examples
 
 OUTCOMES = ("refused by name", "read as written", "read up to a cut", "read with a warning", "read otherwise",
             "refused without name", "raw error", "hang", "crash")  # fmt: skip

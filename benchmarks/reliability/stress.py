@@ -29,7 +29,8 @@ import numpy as np
 from interlingua.benchmarks.harness.measure import Case, calling, watch
 from interlingua.index import Collection, CollectionReader, CollectionStore, LockedError, verify
 
-from .examples import ENGLISH, FRENCH, examples
+from .example import ENGLISH, FRENCH
+from .examples import examples
 
 COUNTS = ("acknowledged", "told to wait", "readings", "lost", "never promised", "errors")
 MUST_BE_ZERO = ("lost", "never promised", "errors")

@@ -29,7 +29,7 @@ def read(place: Place) -> StoreRows:
     """
     folder = Path(place.store)
     table, _, column = place.table.partition(".")
-    if folder.suffix == _END:
+    if folder.suffix == _END and not any(folder.glob(f"*{_END}")):  # a table, not a folder of tables of such a name
         folder, table, column = folder.parent, folder.stem, place.table
     names = [each.stem for each in folder.glob(f"*{_END}")]
     name = Place(str(folder), table).choose(names, "table")

@@ -1,6 +1,8 @@
 """Which program keeps a store, told by what lies there; and its rows, read and written."""
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
@@ -30,6 +32,7 @@ _ENDINGS: dict[str, StoreKind] = {
     ".sqlite3": "sqlite-vec",
 }
 _TABLE = "vectors"
+_LONGEST = 200  # characters of what another program says
 
 
 class Door(Protocol):
@@ -92,10 +95,28 @@ def read_store(store: str | Path) -> StoreRows:
             f"{place.store} is no store that is known: a file of FAISS (.faiss, .index), sqlite-vec or parquet, a "
             "folder of LangChain's FAISS, Chroma, Qdrant (local) or LanceDB, or postgresql://... of pgvector"
         )
-    if kind == "parquet":
-        return _read_parquet(place)
-    door: Door = _door(_MODULES[kind])
-    return door.read(place)
+    with _named(place, kind):
+        if kind == "parquet":
+            return _read_parquet(place)
+        door: Door = _door(_MODULES[kind])
+        return door.read(place)
+
+
+@contextmanager
+def _named(place: Place, kind: StoreKind) -> Iterator[None]:
+    """Turn what a program raises of a damaged store, whatever it is, into an error that names the store."""
+    try:
+        yield
+    except (StoreError, ImportError, FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:
+        if is_address(place.store):  # told by the door, without a password
+            raise
+        said = " ".join(str(error).split())[:_LONGEST] or "without a word"
+        raise StoreError(
+            f"{place.store} cannot be read as a store of {kind} ({type(error).__name__}: {said}); it is damaged, or of "
+            "another version"
+        ) from error
 
 
 def write_store(collection: Collection, store: str | Path, kind: StoreKind | None = None) -> StoreRows:

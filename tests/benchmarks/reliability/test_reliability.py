@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from interlingua.benchmarks.reliability import bombs, mutations, stress
-from interlingua.benchmarks.reliability.examples import Example, digest, examples
+from interlingua.benchmarks.reliability.example import Example
+from interlingua.benchmarks.reliability.examples import digest, examples
 from interlingua.index import CollectionStore
 from interlingua.index.folder import CorruptCollectionError
 
@@ -64,7 +65,10 @@ def test_what_was_read_is_compared_to_the_last_bit():
     assert len({digest(each) for each in (one, other, one.astype(np.float64), one.reshape(1, 3), [1, 1, 1])}) == 5
 
 
-@pytest.mark.parametrize("name", ["collection with journal", "vectors as .safetensors", "pairs as TMX", "judgements"])
+@pytest.mark.parametrize(
+    "name",
+    ["collection with journal", "vectors as .safetensors", "pairs as TMX", "judgements", "bridge", "store, sqlite-vec"],
+)
 def test_altered_examples_are_refused_by_name(name, tmp_path):
     example = examples()[name]
     (tmp_path / "written").mkdir()

@@ -307,3 +307,50 @@ def test_a_parquet_file_of_another_program_is_searched_as_it_is(made, fake_encod
     pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "t.parquet")
     (hits,) = CrossLingualSearch.load(tmp_path / "t.parquet", fake_encoder).search([made.texts[9]], 1)
     assert (hits[0].id, hits[0].text, hits[0].metadata) == ("9", made.texts[9], {"doc": made.ids[9]})
+
+
+def _damaged(kind, place, damage):
+    files = [place] if place.is_file() else sorted(each for each in place.rglob("*") if each.is_file())
+    for file in files:
+        content = file.read_bytes()
+        file.write_bytes(damage(content))
+
+
+@pytest.mark.parametrize("kind", ["faiss", "langchain", "qdrant", "lancedb", "sqlite-vec", "parquet"])
+@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda content: bytes(len(content))])
+def test_a_damaged_store_is_refused_by_its_name_whatever_its_program_says(kind, damage, made, tmp_path):
+    collection = Collection.create(made.vectors.shape[1])
+    collection.add(made.ids, made.vectors, [{"text": each} for each in made.texts])
+    place = tmp_path / {"faiss": "it.faiss", "sqlite-vec": "it.db", "parquet": "it.parquet"}.get(kind, "it")
+    pytest.importorskip({"qdrant": "qdrant_client", "sqlite-vec": "sqlite_vec", "langchain": "langchain_community",
+                         "parquet": "pyarrow"}.get(kind, kind))  # fmt: skip
+    write_store(collection, place, kind)
+    _damaged(kind, place, damage)
+    with pytest.raises(StoreError, match=str(place)):
+        read_store(place)
+
+
+def test_what_a_program_raises_is_told_and_what_is_missing_stays_what_it_is(tmp_path, monkeypatch):
+    from interlingua.pipelines.stores import open as opening
+
+    (tmp_path / "it.parquet").write_bytes(b"")
+    by_program = (RuntimeError("a\npanic"), KeyError("x"), MemoryError())
+    others = (ImportError("no program"), PermissionError("not yours"))
+    for error in (*by_program, *others):
+
+        def fail(place, error=error):
+            raise error
+
+        monkeypatch.setattr(opening, "_read_parquet", fail)
+        with pytest.raises(StoreError if error in by_program else type(error)) as told:
+            read_store(tmp_path / "it.parquet")
+        if error in by_program:
+            assert f"{tmp_path / 'it.parquet'} cannot be read as a store of parquet" in str(told.value)
+
+
+def test_a_folder_of_lance_tables_may_be_called_like_one(made, tmp_path):
+    pytest.importorskip("lancedb")
+    collection = Collection.create(made.vectors.shape[1])
+    collection.add(made.ids, made.vectors, [{"text": each} for each in made.texts])
+    write_store(collection, tmp_path / "mine.lance")
+    assert sorted(read_store(tmp_path / "mine.lance").ids) == sorted(made.ids)
