@@ -26,6 +26,7 @@ if __name__ == "__main__" and sys.argv[1:2] == ["--call"]:  # a process of `meas
 
 import importlib
 import inspect
+import json
 import os
 import re
 import shlex
@@ -43,6 +44,7 @@ from .harness import report, runs
 from .harness.report import write_items, write_results
 
 _ROOMS = ("words", "sentences", "search", "graphs", "linking", "reliability", "training", "harness")
+_SHOWN = 12  # rows that an error names
 _SEVERAL = re.compile(r"^BENCHMARKS = \{(.*?)\}", re.MULTILINE | re.DOTALL)
 _TOOLS = {
     "check": "harness.check:check",
@@ -159,6 +161,9 @@ def _command(
         except NotDoneError as error:
             Console(stderr=True).print(f"not done yet, call it again to go on: {error}")
             return 3
+        if options.get("only") and not rows:
+            Console(stderr=True).print(_nothing_of(name, options["only"], path))
+            return 2
         show(rows)
         told = missed(rows) if missed else []
         for each in told:
@@ -185,6 +190,14 @@ def _command(
     command.__signature__ = inspect.Signature([*own.values(), *simple.values()])  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in [*own.values(), *simple.values()]}
     return command
+
+
+def _nothing_of(name: str, only: str, path: Path) -> str:
+    """Say that no row of a benchmark holds a text, and which rows its results have."""
+    had = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    rows = list(dict.fromkeys(f"{each['data']}, {each['method']}" for each in had))
+    there = f"; there are: {'; '.join(rows[:_SHOWN])}{'; ...' if len(rows) > _SHOWN else ''}" if rows else ""
+    return f"no row of {name} holds {only!r}, so nothing was measured and nothing written{there}"
 
 
 def _is_simple(annotation: Any) -> bool:

@@ -105,6 +105,16 @@ def test_with_only_the_other_rows_stay(run, tmp_path):
     assert [(each["data"], each["value"]) for each in rows] == [("d", 1.0), ("d", 2.0), ("other", 7.0), ("other", 2.0)]
 
 
+def test_only_that_names_no_row_is_refused_with_the_rows_there_are(run, tmp_path, capsys):
+    run(["made"])
+    before = (tmp_path / "made.json").read_text()
+    assert run(["made", "--only", "nosuch"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "no row of made holds 'nosuch'" in said
+    assert "there are: d, m; other, m" in said
+    assert (tmp_path / "made.json").read_text() == before
+
+
 def test_an_encoder_is_loaded_by_its_name_and_names_the_results(run, tmp_path, monkeypatch):
     loaded = []
     monkeypatch.setattr("interlingua.pipelines.load_encoder", loaded.append)
