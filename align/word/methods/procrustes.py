@@ -243,9 +243,9 @@ def check_directions(matrix: Any, name: str) -> None:
 
     def equal(rows: Any) -> bool:
         unit = unit_rows(rows)
-        return bool(xp.max(xp.abs(unit - unit[:1])) <= _ROUNDING)
+        return bool(xp.max(xp.abs(unit - unit[:1, :])) <= _ROUNDING)
 
-    if matrix.shape[0] > 1 and equal(matrix[:_FIRST]) and equal(matrix):
+    if matrix.shape[0] > 1 and equal(matrix[: min(_FIRST, int(matrix.shape[0])), :]) and equal(matrix):
         raise ValueError(
             f"{name} must hold vectors of several directions, but all {matrix.shape[0]} have the same; look at what "
             "made them"
