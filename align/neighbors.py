@@ -30,6 +30,7 @@ from .arrays import (
 
 _QUERY_BLOCK = 1024
 _CANDIDATE_BLOCK = 16384
+_PRODUCTS = 1_000_000  # held at a time
 _PRODUCT_FROM = 4  # queries, from where a product of matrices is quicker than row by row
 _SMALLEST = float(np.finfo(np.float32).tiny)
 _FAISS_PRODUCT_FROM = 128_000  # numbers in the queries, from where FAISS 1.15 multiplies matrices itself
@@ -119,7 +120,9 @@ def nearest(queries: Any, candidates: Any, k: int) -> Neighbors:
         return Neighbors(np.empty((0, k), np.int64), np.empty((0, k), np.float32))
     if isinstance(queries, np.ndarray):
         if len(queries) >= _PRODUCT_FROM and queries.size < _FAISS_PRODUCT_FROM:
-            scores, ids = _product_top_k(queries, candidates, k)
+            size = max(_PRODUCT_FROM, _PRODUCTS // min(_CANDIDATE_BLOCK, int(candidates.shape[0])))
+            found = [_product_top_k(block, candidates, k) for _, block in row_blocks(queries, size)]
+            scores, ids = (np.concatenate(each) for each in zip(*found, strict=True))
         else:
             import faiss
 

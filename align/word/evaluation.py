@@ -212,7 +212,13 @@ def gold_ranks(ids: NDArray[np.int64], gold: Mapping[int, NDArray[np.int64]]) ->
     >>> gold_ranks(np.array([[7, 3], [5, 4]]), {0: np.array([3, 9]), 2: np.array([6])}).tolist()
     [2, 0]
     """
-    hits = np.stack([np.isin(row, right) for row, right in zip(ids, gold.values(), strict=True)])
+    sizes = np.fromiter((len(right) for right in gold.values()), np.int64, len(gold))
+    if len(ids) != len(gold):
+        raise ValueError(f"there must be one row of candidates a word, but there are {len(ids)} for {len(gold)} words")
+    rights = np.concatenate([np.zeros(0, np.int64), *gold.values()])
+    width = max(int(ids.max(initial=-1)), int(rights.max(initial=-1))) + 1
+    wanted = np.repeat(np.arange(len(gold)), sizes) * width + rights
+    hits = np.isin(np.arange(len(ids))[:, None] * width + ids, wanted)
     return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, 0).astype(np.int64)
 
 

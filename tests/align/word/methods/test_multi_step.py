@@ -3,12 +3,14 @@ import pytest
 from scipy.linalg import fractional_matrix_power, orthogonal_procrustes, subspace_angles
 from scipy.stats import ortho_group
 
-from interlingua.align.arrays import to_numpy
-from interlingua.align.word.evaluation import parallel_accuracy
+from interlingua.align.arrays import to_numpy, unit_rows
+from interlingua.align.neighbors import retrieve
+from interlingua.align.word.evaluation import gold_ranks, parallel_accuracy
 from interlingua.align.word.methods.multi_step import (
     MultiStep,
     _choose,
     _climb,
+    _ranks,
     rare_words,
 )
 from interlingua.align.word.methods.procrustes import Procrustes, check_weights
@@ -258,3 +260,14 @@ def test_rows_must_pair_and_names_differ():
         maps_of(random_rows(3, 2), random_rows(2, 2))
     with pytest.raises(ValueError, match="both are called 'en'"):
         MultiStep().fit(random_rows(6, 3), random_rows(6, 3), pairs(3), names=("en", "en"))
+
+
+def test_ranks_are_those_of_a_search_by_csls():
+    rng = np.random.default_rng(0)
+    queries, candidates = (unit_rows(rng.normal(size=(n, 5)).astype(np.float32)) for n in (40, 90))
+    candidates[7] = candidates[3]  # of equal scores the first goes before
+    rows, columns = np.arange(60) % 40, rng.integers(0, 90, 60)
+    columns[:2] = 7, 3
+    ids = retrieve(queries, candidates, 10).ids
+    gold = {row: columns[rows == row] for row in range(40)}
+    np.testing.assert_array_equal(_ranks(queries, candidates, (rows, columns)), gold_ranks(ids, gold))
