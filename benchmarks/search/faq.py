@@ -15,9 +15,9 @@ used for all.
 *Sentences*: the same probabilities for sentences of XQuAD-R, in English and German, as `QuestionAnswerer` finds them;
 *absent* are questions whose sentence is taken out, though those beside it are there.
 
-The constants of the probabilities were fitted by logistic regression on the shop's table with the first nonsense, and
-on XQuAD-R in English, German and Spanish, so *sentences* are not held out; two of them were then moved with the figures
-of the library's table in sight. See `interlingua.pipelines.search.relevance`.
+The constants of the probabilities were fitted on the shop's table with the first nonsense, and on other texts, half of
+the articles of XQuAD-R in English, German and Spanish among them, so *sentences* are not held out; see the benchmark
+`calibration`.
 """
 
 import csv

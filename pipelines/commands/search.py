@@ -84,6 +84,7 @@ def search(
         interlingua search COLLECTION "QUESTION" --languages sw,zh --where 'year>=2020 and topic in (law, health)'
     """
     from interlingua.pipelines.bridge.stage import is_stage
+    from interlingua.pipelines.search.equals import search_joined
     from interlingua.pipelines.search.relevance import Relevance
     from interlingua.pipelines.search.search import CrossLingualSearch
 
@@ -122,7 +123,7 @@ def search(
         console.note("the language of questions is not known here, so none is preferred: name it with --language")
     least = searching.pop("least")
     judged = 0.0 if least is None and console.as_json and Relevance.is_at_hand(loaded.encoder) else least
-    answers = loaded.search(lines, where=condition, prefer=prefer, least=judged, **searching)
+    answers = search_joined(loaded, lines, where=condition, prefer=prefer, least=judged, **searching)
     if least is not None and loaded.relevance is None:
         console.note("the encoder knows too few texts to tell probabilities: nothing is refused")
     console.result(_found(lines, answers), lambda: [_hits(*each, least) for each in zip(lines, answers, strict=True)])
@@ -177,6 +178,7 @@ def _hit(hit: SearchHit) -> dict[str, Any]:
         "metadata": dict(hit.metadata),
         **({} if hit.window is None else {"window": list(hit.window), "window_text": hit.found_text}),
         **({} if hit.probability is None else {"probability": round(hit.probability, 4)}),
+        **({} if not hit.copies else {"copies": list(hit.copies)}),
     }
 
 
@@ -185,12 +187,16 @@ def _hits(question: str, hits: Sequence[SearchHit], least: float | None) -> Any:
         return f"{question}\n  nothing relevant (--least {least:g})"
     sure = any(hit.probability is not None for hit in hits)
     rows = [
-        (*([hit.probability] if sure else []), hit.score, hit.cosine, hit.language, hit.id, shorten(_shown(hit), 90))
+        (*([hit.probability] if sure else []), hit.score, hit.cosine, hit.language, _id(hit), shorten(_shown(hit), 90))
         for hit in hits
     ]
     return table(
         *(["probability>"] if sure else []), "score>", "cosine>", "language", "id", "text", rows=rows, title=question
     )
+
+
+def _id(hit: SearchHit) -> str:
+    return f"{hit.id} +{len(hit.copies)}" if hit.copies else hit.id
 
 
 def _shown(hit: SearchHit) -> str:

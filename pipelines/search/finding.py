@@ -43,6 +43,8 @@ class SearchHit:
     probability : float or None
         That it answers, where a search was asked to judge, see `CrossLingualSearch.search`; None: not asked, or the
         encoder cannot tell.
+    copies : tuple of str
+        Ids of passages of the same text and language, where they were joined, see `equals.search_joined`.
     """
 
     id: str
@@ -53,6 +55,7 @@ class SearchHit:
     metadata: Mapping[str, Any]
     window: tuple[int, int] | None = None
     probability: float | None = None
+    copies: tuple[str, ...] = ()
 
     @property
     def found_text(self) -> str:

@@ -16,9 +16,7 @@ from interlingua.pipelines.texts.languages import matching_languages
 
 from .finding import SearchHit
 from .languages import map_by_language, unmap_by_language
-from .relevance import Relevance
-
-JUDGED = 50  # passages that compete to be the one that answers, however few are wanted
+from .relevance import RIVALS, Relevance
 
 
 class Searching(Protocol):
@@ -107,7 +105,7 @@ def search_judged(
     """Search, and judge what was found.
 
     Hits come as `CrossLingualSearch.search` ranks them; where the collection is too small for that to remove the
-    languages, by s. There are at least `JUDGED` of them where there are passages: what a probability is does not depend
+    languages, by s. There are at least 50 of them where there are passages: what a probability is does not depend
     on how many are wanted.
 
     Parameters
@@ -124,7 +122,7 @@ def search_judged(
     vectors = map_by_language(search.question_space, raw, spoken)
     with search.reading():  # subtle: what was found must still be there when it is judged
         searched = sum(n for name, n in search.languages.items() if allowed is None or name in allowed)
-        lists = search.search_vectors(vectors, max(k, JUDGED), languages=allowed)
+        lists = search.search_vectors(vectors, max(k, RIVALS), languages=allowed)
         return [judge(search, relevance, raw[row], hits, searched, spoken[row]) for row, hits in enumerate(lists)]
 
 

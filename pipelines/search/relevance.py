@@ -25,6 +25,7 @@ _PACKED = "about_anything.npz"  # what the bundled encoder makes of the texts
 _TELLING = 16  # texts of a language that tell where it lies; the others are too short
 _FEWEST_KNOWN = 8  # texts of a language that an encoder of words must tell apart
 _USUAL_UNIT = 6.4  # of spreads: what the bundled encoder has, for one that knows one language only
+RIVALS = 50  # passages that compete to be the one that answers, however many were found
 _FARTHEST = 300.0  # of which exp, and its sums, are finite
 _EQUAL = 1e-5  # what rounding makes of equal texts
 _COPY = 0.95  # cosine of texts, less their language, that differ by no word that counts
@@ -41,11 +42,10 @@ class _Odds:
     offset: float
 
 
-# fitted on the half of `python -m interlingua.benchmarks faq` that its tables do not show; but `far` and the offset of
-# _ANSWERABLE were then moved with its tables in sight: sizes are more alike, and greetings are refused
-_ANSWERS = _Odds(7.9, 4.0, 2.2, 1.15, 1.9)
-_ANSWERABLE = _Odds(19.4, 14.6, 9.2, 0.0, -1.0)
-_SHARPNESS = 11.7  # of shares and of y
+# fitted as `python -m interlingua.benchmarks calibration` says, on none of the texts that its tables show
+_ANSWERS = _Odds(8.7, 8.5, 3.9, 1.6, -0.2)
+_ANSWERABLE = _Odds(19.1, 14.8, 9.9, 0.0, -1.6)
+_SHARPNESS, _APART = 11.7, 20.0  # f of y, h of shares
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,15 @@ class Relevance:
     (a greeting, the weather, random letters) is near to one of the texts g. With x = (s - s_0) / u,
 
         log P / (1 - P) = a_1 x - a_2 sqrt(2 log n) d / u - a_3 y + a_4 log share - a_5
-        y = 1 / f log sum_g exp(f x_g)
-        share = exp(f x) / sum of exp(f x) over the passages that were found in its language
+        y = max(1 / f log sum_g exp(f x_g), max_t x_t)
+        share = exp(h x) / sum of exp(h x) over the passages that were found in its language
 
-    where a_1 ... a_5 and f are constants, one set for "the collection is about what was asked" (of the best x; a_4 is
-    0) and one for "this passage answers". In a share translations and copies do not compete, others do. The constants
-    were fitted on a table of frequent questions and on XQuAD-R (`benchmarks/search/faq.py` says how), and are the same
-    for every encoder, as s is measured in units of its own.
+    where t are the texts in each language, each by itself, which knows a greeting in the words of its language, and g
+    what they mean. a_1 ... a_5, f and h are constants, one set for "the collection is about what was asked" (of the
+    best x; a_4 is 0) and one for "this passage answers". In a share translations and copies do not compete, others do.
+    The constants were fitted on a table of frequent questions, on titles of packages and on questions of XQuAD-R
+    (`benchmarks/search/calibration.py` says how), and are the same for every encoder, as s is measured in units of its
+    own.
 
     What neither knows is a question about the very subject of the collection that it yet does not answer; learn that
     from questions with known answers, see `interlingua.pipelines.QuestionAnswerer.calibrate`.
@@ -101,6 +103,8 @@ class Relevance:
         m_l of either role.
     anything : (g, d) array of float32
         The texts g as passages less m_l, each the mean of its translations, of unit length.
+    texts : (t, d) array of float32
+        Each of the texts in each language by itself, likewise.
     origin, spread, unit : float
         s_0, d and u.
 
@@ -122,6 +126,7 @@ class Relevance:
     questions: Vectors
     passages: Vectors
     anything: Vectors
+    texts: Vectors
     origin: float
     spread: float
     unit: float
@@ -200,7 +205,8 @@ class Relevance:
         # subtle: an encoder of one language takes translations for strangers, and they say nothing then
         unit = float(alike[same & ~own].mean()) - origin if (same & ~own).any() else 0.0
         unit = unit if unit > 3 * spread else _USUAL_UNIT * spread
-        return cls(tuple(kept), means[0], means[1], np.asarray(anything, np.float32), origin, spread, unit)
+        known = np.asarray(anything, np.float32), mapped[1]
+        return cls(tuple(kept), means[0], means[1], *known, origin, spread, unit)
 
     def map_questions(self, raw: Vectors) -> Vectors:
         """Return questions less the mean of their nearest language, as unit rows (n, d)."""
@@ -222,7 +228,7 @@ class Relevance:
         question : (d,) array
             As the encoder gave it.
         passages : (h, d) array
-            Likewise; the best of the collection.
+            Likewise; the best of the collection, best first, of which 50 compete.
         n : int
             Passages that were searched.
         languages : sequence of h str, optional
@@ -231,7 +237,7 @@ class Relevance:
         rows = self.map_passages(passages)
         alike = (rows @ self.map_questions(question[None])[0]).astype(np.float64)
         near = self.nearness(question[None])[0]
-        best = float(self.answerable(alike.max(), n, near)) if len(alike) else 0.0
+        best = float(self.answerable(alike[:RIVALS].max(), n, near)) if len(alike) else 0.0
         return Judgement(alike, self.probability(alike, n, near, languages, copies=rows @ rows.T > _COPY), best)
 
     def nearness(self, questions: Vectors) -> NDArray[np.float64]:
@@ -240,8 +246,10 @@ class Relevance:
 
     def nearness_of_mapped(self, rows: Vectors) -> NDArray[np.float64]:
         """Return y of what `map_questions` gave, (n,)."""
-        x = (rows @ self.anything.T - self.origin) / self.unit
-        return np.asarray(np.log(np.exp(_SHARPNESS * x.astype(np.float64)).sum(axis=1)) / _SHARPNESS)
+        meant, said = (
+            ((rows @ texts.T).astype(np.float64) - self.origin) / self.unit for texts in (self.anything, self.texts)
+        )
+        return np.maximum(np.log(np.exp(_SHARPNESS * meant).sum(axis=1)) / _SHARPNESS, said.max(axis=1))
 
     def probability(
         self,
@@ -270,7 +278,8 @@ class Relevance:
         gaps = (alike[None, :] - alike[:, None]) / self.unit  # of the others to each
         same = np.abs(gaps) <= _EQUAL if copies is None else copies | np.eye(len(alike), dtype=bool)
         rivals = (names[:, None] == names) & ~same
-        weights = np.where(rivals, np.exp(np.clip(_SHARPNESS * gaps, None, _FARTHEST)), 0.0)
+        rivals[:, RIVALS:] = False
+        weights = np.where(rivals, np.exp(np.clip(_APART * gaps, None, _FARTHEST)), 0.0)
         return self._of(_ANSWERS, alike, n, near, 1 / (1 + weights.sum(axis=1)))
 
     def answerable(self, best: ArrayLike, n: int, near: ArrayLike) -> NDArray[np.float64]:
@@ -297,18 +306,21 @@ class Relevance:
             "questions": self.questions,
             "passages": self.passages,
             "anything": self.anything,
+            "texts": self.texts,
             "scale": scale,
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> "Relevance":
         """Return what `to_arrays` gave."""
-        questions, passages, anything = (
-            np.asarray(arrays[name], np.float32) for name in ("questions", "passages", "anything")
+        questions, passages, anything, texts = (
+            np.asarray(arrays[name], np.float32) for name in ("questions", "passages", "anything", "texts")
         )
+        if arrays["texts"].dtype == np.int8:
+            texts = np.asarray(unit_rows(texts), np.float32)
         origin, spread, unit = np.asarray(arrays["scale"], np.float64).tolist()
         names = tuple(str(each) for each in arrays["languages"])
-        return cls(names, questions, passages, anything, origin, spread, unit)
+        return cls(names, questions, passages, anything, texts, origin, spread, unit)
 
     def _of(
         self, odds: _Odds, similarity: ArrayLike, n: int, near: ArrayLike, share: ArrayLike = 1.0
@@ -366,6 +378,7 @@ def pack_relevance(encoder: Encoder) -> bytes:
         made = Relevance.fit(*(_known_vectors(encoder, role) for role in roles))
         of.append([encoder.identity.rpartition("-")[0], *(encoder.prompts[role] for role in roles)])
         arrays |= {f"{number}/{name}": _short(each) for name, each in made.to_arrays().items()}
+        arrays[f"{number}/texts"] = np.round(127 * made.texts).astype(np.int8)  # cosines are off by less than 0.005
     file = io.BytesIO()
     np.savez_compressed(file, of=np.array(of), **arrays)
     return file.getvalue()

@@ -23,7 +23,7 @@ from . import windows as windowed
 from .encoded import encode_passages
 from .finding import Finder, SearchHit
 from .foreign import is_foreign, open_foreign
-from .judged import JUDGED, relevance_of, with_probabilities
+from .judged import relevance_of, with_probabilities
 from .languages import (
     LanguageMethod,
     check_given,
@@ -40,7 +40,7 @@ from .parts import SearchParts, read_search, write_search
 from .preference import Preference, own_language_bonus
 from .questions import centre_on_questions, space_for
 from .ranked import CorrectedRows, IndexKind, hubness_of, ranked_collection, sample_languages, typical_hubness
-from .relevance import Relevance
+from .relevance import RIVALS, Relevance
 from .rows import AnyCollection, PlainRows, new_in_milvus, rows_of, value_counts
 from .windows import as_windows
 
@@ -403,7 +403,7 @@ class CrossLingualSearch:
         chosen = None if languages is None else matching_languages(languages, list(self.languages))
         given: dict[str, Any] = {"languages": chosen, "where": where, "balance": balance, "prefer": prefer}
         with self.reading():  # subtle: what was found must still be there when it is judged
-            wide = k if least is None else max(k, JUDGED)
+            wide = k if least is None else max(k, RIVALS)
             found = self.search_vectors(vectors, wide, asked_in=asked_in, texts=questions, hybrid=hybrid, **given)
             if least is None or not len(self.collection):
                 return found

@@ -14,6 +14,7 @@ from interlingua.index import parse_filter
 from interlingua.index.collection.filters import Where, as_filter
 from interlingua.pipelines.encoders.base import Encoder, Role
 from interlingua.pipelines.encoders.load import encode_named
+from interlingua.pipelines.search.equals import search_joined
 from interlingua.pipelines.search.finding import SearchHit
 from interlingua.pipelines.search.judged import relevance_of
 from interlingua.pipelines.search.languages import map_by_language
@@ -41,7 +42,7 @@ def filter_of(where: str | Mapping[str, Any] | None) -> Where | None:
 
 def found(search: CrossLingualSearch, query: str, k: int, *, language: str | None, **options: Any) -> dict[str, Any]:
     """Return the language of a query, and what a search finds for it with some of its options."""
-    (hits,) = search.search([query], k, language=language, **{"least": 0.0, **options})
+    (hits,) = search_joined(search, [query], k, language=language, **{"least": 0.0, **options})
     raw = encode_named(search.encoder, [query], ["the query"], "query") if language is None else None
     spoken = language if raw is None else search.guess_languages(raw)[0]
     return {"language": spoken, "hits": [_hit(hit) for hit in hits]}
@@ -80,8 +81,10 @@ def ranked(encoder: JoinedEncoder, query: str, documents: Sequence[str]) -> list
         alike = (passages @ question[0]).astype(np.float64)
         sure = (1 + alike.clip(-1, 1)) / 2
     else:
-        judged = relevance.judge(question[0], passages, len(documents))
-        alike, sure = judged.similarity, judged.probability
+        best = np.argsort(-relevance.similarity(question, passages)[0], kind="stable")
+        judged = relevance.judge(question[0], passages[best], len(documents))
+        alike, sure = np.empty(len(best)), np.empty(len(best))
+        alike[best], sure[best] = judged.similarity, judged.probability
     order = np.lexsort((-alike, -sure))
     return [(int(place), float(sure[place])) for place in order]
 
@@ -109,6 +112,7 @@ def _hit(hit: SearchHit) -> dict[str, Any]:
         "probability": finite(hit.probability),
         "metadata": {name: _plain(value) for name, value in hit.metadata.items()},
         **({} if hit.window is None else {"window": list(hit.window), "window_text": hit.found_text}),
+        **({} if not hit.copies else {"copies": list(hit.copies)}),
     }
 
 

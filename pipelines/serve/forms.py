@@ -109,6 +109,7 @@ class Hit(BaseModel):
     metadata: dict[str, Any]
     window: tuple[int, int] | None = Field(None, description="The characters that were found, of a long text.")
     window_text: str | None = Field(None, description="They themselves.")
+    copies: list[str] = Field(default_factory=list, description="Passages of the same text and language.")
 
 
 class Found(BaseModel):

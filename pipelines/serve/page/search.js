@@ -89,7 +89,7 @@ function item(hit, words) {
     make("p", { class: "about" },
       make("span", { class: "tag" }, languageName(hit.language)),
       make("span", {}, say("likely", { sure: percent(hit.probability) })),
-      make("bdi", {}, hit.id)),
+      make("bdi", {}, hit.copies?.length ? `${hit.id} +${number(hit.copies.length)}` : hit.id)),
     make("details", {},
       make("summary", {}, say("why")),
       make("dl", {},
