@@ -5,8 +5,9 @@
     python -m interlingua.benchmarks report --html REPORT.html [--results FOLDER]
 
 A table stands between ``<!-- table NAME -->`` and ``<!-- end -->``: the rows of ``results/NAME.json``, one line for
-each task, data and method, one column for each metric. ``<!-- table NAME | TEXT -->`` keeps the rows whose data, method
-or metric holds TEXT or whose task is TEXT; several texts, with further bars, must each be held.
+each task, data and method, one column for each metric. ``<!-- table NAME | TEXT -->`` keeps the rows whose task is TEXT
+or, where there is no such task, whose data, method or metric holds TEXT; several texts, with further bars, must each be
+held.
 """
 
 import json
@@ -182,13 +183,13 @@ def _pages(root: Path) -> list[Path]:
 def _filled(match: re.Match[str]) -> str:
     name, filters = match["name"], match["filters"]
     wanted = [each.strip() for each in filters.split("|") if each.strip()]
-    rows = [
-        each
-        for each in json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-        if all(
-            any(text in each[key] for key in ("data", "method", "metric")) or text == each["task"] for text in wanted
-        )
-    ]
+    rows = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    tasks = {each["task"] for each in rows}
+    for text in wanted:
+        keys = ("data", "method", "metric")
+        rows = [
+            each for each in rows if (text == each["task"] if text in tasks else any(text in each[k] for k in keys))
+        ]
     if not rows:
         raise ValueError(f"the table {name!r} has no row that holds {wanted}; see {RESULTS / name}.json")
     return f"<!-- table {name}{filters} -->\n{render_table(rows)}\n<!-- end -->"

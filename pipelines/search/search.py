@@ -407,9 +407,8 @@ class CrossLingualSearch:
             found = self.search_vectors(vectors, wide, asked_in=asked_in, texts=questions, hybrid=hybrid, **given)
             if least is None or not len(self.collection):
                 return found
-            searched = self._finder.searched(where, chosen)
-            each = zip(raw, found, asked_in, strict=True)
-            return [with_probabilities(self, *one, searched, least)[:k] for one in each]
+            n = self._finder.searched(where, chosen)
+            return [with_probabilities(self, *each, n, least)[:k] for each in zip(raw, found, asked_in, strict=True)]
 
     def reading(self) -> AbstractContextManager[Any]:
         """Hold the passages in one state, for several calls that belong together."""
