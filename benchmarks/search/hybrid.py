@@ -16,8 +16,8 @@ twenty words each, drawn from the descriptions in nine languages. Encoding is a 
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -34,63 +34,129 @@ from interlingua.pipelines.search.lexical.bm25 import LanguageTexts
 from interlingua.pipelines.search.lexical.fusion import Hybrid
 from interlingua.pipelines.search.lexical.words import pieces
 from interlingua.pipelines.search.questions import centre_on_questions
+from interlingua.pipelines.search.reranking import RERANKED, TokenReranker, reranked
 from interlingua.pipelines.search.windows import said_in
 
 from .dial import LANGUAGES, Places, Pool, read_packages
 
 _K, _WIDE, _RRF = 10, 100, 60
-_TURNS, _WORDS = 30, 20
+_TURNS, _WORDS, _EVERY = 30, 20, 3
+_BY_LANGUAGE = ("one by one, --hybrid off", "one by one", "one by one, lexicon", "words alone")
 _NAME = re.compile(r"\b(?:\w*\d\w*|\w+[A-Z]\w*)\b")
 _LATIN = re.compile(r"[A-Za-z]{2,}")
 _OTHER_SCRIPTS = ("ja", "ru", "zh_CN")
 _DATA = "Debian's descriptions"
 
 
-def run(encoder: Encoder | None = None) -> Iterator[Case]:
-    """Ask all titles in each way."""
-    encoder = load_encoder() if encoder is None else encoder
+def run(encoder: Encoder | None = None, only: str = "") -> Iterator[Case]:
+    """Ask all titles in each way, or in those with `only` in their names."""
     pool = read_packages()
-    found = dict(ways(pool, encoder))
-    for method, places in found.items():
-        yield Case(
-            task="words beside vectors", data=_DATA, method=method, figures=scores(pool, places), n=len(pool.asked)
-        )
     asked_in = np.array([name for name, _ in pool.asked])
-    for name in LANGUAGES:
-        mine = np.flatnonzero(asked_in == name)
-        for method in ("one by one, --hybrid off", "one by one", "one by one, lexicon", "words alone"):
-            figures = scores(_part(pool, mine), found[method][mine])
+    for method, find in Ways.of(pool, load_encoder() if encoder is None else encoder).named().items():
+        if only not in method:
+            continue
+        found = find()
+        known = np.arange(0, len(asked_in), _EVERY if len(found) < len(asked_in) else 1)
+        figures = scores(_part(pool, known), found)
+        yield Case(task="words beside vectors", data=_DATA, method=method, figures=figures, n=len(known))
+        for name in LANGUAGES if method in _BY_LANGUAGE else ():
+            mine = np.flatnonzero(asked_in == name)
+            figures = scores(_part(pool, mine), found[mine])
             kept = {each: figures[each] for each in ("across", "home")}
             yield Case(task="words by language of the question", data=name, method=method, figures=kept, n=len(mine))
 
 
-def ways(pool: Pool, encoder: Encoder) -> Iterator[tuple[str, Places]]:
-    """Yield the name of each way and the places (q, 10) of what it finds, -1 for none."""
-    asked_in, titles = [name for name, _ in pool.asked], [text for _, text in pool.asked]
-    raw = encoder.encode(titles, role="query")
-    plain = raw @ encoder.encode([text for _, text in pool.texts], role="passage").T
-    yield "raw cosine", _best(plain, _K)
-    passages = [Passage(str(place), text, name) for place, (name, text) in enumerate(pool.texts)]
-    search = CrossLingualSearch.build(passages, encoder)
-    translated = CrossLingualSearch.build(passages, encoder, lexicon=pool.titles)
-    alone = search.question_space
-    search.learn_questions(titles)
-    for name, space in (("one by one", alone), ("in one call", search.question_space)):
-        vectors = map_by_language(space, raw, asked_in)
-        asked: dict[str, Any] = {"asked_in": asked_in, "texts": titles}
-        yield f"{name}, --hybrid off", _places(search.search_vectors(vectors, _K, hybrid="off", **asked))
-        yield name, _places(search.search_vectors(vectors, _K, **asked))
-        yield f"{name}, lexicon", _places(translated.search_vectors(vectors, _K, **asked))
-    vectors = map_by_language(_learned(alone, pool, encoder), raw, asked_in)
-    yield "one by one, 100 other titles", _places(search.search_vectors(vectors, _K, **asked))
-    yield "words alone", _by_words(search, titles, asked_in)
-    one_list = LanguageTexts.of(range(len(passages)), [pieces(text) for _, text in pool.texts])
-    words = _best(np.stack([one_list.scores(dict.fromkeys(pieces(title), 1.0)) for title in titles]), _WIDE)
-    yield "BM25 of all languages together", words[:, :_K]
-    yield "RRF of raw cosine and BM25", _fused(_best(plain, _WIDE), words, len(passages))
-    vectors = map_by_language(alone, raw, asked_in)
-    blind = _places(search.search_vectors(vectors, _WIDE, prefer=1.0, asked_in=asked_in))
-    yield "RRF of centred vectors and BM25", _fused(blind, words, len(passages))
+@dataclass(frozen=True)
+class Ways:
+    """Ways to find the texts, the places (q, 10) of which they give, -1 for none.
+
+    Attributes
+    ----------
+    pool : Pool
+    encoder : Encoder
+    raw : (q, d) array
+        Vectors of the titles, as the encoder gives them.
+    search : CrossLingualSearch
+    """
+
+    pool: Pool
+    encoder: Encoder
+    raw: NDArray[np.float32]
+    search: CrossLingualSearch
+
+    @classmethod
+    def of(cls, pool: Pool, encoder: Encoder) -> "Ways":
+        """Build the search of a pool."""
+        raw = encoder.encode([text for _, text in pool.asked], role="query")
+        return cls(pool, encoder, raw, CrossLingualSearch.build(_passages(pool), encoder))
+
+    def named(self) -> dict[str, Callable[[], Places]]:
+        """Return each way by its name."""
+        alone, learned = self.search.question_space, partial(_learned, self.search.question_space, self.pool)
+        together = partial(centre_on_questions, alone, self.raw, self.asked_in) if alone is not None else lambda: None
+        return {
+            "raw cosine": lambda: _best(self._plain, _K),
+            "one by one, --hybrid off": lambda: self._asked(alone, hybrid="off"),
+            "one by one": lambda: self._asked(alone),
+            "one by one, lexicon": lambda: self._asked(alone, search=self._translated),
+            "one by one, 100 other titles": lambda: self._asked(learned(self.encoder)),
+            "one by one, --rerank, every third title": lambda: self._reranked(alone),
+            "one by one, every third title": lambda: self._asked(alone)[::_EVERY],
+            "in one call, --hybrid off": lambda: self._asked(together(), hybrid="off"),
+            "in one call": lambda: self._asked(together()),
+            "in one call, lexicon": lambda: self._asked(together(), search=self._translated),
+            "words alone": lambda: _by_words(self.search, self.titles, self.asked_in),
+            "BM25 of all languages together": lambda: self._bm25[:, :_K],
+            "RRF of raw cosine and BM25": lambda: _fused(_best(self._plain, _WIDE), self._bm25, len(self.pool.texts)),
+            "RRF of centred vectors and BM25": lambda: _fused(
+                self._asked(alone, k=_WIDE, hybrid="off", prefer=1.0), self._bm25, len(self.pool.texts)
+            ),
+        }
+
+    @cached_property
+    def asked_in(self) -> list[str]:
+        """The languages of the titles."""
+        return [name for name, _ in self.pool.asked]
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """What is asked."""
+        return [text for _, text in self.pool.asked]
+
+    @cached_property
+    def _plain(self) -> NDArray[np.float32]:
+        texts = self.encoder.encode([text for _, text in self.pool.texts], role="passage")
+        return np.asarray(self.raw @ texts.T)
+
+    @cached_property
+    def _translated(self) -> CrossLingualSearch:
+        return CrossLingualSearch.build(_passages(self.pool), self.encoder, lexicon=self.pool.titles)
+
+    @cached_property
+    def _bm25(self) -> Places:
+        one_list = LanguageTexts.of(range(len(self.pool.texts)), [pieces(text) for _, text in self.pool.texts])
+        asked = [dict.fromkeys(pieces(title), 1.0) for title in self.titles]
+        return _best(np.stack([one_list.scores(each) for each in asked]), _WIDE)
+
+    def _asked(
+        self, space: SharedSpace | None, *, search: CrossLingualSearch | None = None, k: int = _K, **options: Any
+    ) -> Places:
+        vectors = map_by_language(space, self.raw, self.asked_in)
+        found = (search or self.search).search_vectors(vectors, k, asked_in=self.asked_in, texts=self.titles, **options)
+        return _places(found)
+
+    def _reranked(self, space: SharedSpace | None) -> Places:
+        """Return what every third title finds, ranked anew by tokens."""
+        part = slice(None, None, _EVERY)
+        vectors = map_by_language(space, self.raw, self.asked_in)[part]
+        asked: dict[str, Any] = {"asked_in": self.asked_in[part], "texts": self.titles[part]}
+        found = self.search.search_vectors(vectors, RERANKED, **asked)
+        anew = TokenReranker(self.encoder, self.search.space, space, keep=len(self.pool.texts))
+        return _places([hits[:_K] for hits in reranked(anew, asked["texts"], asked["asked_in"], found)])
+
+
+def _passages(pool: Pool) -> list[Passage]:
+    return [Passage(str(place), text, name) for place, (name, text) in enumerate(pool.texts)]
 
 
 def scores(pool: Pool, found: Places) -> dict[str, float]:

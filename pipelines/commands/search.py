@@ -35,7 +35,7 @@ def preference(text: str) -> float:
 
 
 @command(
-    exclusive=[("prefer", "balance")],
+    exclusive=[("prefer", "balance"), ("rerank", "reranker")],
     loading=options_of(f"{_SEARCH}.load", only=("mapped", "text_field", "language_field")),
     searching=options_of(
         f"{_SEARCH}.search",
@@ -57,6 +57,8 @@ def search(
     where: Annotated[Repeated, Parameter(metavar="FILTER")] = None,
     prefer: Annotated[float | None, parsed_by(preference), Parameter(metavar="own|balanced|blind|0..1")] = None,
     asked: Annotated[str | None, Parameter("--questions", metavar="FILE")] = None,
+    rerank: bool = False,
+    reranker: Annotated[str | None, Parameter(metavar="MODEL")] = None,
 ) -> None:
     """Search a collection with questions of any language.
 
@@ -76,6 +78,10 @@ def search(
         How much passages in the question's own language come first: own (0), balanced (0.5), blind (1), or between.
     asked : str, optional
         Questions like those that are asked, 30 or more, one a line: they tell where questions lie.
+    rerank : bool
+        Rank the best 50 anew by the vectors of their tokens; takes as long as encoding 50 passages.
+    reranker : str, optional
+        Rank the best 50 anew by a cross-encoder: a folder, or the name of a model; needs the extra torch.
 
     Examples
     --------
@@ -123,6 +129,7 @@ def search(
         console.note("the language of questions is not known here, so none is preferred: name it with --language")
     least = searching.pop("least")
     judged = 0.0 if least is None and console.as_json and Relevance.is_at_hand(loaded.encoder) else least
+    searching["rerank"] = reranker or rerank
     answers = search_joined(loaded, lines, where=condition, prefer=prefer, least=judged, **searching)
     if least is not None and loaded.relevance is None:
         console.note("the encoder knows too few texts to tell probabilities: nothing is refused")

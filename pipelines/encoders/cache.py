@@ -266,6 +266,11 @@ class CachedEncoder:
         found: list[NDArray[np.int64]] = self.encoder.token_spans(texts)  # type: ignore[attr-defined]  # if it cuts
         return found
 
+    def token_vectors(self, texts: Sequence[str], role: Role = "symmetric") -> list[NDArray[np.float32]]:
+        """Return the vectors of each text's tokens, which are not kept; the encoder's own, if it has them."""
+        found: list[NDArray[np.float32]] = self.encoder.token_vectors(texts, role)  # type: ignore[attr-defined]
+        return found
+
     def _base(self, encoder: Encoder, role: Role) -> hashlib._Hash:
         """Return what keys begin with, of vectors that this encoder computes."""
         number = getattr(encoder, "dtype", "")

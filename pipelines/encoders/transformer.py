@@ -25,6 +25,7 @@ from .base import Role, UnknownTextError, check_role, check_texts, resolve_promp
 from .cache import encoding_progress
 from .identity import folder_identity, former_folder_identity, read_json
 from .limits import warn_of_cuts
+from .tokens import of_text
 
 _SECONDS = 10.0
 
@@ -290,6 +291,28 @@ class TransformerEncoder:
             for part in _parts(texts)
             for spans in tokenizer(part, return_offsets_mapping=True, **options)["offset_mapping"]
         ]
+
+    def token_vectors(self, texts: Sequence[str], role: Role = "symmetric") -> list[NDArray[np.float32]]:
+        """Return the vectors of each text's tokens; see `interlingua.pipelines.encoders.tokens`.
+
+        Raises
+        ------
+        TypeError
+            If the model has no tokenizer that says where its tokens lie.
+        """
+        checked, prompt = check_texts(texts), self.prompts[check_role(role)]
+        of_prompt = len(self.token_spans([prompt])[0]) if prompt else 0
+        marks = int(self._whole_lengths([""])[0])  # at the beginning, and one at the end
+        if not checked:
+            return []
+        found = self.model.encode(
+            checked,
+            prompt=prompt or None,
+            batch_size=self.batch_size,
+            show_progress_bar=False,
+            output_value="token_embeddings",
+        )
+        return [of_text(rows.float().cpu().numpy(), of_prompt + max(marks - 1, 0), min(marks, 1)) for rows in found]
 
     def _whole_lengths(self, texts: Sequence[str]) -> NDArray[np.int64]:
         tokenizer = self._tokenizer

@@ -25,6 +25,14 @@ from .ranked import APPROXIMATE, CorrectedRows
 from .rows import PlainRows, value_counts
 
 
+def check_asked(k: int, least: float | None) -> None:
+    """Raise ValueError unless a question asks for a hit, with a least probability from 0 to 1 or none."""
+    if k < 1:
+        raise ValueError(f"k must be at least 1, but is {k}")
+    if least is not None and not 0 <= least <= 1:
+        raise ValueError(f"least is a probability from 0 to 1, but is {least}")
+
+
 @dataclass(frozen=True)
 class SearchHit:
     """A passage that was found.

@@ -50,7 +50,7 @@ def centre_on_questions(space: SharedSpace, raw: NDArray[np.float32], languages:
     unit = unit_rows(raw)
     groups: dict[str, list[int]] = {}
     for language, rows in rows_by_language(languages).items():
-        groups.setdefault(_map_of(space, language), []).extend(rows)
+        groups.setdefault(map_of(space, language), []).extend(rows)
     moves, weights, total = {}, {}, 0
     for name, rows in groups.items():
         if name in space.maps and _moves(space.maps[name]):
@@ -76,7 +76,8 @@ def knows_questions(space: SharedSpace) -> bool:
     return _NOTE in space.provenance
 
 
-def _map_of(space: SharedSpace, language: str) -> str:
+def map_of(space: SharedSpace, language: str) -> str:
+    """Return the name of the map of a space that vectors of a language take."""
     own = find_language(language, space.maps)
     return own or (UNDETERMINED if UNDETERMINED in space.maps else ANY_LANGUAGE)
 

@@ -21,7 +21,7 @@ from interlingua.pipelines.texts.passages import UNDETERMINED, Passage, check_pa
 
 from . import windows as windowed
 from .encoded import encode_passages
-from .finding import Finder, SearchHit
+from .finding import Finder, SearchHit, check_asked
 from .foreign import is_foreign, open_foreign
 from .judged import relevance_of, with_probabilities
 from .languages import (
@@ -41,6 +41,7 @@ from .preference import Preference, own_language_bonus
 from .questions import centre_on_questions, space_for
 from .ranked import CorrectedRows, IndexKind, hubness_of, ranked_collection, sample_languages, typical_hubness
 from .relevance import RIVALS, Relevance
+from .reranking import RERANKED, reranked, reranker_of
 from .rows import AnyCollection, PlainRows, new_in_milvus, rows_of, value_counts
 from .windows import as_windows
 
@@ -252,13 +253,6 @@ class CrossLingualSearch:
         ------
         ValueError
             If the encoder's vectors are of another dimension.
-
-        Examples
-        --------
-        ::
-
-            theirs = Collection.from_parquet("theirs.parquet", vector="embedding")
-            CrossLingualSearch.over(theirs, load_encoder("their/model"), text_field="body").search(["hello"])
         """
         if collection.dimension != encoder.dimension:
             raise ValueError(
@@ -337,6 +331,7 @@ class CrossLingualSearch:
         prefer: Preference | float | None = None,
         least: float | None = None,
         hybrid: Hybrid = "auto",
+        rerank: bool | str = False,
     ) -> list[list[SearchHit]]:
         """Return the best passages for each question.
 
@@ -381,6 +376,10 @@ class CrossLingualSearch:
             Hits then tell the probability that they answer, see `interlingua.pipelines.search.relevance`; one meaning
             in collections of any size and language. Where the encoder knows too few texts to tell, as word vectors may,
             nothing is refused.
+        rerank : bool or str
+            Rank the best 50 anew: by the vectors of their tokens, or by the cross-encoder of this name.
+
+            Takes as long as encoding 50 passages; see `interlingua.pipelines.search.reranking`.
 
         Returns
         -------
@@ -394,19 +393,18 @@ class CrossLingualSearch:
             the above, or stands beside `balance`. If `least` is no probability, or `hybrid` is "on" and no words are
             indexed.
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, but is {k}")
-        if least is not None and not 0 <= least <= 1:
-            raise ValueError(f"least is a probability from 0 to 1, but is {least}")
+        check_asked(k, least)
         raw, asked_in = self._encoded(questions, language)
         vectors = map_by_language(space_for(self.question_space, raw, asked_in), raw, asked_in)
         chosen = None if languages is None else matching_languages(languages, list(self.languages))
         given: dict[str, Any] = {"languages": chosen, "where": where, "balance": balance, "prefer": prefer}
         with self.reading():  # subtle: what was found must still be there when it is judged
-            wide = k if least is None else max(k, RIVALS)
+            wide = max(k, RERANKED if rerank else 1, RIVALS if least is not None else 1)
             found = self.search_vectors(vectors, wide, asked_in=asked_in, texts=questions, hybrid=hybrid, **given)
+            if rerank:
+                found = reranked(reranker_of(rerank, self), questions, asked_in, found)
             if least is None or not len(self.collection):
-                return found
+                return [hits[:k] for hits in found]
             n = self._finder.searched(where, chosen)
             return [with_probabilities(self, *each, n, least)[:k] for each in zip(raw, found, asked_in, strict=True)]
 

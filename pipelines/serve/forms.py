@@ -95,6 +95,9 @@ class SearchForm(Form):
     least: Share | None = Field(
         None, description="Nothing is found where the probability that the collection is about the query is lower."
     )
+    rerank: bool = Field(
+        False, description="Rank the best 50 anew by the vectors of their tokens; takes as long as encoding them."
+    )
 
 
 class Hit(BaseModel):

@@ -16,7 +16,7 @@ from .problems import Refused
 
 _LEAST = 0.5
 #: What a search takes as it was sent.
-OPTIONS = ("languages", "balance", "prefer", "hybrid", "least")
+OPTIONS = ("languages", "balance", "prefer", "hybrid", "least", "rerank")
 
 
 class Questions:

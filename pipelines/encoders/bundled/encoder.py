@@ -10,7 +10,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from interlingua.align.arrays import torch_device
 from interlingua.pipelines.encoders.base import Role, check_role, check_texts, resolve_prompts, unit_rows
 from interlingua.pipelines.encoders.cache import encoding_progress
 from interlingua.pipelines.encoders.limits import warn_of_cuts
+from interlingua.pipelines.encoders.tokens import of_text
 from interlingua.pipelines.encoders.transformer import DTYPES, TransformerEncoder, native_dtype
 
 from .blob import ModelBlob, read_sizes
@@ -37,6 +38,7 @@ _TOKENS_AT_ONCE = 512  # of a batch: what is computed of them stays in the proce
 _SURELY_WHOLE = 64  # tokens are measured by the engine where they are no more than that many below the limit
 
 Kernels = Callable[[Sequence[Sequence[int]]], NDArray[np.float32]]
+_Found = TypeVar("_Found")
 
 
 class BundledEncoder(TransformerEncoder):
@@ -192,6 +194,21 @@ class BundledEncoder(TransformerEncoder):
             return decided._computed(checked, prompt, progress=progress)
         return super(BundledEncoder, decided).encode(checked, role=role, progress=progress)
 
+    def token_vectors(self, texts: Sequence[str], role: Role = "symmetric") -> list[NDArray[np.float32]]:
+        """Return the vectors of each text's tokens; see `interlingua.pipelines.encoders.tokens`."""
+        checked, prompt, parts = check_texts(texts), self.prompts[check_role(role)], self._parts
+        if self.dtype not in (_INT4, _INT8, _FLOAT32) or self.device != "cpu":
+            return super().token_vectors(checked, role)
+        before = len(parts.tokenizer.ids([prompt])[0]) - 1
+        ids = [parts.tokenizer.cut(each) for each in parts.tokenizer.ids([prompt + text for text in checked])]
+        kernels = parts.int8 if parts.has_int8 and self.dtype != _FLOAT32 else parts.float32
+        vectors: list[NDArray[np.float32]] = [np.empty((0, self.dimension), np.float32)] * len(checked)
+        with one_thread_a_product():
+            for batch, found in _in_batches(kernels.tokens, ids, parts.threads) if checked else ():
+                for place, rows in zip(batch.tolist(), found):
+                    vectors[place] = of_text(rows, before, 1)
+        return vectors
+
     def _computed(self, texts: list[str], prompt: str, *, progress: bool) -> NDArray[np.float32]:
         """Return the vectors of texts, each distinct one computed once, by what the package brings."""
         if not texts:
@@ -272,9 +289,12 @@ class _Parts:
 
 
 def _in_batches(
-    kernels: Kernels, ids: Sequence[Sequence[int]], threads: int
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
-    """Yield the places of the texts of each batch, and their vectors; longest first, and of like length together."""
+    kernels: Callable[[Sequence[Sequence[int]]], _Found], ids: Sequence[Sequence[int]], threads: int
+) -> Iterator[tuple[NDArray[np.intp], _Found]]:
+    """Yield the places of the texts of each batch, and what `kernels` gives for them.
+
+    Longest first, and of like length together.
+    """
     order = np.argsort([-len(each) for each in ids], kind="stable")
     batches: list[NDArray[np.intp]] = []
     start = 0
@@ -283,7 +303,7 @@ def _in_batches(
         batches.append(order[start : start + size])
         start += size
 
-    def compute(batch: NDArray[np.intp]) -> NDArray[np.float32]:
+    def compute(batch: NDArray[np.intp]) -> _Found:
         return kernels([ids[place] for place in batch])
 
     if threads == 1 or len(batches) == 1:

@@ -80,6 +80,16 @@ class Float32Kernels:
 
     def __call__(self, ids: Sequence[Sequence[int]]) -> Floats:
         """Return the mean of the last layer over the tokens of each text, (n, d); at least one text."""
+        rows, starts, lengths = self._last_layer(ids)
+        return np.asarray(np.add.reduceat(rows, starts, axis=0) / lengths[:, None], np.float32)
+
+    def tokens(self, ids: Sequence[Sequence[int]]) -> list[Floats]:
+        """Return the last layer of each text, (t, d); at least one text."""
+        rows, starts, _ = self._last_layer(ids)
+        return np.split(rows, starts[1:])
+
+    def _last_layer(self, ids: Sequence[Sequence[int]]) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows of all tokens, and where those of each text begin and how many they are."""
         lengths = np.array([len(each) for each in ids])
         starts = np.cumsum(lengths) - lengths
         tokens = np.concatenate([np.asarray(each, np.int64) for each in ids])
@@ -95,8 +105,7 @@ class Float32Kernels:
             narrow = layer.narrow(gelu(layer.wide(rows)))
             narrow += rows
             rows = layer.last_norm(narrow)
-        sums = np.add.reduceat(rows, starts, axis=0)
-        return np.asarray(sums / lengths[:, None], np.float32)
+        return rows, starts, lengths
 
     def _words(self, tokens: NDArray[np.int64]) -> Floats:
         """Return the word embeddings of tokens, (t, d), read from the file one by one."""

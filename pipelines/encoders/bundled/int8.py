@@ -61,8 +61,12 @@ class Int8Kernels:
 
     def __call__(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """Return the mean of the last layer over the tokens of each text, (n, d); at least one text."""
+        return np.stack([rows.mean(axis=0) for rows in self.tokens(ids)])
+
+    def tokens(self, ids: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        """Return the last layer of each text, (t, d); at least one text."""
         hidden = np.asarray(self._model.forward_batch([list(each) for each in ids]).last_hidden_state)
-        return np.stack([rows[: len(each)].mean(axis=0) for rows, each in zip(hidden, ids)])
+        return [rows[: len(each)] for rows, each in zip(hidden, ids)]
 
 
 def write_int8(blob: ModelBlob, folder: Path) -> None:

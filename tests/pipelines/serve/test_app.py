@@ -35,6 +35,9 @@ def test_a_search_gives_what_the_library_gives(client, words, fake_encoder):
         by_words = client.post("/v1/search", json={**asked, "query": "noisesw4.sw", "hybrid": hybrid}).json()
         (hits,) = library.search(["noisesw4.sw"], 4, languages=["sw", "zh"], where={"odd": 0}, hybrid=meant)
         assert [each["id"] for each in by_words["hits"]] == [each.id for each in hits]
+    anew = client.post("/v1/search", json={**asked, "rerank": True})
+    assert anew.status_code == 422
+    assert "gives no vectors of tokens" in anew.json()["detail"]  # which are of words
     as_fields = client.post("/v1/search", json={**asked, "where": {"odd": [0]}}).json()
     assert as_fields == found
 

@@ -22,6 +22,7 @@ from interlingua.pipelines.encoders.bundled.tokenizer import BundledTokenizer
 from interlingua.pipelines.encoders.bundled.wheel import BundledWheel
 from interlingua.pipelines.encoders.cache import CachedEncoder, EmbeddingCache
 from interlingua.pipelines.encoders.limits import TextsCutWarning
+from interlingua.pipelines.encoders.tokens import of_text
 
 # of the tiny model: 16 positions
 pytestmark = pytest.mark.filterwarnings("ignore:.*longer than the 16 tokens")
@@ -71,6 +72,35 @@ def test_eight_bits_agree_with_float32_and_need_no_torch(tiny_wheel, monkeypatch
     assert cosines.mean() > 0.995  # random weights are harder than learned ones
     assert cosines.min() > 0.99
     np.testing.assert_array_equal(found[0], BundledEncoder(device="cpu", dtype="int8").encode(texts)[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_tokens_are_those_of_the_text_and_lie_around_its_vector(tiny_wheel, monkeypatch, dtype):
+    pytest.importorskip("ctranslate2.specs")
+    encoder = BundledEncoder(device="cpu", dtype=dtype)
+    texts = ["ab a b ab", "火 a", "a b " * 40, ""]
+    lengths = [len(each) for each in encoder.token_spans(texts)]
+    found = encoder.token_vectors(texts, "query")
+    before = len(encoder.token_spans([encoder.prompts["query"]])[0])
+    assert [len(each) for each in found][:2] == lengths[:2]
+    assert len(found[2]) == 16 - 2 - before  # what the model reads
+    monkeypatch.setattr("interlingua.pipelines.encoders.bundled.encoder.of_text", lambda rows, *_: of_text(rows, 0, 0))
+    whole = encoder.token_vectors(texts, "query")
+    means = np.stack([each.mean(axis=0) for each in whole])
+    np.testing.assert_allclose(means, encoder.encode(texts, role="query"), atol=1e-5)
+    np.testing.assert_allclose(found[0], whole[0][1 + before : -1], atol=1e-6)
+
+
+def test_torch_gives_the_same_tokens(tiny_wheel):
+    pytest.importorskip("sentence_transformers")
+    from interlingua.pipelines.encoders.bundled.checkpoint import bundled_checkpoint
+    from interlingua.pipelines.encoders.transformer import TransformerEncoder
+
+    theirs = TransformerEncoder(bundled_checkpoint().folder, device="cpu", dtype="float32")
+    ours = BundledEncoder(device="cpu", dtype="float32")
+    for role in ("query", "passage"):
+        for own, other in zip(ours.token_vectors(TEXTS[:4], role), theirs.token_vectors(TEXTS[:4], role)):
+            np.testing.assert_allclose(own, other, atol=2e-5)
 
 
 def test_products_have_one_thread_inside_and_what_they_had_behind():
