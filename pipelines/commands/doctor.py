@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from .arguments import UsageError, require_searchable
 from .command import ENCODING, EncoderName, command
@@ -24,6 +24,7 @@ def doctor(
     endpoint: Annotated[str | None, Parameter(metavar="URL")] = None,
     model: str | None = None,
     text_field: str | None = None,
+    texts_compared: Annotated[int, Parameter(name="--texts", validator=validators.Number(gte=1))] = 20,
     fail: bool = False,
 ) -> None:
     """Tell what a store of vectors holds, and what is wrong with it; without one, what is installed here.
@@ -40,6 +41,8 @@ def doctor(
         What the endpoint calls the model.
     text_field : str, optional
         The metadata that hold the texts.
+    texts_compared : int
+        Stored texts that are encoded and compared; of a share of 2 %, 20 show one in three times, 230 nearly always.
     fail : bool
         Exit with 1 where something is wrong.
 
@@ -73,12 +76,12 @@ def doctor(
 
         with console.working("loading the encoder"):
             made = load_encoder(encoder, **{**loading, "cache": False})
-        ways = lambda: ways_of(made)  # noqa: E731
+        ways = ways_of(made)
     elif endpoint is not None:
-        ways = lambda: ways_of_endpoint(endpoint, str(model), os.environ.get(_KEY, ""))  # noqa: E731
+        ways = ways_of_endpoint(endpoint, str(model), os.environ.get(_KEY, ""))
     with console.working("examining"):
         ids, vectors, texts, metric = stored_rows(store, text_field)
-        found = examine(ids, vectors, texts, ways, metric=metric)
+        found = examine(ids, vectors, texts, ways, count=texts_compared, metric=metric)
     named = without_password(store)
     about = {"store": named, "metric": metric, **found.about()}
     shown = {key: value for key, value in about.items() if key != "problems" and value not in (None, [])}

@@ -15,11 +15,18 @@ from numpy.typing import NDArray
 from interlingua.align.arrays import unit_rows
 from interlingua.pipelines.encoders.base import Encoder, UnknownTextError
 
-#: Mean cosine from which a way of encoding is taken for the store's.
+#: Cosine from which a way of encoding gives a stored vector, by what the store's numbers were rounded to.
 SAME = 0.995
-_ROUNDED = 0.97  # with 8 bits or fewer
+#: The right way.
+AS_PASSAGES = "as passages"
+_ROUNDED = {"int8": 0.99, "binary": 0.97}
 _SURELY = 0.9995
-_TEXTS = 20
+_SCALED = 0.97  # where each number has a scale of its own, which is fitted
+TEXTS = 20
+_FEWEST_SCALED = 16
+_SUSPECTS, _MOST_SUSPECTS = 12, 48
+_BASES = 3  # prompts that changes of texts are tried with where no prompt explains a text
+_OWN = 4  # ways that texts of one store are likely to be mixed in: the prompts of the model and none
 _PROMPTS = (
     *("", "query: ", "passage: ", "search_query: ", "search_document: "),
     "Represent this sentence for searching relevant passages: ",
@@ -33,7 +40,30 @@ _POOLINGS: Mapping[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = 
     "last": lambda tokens: tokens[-1],
 }
 _CUT_WORDS = (32, 64, 100, 128, 200, 256)
-Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+Encode = Callable[[Sequence[str]], NDArray[np.float32] | None]
+Change = Callable[[Sequence[str]], list[str]]
+
+
+@dataclass(frozen=True)
+class Ways:
+    """In which ways texts may have become vectors of a model.
+
+    Attributes
+    ----------
+    prompts : sequence of (name, function)
+        What stood before the texts, the right one first; each encodes texts, or gives None where it cannot.
+    changes : sequence of (name, function of a prompt's place)
+        What may have been done to the texts before: each gives a function of texts.
+    poolings : function of a prompt's place
+        Other poolings of the tokens: names and functions, as the prompts.
+    numbers : function of a prompt's place
+        Of a model that computes in several kinds of numbers: their names, and what encodes so.
+    """
+
+    prompts: Sequence[tuple[str, Encode]]
+    changes: Sequence[tuple[str, Callable[[int], Change]]]
+    poolings: Callable[[int], Iterator[tuple[str, Encode]]] = lambda _: iter(())
+    numbers: Callable[[int], Iterator[tuple[str, Encode]]] = lambda _: iter(())
 
 
 @dataclass(frozen=True)
@@ -43,7 +73,7 @@ class Verdict:
     Attributes
     ----------
     way : str
-        Of encoding: what was done to the texts or by the encoder; "" where none agrees.
+        Of encoding, of the most of the texts: what was done to them or by the encoder; "" where none agrees.
     cosine : float
         Mean cosine of that way.
     right : float
@@ -51,7 +81,11 @@ class Verdict:
     texts : int
         That were compared.
     others : tuple of int
-        Rows, of those compared, that this way does not explain.
+        Rows, of those compared, that nothing explains.
+    also : tuple of (str, tuple of int)
+        Other ways, and the rows that they explain.
+    computed : str
+        The numbers that the model computed in, where it computes in several and one of them gives nearer vectors.
     """
 
     way: str
@@ -59,11 +93,13 @@ class Verdict:
     right: float
     texts: int
     others: tuple[int, ...] = ()
+    also: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    computed: str = ""
 
     @property
     def same(self) -> bool:
         """Whether the store holds what the encoder gives."""
-        return self.way == "as passages"
+        return self.way == AS_PASSAGES
 
     def about(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -74,97 +110,315 @@ class Verdict:
             "as passages": round(self.right, 4),
             "texts": self.texts,
             "rows that differ": list(self.others),
+            "computed in": self.computed,
+            "made otherwise": {way: list(rows) for way, rows in self.also},
         }
 
 
-def compare(
-    texts: Sequence[str],
-    vectors: NDArray[np.float32],
-    ways: Iterator[tuple[str, Callable[[Sequence[str]], NDArray[np.float32] | None]]],
-    *,
-    rounded: bool = False,
-) -> Verdict:
-    """Return the way of encoding that gives the stored vectors best.
+def compare(texts: Sequence[str], vectors: NDArray[np.float32], ways: Ways, *, precision: str = "float32") -> Verdict:
+    """Return the way of encoding that gives the stored vectors, and those that give some of them.
 
     Parameters
     ----------
     texts : sequence of str
     vectors : (n, d) array
         As stored.
-    ways : iterator of (name, function)
-        Each encodes the texts; the first is the right one. The search stops at the first that agrees.
-    rounded : bool
-        The store has 8 bits or fewer a number.
+    ways : Ways
+    precision : str
+        What the store's numbers were rounded to, as `interlingua.pipelines.doctor.geometry.precision_of` says it.
 
     Raises
     ------
     ValueError
         If a way gives vectors of another dimension.
     """
-    stored = np.asarray(unit_rows(vectors), np.float32)
-    enough = _ROUNDED if rounded else SAME
-    best, right, kept = ("", -1.0), float("nan"), np.zeros(len(texts), np.float32)
-    for name, encode in ways:
-        made = encode(texts)
-        if made is None:
-            continue
-        if made.shape[1] != stored.shape[1]:
+    return Comparison(texts, vectors, ways, precision).verdict()
+
+
+class Comparison:
+    """Stored texts and vectors beside an encoder: what was encoded is kept.
+
+    Parameters
+    ----------
+    texts, vectors, ways, precision
+        As for `compare`.
+    """
+
+    def __init__(
+        self, texts: Sequence[str], vectors: NDArray[np.float32], ways: Ways, precision: str = "float32"
+    ) -> None:
+        self.texts, self.ways, self._binary = list(texts), ways, precision == "binary"
+        self.stored = np.asarray(unit_rows(vectors), np.float32)
+        self.near = self.enough = _ROUNDED.get(precision, SAME)
+        self._fitted = False  # each number's own scale
+        self._raw = np.asarray(vectors, np.float32)
+        self._made: dict[int, NDArray[np.float32] | None] = {}
+        self._scaled = precision == "int8"
+
+    def verdict(self) -> Verdict:
+        """Return what `compare` does."""
+        cosines = self._by_prompt()
+        if self._scaled and len(self.texts) >= _FEWEST_SCALED and max(c.max() for c in cosines.values()) < self.enough:
+            self._fitted = True
+            fitted = self._by_prompt()
+            if max(float(np.median(each)) for each in fitted.values()) >= _SCALED:
+                self.enough, cosines = _SCALED, fitted
+            else:
+                self._fitted = False
+        right = float(cosines[0].mean()) if 0 in cosines else float("nan")
+        # subtle: what the best way leaves is rounding; where several times as much is left, the text was made otherwise
+        usual = min(float(np.quantile(1 - each, 0.25)) for each in cosines.values())
+        self.near = max(self.enough, 1 - max(2e-4, 6 * usual))
+        main = max(cosines, key=lambda at: ((cosines[at] >= self.near).sum(), cosines[at].mean()))
+        parts, kept = self._parts_by_prompt(cosines, main)
+        rest = np.flatnonzero(kept < self.near)
+        bases = [main, *(at for at in cosines if at != main and at < _BASES and not parts)]
+        for explain in (self._by_change, self._by_pooling):
+            for base in bases if len(rest) else ():
+                if explain(base, rest, parts, kept):
+                    rest = np.flatnonzero(kept < self.near)
+                    break
+        able = rest[cosines[main][rest] >= self.enough] if parts else rest[:0]
+        parts.setdefault(self.ways.prompts[main][0], []).extend(able.tolist())
+        parts = {name: rows for name, rows in parts.items() if rows}
+        rest = np.setdiff1d(rest, able)
+        ordered = sorted(parts.items(), key=lambda part: -len(part[1]))
+        if not ordered or 4 * len(ordered[0][1]) < len(self.texts):
+            return Verdict("", float(max(each.mean() for each in cosines.values())), right, len(self.texts))
+        (way, rows), *also = ordered
+        told = tuple((name, tuple(sorted(found))) for name, found in also)
+        mean = float(kept[rows].mean())
+        return Verdict(way, mean, right, len(self.texts), tuple(rest.tolist()), told, self._numbers(way, rows))
+
+    def _numbers(self, way: str, rows: Sequence[int]) -> str:
+        """Return which numbers the model computed in, where one kind leaves less than a fifth of what the next does."""
+        names = [name for name, _ in self.ways.prompts]
+        if way not in names or self._fitted or self._binary:
+            return ""
+        left = []
+        for name, encode in self.ways.numbers(names.index(way)):
+            made = encode([self.texts[row] for row in rows])
+            if made is not None:
+                left.append((float(np.median(1 - self._cosines(made, np.asarray(rows)))), name))
+        left.sort()
+        return left[0][1] if len(left) > 1 and 5 * max(left[0][0], 1e-6) < left[1][0] else ""
+
+    def _by_prompt(self) -> dict[int, NDArray[np.float32]]:
+        """Return the cosines by each prompt, up to the first that surely gives all vectors."""
+        found: dict[int, NDArray[np.float32]] = {}
+        everything = np.arange(len(self.texts))
+        for at in range(len(self.ways.prompts)):
+            made = self.made(at)
+            if made is None:
+                continue
+            found[at] = self._cosines(made, everything)
+            if found[at].min() >= _SURELY:
+                break
+        return found
+
+    def made(self, at: int) -> NDArray[np.float32] | None:
+        """Return the vectors of all texts with a prompt."""
+        if at not in self._made:
+            self._made[at] = self.ways.prompts[at][1](self.texts)
+        return self._made[at]
+
+    def _cosines(self, made: NDArray[np.float32], rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        if made.shape[1] != self.stored.shape[1]:
             raise ValueError(
-                f"the store holds vectors of dimension {stored.shape[1]}, but the encoder gives {made.shape[1]}: it is "
-                "of another model"
+                f"the store holds vectors of dimension {self.stored.shape[1]}, but the encoder gives {made.shape[1]}: "
+                "it is of another model"
             )
-        cosines = np.einsum("ij,ij->i", np.asarray(unit_rows(made), np.float32), stored)
-        found = float(np.median(cosines))
-        right = found if right != right else right
-        if found > best[1] + 1e-4:  # of two ways that are as good, the first
-            best, kept = (name, found), cosines
-        if found >= _SURELY:
-            break
-    if best[1] < enough:
-        return Verdict("", best[1], right, len(texts))
-    others = tuple(np.flatnonzero(kept < enough - 0.02).tolist())
-    return Verdict(best[0], best[1], right, len(texts), others)
+        if self._fitted:
+            return _scaled_cosines(made, self._raw[rows])
+        made = np.asarray(unit_rows(np.where(made > 0, 1, -1) if self._binary else made), np.float32)
+        return np.asarray(np.einsum("ij,ij->i", made, self.stored[rows]), np.float32)
+
+    def _parts_by_prompt(
+        self, cosines: Mapping[int, NDArray[np.float32]], main: int
+    ) -> tuple[dict[str, list[int]], NDArray[np.float32]]:
+        """Return which rows each prompt explains, and their cosines: another than the main one where it is better."""
+        places = list(cosines)
+        table = np.stack([cosines[at] for at in places])
+        kept = cosines[main].copy()
+        best = table.argmax(axis=0)
+        other = (kept < self.near) & (table.max(axis=0) >= self.near)
+        parts: dict[str, list[int]] = {}
+        for row in range(len(kept)):
+            if other[row]:
+                kept[row] = table[best[row], row]
+            if kept[row] >= self.near:
+                name = self.ways.prompts[places[best[row]] if other[row] else main][0]
+                parts.setdefault(name, []).append(row)
+        return parts, kept
+
+    def _by_change(
+        self, base: int, rest: NDArray[np.intp], parts: dict[str, list[int]], kept: NDArray[np.float32]
+    ) -> bool:
+        """Add the change of texts that explains most of the rest; tell whether one does."""
+        prompt, encode = self.ways.prompts[base]
+        best: tuple[tuple[int, float], str, NDArray[np.intp], NDArray[np.float32], Change] | None = None
+        for name, changing in self.ways.changes:
+            change = changing(base)
+            changed = change([self.texts[row] for row in rest])
+            at = [place for place, row in enumerate(rest) if changed[place] != self.texts[row]]
+            made = encode([changed[place] for place in at]) if at else None
+            if made is None:
+                continue
+            cosines = self._cosines(made, rest[at])
+            good = cosines >= self.near
+            score = (int(good.sum()), float(cosines[good].mean()) if good.any() else 0.0)
+            if good.any() and (best is None or score > (best[0][0], best[0][1] + 1e-5)):
+                best = (score, name, rest[at][good], cosines[good], change)
+        if best is None:
+            return False
+        _, name, rows, cosines, change = best
+        kept[rows] = cosines
+        before = parts.get(prompt, [])
+        whole = [self.texts[row] for row in before]
+        own = name if prompt == AS_PASSAGES else f"{prompt}, {name}"
+        if change(whole) == whole:  # what it would have changed among the others, it did
+            parts[own] = [*parts.pop(prompt, []), *rows.tolist()]
+        else:
+            parts[own] = rows.tolist()
+        return True
+
+    def _by_pooling(
+        self, base: int, rest: NDArray[np.intp], parts: dict[str, list[int]], kept: NDArray[np.float32]
+    ) -> bool:
+        """Add the pooling that explains most of the rest; tell whether one does."""
+        best: tuple[tuple[int, float], str, NDArray[np.intp], NDArray[np.float32]] | None = None
+        for name, encode in self.ways.poolings(base):
+            made = encode([self.texts[row] for row in rest])
+            if made is None:
+                continue
+            cosines = self._cosines(made, rest)
+            good = cosines >= self.near
+            score = (int(good.sum()), float(cosines[good].mean()) if good.any() else 0.0)
+            if good.any() and (best is None or score > best[0]):
+                best = (score, name, rest[good], cosines[good])
+        if best is None:
+            return False
+        prompt = self.ways.prompts[base][0]
+        parts[best[1] if prompt == AS_PASSAGES else f"{prompt}, {best[1]}"] = best[2].tolist()
+        kept[best[2]] = best[3]
+        return True
+
+    def odd_rows(self, way: str, texts: Sequence[str], vectors: NDArray[np.float32]) -> dict[str, list[int]]:
+        """Return rows of the whole store that were encoded with another prompt of the model than the most, by its name.
+
+        The difference that a prompt makes is known from the texts that were compared; the rows of the store that lie
+        farthest along it, beside how the store varies, are encoded and looked at: 12, and more while some are found.
+
+        Parameters
+        ----------
+        way : str
+            Of the most: the name of a prompt; of any other way nothing is found.
+        texts : sequence of str
+            Of all rows.
+        vectors : (m, d) array
+        """
+        names = [name for name, _ in self.ways.prompts]
+        if way not in names or self._fitted:
+            return {}
+        main, rows = names.index(way), np.asarray(unit_rows(vectors), np.float32)
+        usual = self.made(main)
+        spread = np.cov(rows.T) + np.eye(rows.shape[1]) * rows.var(axis=0).mean()
+        found: dict[str, list[int]] = {}
+        able = np.array([bool(each.strip()) for each in texts])
+        for at in range(min(_OWN, len(names))):
+            made = None if at == main or usual is None else self.made(at)
+            if made is None or usual is None:
+                continue
+            far = np.where(able, rows @ np.linalg.solve(spread, (made - usual).mean(axis=0)), -np.inf)
+            order = np.argsort(-far)[: min(_MOST_SUSPECTS, int(able.sum()))]
+            for start in range(0, len(order), _SUSPECTS):
+                some = order[start : start + _SUSPECTS]
+                looked = Comparison([texts[row] for row in some], rows[some], self.ways)
+                looked.enough, looked._binary = self.enough, self._binary
+                hits = [int(some[row]) for row in looked.rows_of(at, main)]
+                found.setdefault(names[at], []).extend(hits)
+                if not hits:
+                    break
+        return {name: each for name, each in found.items() if each}
+
+    def rows_of(self, one: int, other: int) -> list[int]:
+        """Return the rows that a prompt explains, and better than another does."""
+        pair = [self.made(at) for at in (one, other)]
+        if pair[0] is None or pair[1] is None:
+            return []
+        first, second = (self._cosines(each, np.arange(len(self.texts))) for each in pair if each is not None)
+        # subtle: what an exact way leaves is rounding; the other must leave several times as much
+        better = (1 - second) > np.maximum(2e-4, 3 * (1 - first))
+        return np.flatnonzero((first >= self.enough) & better).tolist()
 
 
-def ways_of(encoder: Encoder) -> Iterator[tuple[str, Callable[[Sequence[str]], NDArray[np.float32] | None]]]:
-    """Yield ways in which texts may have been encoded by a model, the right one first."""
+def _scaled_cosines(made: NDArray[np.float32], stored: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return cosines of rows after each number's own scale and offset, fitted on these rows, about their means."""
+    one, other = made - made.mean(axis=0), stored - stored.mean(axis=0)
+    scales = (one * other).sum(axis=0) / np.maximum(np.square(one).sum(axis=0), 1e-12)
+    fitted = one * scales
+    norms = np.linalg.norm(fitted, axis=1) * np.linalg.norm(other, axis=1)
+    return np.asarray((fitted * other).sum(axis=1) / np.maximum(norms, 1e-12), np.float32)
 
-    def as_role(role: Any, change: Callable[[str], str] = str, *, bare: str | None = None, cut: int = 0) -> Any:
+
+def ways_of(encoder: Encoder) -> Ways:
+    """Return the ways in which texts may have been encoded by a model."""
+    own = encoder.prompts
+    found: list[tuple[str, str]] = [(AS_PASSAGES, own["passage"])]
+    if own.get("query") != own.get("passage"):
+        found.append((f"with the prompt of questions, {own.get('query', '')!r}", own.get("query", "")))
+    found += [(_named_prompt(each), each) for each in (own.get("symmetric", ""), *_PROMPTS)]
+    prompts = {prompt: name for name, prompt in reversed(found)}  # of equal ones the first name
+    ordered = list(dict.fromkeys(prompt for _, prompt in found))
+
+    bare = with_prompt(encoder, "")
+
+    def with_it(prompt: str) -> Encode:
         def encode(texts: Sequence[str]) -> NDArray[np.float32] | None:
-            given = [change(each) for each in texts]
-            if cut:
-                try:
-                    given = _first_tokens(encoder, given, cut)
-                except TypeError:  # of a tokenizer that does not say where its tokens lie
-                    return None
-                if given == list(texts):
-                    return None
             try:
-                return (encoder if bare is None else with_prompt(encoder, bare)).encode(given, role=role)
+                # subtle: before the texts, since there are encoders that know of no prompts
+                return bare.encode([prompt + each for each in texts], role="passage")
             except UnknownTextError:
                 return None
 
         return encode
 
-    yield "as passages", as_role("passage")
-    own = encoder.prompts
-    if own.get("query") != own.get("passage"):
-        yield f"with the prompt of questions, {own.get('query', '')!r}", as_role("query")
-    if own.get("symmetric") not in (own.get("query"), own.get("passage")):
-        yield f"with the prompt {own.get('symmetric', '')!r}", as_role("symmetric")
-    for prompt in _PROMPTS:
-        if prompt not in own.values():
-            name = f"with the prompt {prompt!r}" if prompt else "without a prompt"
-            yield name, as_role("passage", bare=prompt)
-    yield from _cut(encoder, as_role)
-    for pooling in _POOLINGS:
-        yield f"with {pooling} pooling", partial(_pooled, encoder, pooling)
+    def first_tokens(count: int) -> Callable[[int], Change]:
+        return lambda at: lambda texts: _first_tokens(encoder, texts, count, ordered[at])
+
+    changes = [(f"cut to {count} tokens", first_tokens(count)) for count in _CUT_TOKENS]
+    if not callable(getattr(encoder, "token_spans", None)):
+        changes = []
+    return Ways(
+        [(prompts[each], with_it(each)) for each in ordered],
+        [*changes, *_changes()],
+        lambda at: _poolings(encoder, ordered[at]),
+        lambda at: _numbers(encoder, ordered[at]),
+    )
 
 
-def _first_tokens(encoder: Any, texts: Sequence[str], count: int) -> list[str]:
+def _behind(model: Encoder, prompt: str, texts: Sequence[str]) -> NDArray[np.float32]:
+    return model.encode([prompt + each for each in texts])
+
+
+def _numbers(encoder: Any, prompt: str) -> Iterator[tuple[str, Encode]]:
+    """Yield what encodes in each kind of numbers that a model computes in; nothing where there is one."""
+    for name in getattr(encoder, "own_dtypes", ()):
+        model = with_prompt(encoder.computing_in(name), "")
+        yield name, partial(_behind, model, prompt)
+
+
+def _named_prompt(prompt: str) -> str:
+    return f"with the prompt {prompt!r}" if prompt else "without a prompt"
+
+
+def _first_tokens(encoder: Any, texts: Sequence[str], count: int, prompt: str) -> list[str]:
     """Return texts as a model reads them that reads so many tokens, two of them marks of its own."""
-    room = count - 2 - max(0, len(encoder.token_spans([encoder.prompts["passage"]])[0]))
-    spans = encoder.token_spans(texts)
+    try:
+        room = count - 2 - max(0, len(encoder.token_spans([prompt])[0]))
+        spans = encoder.token_spans(texts)
+    except TypeError:  # of a tokenizer that does not say where its tokens lie
+        return list(texts)
     return [
         text if len(span) <= room else text[: int(span[room - 1][1])] for text, span in zip(texts, spans, strict=True)
     ]
@@ -180,33 +434,39 @@ def with_prompt(encoder: Encoder, prompt: str) -> Encoder:
     return changed  # type: ignore[no-any-return]
 
 
-def _pooled(encoder: Any, pooling: str, texts: Sequence[str]) -> NDArray[np.float32] | None:
-    """Return vectors by another pooling of the tokens; None of an encoder that is no model of sentence-transformers."""
+def _poolings(encoder: Any, prompt: str) -> Iterator[tuple[str, Encode]]:
+    """Yield other poolings; none of an encoder that is no model of sentence-transformers. Tokens are computed once."""
+    known: dict[tuple[str, ...], list[NDArray[np.float32]] | None] = {}
+
+    def pooled(pooling: str, texts: Sequence[str]) -> NDArray[np.float32] | None:
+        key = tuple(texts)
+        if key not in known:
+            known[key] = _token_vectors(encoder, [prompt + each for each in texts])
+        tokens = known[key]
+        return None if tokens is None else np.stack([_POOLINGS[pooling](each) for each in tokens])
+
+    for pooling in _POOLINGS:
+        yield f"with {pooling} pooling", partial(pooled, pooling)
+
+
+def _token_vectors(encoder: Any, texts: list[str]) -> list[NDArray[np.float32]] | None:
     try:
-        model = encoder.model
-        prompt = encoder.prompts["passage"]
-        tokens = model.encode([prompt + each for each in texts], output_value="token_embeddings")
+        tokens = encoder.model.encode(texts, output_value="token_embeddings")
     except (AttributeError, TypeError, ImportError, OSError, KeyError):
         return None
-    rows = [np.asarray(each.detach().cpu().numpy() if hasattr(each, "detach") else each, np.float32) for each in tokens]
-    return np.stack([_POOLINGS[pooling](each) for each in rows])
+    return [np.asarray(each.detach().cpu().numpy() if hasattr(each, "detach") else each, np.float32) for each in tokens]
 
 
-def _cut(encoder: Any, as_role: Any) -> Iterator[tuple[str, Any]]:
-    if callable(getattr(encoder, "token_spans", None)):
-        for count in _CUT_TOKENS:
-            yield f"cut to {count} tokens", as_role("passage", cut=count)
-    for name, change in _changes():
-        yield name, as_role("passage", change)
+def _changes() -> list[tuple[str, Callable[[int], Change]]]:
+    """Return what may have been done to texts before they were encoded, whatever the prompt."""
+    cut: list[tuple[str, Callable[[str], str]]]
+    cut = [(f"cut to {count} words", partial(_first_words, count)) for count in _CUT_WORDS]
+    cut += [(f"cut to {count} characters", partial(_first_characters, count)) for count in _CUTS]
+    return [(name, partial(_each, change)) for name, change in (*cut, ("in lower case", str.lower))]
 
 
-def _changes() -> Iterator[tuple[str, Callable[[str], str]]]:
-    """Yield what may have been done to texts before they were encoded."""
-    for count in _CUT_WORDS:
-        yield f"cut to {count} words", partial(_first_words, count)
-    for count in _CUTS:
-        yield f"cut to {count} characters", partial(_first_characters, count)
-    yield "in lower case", str.lower
+def _each(change: Callable[[str], str], _prompt: int) -> Change:
+    return lambda texts: [change(each) for each in texts]
 
 
 def _first_words(count: int, text: str) -> str:
@@ -217,21 +477,14 @@ def _first_characters(count: int, text: str) -> str:
     return text[:count]
 
 
-def _behind(prompt: str, text: str) -> str:
-    return prompt + text
+def ways_of_endpoint(url: str, model: str, key: str = "") -> Ways:
+    """Return the same of an endpoint of the form of OpenAI's ``/v1/embeddings``; it adds its own prompt, if it does."""
 
+    def with_it(prompt: str) -> Encode:
+        return lambda texts: ask_endpoint(url, model, [prompt + each for each in texts], key)
 
-def ways_of_endpoint(url: str, model: str, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the same of an endpoint of the form of OpenAI's ``/v1/embeddings``."""
-
-    def encode(change: Callable[[str], str]) -> Any:
-        return lambda texts: ask_endpoint(url, model, [change(each) for each in texts], key)
-
-    yield "as passages", encode(str)
-    for prompt in _PROMPTS[1:]:
-        yield f"with the prompt {prompt!r}", encode(partial(_behind, prompt))
-    for name, change in _changes():
-        yield name, encode(change)
+    prompts = [(_named_prompt(each) if each else AS_PASSAGES, with_it(each)) for each in _PROMPTS]
+    return Ways(prompts, _changes())
 
 
 def ask_endpoint(url: str, model: str, texts: Sequence[str], key: str = "") -> NDArray[np.float32]:
@@ -261,7 +514,7 @@ def ask_endpoint(url: str, model: str, texts: Sequence[str], key: str = "") -> N
     return np.array([row["embedding"] for row in ordered], np.float32)
 
 
-def choose_texts(texts: Sequence[str], count: int = _TEXTS) -> list[int]:
+def choose_texts(texts: Sequence[str], count: int = TEXTS) -> list[int]:
     """Return rows to compare: spread over the store, half of them the longest of a larger choice, which show cuts."""
     able = [row for row, each in enumerate(texts) if each.strip()]
     if len(able) <= count:

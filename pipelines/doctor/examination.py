@@ -1,19 +1,18 @@
 """The examination of a store: its figures, what is mixed in it, and whether an encoder made it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoding import Verdict, choose_texts, compare
+from .encoding import TEXTS, Comparison, Verdict, Ways, choose_texts
 from .geometry import Geometry, geometry_of
 from .mixture import Mixture, find_mixture
 
 _SHOWN = 20
 _HUB = 20  # times the mean
-_ROUNDED = ("int8", "binary")
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ class Examination:
         Rows of another model than the most, the first of them.
     problems : tuple of str
         What is wrong, and what can be done; none where nothing is.
+    odd : dict
+        By what they were encoded instead: rows whose texts had another prompt than the most.
     """
 
     geometry: Geometry
@@ -37,6 +38,7 @@ class Examination:
     verdict: Verdict | None
     ids: tuple[str, ...]
     problems: tuple[str, ...]
+    odd: dict[str, list[int]] = field(default_factory=dict)
 
     def about(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -48,6 +50,7 @@ class Examination:
             "rows of another model": len(self.mixture.rows),
             "such as": list(self.ids),
             "encoder": None if self.verdict is None else self.verdict.about(),
+            "rows encoded otherwise": {name: len(rows) for name, rows in self.odd.items()},
         }
 
 
@@ -55,8 +58,9 @@ def examine(
     ids: Sequence[str],
     vectors: NDArray[np.float32],
     texts: Sequence[str] | None = None,
-    ways: Callable[[], Any] | None = None,
+    ways: Ways | None = None,
     *,
+    count: int = TEXTS,
     metric: str = "",
     seed: int = 0,
 ) -> Examination:
@@ -68,8 +72,10 @@ def examine(
     vectors : (n, d) array
     texts : sequence of str, optional
         Of the rows; "" where one has none.
-    ways : callable, optional
-        Gives the ways of encoding to compare with, such as those of `interlingua.pipelines.doctor.encoding.ways_of`.
+    ways : Ways, optional
+        The ways of encoding to compare with, such as those of `interlingua.pipelines.doctor.encoding.ways_of`.
+    count : int
+        Texts that are compared.
     metric : str
         What the store compares by.
     seed : int
@@ -86,17 +92,21 @@ def examine(
     sound = np.flatnonzero(np.isfinite(lengths) & (lengths > 0))
     found = find_mixture(rows[sound], seed=seed)
     mixture = Mixture(sound[found.rows], found.agreement)
-    verdict, chosen = None, []
+    verdict, chosen, odd = None, [], {}
     if ways is not None:
         usable = set(sound.tolist())
-        chosen = [row for row in choose_texts(texts or ()) if row in usable]
+        chosen = [row for row in choose_texts(texts or (), count) if row in usable]
         if not chosen:
             raise ValueError("the store has no texts to compare the encoder with; name their field with --text-field")
         asked = [(texts or ())[row] for row in chosen]
-        verdict = compare(asked, rows[chosen], ways(), rounded=geometry.precision in _ROUNDED)
-    problems = [*_of_geometry(geometry, metric), *_of_mixture(mixture, len(rows)), *_of_encoder(verdict, ids, chosen)]
+        compared = Comparison(asked, rows[chosen], ways, geometry.precision)
+        verdict = compared.verdict()
+        told = compared.odd_rows(verdict.way, [(texts or ())[row] for row in sound.tolist()], rows[sound])
+        odd = {name: sound[each].tolist() for name, each in told.items()}
+    problems = [*_of_geometry(geometry, metric), *_of_mixture(mixture, len(rows)), *_of_encoder(verdict, ids, chosen),
+                *_of_odd(odd, ids)]  # fmt: skip
     named = tuple(str(ids[row]) for row in mixture.rows[:_SHOWN])
-    return Examination(geometry, mixture, verdict, named, tuple(problems))
+    return Examination(geometry, mixture, verdict, named, tuple(problems), odd)
 
 
 def _of_geometry(seen: Geometry, metric: str) -> list[str]:
@@ -112,6 +122,13 @@ def _of_geometry(seen: Geometry, metric: str) -> list[str]:
         )
     if seen.unused:
         found.append(f"{seen.unused} of {seen.dimension} numbers are the same in all vectors: were they cut or padded?")
+    if seen.rounded:
+        told = ", ".join(
+            f"{count} to {name}" for name, count in sorted(seen.rounded.items(), key=lambda each: -each[1])
+        )
+        found.append(
+            f"rows were rounded unlike: {told.replace(' to float32', ' not (float32)')}; encode or round them alike"
+        )
     if seen.copies > seen.rows // 20:
         found.append(f"{seen.copies} of {seen.rows} vectors are copies of others: the same texts several times")
     if seen.hub > 10 * _HUB and seen.hub > 0.2 * seen.rows:
@@ -136,7 +153,8 @@ def _of_encoder(verdict: Verdict | None, ids: Sequence[str], chosen: Sequence[in
     if not verdict.way:
         return [
             f"the encoder gives other vectors of the stored texts (cosine {verdict.right:.3f}, at best "
-            f"{verdict.cosine:.3f}): the store is of another model"
+            f"{verdict.cosine:.3f}): the store is of another model, or its texts were "
+            "changed in a way that was not tried"
         ]
     found = []
     if not verdict.same:
@@ -144,7 +162,18 @@ def _of_encoder(verdict: Verdict | None, ids: Sequence[str], chosen: Sequence[in
             f"the texts were encoded {verdict.way} (cosine {verdict.cosine:.4f}; as passages {verdict.right:.4f}): "
             "encode them again as passages, or questions find them less well"
         )
+    for way, rows in verdict.also:
+        named = ", ".join(str(ids[chosen[at]]) for at in rows[:5])
+        found.append(f"{len(rows)} of {verdict.texts} texts were encoded otherwise, {way}: {named}")
     if verdict.others:
         named = ", ".join(str(ids[chosen[at]]) for at in verdict.others[:5])
         found.append(f"{len(verdict.others)} of {verdict.texts} texts have other vectors than that gives: {named}")
     return found
+
+
+def _of_odd(odd: dict[str, list[int]], ids: Sequence[str]) -> list[str]:
+    return [
+        f"{len(rows)} rows or more were encoded {name}, not as the others: "
+        f"{', '.join(str(ids[row]) for row in rows[:5])}; encode them again"
+        for name, rows in odd.items()
+    ]

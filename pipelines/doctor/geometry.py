@@ -1,6 +1,6 @@
 """What the vectors of a store look like: lengths, directions, hubs, copies, and how they were rounded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ _MOST = 3000
 _NEIGHBOURS = 10
 _SAME = 0.9999
 _LEVELS = 256
+_FEWEST = 8  # different numbers that tell how a row was rounded
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Geometry:
         Numbers of a vector that are the same in all rows.
     precision : str
         "float32", or what the numbers were rounded to: "float16", "bfloat16", "int8", "binary".
+    rounded : dict
+        Where rows were rounded unlike: how many were to what.
     """
 
     rows: int
@@ -54,6 +57,7 @@ class Geometry:
     copies: int
     unused: int
     precision: str
+    rounded: dict[str, int] = field(default_factory=dict)
 
     def about(self) -> dict[str, Any]:
         """Return the figures as JSON can hold them."""
@@ -79,6 +83,8 @@ def geometry_of(vectors: NDArray[np.float32], *, seed: int = 0) -> Geometry:
     rows = np.asarray(unit_rows(given[sound]), np.float32)
     mean = rows.mean(axis=0)
     n = len(rows)
+    told = precisions_of_rows(given[sound])
+    kinds = np.unique(told[told != ""], return_counts=True)
     rng = np.random.default_rng(seed)
     some = rows[np.sort(rng.choice(n, _MOST, replace=False))] if n > _MOST else rows
     variances = np.maximum(np.linalg.eigvalsh(np.cov(some.T)), 0) if len(some) > 2 else np.ones(1)
@@ -96,7 +102,41 @@ def geometry_of(vectors: NDArray[np.float32], *, seed: int = 0) -> Geometry:
         copies=len(rows) - len(np.unique(np.round(rows, 5), axis=0)),
         unused=int((np.ptp(given[finite], axis=0) == 0).sum()),
         precision=precision_of(given[sound][:_MOST]),
+        rounded=dict(zip(*(each.tolist() for each in kinds), strict=True)) if len(kinds[0]) > 1 else {},
     )
+
+
+def precisions_of_rows(rows: NDArray[np.float32]) -> NDArray[np.str_]:
+    """Return what each row by itself was rounded to, as `precision_of`; "" where it has too few numbers to tell.
+
+    A row of 8 bits is told where all its numbers have one scale without offset.
+
+    Examples
+    --------
+    >>> rows = np.random.default_rng(0).normal(size=(3, 16)).astype(np.float32)
+    >>> rows[1] = np.round(rows[1] * 127 / abs(rows[1]).max())
+    >>> precisions_of_rows(rows).tolist()
+    ['float32', 'int8', 'float32']
+    """
+    found = np.full(len(rows), "float32", dtype="<U8")
+    for start in range(0, len(rows), _MOST):
+        some = rows[start : start + _MOST]
+        sizes = np.abs(some)
+        kinds = found[start : start + _MOST]
+        with np.errstate(over="ignore"):
+            kinds[(some.astype(np.float16).astype(np.float32) == some).all(axis=1)] = "float16"
+        kinds[((some.view(np.uint32) & 0xFFFF) == 0).all(axis=1)] = "bfloat16"
+        least = np.where(sizes > 0, sizes, np.inf).min(axis=1, keepdims=True)
+        scaled = some / np.where(sizes.max(axis=1, keepdims=True) > 0, sizes.max(axis=1, keepdims=True), 1)
+        for steps in (_LEVELS // 2 - 1, _LEVELS // 2):
+            kinds[(np.abs(scaled * steps - np.round(scaled * steps)) < 1e-3).all(axis=1)] = "int8"
+        small = (some == np.round(some)).all(axis=1) & (sizes.max(axis=1) <= _LEVELS)
+        kinds[small] = "int8"
+        kinds[(sizes == least).all(axis=1)] = "binary"
+        ordered = np.sort(sizes, axis=1)
+        different = (np.diff(ordered, axis=1) > 0).sum(axis=1) + 1
+        kinds[(different < _FEWEST) & (kinds != "binary")] = ""
+    return found
 
 
 def precision_of(rows: NDArray[np.float32]) -> str:

