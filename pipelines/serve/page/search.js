@@ -47,6 +47,7 @@ async function ask() {
   const prefer = $("prefer").value;
   if (prefer === "balance") form.balance = true;
   else if (prefer) form.prefer = prefer;
+  if ($("hybrid").value) form.hybrid = $("hybrid").value;
   if (chosen.size) form.languages = [...chosen];
   if ($("filter").value.trim()) form.where = $("filter").value.trim();
   $("results").setAttribute("aria-busy", "true");
@@ -132,7 +133,7 @@ $("where-collection").addEventListener("change", () => {
   chips();
 });
 $("grouped").addEventListener("change", show);
-$("prefer").addEventListener("change", () => last && ask());
+for (const id of ["prefer", "hybrid"]) $(id).addEventListener("change", () => last && ask());
 onTongue(() => {
   chips();
   show();

@@ -79,6 +79,9 @@ def test_a_question_finds_a_passage_in_a_browser(words, fake_encoder):
             page.fill("#query", "sun.sw")
             page.press("#query", "Enter")
             assert page.locator(".hit mark").first.inner_text().startswith("sun")
+            with page.expect_request("**/v1/search") as asked:
+                page.select_option("#hybrid", "off")
+            assert asked.value.post_data_json["hybrid"] == "off"
             page.select_option("#tongue", "ar")
             assert page.locator("html").get_attribute("dir") == "rtl"
             assert wrong == []
