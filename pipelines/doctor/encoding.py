@@ -174,10 +174,12 @@ class Comparison:
         rest = np.flatnonzero(kept < self.near)
         bases = [main, *(at for at in cosines if at != main and at < _BASES and not parts)]
         for explain in (self._by_change, self._by_pooling):
-            for base in bases if len(rest) else ():
-                if explain(base, rest, parts, kept):
-                    rest = np.flatnonzero(kept < self.near)
-                    break
+            tried = [found for base in bases if len(rest) and (found := explain(base, rest)) is not None]
+            if tried:
+                best = max(tried, key=lambda each: each.score)  # of equal ones the first
+                kept[best.rows] = best.cosines
+                self._add(best, parts)
+                rest = np.flatnonzero(kept < self.near)
         able = rest[cosines[main][rest] >= self.enough] if parts else rest[:0]
         parts.setdefault(self.ways.prompts[main][0], []).extend(able.tolist())
         parts = {name: rows for name, rows in parts.items() if rows}
@@ -251,57 +253,51 @@ class Comparison:
                 parts.setdefault(name, []).append(row)
         return parts, kept
 
-    def _by_change(
-        self, base: int, rest: NDArray[np.intp], parts: dict[str, list[int]], kept: NDArray[np.float32]
-    ) -> bool:
-        """Add the change of texts that explains most of the rest; tell whether one does."""
-        prompt, encode = self.ways.prompts[base]
-        best: tuple[tuple[int, float], str, NDArray[np.intp], NDArray[np.float32], Change] | None = None
+    def _by_change(self, base: int, rest: NDArray[np.intp]) -> "_Explained | None":
+        """Return the change of texts that explains most of the rest."""
+        encode = self.ways.prompts[base][1]
+        found = None
         for name, changing in self.ways.changes:
             change = changing(base)
             changed = change([self.texts[row] for row in rest])
             at = [place for place, row in enumerate(rest) if changed[place] != self.texts[row]]
             made = encode([changed[place] for place in at]) if at else None
-            if made is None:
-                continue
-            cosines = self._cosines(made, rest[at])
-            good = cosines >= self.near
-            score = (int(good.sum()), float(cosines[good].mean()) if good.any() else 0.0)
-            if good.any() and (best is None or score > (best[0][0], best[0][1] + 1e-5)):
-                best = (score, name, rest[at][good], cosines[good], change)
-        if best is None:
-            return False
-        _, name, rows, cosines, change = best
-        kept[rows] = cosines
-        before = parts.get(prompt, [])
-        whole = [self.texts[row] for row in before]
-        own = name if prompt == AS_PASSAGES else f"{prompt}, {name}"
-        if change(whole) == whole:  # what it would have changed among the others, it did
-            parts[own] = [*parts.pop(prompt, []), *rows.tolist()]
-        else:
-            parts[own] = rows.tolist()
-        return True
+            if made is not None:
+                found = self._better(found, base, name, rest[at], made, change)
+        return found
 
-    def _by_pooling(
-        self, base: int, rest: NDArray[np.intp], parts: dict[str, list[int]], kept: NDArray[np.float32]
-    ) -> bool:
-        """Add the pooling that explains most of the rest; tell whether one does."""
-        best: tuple[tuple[int, float], str, NDArray[np.intp], NDArray[np.float32]] | None = None
+    def _by_pooling(self, base: int, rest: NDArray[np.intp]) -> "_Explained | None":
+        """Return the pooling that explains most of the rest."""
+        found = None
         for name, encode in self.ways.poolings(base):
             made = encode([self.texts[row] for row in rest])
-            if made is None:
-                continue
-            cosines = self._cosines(made, rest)
-            good = cosines >= self.near
-            score = (int(good.sum()), float(cosines[good].mean()) if good.any() else 0.0)
-            if good.any() and (best is None or score > best[0]):
-                best = (score, name, rest[good], cosines[good])
-        if best is None:
-            return False
-        prompt = self.ways.prompts[base][0]
-        parts[best[1] if prompt == AS_PASSAGES else f"{prompt}, {best[1]}"] = best[2].tolist()
-        kept[best[2]] = best[3]
-        return True
+            if made is not None:
+                found = self._better(found, base, name, rest, made)
+        return found
+
+    def _better(
+        self,
+        before: "_Explained | None",
+        base: int,
+        name: str,
+        rows: NDArray[np.intp],
+        made: NDArray[np.float32],
+        change: Change | None = None,
+    ) -> "_Explained | None":
+        cosines = self._cosines(made, rows)
+        good = cosines >= self.near
+        if not good.any():
+            return before
+        now = _Explained(base, name, rows[good], cosines[good], change)
+        return now if before is None or now.score > before.score else before
+
+    def _add(self, found: "_Explained", parts: dict[str, list[int]]) -> None:
+        """Add what was found to the parts: to all of the prompt's texts where a change leaves these as they are."""
+        prompt = self.ways.prompts[found.base][0]
+        name = found.name if prompt == AS_PASSAGES else f"{prompt}, {found.name}"
+        whole = [self.texts[row] for row in parts.get(prompt, [])]
+        alike = found.change is not None and found.change(whole) == whole
+        parts[name] = [*(parts.pop(prompt, []) if alike else []), *found.rows.tolist()]
 
     def odd_rows(self, way: str, texts: Sequence[str], vectors: NDArray[np.float32]) -> dict[str, list[int]]:
         """Return rows of the whole store that were encoded with another prompt of the model than the most, by its name.
@@ -350,6 +346,21 @@ class Comparison:
         # subtle: what an exact way leaves is rounding; the other must leave several times as much
         better = (1 - second) > np.maximum(2e-4, 3 * (1 - first))
         return np.flatnonzero((first >= self.enough) & better).tolist()
+
+
+@dataclass(frozen=True)
+class _Explained:
+    """What explains some rows beside a prompt: a change of texts, or a pooling."""
+
+    base: int
+    name: str
+    rows: NDArray[np.intp]
+    cosines: NDArray[np.float32]
+    change: Change | None
+
+    @property
+    def score(self) -> tuple[int, float]:
+        return len(self.rows), round(float(self.cosines.mean()), 5)
 
 
 def _scaled_cosines(made: NDArray[np.float32], stored: NDArray[np.float32]) -> NDArray[np.float32]:
