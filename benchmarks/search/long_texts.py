@@ -2,8 +2,8 @@
 
     python -m interlingua.benchmarks long_texts
 
-XQuAD-R's paragraphs in six languages, those that follow each other joined until the English text has 2,000 tokens; all
-languages in one pool, searched as `CrossLingualSearch` does by default, by vectors alone. *Inside* are questions whose
+XQuAD-R's paragraphs in six languages, those that follow each other joined until the English text has 2,000 tokens, the
+first ten such texts; all languages in one pool, searched as `CrossLingualSearch` does by default, by vectors alone. *Inside* are questions whose
 answer begins among the first 480 tokens of its text in the question's language, *beyond* those whose answer begins
 behind the limit. *Right first*: the best hit is the text with the answer, in any language. *Window with the answer*: of
 hits that are the right text in the question's own language, those whose window holds the answer.
@@ -23,7 +23,7 @@ from interlingua.pipelines import CrossLingualSearch, Encoder, Passage, load_enc
 from interlingua.pipelines.encoders.limits import cut_limits, cuts_told_elsewhere
 
 LANGUAGES = ("en", "de", "es", "ru", "zh", "ar")
-_TOKENS, _INSIDE, _ASKED, _K = 2000, 480, 300, 10
+_TEXTS, _TOKENS, _INSIDE, _ASKED, _K = 10, 2000, 480, 300, 10
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ def run(encoder: Encoder | None = None) -> Iterator[Case]:
     """Search the joined texts without windows and with them."""
     encoder = load_encoder() if encoder is None else encoder
     content = {name: _paragraphs(name) for name in LANGUAGES}
-    groups = joined_by_tokens([len(each) for each in _spans(encoder, [p["context"] for p in content["en"]])], _TOKENS)
+    lengths = [len(each) for each in _spans(encoder, [part["context"] for part in content["en"]])]
+    groups = joined_by_tokens(lengths, _TOKENS)[:_TEXTS]
     texts = {name: [_joined(content[name], rows) for rows in groups] for name in LANGUAGES}
     passages = [Passage(f"{name}-{row}", text, name) for name in LANGUAGES for row, text in enumerate(texts[name])]
     asked = {name: _questions(encoder, name, content[name], groups, texts[name]) for name in LANGUAGES}

@@ -81,7 +81,10 @@ def windows_told(search: CrossLingualSearch, result: dict[str, Any]) -> list[str
         return ["no passage is longer than the encoder reads"]
     spoken = ", ".join(f"{name}: {count}" for name, count in split.languages.items())
     longer = sum(split.languages.values())
-    return [f"{longer} passages ({spoken}) are longer than the encoder reads: they have {split.windows} windows"]
+    those = ("passage", "is", "it has") if longer == 1 else ("passages", "are", "they have")
+    return [
+        f"{longer} {those[0]} ({spoken}) {those[1]} longer than the encoder reads: {those[2]} {split.windows} windows"
+    ]
 
 
 @contextmanager

@@ -1,13 +1,17 @@
 """A passage beyond its encoder's limit is found by any part of it."""
 
 import json
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from interlingua.index import parse_filter
 from interlingua.pipelines import CrossLingualSearch, Passage
 from interlingua.pipelines.encoders.limits import TextsCutWarning, text_windows, warn_of_cuts
+from interlingua.pipelines.search.lexical.index import LexicalIndex
+from interlingua.pipelines.search.live import SearchStore
 
 LIMIT = 24
 
@@ -182,3 +186,27 @@ def test_the_passages_that_compete_are_those_that_pass_the_filter(encoder, passa
                     for each in rows
                 )  # fmt: skip
                 assert search._finder.searched(where, languages) == right
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw"])
+def test_after_a_kill_words_and_windows_are_those_of_the_last_change(books, encoder, tmp_path, kind):
+    CrossLingualSearch.build(books, encoder, windows=True, kind=kind).save(tmp_path / "c")
+    longer = replace(books[1], id="sw-new", text=books[1].text + " boiler.sw QZ-7781")
+    with SearchStore(tmp_path / "c", encoder) as store:
+        store.upsert([longer, Passage("zh-all", "kettle.zh WW-5150", "zh", {"odd": 0})])
+        store.remove(["en-sun"])
+        shutil.copytree(tmp_path / "c", tmp_path / "killed")  # what a kill leaves: nothing was closed or saved
+        live = store.search
+        left = CrossLingualSearch.load(tmp_path / "killed", encoder)
+        fresh = CrossLingualSearch.load(tmp_path / "killed", encoder)
+        fresh.words = LexicalIndex()  # indexed anew
+        questions = ["boiler.sw QZ-7781", "kettle.zh WW-5150", "QZ-7781", "gold.zh snow.zh", "sun.en", "boiler.sw"]
+        for asked in ({}, {"where": parse_filter("odd = 1")}, {"languages": ["sw"]}, {"hybrid": "off"}):
+            found = [each.search(questions, 9, **asked) for each in (live, left, fresh)]
+            ids = [[[(hit.id, hit.window) for hit in hits] for hits in each] for each in found]
+            assert ids[0] == ids[1] == ids[2]
+        (first,), (second,) = (left.search([each], 1)[0] for each in questions[:2])
+        assert (first.id, second.id) == ("sw-new", "zh-all")
+        assert "QZ-7781" in first.found_text
+        assert not [id for id in left.collection.ids if id.startswith("zh-all\x1f")]
+        assert (len(left), left.languages) == (len(live), live.languages) == (9, {"sw": 4, "zh": 3, "en": 2})
