@@ -125,7 +125,7 @@ def search(
     check_bounds(condition, loaded.collection)
     if asked is not None:
         learn_from(loaded, asked, searching["language"], console)
-    if prefer is not None and prefer < 1 and searching["language"] is None and not loaded.guesses_languages:
+    if prefer is not None and prefer < 1 and searching["language"] is None and not loaded.knows_languages(lines):
         console.note("the language of questions is not known here, so none is preferred: name it with --language")
     least = searching.pop("least")
     judged = 0.0 if least is None and console.as_json and Relevance.is_at_hand(loaded.encoder) else least

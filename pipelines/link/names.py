@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.pipelines.texts.languages import MULTIPLE, matches
+from interlingua.pipelines.texts.languages import MULTIPLE, main_script, matches
 
 from .scripts import ScriptOffsets
-from .spelling import SpellingIndex, SpeltNames, main_script
+from .spelling import SpellingIndex, SpeltNames
 
 _NEIGHBORS = 10
 _RUN = 128  # scores in a row, of which the best is looked at first

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlingua.pipelines.encoders.base import Encoder, UnknownTextError
-
-from .spelling import main_script
+from interlingua.pipelines.texts.languages import main_script
 
 _NAMES, _PACKED = "known_names.tsv", "known_names.npz"
 _FEWEST = 6  # names that two scripts must have in common

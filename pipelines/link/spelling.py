@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from interlingua.pipelines.texts.characters import count_groups, hashed_groups, rarity, weighted
+from interlingua.pipelines.texts.languages import main_script
 
 _HASHED = 1 << 18
 _SIZES = (2, 3)
@@ -78,19 +78,6 @@ def romanized(name: str) -> str:
     for letters, sound in _TOGETHER:
         written = written.replace(letters, sound)
     return " ".join("".join(_sound(each) for each in written).split())
-
-
-def main_script(name: str) -> str:
-    """Return the script of most letters, as Unicode's names of characters begin: "LATIN", "CJK", "" without letters.
-
-    Examples
-    --------
-    >>> main_script("Грузия (Georgia, Грузинская ССР)"), main_script("2001")
-    ('CYRILLIC', '')
-    """
-    written = unicodedata.normalize("NFKC", name)
-    found = Counter(unicodedata.name(each, "").partition(" ")[0] for each in written if each.isalpha())
-    return found.most_common(1)[0][0] if found else ""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from interlingua.align import SharedSpace
 from interlingua.index import And, Collection, In, Range
 from interlingua.index.collection.filters import Filter, Where, as_filter
-from interlingua.index.engines.base import Hit
+from interlingua.index.engines.base import Batch, Hit
+from interlingua.pipelines.texts.languages import languages_by_script
 from interlingua.pipelines.texts.passages import RESERVED, UNDETERMINED
 
 from . import windows as windowed
@@ -23,6 +24,8 @@ from .lexical.index import LexicalIndex
 from .preference import FEWEST_TEXTS, OwnLanguages, ScoreSample, own_languages, preferred, wider
 from .ranked import APPROXIMATE, CorrectedRows
 from .rows import PlainRows, value_counts
+
+_TOLD_BY = 1024  # rows whose scripts tell that of their languages
 
 
 def check_asked(k: int, least: float | None) -> None:
@@ -94,6 +97,7 @@ class Finder:
     neighborhood: int
     windows: bool
     _sampled: tuple[int, ScoreSample] | None = field(default=None, init=False, repr=False)
+    _said: tuple[int, dict[str, list[str]]] | None = field(default=None, init=False, repr=False)
 
     @cached_property
     def thresholds(self) -> dict[str, float]:
@@ -111,6 +115,20 @@ class Finder:
     def language_field(self) -> str:
         """The metadata with a row's language."""
         return self.ranked.fields[1] if isinstance(self.ranked, PlainRows) else "language"
+
+    def languages_of(self, texts: Sequence[str]) -> list[str]:
+        """Return the language of each text where its script alone tells, among those of the first rows, else "und"."""
+        n = len(self.ranked.collection)
+        if self._said is None or self._said[0] != n:
+            fields = self.ranked.fields if isinstance(self.ranked, PlainRows) else RESERVED
+            said: dict[str, list[str]] = {}
+            held: Any = self.ranked.collection
+            for row in next(iter(held.batches(_TOLD_BY)), Batch((), np.empty((0, 0), np.float32), [])).metadata:
+                text, language = (str(row.get(name, "")) for name in fields)
+                if text and language not in ("", UNDETERMINED):
+                    said.setdefault(language, []).append(text)
+            self._said = n, said
+        return languages_by_script(texts, self._said[1])
 
     def whole(
         self, vectors: NDArray[np.float32], k: int, find: Callable[[NDArray[np.float32], int], list[list[SearchHit]]]

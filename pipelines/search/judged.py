@@ -38,7 +38,7 @@ class Searching(Protocol):
     def languages(self) -> Mapping[str, int]:
         """Number of passages in each language."""
 
-    def guess_languages(self, raw: NDArray[np.float32]) -> list[str]:
+    def guess_languages(self, raw: NDArray[np.float32], texts: Sequence[str] | None = None) -> list[str]:
         """Return the languages of questions."""
 
     def search_vectors(
@@ -117,7 +117,7 @@ def search_judged(
         As in `CrossLingualSearch.search`.
     """
     raw = encode_named(search.encoder, check_texts(questions), ["the question"] * len(questions), "query")
-    spoken = search.guess_languages(raw) if language is None else [language] * len(raw)
+    spoken = search.guess_languages(raw, questions) if language is None else [language] * len(raw)
     allowed = None if languages is None else matching_languages(languages, list(search.languages))
     vectors = map_by_language(search.question_space, raw, spoken)
     with search.reading():  # subtle: what was found must still be there when it is judged

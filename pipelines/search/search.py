@@ -236,8 +236,7 @@ class CrossLingualSearch:
     ) -> "CrossLingualSearch":
         """Search vectors that are there already, as they are: of another program, in memory or in Milvus.
 
-        Rows are ranked by the collection's own metric. No language is removed, since that would change the vectors; a
-        new search of the texts does that.
+        Rows are ranked by the collection's own metric. No language is removed; a new search of the texts does that.
 
         Parameters
         ----------
@@ -368,8 +367,7 @@ class CrossLingualSearch:
             Whether words count beside vectors: where they are indexed, never, or else it is an error.
 
             A passage gets 0.2 deviations of the question's scores for each deviation that its words lie above the
-            others of its language, 0.3 where a lexicon translates; see `interlingua.pipelines.search.lexical`. Not
-            beside `balance`.
+            others of its language (0.3 with a lexicon), see `interlingua.pipelines.search.lexical`; not with `balance`.
         least : float, optional
             Find nothing where the probability that the collection is about what was asked is lower; 0 refuses nothing.
 
@@ -420,7 +418,7 @@ class CrossLingualSearch:
     def _encoded(self, questions: Sequence[str], language: str | None) -> tuple[NDArray[np.float32], list[str]]:
         """Return the vectors of questions as the encoder gives them, and the language of each."""
         raw = encode_named(self.encoder, check_texts(questions), ["the question"] * len(questions), "query")
-        return raw, self.guess_languages(raw) if language is None else [language] * len(raw)
+        return raw, self.guess_languages(raw, questions) if language is None else [language] * len(raw)
 
     def map_questions(
         self, questions: Sequence[str], language: str | None = None
@@ -489,17 +487,21 @@ class CrossLingualSearch:
             best = partial(finder.best, where=where, languages=chosen, own=own, words=words)
             return finder.whole(vectors, k, best)
 
-    @property
-    def guesses_languages(self) -> bool:
-        """Whether `guess_languages` can tell any language."""
-        return self.space is not None and any(name not in (UNDETERMINED, ANY_LANGUAGE) for name in self.space.languages)
+    def knows_languages(self, texts: Sequence[str]) -> bool:
+        """Tell whether `guess_languages` can tell the language of every text."""
+        return bool(self._means) or UNDETERMINED not in self._finder.languages_of(texts)
 
-    def guess_languages(self, raw: NDArray[np.float32]) -> list[str]:
-        """Return the language of each vector as the encoder gave it: that of the nearest mean, or "und"."""
-        if self.space is None or len(raw) == 0:
-            return [UNDETERMINED] * len(raw)
-        known = [name for name in self.space.languages if name not in (UNDETERMINED, ANY_LANGUAGE)]
-        return nearest_language(self.space, raw, among=known) if known else [UNDETERMINED] * len(raw)
+    @property
+    def _means(self) -> list[str]:
+        """The languages that have a mean."""
+        held = () if self.space is None else self.space.languages
+        return [name for name in held if name not in (UNDETERMINED, ANY_LANGUAGE)]
+
+    def guess_languages(self, raw: NDArray[np.float32], texts: Sequence[str] | None = None) -> list[str]:
+        """Return the language of each vector as the encoder gave it: of the nearest mean, else of the text's script."""
+        if len(raw) and self.space is not None and self._means:
+            return nearest_language(self.space, raw, among=self._means)
+        return [UNDETERMINED] * len(raw) if texts is None else self._finder.languages_of(texts)
 
     def save(self, folder: str | Path) -> None:
         """Write everything into a folder, whole or not at all; see `interlingua.pipelines.stored`.

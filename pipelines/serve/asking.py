@@ -44,7 +44,7 @@ def found(search: CrossLingualSearch, query: str, k: int, *, language: str | Non
     """Return the language of a query, and what a search finds for it with some of its options."""
     (hits,) = search_joined(search, [query], k, language=language, **{"least": 0.0, **options})
     raw = encode_named(search.encoder, [query], ["the query"], "query") if language is None else None
-    spoken = language if raw is None else search.guess_languages(raw)[0]
+    spoken = language if raw is None else search.guess_languages(raw, [query])[0]
     return {"language": spoken, "hits": [_hit(hit) for hit in hits]}
 
 
@@ -58,7 +58,9 @@ def embedded(
     space = search.question_space if role == "query" else search.space
     if space is None:
         return raw
-    return map_by_language(space, raw, search.guess_languages(raw) if language is None else [language] * len(raw))
+    return map_by_language(
+        space, raw, search.guess_languages(raw, texts) if language is None else [language] * len(raw)
+    )
 
 
 def shortened(vectors: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:

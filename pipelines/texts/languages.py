@@ -9,7 +9,9 @@ References
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 # What an identifier of languages calls a language, or several that it may take it for: codes of ISO 639-2 and 639-3,
@@ -154,6 +156,52 @@ def identified_as(tag: str, known: Collection[str]) -> frozenset[str]:
     """
     code = _subtags(tag)[0]
     return frozenset(_IDENTIFIED.get(code, code).split("+")) & frozenset(known)
+
+
+def main_script(name: str) -> str:
+    """Return the script of most letters, as Unicode's names of characters begin: "LATIN", "CJK", "" without letters.
+
+    Examples
+    --------
+    >>> main_script("Грузия (Georgia, Грузинская ССР)"), main_script("2001")
+    ('CYRILLIC', '')
+    """
+    written = unicodedata.normalize("NFKC", name)
+    found = Counter(unicodedata.name(each, "").partition(" ")[0] for each in written if each.isalpha())
+    return found.most_common(1)[0][0] if found else ""
+
+
+_KANA = ("HIRAGANA", "KATAKANA")
+
+
+def languages_by_script(texts: Iterable[str], known: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the language of each text where its script alone tells it, else "und".
+
+    Parameters
+    ----------
+    texts : iterable of str
+    known : mapping of str to sequence of str
+        Languages, each with some texts in it.
+
+    Examples
+    --------
+    >>> known = {"en": ["water"], "de": ["Wasser"], "zh": ["水"], "ru": ["вода"]}
+    >>> languages_by_script(["孩子上学", "Kinder", "дети"], known)
+    ['zh', 'und', 'ru']
+    """
+    scripts: dict[str, set[str]] = {}
+    for language, said in known.items():
+        written = Counter(_written(text) for text in said)
+        for script, count in written.items():
+            if script and 2 * count >= sum(written.values()):  # a few names in another script make no language of it
+                scripts.setdefault(script, set()).add(language)
+    found = [scripts.get(_written(text), set()) for text in texts]
+    return [next(iter(each)) if len(each) == 1 else "und" for each in found]
+
+
+def _written(text: str) -> str:
+    script = main_script(text)
+    return _KANA[0] if script in _KANA else script
 
 
 def _best_tag(wanted: str, tags: Collection[str], least: int) -> str | None:

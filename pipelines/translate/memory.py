@@ -203,7 +203,7 @@ class TranslationMemory:
         if not 0 <= least <= 1:
             raise ValueError(f"least is a probability from 0 to 1, but is {least}")
         raw = encode_named(self._search.encoder, check_texts(texts), ["the text"] * len(texts), "query")
-        spoken = [language] * len(raw) if language else self._search.guess_languages(raw)
+        spoken = [language] * len(raw) if language else self._search.guess_languages(raw, texts)
         with self._search.collection.lock.reading:
             return self._found(texts, raw, spoken, k, to, least)
 

@@ -11,7 +11,7 @@ from interlingua.pipelines.encoders.base import UnknownTextError
 from interlingua.pipelines.link import Entity, EntityIndex
 from interlingua.pipelines.link.names import centred_by_script
 from interlingua.pipelines.link.scripts import ScriptOffsets, known_in_script, known_names
-from interlingua.pipelines.link.spelling import main_script
+from interlingua.pipelines.texts.languages import main_script
 
 D = 64
 

@@ -6,8 +6,9 @@ import unicodedata
 import numpy as np
 import pytest
 
-from interlingua.pipelines.link.spelling import SpellingIndex, main_script, romanized, spelt_names
+from interlingua.pipelines.link.spelling import SpellingIndex, romanized, spelt_names
 from interlingua.pipelines.texts.characters import weighted
+from interlingua.pipelines.texts.languages import main_script
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from interlingua.align import Embeddings
 from interlingua.index import Collection
-from interlingua.pipelines import CrossLingualSearch
+from interlingua.pipelines import CrossLingualSearch, Passage
 from interlingua.pipelines.commands.main import main
 from interlingua.pipelines.encoders.load import load_encoder
 from interlingua.pipelines.search import rerank_languages
@@ -178,3 +179,30 @@ def test_the_dial_on_the_command_line(corpus, tmp_path, capsys):
     assert run(*build)[0] == 0
     *_, err = run("search", tmp_path / "raw", QUESTIONS[1], "--prefer", "own")
     assert "the language of questions is not known here, so none is preferred: name it with --language" in err
+
+
+def test_script_alone_tells_the_language_where_no_mean_does(tmp_path, capsys):
+    said = {
+        "zh": "水是生命",
+        "ru": "вода это жизнь",
+        "en": "water is life",
+        "de": "Wasser ist Leben",
+        "ja": "みずはいのち",
+    }
+    words = [word for text in said.values() for word in text.split()]
+    vectors = np.random.default_rng(0).normal(size=(len(words), 8)).astype(np.float32)
+    Embeddings(tuple(words), vectors, "words").write(tmp_path / "words.vec")
+    passages = [Passage(f"{name}{row}", text, name) for name, text in said.items() for row in range(2)][:9]
+    search = CrossLingualSearch.build(passages, encoder_name=tmp_path / "words.vec")
+    assert search.space is None  # too few texts for a mean
+    asked = ["水是生命", "жизнь", "water", "みずはいのち"]
+    raw = search.encoder.encode(asked, role="query")
+    assert search.guess_languages(raw, asked) == ["zh", "ru", "und", "ja"]
+    assert search.guess_languages(raw) == ["und"] * 4
+    assert [search.search([each], 2, prefer="own")[0][0].language for each in asked[:2]] == ["zh", "ru"]
+    search.save(tmp_path / "c")
+    told = []
+    for each in asked:
+        assert main(["search", str(tmp_path / "c"), each, "--prefer", "own"]) == 0
+        told.append("the language of questions is not known here" in capsys.readouterr().err)
+    assert told == [False, False, True, False]
