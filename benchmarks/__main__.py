@@ -166,9 +166,7 @@ def _command(
             return 2
         show(rows)
         told = missed(rows) if missed else []
-        for each in told:
-            Console(stderr=True).print(f"goal missed: {each}")
-        code = int(bool(told))
+        code = _tell_missed(told)
         if not dry_run and not options.get("space"):  # a space of the user's own is no result of the benchmark
             write_results(path.stem, rows, others_stay=bool(options.get("only")), folder=path.parent)
             write_items(path, scores if items else [])
@@ -198,6 +196,13 @@ def _nothing_of(name: str, only: str, path: Path) -> str:
     rows = list(dict.fromkeys(f"{each['data']}, {each['method']}" for each in had))
     there = f"; there are: {'; '.join(rows[:_SHOWN])}{'; ...' if len(rows) > _SHOWN else ''}" if rows else ""
     return f"no row of {name} holds {only!r}, so nothing was measured and nothing written{there}"
+
+
+def _tell_missed(goals: Sequence[str]) -> int:
+    """Say which goals were missed, and return the exit code."""
+    for each in goals:
+        Console(stderr=True).print(f"goal missed: {each}")
+    return int(bool(goals))
 
 
 def _is_simple(annotation: Any) -> bool:
