@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from interlingua.align.arrays import as_matrix, to_numpy, unit_rows
 from interlingua.align.linalg import svd
-from interlingua.align.matching.sinkhorn import sinkhorn_plan
 from interlingua.align.space import SharedSpace, SpaceMap
 from interlingua.align.word.starts import reducing_maps
 
@@ -49,6 +48,8 @@ def convex_initialization(
     .. [1] Grave, Joulin and Berthet (2019), "Unsupervised alignment of embeddings with Wasserstein Procrustes",
        AISTATS. arXiv:1805.11222
     """
+    from interlingua.align.matching.sinkhorn import sinkhorn_plan  # brings scipy.sparse, 20 MB that few runs need
+
     x, y = (_square_rooted(to_numpy(as_matrix(each, "rows"))) for each in (source, target))
     if len(x) != len(y):
         raise ValueError(f"both sides need as many rows, but have {len(x)} and {len(y)}; cut the longer one")
@@ -142,6 +143,8 @@ class WassersteinProcrustes(WordMethod):
         return self
 
     def _descend(self, x: NDArray[np.float32], y: NDArray[np.float32], rotation: Any) -> Any:
+        from interlingua.align.matching.sinkhorn import sinkhorn_plan
+
         rng = np.random.default_rng(self.seed)
         history: list[dict[str, float]] = []
         for epoch in range(self.epochs):

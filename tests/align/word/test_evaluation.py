@@ -3,6 +3,8 @@ import pytest
 from scipy.stats import bootstrap
 
 from interlingua.align.arrays import unit_rows
+from interlingua.align.neighbors import mean_neighbor_similarity
+from interlingua.align.word import evaluation as module
 from interlingua.align.word.evaluation import (
     bootstrap_interval,
     estimated_ranks,
@@ -138,3 +140,13 @@ def test_estimated_ranks_are_near_those_among_all(noise):
     assert (exact == estimated).mean() > 0.8
     small = {row: right for row, right in gold.items() if row < 1000}
     np.testing.assert_array_equal(estimated_ranks(x[:1000], y[:1000], small), lexicon_ranks(x[:1000], y[:1000], small))
+
+
+def test_hubness_is_the_mean_similarity_to_the_nearest_sources(monkeypatch):
+    rng = np.random.default_rng(0)
+    candidates, sources = (unit_rows(rng.normal(size=(n, 6)).astype(np.float32)) for n in (50, 40))
+    sources[3] = 0  # without a vector: in no mean
+    monkeypatch.setattr(module, "_PRODUCTS", 300)
+    np.testing.assert_allclose(
+        module._hubness(candidates, sources), mean_neighbor_similarity(candidates, sources), atol=1e-6
+    )

@@ -88,7 +88,7 @@ def test_what_needs_torch_is_available_where_torch_is(monkeypatch):
 @pytest.mark.slow
 def test_listing_the_methods_loads_no_heavy_library():
     code = (
-        "import sys, interlingua.align.word as w; w.Contrastive(); w.Adversarial();"
-        "sys.exit(bool({'torch', 'faiss', 'ot'} & set(sys.modules)))"
+        "import sys, interlingua.align.word as w; w.Contrastive(); w.Adversarial(); w.align; w.Race(); w.MultiStep();"
+        "sys.exit(bool({'torch', 'faiss', 'ot', 'scipy.sparse', 'scipy.stats'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
