@@ -31,6 +31,7 @@ _PROMPTS = (
     *("", "query: ", "passage: ", "search_query: ", "search_document: "),
     "Represent this sentence for searching relevant passages: ",
 )
+_ROLES = ("query", "passage")
 _CUTS = (64, 100, 128, 200, 256, 384, 500, 1000, 2000)  # characters a text may have been cut to
 _CUT_TOKENS = (64, 128, 256, 512)
 _POOLINGS: Mapping[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
@@ -442,6 +443,7 @@ def with_prompt(encoder: Encoder, prompt: str) -> Encoder:
     prompts = dict.fromkeys(("symmetric", "query", "passage"), prompt)
     kept: Any = type(kind.__name__, (kind,), {"prompts": prompts})
     object.__setattr__(changed, "__class__", kept)  # of a frozen dataclass too
+    vars(changed).pop("prompts", None)  # subtle: what an instance has, or has computed once, counts before its class
     return changed  # type: ignore[no-any-return]
 
 
@@ -489,13 +491,29 @@ def _first_characters(count: int, text: str) -> str:
 
 
 def ways_of_endpoint(url: str, model: str, key: str = "") -> Ways:
-    """Return the same of an endpoint of the form of OpenAI's ``/v1/embeddings``; it adds its own prompt, if it does."""
+    """Return the same of an endpoint of the form of OpenAI's ``/v1/embeddings``; it adds its own prompt, if it does.
+
+    Where a server has roles behind a name, ``MODEL:query`` or ``MODEL:passage`` as `interlingua serve`, both are
+    asked too.
+    """
 
     def with_it(prompt: str) -> Encode:
         return lambda texts: ask_endpoint(url, model, [prompt + each for each in texts], key)
 
-    prompts = [(_named_prompt(each) if each else AS_PASSAGES, with_it(each)) for each in _PROMPTS]
-    return Ways(prompts, _changes())
+    def in_role(name: str) -> Encode:
+        def encode(texts: Sequence[str]) -> NDArray[np.float32] | None:
+            try:
+                return ask_endpoint(url, name, texts, key)
+            except ValueError:  # no model of that name
+                return None
+
+        return encode
+
+    bare, _, role = model.rpartition(":")
+    named = [f"{bare if role in _ROLES else model}:{each}" for each in _ROLES]
+    roles = [(f"as the model {name}", in_role(name)) for name in named if name != model]
+    prompts = [(_named_prompt(each), with_it(each)) for each in _PROMPTS[1:]]
+    return Ways([(AS_PASSAGES, with_it("")), *roles, *prompts], _changes())
 
 
 def ask_endpoint(url: str, model: str, texts: Sequence[str], key: str = "") -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
@@ -11,7 +12,14 @@ import pytest
 
 from interlingua.index import Collection
 from interlingua.pipelines.doctor import examine, find_mixture, geometry_of
-from interlingua.pipelines.doctor.encoding import ask_endpoint, choose_texts, compare, ways_of, with_prompt
+from interlingua.pipelines.doctor.encoding import (
+    ask_endpoint,
+    choose_texts,
+    compare,
+    ways_of,
+    ways_of_endpoint,
+    with_prompt,
+)
 from interlingua.pipelines.doctor.geometry import precision_of
 from interlingua.pipelines.doctor.mixture import agreement, relative_likeness, shared_variance
 
@@ -303,3 +311,32 @@ def test_few_rows_with_another_prompt_are_found_among_many(fake_encoder):
     assert any("6 rows or more were encoded with the prompt of questions" in each for each in seen.problems)
     stored[odd] = model.encode([texts[row] for row in odd], role="passage")
     assert examine(range(400), stored, texts, ways_of(model)).problems == ()
+
+
+def test_prompts_that_an_encoder_computed_once_are_replaced(fake_encoder):
+    class Once(Plain):
+        @cached_property
+        def prompts(self):
+            return {"symmetric": "", "query": "query: ", "passage": "passage: "}
+
+    model = Once(fake_encoder)
+    assert model.prompts["passage"] == "passage: "
+    np.testing.assert_allclose(with_prompt(model, "").encode(TEXTS[:2], role="passage"), fake_encoder.encode(TEXTS[:2]))
+    assert model.prompts["passage"] == "passage: "
+    stored = fake_encoder.encode(TEXTS)
+    assert compare(TEXTS, stored, ways_of(model)).way == "without a prompt"
+
+
+@pytest.mark.parametrize("asked", ["fake", "fake:query"])
+def test_the_role_behind_a_model_of_an_endpoint_is_named(asked, fake_encoder, monkeypatch):
+    def answer(url, model, texts, key=""):
+        name, _, role = model.partition(":")
+        if name != "fake":
+            raise ValueError("no such model")
+        before = {"passage": "passage: ", "query": "query: "}.get(role, "")
+        return fake_encoder.encode([before + each for each in texts])
+
+    monkeypatch.setattr("interlingua.pipelines.doctor.encoding.ask_endpoint", answer)
+    stored = Plain(fake_encoder).encode(TEXTS, role="passage")
+    assert compare(TEXTS, stored, ways_of_endpoint("http://x", "fake:passage")).same
+    assert compare(TEXTS, stored, ways_of_endpoint("http://x", asked)).way == "as the model fake:passage"
