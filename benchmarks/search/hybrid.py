@@ -49,12 +49,12 @@ _DATA = "Debian's descriptions"
 
 
 def run(encoder: Encoder | None = None, only: str = "") -> Iterator[Case]:
-    """Ask all titles in each way, in the one that is called `only`, or in those with it in their names."""
+    """Ask all titles in each way, or in those that `only` names, or has a part of the names of; ; between several."""
     pool = read_packages()
     asked_in = np.array([name for name, _ in pool.asked])
     ways = Ways.of(pool, load_encoder() if encoder is None else encoder).named()
     for method, find in ways.items():
-        if only not in method or (only in ways and only != method):
+        if not any(each == method or (each not in ways and each in method) for each in only.split(";")):
             continue
         found = find()
         known = np.arange(0, len(asked_in), _EVERY if len(found) < len(asked_in) else 1)

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from interlingua.index import CollectionStore, In
+from interlingua.index.engines.base import Hit
 from interlingua.pipelines import CrossLingualSearch, Passage
+from interlingua.pipelines.search.lexical.fusion import AskedWords
+from interlingua.pipelines.search.lexical.lexicon import WordLexicon
 from interlingua.pipelines.search.live import SearchStore
 from interlingua.pipelines.search.windows import said_in
 
@@ -34,6 +37,17 @@ def test_hits_are_the_best_of_all_rows_by_both(built, options):
         best = sorted(scores, key=lambda id: -scores[id])[:7]
         assert [hit.id for hit in found[number]] == best
         np.testing.assert_allclose([hit.score for hit in found[number]], [scores[id] for id in best], atol=2e-5)
+
+
+def test_words_weigh_more_where_a_lexicon_translates(built, monkeypatch):
+    built.words.follow(built.collection, said_in)
+    (hits,) = built.search(ASKED[:1], 5)
+    rows = [Hit(hit.id, 0.0, {}) for hit in hits]
+    asked = lambda: AskedWords.of(built._ranked, built.words, ASKED[:1], ["en"], None, np.array([2.0]))  # noqa: E731
+    z = built.words.scores(ASKED[0], "en").of(built.collection.numbers_of([hit.id for hit in hits]))
+    np.testing.assert_allclose(asked().bonus(0, rows), 0.2 * 2 * z, rtol=1e-6)
+    monkeypatch.setattr(built.words, "lexicon", WordLexicon({("en", "sw"): {"nothing": [("asked", 1.0)]}}))
+    np.testing.assert_allclose(asked().bonus(0, rows), 0.3 * 2 * z, rtol=1e-6)
 
 
 def test_words_that_nobody_knows_change_nothing(built):
