@@ -3,9 +3,10 @@
     python docs/site/readability.py            # of this checkout
     python docs/site/readability.py FOLDER     # of another one, to compare
 
-The measures are textstat's, of those that need no list of syllables. EFLAW (McAlpine 2004) was made for readers of English
-as a foreign language, and counts words and small words a sentence: up to 20 is very easy, up to 25 quite easy, from 30 on
-confusing. LIX counts words a sentence, and the share of words of more than six letters: below 40 is easy, above 50 hard.
+The measures are textstat's, of those that need no list of syllables. EFLAW (McAlpine 2004) was made for readers of
+English as a foreign language, and counts words and small words a sentence: up to 20 is very easy, up to 25 quite easy,
+from 30 on confusing. LIX counts words a sentence, and the share of words of more than six letters: below 40 is easy,
+above 50 hard.
 """
 
 import re
