@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from latex2mathml.converter import convert
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
@@ -30,8 +31,9 @@ _PROJECT = {
 _FORMULA = re.compile(
     r"^\$\$\n(.+?)\n\$\$$|(?<![\w$\\])\$(?![\s$])([^$\n]+?)(?<!\s)\$(?![\w$])", re.DOTALL | re.MULTILINE
 )
-_FENCED = re.compile(r"^(```.*?^```$|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
+_FENCED = re.compile(r"(^ *```.*?^ *```$|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(\]\()((?:\.\./)[^)#\s]*)((?:#[^)\s]*)?\))")
+_ELSEWHERE = re.compile(r"<(?:script|img|iframe|source|link)\b[^>]*?(?:src|href)=\"((?:https?:)?//[^\"]+)")
 _FAMILY_PAGES = "reference/commands"
 
 
@@ -81,6 +83,17 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
         _FORMULA.sub(_mathml, _LINK.sub(lambda found: _inside(found, page.file.src_uri), each)) for each in parts[::2]
     ]
     return "".join(parts)
+
+
+def on_post_build(config: Any) -> None:
+    """Refuse a site that would ask others for scripts, styles, fonts or pictures."""
+    asked = {
+        found
+        for path in Path(config.site_dir).rglob("*.html")
+        for found in _ELSEWHERE.findall(path.read_text(encoding="utf-8"))
+    }
+    if asked:
+        raise PluginError(f"the site must work without the network, but it loads {', '.join(sorted(asked))}")
 
 
 def _pages(nav: Any) -> Iterator[str]:
@@ -146,7 +159,7 @@ def _help_of(words: list[str]) -> str:
     from interlingua.pipelines.commands.main import main
 
     before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "100"
+    os.environ["COLUMNS"] = "88"
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said):
