@@ -95,6 +95,7 @@ def _one_encoder(tmp_path_factory):
         patch.setattr(load, "ENCODER_KINDS", (once, *others))
         patch.setenv("INTERLINGUA_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("MPLBACKEND", "Agg")
+        patch.setenv("HF_HUB_OFFLINE", "1")
         yield
 
 
