@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import numpy as np
@@ -15,10 +15,11 @@ from interlingua.align.arrays import require
 from interlingua.pipelines.texts.languages import label_rank
 from interlingua.pipelines.texts.lines import PathLike, input_name, line_blocks, open_binary, plain_name, read_lines
 
+from .nested import Nested, too_many_quoted
+
 _LABELS = ("http://www.w3.org/2000/01/rdf-schema#label", "http://www.w3.org/2004/02/skos/core#prefLabel")
 _FURTHER_LABEL = "http://www.w3.org/2004/02/skos/core#altLabel"
 _RDF = {".nt": "N_TRIPLES", ".ttl": "TURTLE", ".rdf": "RDF_XML", ".owl": "RDF_XML", ".jsonld": "JSON_LD"}
-_MOST_OPEN = 1_000_000
 _WAY_OUT = "mend the file, or convert it to N-Triples, of which lines can be skipped"
 _BLOCK = 2000  # lines of N-Triples that are parsed at once
 SAME_AS = "http://www.w3.org/2002/07/owl#sameAs"
@@ -423,25 +424,6 @@ def _read_rdf(
     return triples
 
 
-class _Bracketed:
-    """A file that is refused where its brackets do not end: the parser of Turtle keeps some 500 bytes for each."""
-
-    def __init__(self, file: IO[bytes], name: str) -> None:
-        self._file, self._name = file, name
-        self._open = 0
-        self.line = 1
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self._open += data.count(b"(") + data.count(b"[") - data.count(b")") - data.count(b"]")
-        if self._open > _MOST_OPEN:
-            raise GraphError(
-                f"{self._name}, line {self.line}: {_MOST_OPEN:,} brackets are opened and not closed; {_WAY_OUT}"
-            )
-        self.line += data.count(b"\n")
-        return data
-
-
 def _rdf_triples(path: PathLike, kind: str, skipped: list[int] | None) -> Iterator[tuple[str, str, str, str | None]]:
     """Yield subject, predicate and object, and the object's language: None for a resource, "" where it has none.
 
@@ -463,7 +445,7 @@ def _rdf_triples(path: PathLike, kind: str, skipped: list[int] | None) -> Iterat
         with open_binary(path, error=GraphError) as file:
             if file.peek(3).startswith(BOM_UTF8):
                 file.read(3)
-            text = _Bracketed(file, input_name(path))
+            text = Nested(file, input_name(path), kind, GraphError)
             try:
                 yield from parsed(text)
             except SyntaxError as error:
@@ -474,6 +456,10 @@ def _rdf_triples(path: PathLike, kind: str, skipped: list[int] | None) -> Iterat
                 raise GraphError(f"{input_name(path)}, after line {text.line}: {what}; {_WAY_OUT}") from error
         return
     for block in line_blocks(path, _BLOCK, blank="skip", error=GraphError):
+        for number, line in block:
+            if refused := too_many_quoted(line):
+                _skip_or_raise(path, number, refused, "read with on_malformed='skip'", skipped)
+        block = [(number, line) for number, line in block if not too_many_quoted(line)]
         try:
             found = list(parsed("\n".join(line for _, line in block)))
         except SyntaxError:  # rare: then line by line, to tell which

@@ -104,8 +104,58 @@ def test_found_links_are_known_links(tmp_path):
     ],
 )
 def test_turtle_without_end_is_refused_by_name(tmp_path, monkeypatch, endless, told):
-    monkeypatch.setattr("interlingua.pipelines.graphs.graph._MOST_OPEN", 1000)
+    monkeypatch.setattr("interlingua.pipelines.graphs.nested._MOST_OPEN", 1000)
     path = tmp_path / "bomb.ttl"
     path.write_text("<http://a> <http://b> " + endless)
     with pytest.raises(GraphError, match=rf"bomb\.ttl, {told}; mend the file"):
         read_graph(path)
+
+
+_XML = (
+    '<?xml version="1.0"?>\n{}<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:e="http://e/">\n'
+)
+_ABOUT = '<rdf:Description rdf:about="http://e/x"><e:n>{}</e:n><e:is rdf:resource="{}"/></rdf:Description>\n'
+_QUOTED = "<http://e/a> <http://e/b> "
+_DEEP = _QUOTED + ("<<( " + _QUOTED) * 12
+_TWICE, _LONG = '<!ENTITY a "ha"><!ENTITY b "&a;&a;">', f'<!ENTITY a "{"h" * 1001}">'
+_OUTSIDE = "<!ENTITY a SYSTEM 'file:///etc/hostname'>"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.rdf", _XML.format("") + "<rdf:Description><e:p>" * 12, "line 3: elements may lie in each other"),
+        ("a.jsonld", '{"http://e/p":' * 12 + "1" + "}" * 12, "line 1: objects and lists may lie in each other"),
+        ("a.jsonld", "[" * 12, "line 1: objects and lists may lie in each other at most 10 deep"),
+        ("a.nt", _DEEP, "line 1: triples may"),
+        ("a.ttl", _DEEP, "line 1: triples may"),
+        ("a.rdf", _XML.format(f"<!DOCTYPE r [{_TWICE}]>") + _ABOUT.format("&b;", "http://e/y"),
+         "line 2: the entity 'b' is no plain text"),
+        ("a.rdf", _XML.format(f"<!DOCTYPE r [{_LONG}]>") + _ABOUT.format("&a;", "http://e/y"),
+         "line 2: the entity 'a' is no plain text of up to 1000"),
+        ("a.rdf", _XML.format(f"<!DOCTYPE r [{_OUTSIDE}]>") + _ABOUT.format("&a;", "http://e/y"),
+         "line 2: the entity 'a' is outside of the file"),
+        ("a.rdf", _XML.format("") + _ABOUT.format("v", "http://e/y"), "line 5: the XML is not well formed"),  # cut
+        ("a.jsonld", '{"@context": "http://127.0.0.1:9/c", "@id": "http://e/x", "n": "v"}', "remote contexts"),
+    ],
+)  # fmt: skip
+def test_what_is_beyond_the_bounds_of_rdf_is_refused_by_name_and_line(tmp_path, monkeypatch, name, text, told):
+    monkeypatch.setattr("interlingua.pipelines.graphs.nested._MOST_QUOTED", 10)
+    monkeypatch.setattr("interlingua.pipelines.graphs.nested._DEEPEST", {"RDF_XML": 10, "JSON_LD": 10})
+    with pytest.raises(GraphError, match=rf"{name}.*{told}"):
+        read_graph(write(tmp_path / name, text))
+
+
+def test_entities_for_namespaces_and_brackets_in_texts_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("interlingua.pipelines.graphs.nested._MOST_QUOTED", 305)
+    doctype = '<!DOCTYPE rdf:RDF [<!ENTITY e "http://e/">]>'
+    xml = write(tmp_path / "a.rdf", _XML.format(doctype) + _ABOUT.format("v", "&e;y") + "</rdf:RDF>")
+    assert read_graph(xml).entities == ("http://e/x", "http://e/y")
+    text = '{[(<< "' * 300 + "\\"
+    linked = {"@id": "http://e/x", "http://e/is": {"@id": "http://e/y"}, "http://e/n": text}
+    found = read_graph(write(tmp_path / "a.jsonld", json.dumps([linked])))
+    assert found.attributes == ((0, "http://e/n", text),)
+    lines = f"<http://e/x> <http://e/n> {json.dumps(text)} .", "<http://e/x> <http://e/is> <http://e/y> ."
+    assert read_graph(write(tmp_path / "a.nt", *lines)).attributes == found.attributes
+    deep = _QUOTED + ("<<( " + _QUOTED) * 310 + "<http://e/c>" + " )>>" * 310 + " ."
+    assert read_graph(write(tmp_path / "b.nt", deep, *lines), on_malformed="skip").malformed == 1
