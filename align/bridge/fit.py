@@ -29,6 +29,10 @@ CANDIDATES = (
     *(LinearMap("ridge", strength) for strength in (0.03, 0.1, 0.3, 1.0, 3.0)),
     *(LinearMap("low-rank", 0.3, rank) for rank in (64, 128, 256)),
 )
+#: Beside them where all questions are in the language of the fit. Whitening makes much of the directions in which rows
+#: differ little, and so of those in which languages do: better at home, worse in other languages, which no text held
+#: out would tell.
+AT_HOME = tuple(LinearMap("whitened", strength) for strength in (0.15, 0.25, 0.35))
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ def fit_bridge(
     target: TextVectors,
     *,
     language: str = "",
-    candidates: Sequence[LinearMap] = CANDIDATES,
+    candidates: Sequence[LinearMap] | None = None,
     share: float = _SHARE,
     least: float = LEAST_KEPT,
     seed: int = 0,
@@ -137,8 +141,8 @@ def fit_bridge(
         Vectors of the same texts by the model of the questions and by the model of the index.
     language : str
         Of the texts.
-    candidates : sequence of LinearMap
-        Among which recall decides.
+    candidates : sequence of LinearMap, optional
+        Among which recall decides; by default `CANDIDATES`, and `AT_HOME` where no translations are given.
     share : float, above 0 and at most 1
         Weight of the map beside the index's own model, see `Bridge`, in a language that this does not understand; it
         falls by up to three tenths as far as it does.
@@ -157,6 +161,8 @@ def fit_bridge(
     """
     short, long = _roles(source, target)
     held, kept = _split(len(long.x), seed)
+    if candidates is None:
+        candidates = CANDIDATES if source.parallel else (*CANDIDATES, *AT_HOME)
     tried = [_held_out(each, short, long, kept, held) for each in candidates]
     best = max(tried, key=lambda each: each.merit)
     matrix = _fitted(best.map, short, long, kept)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from interlingua.align.linalg import svd
 
-Kind = Literal["orthogonal", "low-rank", "ridge"]
+Kind = Literal["orthogonal", "whitened", "low-rank", "ridge"]
 _TINY = 1e-9
 
 
@@ -20,15 +20,18 @@ class LinearMap:
 
     - ``orthogonal``: min ||X W - Y||², W^T W = I or W W^T = I: W = U V^T, the singular vectors of X^T Y. Directions
       that only one of two unlike models has are mapped too.
+    - ``whitened``: the orthogonal map between X A and Y B, where A = (X^T X / n)^(-s/2) and B likewise of Y: W = A Q B.
+      Directions in which rows differ little count for more, on both sides; B stands in W twice over, in the fit and as
+      what the rows of Y would be asked through, so that these stay as they are.
     - ``ridge``: min ||X W - Y||² / n + s c ||W||², c the mean variance of a dimension of X.
     - ``low-rank``: the ridge map in the `rank` directions of Y that it says most about (reduced-rank regression [1]_).
 
     Attributes
     ----------
-    kind : {"orthogonal", "low-rank", "ridge"}
+    kind : {"orthogonal", "whitened", "low-rank", "ridge"}
         See above.
     strength : float
-        s, of ridge and low-rank; at least 0.
+        s, of ridge and low-rank; at least 0. Of the whitened map above 0 and at most 1, which whitens wholly.
     rank : int
         Of low-rank.
 
@@ -47,6 +50,8 @@ class LinearMap:
             raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, but is {self.kind!r}")
         if not self.strength >= 0:
             raise ValueError(f"strength must be at least 0, but is {self.strength}")
+        if self.kind == "whitened" and not 0 < self.strength <= 1:
+            raise ValueError(f"a map is whitened with a strength above 0 and at most 1, but it is {self.strength}")
         if self.kind == "low-rank" and self.rank < 1:
             raise ValueError(f"a low-rank map needs a rank of at least 1, but has {self.rank}")
 
@@ -71,6 +76,10 @@ class LinearMap:
             left, _, right = svd(between)
             return np.asarray(left @ right, np.float32)
         within = one.T @ one / len(one)
+        if self.kind == "whitened":
+            before, behind = _whitening(within, self.strength), _whitening(other.T @ other / len(other), self.strength)
+            left, _, right = svd(before @ between @ behind)
+            return np.asarray(before @ left @ right @ behind, np.float32)
         size = np.trace(within) / len(within)
         penalty = self.strength * size * np.eye(len(within))
         penalty += _TINY * (size + _TINY) * np.eye(len(within))
@@ -80,3 +89,10 @@ class LinearMap:
             axes = np.linalg.eigh((explained + explained.T) / 2)[1][:, -self.rank :]
             matrix = matrix @ axes @ axes.T
         return np.asarray(matrix, np.float32)
+
+
+def _whitening(covariance: NDArray[np.float64], strength: float) -> NDArray[np.float64]:
+    """Return the covariance to the power of -strength / 2; directions without variance count as very little."""
+    values, axes = np.linalg.eigh(covariance)
+    values = np.maximum(values, _TINY * max(float(values.max()), _TINY))
+    return np.asarray((axes * values ** (-strength / 2)) @ axes.T)

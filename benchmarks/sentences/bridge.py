@@ -13,6 +13,7 @@ its maps on the same pairs.
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.bridge import TextVectors, answer_ranks, fit_bridge, retention
+from interlingua.align.bridge import BridgeError, TextVectors, answer_ranks, fit_bridge, match_rows, retention
 from interlingua.benchmarks.harness.datasets import read_ddtp
 from interlingua.benchmarks.harness.measure import Case
 from interlingua.benchmarks.training.distillation import teacher_folder
@@ -38,6 +39,8 @@ _ASKED = 750
 _SEED = 20261201
 _SPLITS = 400
 _STAGED = 2000
+_MATCHED = 1100
+_SPOILT = 300
 _SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 
 # Runs in an environment of its own: fits isotrieve's maps, and maps.
@@ -290,4 +293,61 @@ def _staged(task: Task, method: str, share: float, places: Mapping[str, NDArray[
     return Case(task="staging", data=f"{share:.0%} of the rows with e5", method=method, figures=figures, n=n)
 
 
-BENCHMARKS = {"bridge": run, "bridge_upgrade": run_upgrade, "bridge_stage": run_stage}
+def run_unsupervised() -> Iterator[Case]:
+    """Give what is found without texts beside vectors: e5's bodies in one order, MiniLM's in another, and few anchors.
+
+    The map is fitted on the rows that were matched, and English titles ask the whole index through it. Then twenty runs
+    that were spoilt: anchors of other rows, other texts than those of the index, and vectors of chance.
+    """
+    task, source, target = Task.read(), load_encoder(dtype="float32"), load_encoder(teacher_folder())
+    rng = np.random.default_rng(_SEED)
+    ours, theirs = (each.encode(task.bodies[:_MATCHED], role="passage") for each in (source, target))
+    new, old = (each.encode(task.texts, role="passage") for each in (source, target))
+    asked = source.encode(task.questions["en"], role="query")
+    yardstick = answer_ranks(asked, new, task.answers["en"]) < 10
+    order = rng.permutation(_MATCHED)
+    own = np.argsort(order)
+    for count in (0, 50, 200, 1000):
+        known = np.stack([np.arange(count), own[:count]], axis=1)
+        figures = {"accepted": 0.0}
+        with suppress(BridgeError):
+            found = match_rows(ours, theirs[order], known)
+            left, right = found.pairs.T
+            sides = [TextVectors(some, some) for some in (ours[left], theirs[order][right])]
+            mapped = fit_bridge(*sides, least=0.0).transform(asked)
+            kept = retention(answer_ranks(mapped, old, task.answers["en"]) < 10, yardstick)
+            figures = {
+                "accepted": 1.0,
+                "rows matched %": 100 * len(found.pairs) / _MATCHED,
+                "of them right %": 100 * float((own[left] == right).mean()),
+                "runs agree %": 100 * found.agreement,
+                "English kept @10 %": 100 * kept.value,
+            }
+        yield Case(task="rows without texts", data=f"{_MATCHED} rows, {count} anchors", method="match_rows",
+                   figures=figures, n=_MATCHED)  # fmt: skip
+    yield from _spoilt(ours, theirs, rng)
+
+
+def _spoilt(ours: Vectors, theirs: Vectors, rng: np.random.Generator) -> Iterator[Case]:
+    some, same, other = ours[:_SPOILT], theirs[:_SPOILT], theirs[_SPOILT : 2 * _SPOILT]
+    for kind, runs in (("anchors of other rows", 7), ("texts of another index", 7), ("vectors of chance", 6)):
+        accepted = 0
+        for run in range(runs):
+            chance = rng.normal(size=same.shape).astype(np.float32)
+            vectors = {"texts of another index": other, "vectors of chance": chance}.get(kind, same)
+            rows = rng.permutation(_SPOILT) if kind == "anchors of other rows" else np.arange(_SPOILT)
+            order = rng.permutation(_SPOILT)
+            known = np.stack([np.arange(100), np.argsort(order)[rows[:100]]], axis=1)
+            with suppress(BridgeError):
+                match_rows(some, vectors[order], known, seed=run)
+                accepted += 1
+        yield Case(task="rows without texts, spoilt", data=f"{_SPOILT} rows, 100 anchors", method=kind,
+                   figures={"accepted": float(accepted)}, n=runs)  # fmt: skip
+
+
+BENCHMARKS = {
+    "bridge": run,
+    "bridge_upgrade": run_upgrade,
+    "bridge_stage": run_stage,
+    "bridge_unsupervised": run_unsupervised,
+}

@@ -1,20 +1,22 @@
 """A bridge into an index whose encoder is not at hand: its texts and their vectors are the pairs."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.bridge import Bridge, BridgeEnd, BridgeError, TextVectors, fit_bridge
+from interlingua.align.bridge import Bridge, BridgeEnd, BridgeError, TextVectors, fit_bridge, match_rows
 from interlingua.pipelines.encoders.base import Encoder
 from interlingua.pipelines.search.foreign import is_foreign, rows_in
 from interlingua.pipelines.search.parts import read_search
 from interlingua.pipelines.stored import EncoderNote, kind_of
 from interlingua.pipelines.stores.base import without_password
+from interlingua.pipelines.texts.lines import PathLike
 from interlingua.pipelines.texts.passages import UNDETERMINED
+from interlingua.pipelines.texts.tables import open_table
 
 from .fit import fitted_language, refused_languages, translated_vectors
 from .models import end_of
@@ -174,3 +176,75 @@ def fit_index_bridge(
     )
     told = {"of": "the vectors of an index", "not_understood": refused_languages(parallel, language)}
     return replace(bridge, provenance={**bridge.provenance, **told})
+
+
+def fit_unpaired_bridge(
+    place: str | Path,
+    texts: BridgeTexts,
+    source: Encoder,
+    anchors: Mapping[str, str] | None = None,
+    *,
+    least: float = 0.5,
+    languages: bool = True,
+    seed: int = 0,
+    progress: bool = False,
+) -> Bridge:
+    """Fit a bridge into an index whose rows have no texts, by texts that most of its rows are of; see `match_rows`.
+
+    Parameters
+    ----------
+    place : str or Path
+        A plain collection or a store.
+    texts : BridgeTexts
+        Texts of the index, in any order.
+    source : Encoder
+        The multilingual model that encodes questions.
+    anchors : mapping of str to str, optional
+        Of some of the texts, the id of the row; without, little is found.
+    least, languages, seed, progress
+        As of `fit_index_bridge`.
+
+    Raises
+    ------
+    BridgeError
+        If nothing tells which rows are of which texts, or an anchor names a text or an id that is not there.
+    """
+    note, rows, _ = rows_in(place)
+    ids = list(rows.ids)
+    at = {text: row for row, text in enumerate(texts.long)}
+    where = {id: row for row, id in enumerate(ids)}
+    for text, id in (anchors or {}).items():
+        if text not in at or id not in where:
+            raise BridgeError(f"the anchor {text!r:.60} is none of the texts" if text not in at
+                              else f"{without_password(place)} has no row {id!r}, which an anchor names")  # fmt: skip
+    known = np.array([(at[text], where[id]) for text, id in (anchors or {}).items()], np.int64).reshape(-1, 2)
+    vectors = rows.vectors(ids)
+    long = source.encode(texts.long, role="passage", progress=progress)
+    found = match_rows(long, vectors, known, seed=seed)
+    own, theirs = found.pairs.T
+    paired = BridgeTexts(
+        tuple(texts.short[row] for row in own), tuple(texts.long[row] for row in own), texts.language, texts.repeated
+    )
+    bridge = fit_index_bridge(
+        IndexTexts(paired, vectors[theirs], note), source,
+        least=least, languages=languages, seed=seed, progress=progress,
+    )  # fmt: skip
+    told = {"anchors": len(known), "matched": len(found.pairs), "agreement": round(found.agreement, 4)}
+    return replace(bridge, provenance={**bridge.provenance, **told})
+
+
+def read_anchors(path: PathLike) -> dict[str, str]:
+    """Read texts with the ids of their rows: a table with a `text` and an `id`; ValueError names the row.
+
+    Parameters
+    ----------
+    path : str or path
+    """
+    table = open_table(path)
+    found: dict[str, str] = {}
+    for number, row in table.rows:
+        text, id = row.get("text"), row.get("id")
+        if not isinstance(text, str) or not text.strip() or id in (None, ""):
+            raise ValueError(f'{table.where(number)}: an anchor needs a "text" and the "id" of its row')
+        found[text] = str(id)
+    return found

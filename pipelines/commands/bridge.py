@@ -37,6 +37,8 @@ def fit(
     from_: Annotated[str, Parameter("--from", metavar="ENCODER")],
     to: Annotated[str, Parameter(metavar="ENCODER|INDEX")],
     texts: Annotated[str | None, Parameter(metavar="TEXTS.jsonl")] = None,
+    unpaired: bool = False,
+    anchors: Annotated[str | None, Parameter(metavar="ANCHORS.tsv")] = None,
     output: Annotated[str, Parameter(("--output", "-o"), metavar="BRIDGE")],
 ) -> None:
     """Fit a bridge from the questions of one encoder to an index of another.
@@ -50,6 +52,11 @@ def fit(
         serve where that model is not at hand.
     texts : str, optional
         Texts of one language, best those of the index: {"text": ...} a line, or a table; not needed with an index.
+    unpaired : bool
+        Into an index that has no texts: those that are given are of most of its rows, in any order, and which of which
+        is found out, or the bridge refused.
+    anchors : str, optional
+        Texts with the ids of their rows, 20 or more, from which that is found out; a table with a text and an id.
     output : str
         Where to write the bridge.
 
@@ -69,7 +76,13 @@ def fit(
     given = None if texts is None else read_bridge_texts(texts, **reading)
     if given is not None and given.repeated:
         console.note(f"{given.repeated} of {len(given) + given.repeated} texts were there before and are left out")
-    if inside:
+    if unpaired or anchors is not None:
+        if given is None or not inside:
+            raise UsageError(
+                "--unpaired and --anchors are for an index (--to INDEX) and texts of it (--texts TEXTS.jsonl)"
+            )
+        read, bridge = _fit_unpaired(console, to, given, anchors, from_, fitting, loading)
+    elif inside:
         read, bridge = _fit_into(console, to, given, from_, reading, fitting, loading)
     elif given is None:
         raise UsageError(f"--to {to} is no index; give texts to fit on with --texts TEXTS.jsonl")
@@ -109,6 +122,26 @@ def _fit_into(
         return index.texts, fit_text_bridge(index.texts, model, own, **fitting)
     alone = {key: value for key, value in fitting.items() if key != "share"}  # no model of the index beside it
     return index.texts, fit_index_bridge(index, model, **alone)
+
+
+def _fit_unpaired(
+    console: Output,
+    place: str,
+    given: BridgeTexts,
+    anchors: str | None,
+    source: str,
+    fitting: dict[str, Any],
+    loading: dict[str, Any],
+) -> tuple[BridgeTexts, Bridge]:
+    """Fit a bridge into an index without texts."""
+    from interlingua.pipelines.bridge.index import fit_unpaired_bridge, read_anchors
+    from interlingua.pipelines.encoders.load import load_encoder
+
+    known = None if anchors is None else read_anchors(anchors)
+    with console.working("loading the encoder"):
+        model = load_encoder(source, **loading)
+    alone = {key: value for key, value in fitting.items() if key != "share"}
+    return given, fit_unpaired_bridge(place, given, model, known, **alone)
 
 
 @command(loading=ENCODING)

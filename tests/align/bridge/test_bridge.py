@@ -259,3 +259,35 @@ class TestLinear:
     def test_bad_settings_are_refused(self, kind, strength, rank):
         with pytest.raises(ValueError, match=r"must be|needs a rank"):
             LinearMap(kind, strength, rank)
+
+
+def test_a_whitened_map_is_the_orthogonal_one_between_whitened_sides():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 6)) * np.linspace(3, 0.3, 6)
+    y = x @ np.linalg.qr(rng.normal(size=(8, 6)))[0].T * np.linspace(1, 2, 8)
+    strength = 0.5
+    sides = []
+    for each in (x, y):
+        values, axes = np.linalg.eigh(each.T @ each / len(each))
+        power = np.where(values > 1e-9, np.maximum(values, 1e-9) ** (-strength / 2), 0.0)
+        sides.append(axes @ np.diag(power) @ axes.T)
+    inner = LinearMap("orthogonal").fit(x @ sides[0], y @ sides[1])
+    found = LinearMap("whitened", strength).fit(x, y)
+    scores, expected = x @ found @ y.T, x @ sides[0] @ inner @ sides[1] @ y.T
+    np.testing.assert_allclose(scores, expected, atol=1e-3 * np.abs(expected).max())
+    weak = LinearMap("whitened", 1e-6).fit(x, y)
+    np.testing.assert_allclose(x @ weak @ y.T, x @ LinearMap("orthogonal").fit(x, y) @ y.T, atol=1e-2)
+    with pytest.raises(ValueError, match="strength above 0 and at most 1"):
+        LinearMap("whitened", 2.0)
+
+
+def test_whitened_maps_are_tried_where_no_other_language_counts():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(120, 12)).astype(np.float32)
+    y = x @ np.linalg.qr(rng.normal(size=(12, 12)))[0].astype(np.float32)
+    sides = [TextVectors(each + 0.1 * rng.normal(size=each.shape).astype(np.float32), each) for each in (x, y)]
+    home = fit_bridge(*sides, language="en", least=0)
+    assert any(name.startswith("whitened") for name in home.provenance["tried"])
+    sets = [{"en": x[:30], "de": x[30:60]}]
+    abroad = fit_bridge(TextVectors(sides[0].short, sides[0].long, sets), sides[1], language="en", least=0)
+    assert not any(name.startswith("whitened") for name in abroad.provenance["tried"])

@@ -142,3 +142,29 @@ def test_the_command_fits_into_a_store_and_the_store_is_searched(store, encoders
     assert sum(right) >= 14
     done = cli(*named, "--to", encoders[1].loaded_as)
     assert (done.code, "is no index; give texts" in done.err) == (2, True)
+
+
+def test_rows_without_texts_are_matched_from_anchors(tmp_path, encoders, texts, cli):
+    order = np.random.default_rng(2).permutation(N)
+    made = Collection.create(32, "cosine")
+    made.add([f"r{row}" for row in range(N)], encoders[1].encode([texts.long[row] for row in order], role="passage"))
+    made.save(tmp_path / "c")
+    rows = [{"text": long, "title": short, "language": "en"} for short, long in zip(texts.short, texts.long)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+    known = {texts.long[order[row]]: f"r{row}" for row in range(0, 120, 2)}
+    table = ["text\tid", *(f"{text}\t{id}" for text, id in known.items())]
+    (tmp_path / "anchors.tsv").write_text("\n".join(table), encoding="utf-8")
+    named = ("bridge", "fit", "--from", encoders[0].loaded_as, "--to", tmp_path / "c", "--texts", tmp_path / "t.jsonl",
+             "--titles", "title", "-o", tmp_path / "b")  # fmt: skip
+    done = cli(*named, "--anchors", tmp_path / "anchors.tsv", "--json")
+    assert done.code == 0, done.err
+    told = Bridge.load(tmp_path / "b").provenance
+    assert told["anchors"] == 60
+    assert told["matched"] > 0.8 * N
+    wrong = [f"{text}\t{id}" for text, id in zip(known, reversed(known.values()))]
+    (tmp_path / "anchors.tsv").write_text("\n".join(["text\tid", *wrong]), encoding="utf-8")
+    (tmp_path / "b").unlink()
+    done = cli(*named, "--anchors", tmp_path / "anchors.tsv")
+    assert (done.code, "check the anchors" in done.err, (tmp_path / "b").exists()) == (1, True, False)
+    (tmp_path / "anchors.tsv").write_text("text\tid\nnobody\tr1\n", encoding="utf-8")
+    assert "is none of the texts" in cli(*named, "--anchors", tmp_path / "anchors.tsv").err
