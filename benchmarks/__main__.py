@@ -55,6 +55,7 @@ _TOOLS = {
     "dial_plot": "search.dial:dial_plot",
     "milvus_server": "search.milvus_server:milvus_server",
     "udhr_extract": "sentences.udhr:udhr_extract",
+    "bridge_packed": "sentences.packed_bridge:bridge_packed",
 }
 
 

@@ -27,7 +27,14 @@ from interlingua.benchmarks.harness.measure import Case
 from interlingua.benchmarks.training.distillation import teacher_folder
 from interlingua.index import Collection
 from interlingua.pipelines import Encoder, load_encoder
-from interlingua.pipelines.bridge import BridgeTexts, IndexTexts, fit_index_bridge, fit_text_bridge, map_questions
+from interlingua.pipelines.bridge import (
+    BridgeTexts,
+    IndexTexts,
+    fit_index_bridge,
+    fit_text_bridge,
+    load_bridge,
+    map_questions,
+)
 from interlingua.pipelines.bridge.encoder import BridgedEncoder
 from interlingua.pipelines.bridge.stage import StagedIndex
 from interlingua.pipelines.bridge.verify import Question, bridged_by_language
@@ -143,6 +150,12 @@ def run(isotrieve: Path | None = None) -> Iterator[Case]:
             yield from task.cases(method, ranks, yardstick)
             if size == SIZES[-1] and titles and not alone:
                 yield from _verified(task, ranks, yardstick)
+    packed = load_bridge("minilm")
+    for own_model in (target, None):
+        method = f"the bridge minilm that comes along{'' if own_model else ', the map alone'}"
+        found = {name: bridged_by_language(packed, [Question(each, name) for each in some], source, own_model)
+                 for name, some in task.questions.items()}  # fmt: skip
+        yield from task.cases(method, task.ranks(found, old), yardstick)
     for size in (SIZES[-1], len(task.texts)):
         ranks = task.ranks(_into_index(task, source, old, size), old)
         yield from task.cases(

@@ -1,11 +1,13 @@
 """What a bridge keeps of an encoder: what loads it, what it is known by, and where its languages lie."""
 
 from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interlingua.align.bridge import BridgeEnd
+from interlingua.align.bridge import Bridge, BridgeEnd
 from interlingua.pipelines.encoders import fingerprint
 from interlingua.pipelines.encoders.base import Encoder, Role
 from interlingua.pipelines.encoders.load import lasting_name
@@ -14,6 +16,31 @@ from interlingua.pipelines.texts.languages import find_language, identified_as
 from .texts import BridgeTexts
 
 _PROBE_ROLES: tuple[Role, ...] = ("query", "passage")
+
+
+#: Bridges that come with the package, by name.
+PACKED = {"minilm": "minilm.bridge"}
+
+
+def load_bridge(place: str | Path) -> Bridge:
+    """Return a bridge from a file, or one that comes with the package.
+
+    Parameters
+    ----------
+    place : str or Path
+        A file; or "minilm", from multilingual-e5-small into an index of all-MiniLM-L6-v2, where no file is called so.
+
+    Raises
+    ------
+    BridgeError
+        If it is no bridge.
+    OSError
+        If it cannot be read.
+    """
+    if str(place) not in PACKED or Path(place).exists():
+        return Bridge.load(place)
+    content = (resources.files("interlingua.pipelines") / "data" / PACKED[str(place)]).read_bytes()
+    return Bridge.from_bytes(content, name=f"the bridge {place} of the package")
 
 
 def encode_both(

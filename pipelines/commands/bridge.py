@@ -162,7 +162,7 @@ def map_(
     Parameters
     ----------
     bridge : str
-        From `bridge fit`.
+        From `bridge fit`; or "minilm", which comes along.
     questions : str
         UTF-8 text, one a line; - for standard input.
     language : str
@@ -182,8 +182,7 @@ def map_(
 
         interlingua bridge map BRIDGE QUESTIONS.txt --language de -o OUT.npy
     """
-    from interlingua.align.bridge import Bridge
-    from interlingua.pipelines.bridge import map_questions
+    from interlingua.pipelines.bridge import load_bridge, map_questions
     from interlingua.pipelines.texts.lines import input_name, open_lines
     from interlingua.pipelines.texts.vectors import Origin, VectorFile, write_vectors
 
@@ -194,7 +193,7 @@ def map_(
     if alone and to is not None:
         raise UsageError("--alone does without the index's own model; leave out --to")
     check_output_file(output)
-    loaded = Bridge.load(bridge)
+    loaded = load_bridge(bridge)
     with open_lines(questions) as opened:
         lines = list(opened)
     if not lines:
@@ -261,11 +260,12 @@ def verify(
 
         interlingua bridge verify BRIDGE SAMPLE.jsonl --questions QUESTIONS.jsonl --goal 0.9
     """
-    from interlingua.align.bridge import Bridge, BridgeError
+    from interlingua.align.bridge import BridgeError
+    from interlingua.pipelines.bridge import load_bridge
     from interlingua.pipelines.bridge.verify import read_questions, verify_bridge
     from interlingua.pipelines.texts.passages import read_passage_file
 
-    loaded = Bridge.load(bridge)
+    loaded = load_bridge(bridge)
     sample = read_passage_file(texts)
     asked = read_questions(questions, sample, language=language)
     source, target = _ends(console, loaded, from_, to, loading, alone=False)
@@ -339,12 +339,24 @@ def plan(
 def _ends(
     console: Output, bridge: Bridge, source: str | None, target: str | None, loading: dict[str, Any], *, alone: bool
 ) -> tuple[Encoder, Encoder | None]:
-    """Load the two encoders of a bridge; the index's own may be missing, which is said."""
-    from interlingua.pipelines.encoders.load import load_encoder
+    """Load the two encoders of a bridge; the index's own may be missing, which is said.
+
+    What the bridge names and nobody here has named is not loaded: whoever made the bridge chose it.
+    """
+    from interlingua.pipelines.encoders.known import is_known_model, require_known_model
+    from interlingua.pipelines.encoders.load import is_inside_a_package, load_encoder
 
     with console.working("loading the encoders"):
+        if source is None and bridge.source.name and not is_inside_a_package(bridge.source.name):
+            require_known_model(bridge.source.name, "the bridge")
         first = load_encoder(source or bridge.source.name or None, **loading)
         if alone or not (target or bridge.target.name):
+            return first, None
+        if target is None and not (is_inside_a_package(bridge.target.name) or is_known_model(bridge.target.name)):
+            console.note(
+                f"the bridge names {bridge.target.name!r} as the index's own model, which was never named here; "
+                "questions go through the map alone, which finds less; name it (--encoder in a search, else --to)"
+            )
             return first, None
         try:
             return first, load_encoder(target or bridge.target.name, **loading)
@@ -362,11 +374,11 @@ def bridged_encoder(
     console: Output, path: str, encoder: str | None, language: str | None, loading: dict[str, Any]
 ) -> BridgedEncoder:
     """Return what encodes questions through a bridge; `encoder` may be either of its models."""
-    from interlingua.align.bridge import Bridge
+    from interlingua.pipelines.bridge import load_bridge
     from interlingua.pipelines.bridge.encoder import BridgedEncoder, end_named
     from interlingua.pipelines.encoders.load import load_encoder
 
-    bridge = Bridge.load(path)
+    bridge = load_bridge(path)
     ends: dict[str, str | None] = {"source": None, "target": None}
     if encoder is not None:
         ends[end_named(bridge, load_encoder(encoder, **loading))] = encoder

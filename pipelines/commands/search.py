@@ -53,7 +53,7 @@ def search(
     questions: Annotated[list[str], Parameter("QUESTION")],
     *,
     encoder: EncoderName = None,
-    bridge: Annotated[str | None, Parameter(metavar="BRIDGE")] = None,
+    bridge: Annotated[str | None, Parameter(metavar="BRIDGE|minilm")] = None,
     where: Annotated[Repeated, Parameter(metavar="FILTER")] = None,
     prefer: Annotated[float | None, parsed_by(preference), Parameter(metavar="own|balanced|blind|0..1")] = None,
     asked: Annotated[str | None, Parameter("--questions", metavar="FILE")] = None,
@@ -71,7 +71,8 @@ def search(
     encoder : str
         By default that of the collection; needed for vectors of another program.
     bridge : str, optional
-        Ask through a bridge of `bridge fit`, in languages that the collection's encoder does not know.
+        Ask through a bridge of `bridge fit`, in languages that the collection's encoder does not know; "minilm" comes
+        along, for vectors of all-MiniLM-L6-v2.
     where : str
         Only passages with this metadata, such as 'year>=2020 and topic in (a, "b c")'; of several, all must hold.
     prefer : float, optional
