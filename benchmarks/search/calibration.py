@@ -115,7 +115,7 @@ def _ask_some(
 def _ask_all(encoder: Encoder, sets: dict[str, AnswerSet], held: set[str], nonsense: Sequence[str]) -> dict[str, Kinds]:
     """Ask one collection of all languages; absent are questions whose answers were taken out in every language."""
     rng, table = np.random.default_rng(_ALL), _table("library")
-    names = sorted(held & set.intersection(*(set(each.answers) for each in sets.values())))
+    names = sorted(name for name in held if all(name in each.answers for each in sets.values()))
     names = [names[place] for place in rng.permutation(len(names))]
     absent = names[:_ABSENT]
     gone = {(code, each.answers[name]) for code, each in sets.items() for name in absent}

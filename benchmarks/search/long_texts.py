@@ -2,12 +2,12 @@
 
     python -m interlingua.benchmarks long_texts
 
-XQuAD-R's paragraphs in six languages, those that follow each other joined until the English text has 2,000 tokens, the
-first ten such texts; all languages in one pool, searched as `CrossLingualSearch` does by default, by vectors alone.
-*Inside* are questions whose answer begins among the first 480 tokens of its text in the question's language, *beyond*
-those whose answer begins behind the limit. *Right first*: the best hit is the text with the answer, in any language.
-*Window with the answer*: of hits that are the right text in the question's own language, those whose window holds the
-answer.
+XQuAD-R's paragraphs in English, German and Chinese, those that follow each other joined until the English text has
+2,000 tokens, the first ten such texts; all languages in one pool, searched as `CrossLingualSearch` does by default, by
+vectors alone. *Inside* are questions whose answer begins among the first 480 tokens of its text in the question's
+language, *beyond* those whose answer begins behind the limit. *Right first*: the best hit is the text with the answer,
+in any language. *Window with the answer*: of hits that are the right text in the question's own language, those whose
+window holds the answer.
 """
 
 import json
@@ -23,7 +23,7 @@ from interlingua.benchmarks.harness.measure import Case, watch
 from interlingua.pipelines import CrossLingualSearch, Encoder, Passage, load_encoder
 from interlingua.pipelines.encoders.limits import cut_limits, cuts_told_elsewhere
 
-LANGUAGES = ("en", "de", "es", "ru", "zh", "ar")
+LANGUAGES = ("en", "de", "zh")
 _TEXTS, _TOKENS, _INSIDE, _ASKED, _K = 10, 2000, 480, 300, 10
 
 

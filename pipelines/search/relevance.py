@@ -249,7 +249,8 @@ class Relevance:
         meant, said = (
             ((rows @ texts.T).astype(np.float64) - self.origin) / self.unit for texts in (self.anything, self.texts)
         )
-        return np.maximum(np.log(np.exp(_SHARPNESS * meant).sum(axis=1)) / _SHARPNESS, said.max(axis=1))
+        together = np.log(np.exp(_SHARPNESS * meant).sum(axis=1)) / _SHARPNESS
+        return np.asarray(np.maximum(together, said.max(axis=1)), np.float64)
 
     def probability(
         self,
