@@ -169,18 +169,21 @@ class Comparison:
         right = float(cosines[0].mean()) if 0 in cosines else float("nan")
         # subtle: what the best way leaves is rounding; where several times as much is left, the text was made otherwise
         usual = min(float(np.quantile(1 - each, 0.25)) for each in cosines.values())
-        self.near = max(self.enough, 1 - max(2e-4, 6 * usual))
+        self.near = max(self.enough, 1 - max(1 - _SURELY, 6 * usual))
         main = max(cosines, key=lambda at: ((cosines[at] >= self.near).sum(), cosines[at].mean()))
         parts, kept = self._parts_by_prompt(cosines, main)
         rest = np.flatnonzero(kept < self.near)
         bases = [main, *(at for at in cosines if at != main and at < _BASES and not parts)]
         for explain in (self._by_change, self._by_pooling):
+            if explain == self._by_pooling:  # another one gives quite other vectors, and may load a library
+                rest = rest[kept[rest] < self.enough]
             tried = [found for base in bases if len(rest) and (found := explain(base, rest)) is not None]
             if tried:
                 best = max(tried, key=lambda each: each.score)  # of equal ones the first
                 kept[best.rows] = best.cosines
                 self._add(best, parts)
                 rest = np.flatnonzero(kept < self.near)
+        rest = np.flatnonzero(kept < self.near)
         able = rest[cosines[main][rest] >= self.enough] if parts else rest[:0]
         parts.setdefault(self.ways.prompts[main][0], []).extend(able.tolist())
         parts = {name: rows for name, rows in parts.items() if rows}
