@@ -14,6 +14,7 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -55,15 +56,16 @@ def tests_of(path):
     return [str(each) for each in dict.fromkeys([*named, *rooms]) if each.exists()]
 
 
-def survives(path, text, python):
-    """Tell whether the tests of a module pass with another text of it."""
+def fate(path, text, python):
+    """Return "SURVIVED", "killed" or "timed out", of the tests of a module with another text of it."""
     source = path.read_bytes()
     path.write_text(text, encoding="utf-8")
     try:
         command = [python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests_of(path)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=_SECONDS).returncode == 0
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=_SECONDS)
+        return "killed" if done.returncode else "SURVIVED"
     except subprocess.TimeoutExpired:
-        return False
+        return "timed out"
     finally:
         path.write_bytes(source)
 
@@ -77,19 +79,19 @@ def main():
     given = parser.parse_args()
     every = [(path, *each) for path in given.modules for each in mutants(path)]
     chosen = random.Random(given.seed).sample(every, min(given.count, len(every)))
-    alive = 0
+    fates = Counter()
     for number, (path, name, occurrence) in enumerate(chosen, 1):
         begun, kind, text = time.perf_counter(), name.partition("/")[2], mutated(path, name, occurrence)
-        lives = survives(path, text, given.python)
-        alive += lives
-        told = f"{number}: {path.relative_to(ROOT)}, {kind}: {'SURVIVED' if lives else 'killed'}"
+        end = fate(path, text, given.python)
+        fates[end] += 1
+        told = f"{number}: {path.relative_to(ROOT)}, {kind}: {end}"
         sys.stdout.write(f"{told}, {time.perf_counter() - begun:.0f} s\n")
-        if lives:
+        if end == "SURVIVED":
             source = path.read_text(encoding="utf-8").splitlines()
             lines = difflib.unified_diff(source, text.splitlines(), lineterm="", n=0)
             sys.stdout.write("".join(f"    {line}\n" for line in list(lines)[2:]))
         sys.stdout.flush()
-    sys.stdout.write(f"{len(chosen) - alive} of {len(chosen)} killed, of {len(every)} mutants\n")
+    sys.stdout.write(f"{dict(fates)} of a sample of {len(chosen)}, of {len(every)} mutants\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A written filter is the tree that it says, and what is wrong is shown in its place."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -112,3 +113,20 @@ def test_rows_pass_as_python_says():
     for text, wanted in asked.items():
         found = collection.search([[1.0, 1.0]], k=99, where=parse_filter(text)).ids[0]
         assert set(found) == {str(number) for number, row in enumerate(rows) if wanted(row)}, text
+
+
+def test_depth_is_what_lies_in_each_other_and_not_what_lies_side_by_side():
+    beside = parse_filter(" or ".join(["(a=1)"] * 300))
+    assert len(beside.conditions) == 300
+    assert parse_filter("(" * 99 + "a=1" + ")" * 99) == parse_filter("a=1")
+    with pytest.raises(ValueError, match="nested more than 100 deep"):
+        parse_filter("(" * 100 + "a=1" + ")" * 100)
+
+
+def test_a_filter_is_not_changed_and_can_be_kept_in_a_set():
+    for text in ("a=x", "a in (x, y)", "a>=1", "a=x and b=y", "a=x or b=y", "not a=x"):
+        one, other = parse_filter(text), parse_filter(text)
+        assert len({one, other}) == 1
+        field = next(iter(vars(one)))
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(one, field, ())
