@@ -8,7 +8,7 @@ import pytest
 
 from interlingua.align import SharedSpace, retrieve
 from interlingua.align.arrays import unit_rows
-from interlingua.align.matching import as_candidates, margin_scores, match, sinkhorn_scores
+from interlingua.align.matching import as_candidates, margin_scores, match, reciprocal_rank_scores, sinkhorn_scores
 from interlingua.align.word import RCSLS, MultiStep, Procrustes
 
 hypothesis = pytest.importorskip("hypothesis")
@@ -175,3 +175,15 @@ def test_a_space_comes_back_from_its_bytes(seed, one, other):
     again = SharedSpace.from_bytes(space.to_bytes())
     assert (again.languages, again.fingerprint) == (space.languages, space.fingerprint)
     np.testing.assert_array_equal(again.transform(source, one), space.transform(source, one))
+
+
+@settings(STEADY, max_examples=15)
+@given(SEEDS, st.integers(1, 7), st.integers(1, 7))
+def test_reciprocal_ranks_are_the_same_dense_and_sparse(seed, n, m):
+    scores = np.random.default_rng(seed).permutation(n * m).reshape(n, m).astype(np.float32) / 64  # no two are equal
+    dense, sparse = reciprocal_rank_scores(scores), reciprocal_rank_scores(as_candidates(scores))
+    np.testing.assert_allclose(sparse.scores, np.asarray(dense).ravel(), atol=1e-6)
+
+
+def test_a_ratio_to_a_neighbourhood_that_is_not_positive_is_zero():
+    assert margin_scores(np.full((3, 3), -0.5, np.float32), "ratio").tolist() == [[0.0] * 3] * 3
