@@ -105,10 +105,8 @@ def search(
     condition = written_filter(where)
     require_searchable(collection)
     if is_stage(collection):
-        if condition is not None or asked is not None or prefer is not None:
-            raise UsageError(
-                f"{collection} is a stage of `bridge stage`, which knows no --where, --questions or --prefer"
-            )
+        told = {"where": condition, "questions": asked, "prefer": prefer, "reranker": reranker}
+        _refuse_beyond_stage(collection, told, {"rerank": rerank, **loading, **searching})
         only = {key: searching[key] for key in ("k", "language", "languages")}
         mixed = search_stage(console, collection, lines, **only, encoder=encoder, bridge=bridge, loading=encoding)
         console.result(_found(lines, mixed), lambda: [_hits(*each, None) for each in zip(lines, mixed, strict=True)])
@@ -135,6 +133,18 @@ def search(
     if least is not None and loaded.relevance is None:
         console.note("the encoder knows too few texts to tell probabilities: nothing is refused")
     console.result(_found(lines, answers), lambda: [_hits(*each, least) for each in zip(lines, answers, strict=True)])
+
+
+def _refuse_beyond_stage(collection: str, given: dict[str, Any], options: dict[str, Any]) -> None:
+    """Refuse what a search of a stage does not know, instead of leaving it out."""
+    flags = {name: options[name] or None for name in ("rerank", "balance", "mapped", "text_field")}
+    chosen = {"hybrid": options["hybrid"] if options["hybrid"] == "on" else None, "least": options["least"]}
+    unknown = [f"--{name.replace('_', '-')}" for name, value in (given | flags | chosen).items() if value is not None]
+    if unknown:
+        raise UsageError(
+            f"{collection} is a stage of `bridge stage`, which knows no {' or '.join(unknown)}: "
+            "leave it out, or stage all rows first"
+        )
 
 
 def _found(questions: Sequence[str], answers: Sequence[Sequence[SearchHit]]) -> list[dict[str, Any]]:

@@ -62,8 +62,6 @@ _NOT_RUN = {
     "--teacher": "needs a second model",
     "--reranker": "needs a second model",
 }
-#: Synopses that leave out what the command needs.
-_TO_MEND = {"interlingua plot space -o FILE.png"}
 _LONGEST = 20  # lines of a block of commands; what is longer is a list of what there is
 _BENCHMARKS = (
     {path.stem for path in (ROOT / "benchmarks").rglob("*.py")}
@@ -129,8 +127,7 @@ def _evaluate(example):
         for line in lines:
             if is_read(line, lines):
                 for words in variants(line):
-                    if shlex.join(words) not in _TO_MEND:
-                        read(words)
+                    read(words)
             else:
                 do(shlex.split(line, comments=True))
 

@@ -192,8 +192,9 @@ def test_the_commands_stage_search_and_take_back(cli, index, encoders, texts, tm
     assert "60 of 160 rows are found by the new encoder" in done.err
     hits = [{hit["id"]: hit["metadata"]["encoder"] for hit in each["hits"]} for each in json.loads(done.out)]
     assert (hits[0]["t8"], hits[1]["t150"]) == ("new", "old")
-    done = cli("search", tmp_path / "stage", "word1", "--where", "year=3")
-    assert (done.code, "which knows no --where" in done.err) == (2, True)
+    for unknown in (["--where", "year=3"], ["--least", "0"], ["--hybrid", "on"], ["--balance"], ["--rerank"]):
+        done = cli("search", tmp_path / "stage", "word1", *unknown)
+        assert (done.code, f"which knows no {unknown[0]}:" in done.err) == (2, True)
     done = cli(*named)
     assert (done.code, done.result["left"]) == (0, 0)
     assert "index export" in done.err
