@@ -86,7 +86,7 @@ _SWAHILI = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _one_encoder(tmp_path_factory):
     """Load the bundled encoder once, and encode each text once."""
     with pytest.MonkeyPatch.context() as patch:
@@ -99,7 +99,7 @@ def _one_encoder(tmp_path_factory):
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared(_one_encoder, tmp_path_factory):
     """Return the folder with all files; a page gets a copy of it."""
     folder = tmp_path_factory.mktemp("shared")
